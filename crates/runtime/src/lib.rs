@@ -1,0 +1,3 @@
+//! From an OCI configuration to a running process (placeholder until the table of contents is written).
+
+pub mod protocol;
