@@ -1,1 +1,25 @@
-//! placeholder
+//! System calls that no library wraps safely, and the only crate of the workspace that may hold `unsafe`.
+//!
+//! Each module is a thin, safe face over one kernel interface. None keeps state, none decides policy. What `rustix`
+//! already offers safely is used from there directly and has no twin here.
+//!
+//! Functions whose documentation says *no allocation* may be called in the child of [`clone::clone3`].
+
+/// A child process by `clone3`, with a pidfd, optionally born in a cgroup and in new namespaces.
+pub mod clone;
+/// Replacing the program of this process, and what must be right just before: descriptors, working directory.
+pub mod exec;
+/// File descriptors sent over unix sockets.
+pub mod fdpass;
+/// Bringing up the loopback interface of a new network namespace.
+pub mod loopback;
+/// Programs in sealed anonymous memory, which nothing can change any more.
+pub mod memfd;
+/// Attributes of mounts, recursively: `mount_setattr`.
+pub mod mount;
+/// The kernel's filter of system calls: installing a compiled program.
+pub mod seccomp;
+/// Signals as file descriptors, masks and dispositions.
+pub mod signal;
+/// Starting a program from a descriptor, in a session of its own.
+pub mod spawn;

@@ -1,0 +1,94 @@
+//! `clone3(2)`: a child that shares nothing with its parent but copies of its memory and descriptors.
+
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+/// `CLONE_CLEAR_SIGHAND`: handlers of the parent are reset in the child (ignored signals stay ignored).
+const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+/// `CLONE_INTO_CGROUP`: the child is born in the cgroup v2 directory given.
+const INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Namespaces a process can be given of its own, as bits of `clone(2)`.
+pub mod namespace {
+    /// Mounts.
+    pub const MOUNT: u64 = libc::CLONE_NEWNS as u64;
+    /// Host and domain name.
+    pub const UTS: u64 = libc::CLONE_NEWUTS as u64;
+    /// System V IPC and POSIX message queues.
+    pub const IPC: u64 = libc::CLONE_NEWIPC as u64;
+    /// Process ids.
+    pub const PID: u64 = libc::CLONE_NEWPID as u64;
+    /// Network.
+    pub const NETWORK: u64 = libc::CLONE_NEWNET as u64;
+    /// Users and groups.
+    pub const USER: u64 = libc::CLONE_NEWUSER as u64;
+    /// The root of the cgroup tree that is seen.
+    pub const CGROUP: u64 = libc::CLONE_NEWCGROUP as u64;
+    /// Offsets of the monotonic and boot clocks.
+    pub const TIME: u64 = 0x80;
+}
+
+/// A child process.
+#[derive(Debug)]
+pub struct Child {
+    /// Its pid in the caller's pid namespace.
+    pub pid: Pid,
+    /// A descriptor that stands for it, close-on-exec, readable when it has ended.
+    pub pidfd: OwnedFd,
+}
+
+/// Makes a child in the given new namespaces and runs `child` in it; the child ends when `child` does.
+///
+/// # Safety
+/// The calling process must have a single thread: the child gets a copy of this thread alone, so a lock held by
+/// another one (the allocator's) would never be released in it.
+///
+/// # Errors
+/// Those of `clone3(2)`: `EPERM` without the privilege, `ENOSPC` at a limit of namespaces, `EBUSY` for a cgroup with
+/// controllers enabled for its children.
+#[expect(unsafe_code, reason = "no library wraps clone3")]
+pub unsafe fn clone3(
+    namespaces: u64,
+    cgroup: Option<BorrowedFd<'_>>,
+    child: impl FnOnce() -> i32,
+) -> Result<Child, Errno> {
+    let mut pidfd: libc::c_int = -1;
+    // SAFETY: the structure consists of integers, for which zero is a value.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = namespaces | CLEAR_SIGHAND | libc::CLONE_PIDFD as u64;
+    args.pidfd = (&raw mut pidfd) as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
+    if let Some(directory) = cgroup {
+        args.flags |= INTO_CGROUP;
+        args.cgroup = u64::try_from(directory.as_raw_fd()).unwrap_or_default();
+    }
+    // SAFETY: args points to a valid clone_args of the size given. Without CLONE_VM the child has its own copy of the
+    // stack and memory, so returning twice is sound; that this thread is the only one is the caller's promise.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
+    match pid {
+        0 => crate::exec::exit(child()),
+        pid if pid > 0 => {
+            // SAFETY: CLONE_PIDFD stored a new descriptor there, owned by nothing else.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            let pid = Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)).expect("a pid above zero was checked");
+            Ok(Child { pid, pidfd })
+        }
+        _ => Err(crate::exec::last_errno()),
+    }
+}
+
+/// Leaves the given namespaces for new ones. No allocation.
+///
+/// # Errors
+/// Those of `unshare(2)`.
+pub fn unshare(namespaces: u64) -> Result<(), Errno> {
+    let flags = rustix::thread::UnshareFlags::from_bits_retain(u32::try_from(namespaces).unwrap_or_default());
+    // SAFETY: only CLONE_FILES would break an invariant (descriptors shared between threads), and the constants of
+    // `namespace` do not contain it.
+    #[expect(unsafe_code, reason = "the wrapper is unsafe because of CLONE_FILES")]
+    unsafe {
+        rustix::thread::unshare_unsafe(flags)
+    }
+}

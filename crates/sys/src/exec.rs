@@ -1,0 +1,105 @@
+//! The last steps of a process before it becomes another program, and leaving without any ceremony.
+
+use std::ffi::{CStr, c_char};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::io::Errno;
+
+/// A list of C strings with the terminating null pointer that `execve(2)` wants, built before the clone so that the
+/// child allocates nothing.
+#[derive(Debug)]
+pub struct StringArray {
+    strings: Vec<std::ffi::CString>,
+    pointers: Vec<*const c_char>,
+}
+
+impl StringArray {
+    /// Takes the strings in order.
+    pub fn new(strings: Vec<std::ffi::CString>) -> StringArray {
+        let pointers = strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect();
+        StringArray { strings, pointers }
+    }
+
+    /// The strings.
+    pub fn strings(&self) -> &[std::ffi::CString] {
+        &self.strings
+    }
+}
+
+/// Becomes the program at `path`; returns only if that did not work. No allocation.
+pub fn execve(path: &CStr, arguments: &StringArray, environment: &StringArray) -> Errno {
+    // SAFETY: the path is a C string, both arrays end with a null pointer and point into strings that they own.
+    #[expect(unsafe_code, reason = "rustix keeps execve out of its safe interface")]
+    unsafe {
+        libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr())
+    };
+    last_errno()
+}
+
+/// Becomes the program behind a descriptor; returns only if that did not work. No allocation.
+pub fn execveat(program: BorrowedFd<'_>, arguments: &StringArray, environment: &StringArray) -> Errno {
+    // SAFETY: as for `execve`; the empty path with AT_EMPTY_PATH means the descriptor itself.
+    #[expect(unsafe_code, reason = "rustix keeps execveat out of its safe interface")]
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            program.as_raw_fd(),
+            c"".as_ptr(),
+            arguments.pointers.as_ptr(),
+            environment.pointers.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    last_errno()
+}
+
+/// Ends this process at once: no handlers, no flushing. No allocation.
+pub fn exit(status: i32) -> ! {
+    // SAFETY: _exit only ends the process.
+    #[expect(unsafe_code, reason = "std::process::exit runs handlers, which a forked child must not")]
+    unsafe {
+        libc::_exit(status)
+    }
+}
+
+/// Marks every descriptor from `first` on close-on-exec. No allocation.
+///
+/// # Errors
+/// `ENOSYS` before Linux 5.11.
+pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    close_range(first, libc::CLOSE_RANGE_CLOEXEC)
+}
+
+/// Closes every descriptor from `first` on. No allocation. Values that own such a descriptor must not be used again.
+///
+/// # Errors
+/// `ENOSYS` before Linux 5.9.
+pub fn close_from(first: u32) -> Result<(), Errno> {
+    close_range(first, 0)
+}
+
+fn close_range(first: u32, flags: libc::c_uint) -> Result<(), Errno> {
+    // SAFETY: takes integers only. Callers close what they own, right before an exec or in a child that ends.
+    #[expect(unsafe_code, reason = "no library wraps close_range")]
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
+    if result == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+/// Whether the working directory lies below this process's root. The kernel writes `(unreachable)` before a path that
+/// does not (CVE-2024-21626). No allocation.
+///
+/// # Errors
+/// Those of `getcwd(2)`; `ENOENT` when the directory was removed.
+pub fn working_directory_is_reachable() -> Result<bool, Errno> {
+    let mut buffer = [0_u8; libc::PATH_MAX as usize];
+    // SAFETY: the kernel writes at most the length given into the buffer. The raw call is used because the C library
+    // hides the unreachable case behind ENOENT.
+    #[expect(unsafe_code, reason = "the raw call tells what the library hides")]
+    let result = unsafe { libc::syscall(libc::SYS_getcwd, buffer.as_mut_ptr(), buffer.len()) };
+    if result < 0 { Err(last_errno()) } else { Ok(buffer[0] == b'/') }
+}
+
+/// The errno of the last failed call of the C library in this thread. No allocation.
+pub(crate) fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
+}

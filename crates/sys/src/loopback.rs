@@ -1,0 +1,24 @@
+//! The one interface every network namespace is born with, down.
+
+use std::os::fd::AsRawFd;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+
+/// Sets the flags `UP` and `RUNNING` of `lo` in this network namespace (`netdevice(7)`, `SIOCSIFFLAGS`). No allocation.
+///
+/// # Errors
+/// `EPERM` without `CAP_NET_ADMIN` over the namespace.
+pub fn up() -> Result<(), Errno> {
+    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    // SAFETY: the structure consists of integers and byte arrays, for which zero is a value.
+    #[expect(unsafe_code, reason = "the C structure has a union and no constructor")]
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_name[0] = b'l'.cast_signed();
+    request.ifr_name[1] = b'o'.cast_signed();
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: SIOCSIFFLAGS reads an ifreq, which the pointer gives; the socket is open.
+    #[expect(unsafe_code, reason = "an ioctl that rustix does not offer")]
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) };
+    if result == 0 { Ok(()) } else { Err(crate::exec::last_errno()) }
+}
