@@ -1,0 +1,99 @@
+//! `-v`, `--mount` and `--tmpfs`: directories of the host and of memory in a container.
+//!
+//! Named and anonymous volumes are refused until there are volumes.
+
+mod parse;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Something mounted into a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Where in the container; absolute, without `.` and `..`.
+    pub target: PathBuf,
+    /// Whether the container cannot write there.
+    pub read_only: bool,
+    /// What is mounted.
+    pub kind: MountKind,
+}
+
+/// What is mounted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "type")]
+pub enum MountKind {
+    /// A file or directory of the host.
+    Bind {
+        /// Its absolute path.
+        source: PathBuf,
+        /// Whether a missing source is made as a directory: `-v` does, `--mount` does not.
+        create_source: bool,
+        /// How mounts made later travel between host and container.
+        propagation: Propagation,
+        /// Whether file systems mounted below the source come along.
+        recursive: bool,
+        /// How far read-only reaches.
+        read_only_below: RecursiveReadOnly,
+    },
+    /// An empty directory in memory.
+    Tmpfs {
+        /// Most bytes it may hold; half the memory otherwise.
+        size: Option<u64>,
+        /// Mode of its root; 1777 otherwise.
+        mode: Option<u32>,
+        /// Further mount options of `--tmpfs`: flags such as `exec`, and tmpfs(5)'s own such as `nr_inodes=…`.
+        options: Vec<String>,
+    },
+}
+
+/// How mounts made later travel between host and container (`mount_namespaces(7)`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Propagation {
+    /// Not at all, nor below.
+    #[default]
+    Rprivate,
+    /// Not at all.
+    Private,
+    /// Both ways, also below.
+    Rshared,
+    /// Both ways.
+    Shared,
+    /// From the host to the container, also below.
+    Rslave,
+    /// From the host to the container.
+    Slave,
+}
+
+impl Propagation {
+    /// Every mode and its name.
+    const ALL: [(&str, Propagation); 6] = [
+        ("rprivate", Propagation::Rprivate),
+        ("private", Propagation::Private),
+        ("rshared", Propagation::Rshared),
+        ("shared", Propagation::Shared),
+        ("rslave", Propagation::Rslave),
+        ("slave", Propagation::Slave),
+    ];
+
+    /// The mode's name in mount options.
+    pub fn name(self) -> &'static str {
+        Propagation::ALL.iter().find(|(_, mode)| *mode == self).map_or("rprivate", |(name, _)| name)
+    }
+
+    fn find(name: &str) -> Option<Propagation> {
+        Propagation::ALL.iter().find(|(known, _)| *known == name).map(|(_, mode)| *mode)
+    }
+}
+
+/// How far the read-only of a bind mount reaches to what is mounted below its source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecursiveReadOnly {
+    /// To all of it: docker's default since 25, and the kernel's since 5.12 (`mount_setattr(2)`).
+    #[default]
+    All,
+    /// To the top only (`bind-recursive=writable`).
+    TopOnly,
+}
