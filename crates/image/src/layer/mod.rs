@@ -1,0 +1,24 @@
+//! OCI layers: from a tar stream to a directory that overlayfs can use (image-spec `layer.md`).
+//! Owns what an entry becomes on disk; knows nothing of registries, digests, compression or the store.
+//!
+//! Everything in the stream is hostile. What keeps it inside the directory:
+//!
+//! - Every file is made, changed and removed by the descriptor of its parent and one single name; the kernel is never
+//!   given a path and never follows a symlink. Absolute names are taken as relative, `..` is refused.
+//! - A parent that an earlier entry of the layer made a symlink is resolved inside the layer's own directory, as docker does
+//!   after its chroot: `d -> /usr/d`, then `d/b`, writes `usr/d/b` of this layer and nothing else.
+//! - Descriptors of directories are kept, never verdicts about paths, and an entry that replaces a directory throws away the
+//!   descriptors of the whole subtree (CVE-2025-47290).
+//! - Numbers, names, extended attributes, sparse maps and the stream itself are bounded by [`Limits`].
+
+/// What a bad layer, or the disk, made impossible.
+mod error;
+pub use error::{Error, ErrorKind, Result};
+
+/// How much a layer may ask for.
+mod limits;
+pub use limits::Limits;
+
+/// Writes a layer into a directory.
+mod unpack;
+pub use unpack::{Unpacked, unpack};
