@@ -87,10 +87,13 @@ mod tests {
     /// Feeds `wire` in pieces of `piece` bytes and collects the frames.
     fn reassemble(wire: &[u8], piece: usize) -> Vec<(Kind, Vec<u8>)> {
         let (mut buffer, mut frames) = (FrameBuffer::default(), Vec::new());
-        for bytes in wire.chunks(piece) {
+        let mut rest = wire;
+        while !rest.is_empty() {
             let space = buffer.space().expect("the wire holds frames");
-            space[..bytes.len()].copy_from_slice(bytes);
-            buffer.received(bytes.len());
+            let count = space.len().min(piece).min(rest.len());
+            space[..count].copy_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            buffer.received(count);
             while let Some((kind, payload)) = buffer.next().expect("the wire holds frames") {
                 frames.push((kind, buffer.payload(payload).to_vec()));
             }

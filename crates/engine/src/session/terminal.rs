@@ -19,13 +19,19 @@ pub fn is_terminal(descriptor: impl AsFd) -> bool {
     isatty(descriptor)
 }
 
-/// The terminal that is raw now, and how it was before: for the panic hook, as a panic ends the release build
-/// without running destructors.
-static RAW: Mutex<Option<(OwnedFd, Termios)>> = Mutex::new(None);
+/// A terminal, and how it was before it became raw.
+#[derive(Debug)]
+struct Before {
+    terminal: OwnedFd,
+    modes: Termios,
+}
+
+/// The terminal that is raw now, for the panic hook: a panic ends the release build without running destructors.
+static RAW: Mutex<Option<Before>> = Mutex::new(None);
 
 /// While this lives, every key goes to the container as it is typed, and nothing is echoed or translated here.
 #[derive(Debug)]
-pub(super) struct RawMode(());
+pub(super) struct RawMode(Before);
 
 impl RawMode {
     /// Makes the terminal raw (`cfmakeraw` of `termios(3)`).
@@ -34,17 +40,17 @@ impl RawMode {
         HOOK.call_once(|| {
             let next = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
-                restore();
+                if let Some(before) = remember(None) {
+                    before.restore();
+                }
                 next(panic);
             }));
         });
-        let before = tcgetattr(terminal)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        let own = terminal.try_clone_to_owned()?;
-        *RAW.lock().unwrap_or_else(PoisonError::into_inner) = Some((own, before));
-        tcsetattr(terminal, OptionalActions::Drain, &raw)?;
-        Ok(RawMode(()))
+        let before = || io::Result::Ok(Before { terminal: terminal.try_clone_to_owned()?, modes: tcgetattr(terminal)? });
+        let own = before()?;
+        remember(Some(before()?));
+        RawMode::again(terminal)?;
+        Ok(RawMode(own))
     }
 
     /// Makes the terminal raw again after a shell has used it in between (stopped, then continued).
@@ -57,13 +63,19 @@ impl RawMode {
 
 impl Drop for RawMode {
     fn drop(&mut self) {
-        restore();
+        remember(None);
+        self.0.restore();
     }
 }
 
-fn restore() {
-    if let Some((terminal, before)) = RAW.lock().unwrap_or_else(PoisonError::into_inner).take() {
+impl Before {
+    fn restore(&self) {
         // A terminal that has gone away needs nothing restored.
-        let _ = tcsetattr(terminal, OptionalActions::Drain, &before);
+        let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.modes);
     }
+}
+
+/// Replaces what the panic hook restores.
+fn remember(before: Option<Before>) -> Option<Before> {
+    std::mem::replace(&mut RAW.lock().unwrap_or_else(PoisonError::into_inner), before)
 }

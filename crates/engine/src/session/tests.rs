@@ -217,7 +217,7 @@ fn an_execed_process_has_pipes_of_its_own() {
     its_in.read_to_string(&mut input).expect("the process reads");
     assert_eq!(input, "in");
     its_err.write_all(b"err").expect("the process writes");
-    its_out.write_all(&[b'o'; 60_000]).expect("the process writes");
+    its_out.write_all("o".repeat(60_000).as_bytes()).expect("the process writes");
     // The ends stay open, as with a child of the process in the background: they must not delay the end.
     write_exited(&mut peer, 9);
     let (mut output, mut errors) = (Vec::new(), Vec::new());
@@ -239,8 +239,11 @@ fn an_execed_process_with_a_terminal_is_pumped_directly() {
     write_control(&mut frame, Kind::Started, &Started { pid: 7 }).expect("a Vec takes every write");
     sys::fdpass::send(&peer, &frame, &[master.as_fd()]).expect("sent");
     drop(master);
-    keyboard.write_all(b"ls\r").expect("typed");
     let mut its = File::from(its);
+    its.write_all(b"$ ").expect("the process writes");
+    let mut prompt = [0; 2];
+    keyboard.read_exact(&mut prompt).expect("the terminal shows it");
+    keyboard.write_all(b"ls\r").expect("typed");
     let mut line = [0; 3];
     its.read_exact(&mut line).expect("the process reads");
     assert_eq!(&line, b"ls\n");
