@@ -1,0 +1,351 @@
+//! Container rows, the order in which a container comes into being and goes, and the lock that says it lives.
+//!
+//! Into being: the lock is held, then the directory is made, then the row is committed. Away: the row is deleted while
+//! the lock is held, then the directories go. So a directory without a row whose lock is free is garbage, a row whose
+//! lock is held is alive or about to be, and nobody who finds a row finds it without its directory, except after a power
+//! failure. `docker run --rm`: the supervisor deletes both directories, and the row goes with the next command.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
+
+use crate::database::{Durability, Failure};
+use crate::images::{digest_column, is_hex_prefix};
+use crate::lock::{self, Want};
+use crate::{ContainerId, Digest, Error, ErrorKind, Paths, Result, Store, names, tree};
+
+/// A container's configuration: what was asked for. How it fares is in files of its supervisor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContainerRecord {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name, without a slash; no other container has it.
+    pub name: String,
+    /// The image it is made from: [`Store::image`] finds it as long as the container is there.
+    pub image: Digest,
+    /// The image as the user typed it.
+    pub image_name: String,
+    /// When it was created: RFC 3339 with nanoseconds, UTC.
+    pub created: String,
+    /// In which boot it was created: [`boot_id`](crate::boot_id).
+    pub boot_id: String,
+    /// Whether it goes when it ends.
+    pub auto_remove: bool,
+    /// Whether it stays although nobody started it, as `create` wants and `run` does not: the creator of a container
+    /// that was to be run and never was has been killed, and the collector removes what he left.
+    pub keep_unstarted: bool,
+    /// The engine's configuration, which means nothing to the store.
+    pub config: serde_json::Value,
+}
+
+/// The lock of a container: as long as a copy of its descriptor is open anywhere, the container lives. Dropping it
+/// closes this copy, and nothing else.
+#[derive(Debug)]
+#[must_use = "without its lock a container is not alive"]
+pub struct ContainerLock {
+    id: ContainerId,
+    file: OwnedFd,
+}
+
+/// A container that has a lock and two directories, but no row yet. Dropping it removes them again.
+#[derive(Debug)]
+#[must_use = "dropping a reservation removes the container's directories"]
+pub struct ContainerReservation<'store> {
+    store: &'store Store,
+    id: ContainerId,
+    lock: Option<OwnedFd>,
+}
+
+/// Columns in the order of [`container_row`].
+const COLUMNS: &str = "id, name, image, image_name, created, boot_id, auto_remove, keep_unstarted, config";
+
+impl ContainerLock {
+    /// Whose lock this is.
+    pub fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
+    /// The descriptor itself, to be passed on: it closes on exec until somebody clears that.
+    pub fn into_fd(self) -> OwnedFd {
+        self.file
+    }
+}
+
+impl AsFd for ContainerLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl ContainerReservation<'_> {
+    /// The container's id.
+    pub fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
+    /// Its persistent directory: empty, mode 0700.
+    pub fn dir(&self) -> PathBuf {
+        self.store.paths.container(&self.id)
+    }
+
+    /// Its directory below RUN: holds the lock.
+    pub fn run_dir(&self) -> PathBuf {
+        self.store.paths.run_container(&self.id)
+    }
+
+    /// Commits the row: from now on the container is there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if the name is taken (the message names the holder), [`ErrorKind::NotFound`] if the image
+    /// is gone, [`ErrorKind::Invalid`] for a name that cannot be one. Then the reservation is over as well.
+    pub fn commit(mut self, record: &ContainerRecord) -> Result<ContainerLock> {
+        self.insert(record)?;
+        self.into_lock()
+    }
+
+    /// As [`commit`](ContainerReservation::commit), with a random name that is not taken, which `record` then has.
+    ///
+    /// # Errors
+    /// As [`commit`](ContainerReservation::commit).
+    pub fn commit_with_random_name(mut self, record: &mut ContainerRecord) -> Result<ContainerLock> {
+        let mut number = 0;
+        loop {
+            record.name = names::random(number)?;
+            match self.insert(record) {
+                Err(error) if error.kind() == ErrorKind::Conflict => number += 1,
+                other => break other?,
+            }
+        }
+        self.into_lock()
+    }
+
+    fn insert(&mut self, record: &ContainerRecord) -> Result<()> {
+        if record.id != self.id {
+            let message = format!("container {} cannot take the place reserved for {}", record.id, self.id);
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        self.store.insert_container(record)
+    }
+
+    fn into_lock(mut self) -> Result<ContainerLock> {
+        match self.lock.take() {
+            Some(file) => Ok(ContainerLock { id: self.id, file }),
+            None => Err(Error::new(ErrorKind::Invalid, format!("the lock of container {} was given away", self.id))),
+        }
+    }
+}
+
+impl Drop for ContainerReservation<'_> {
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            // Nobody can be told; what stays has no row and a free lock, so the collector removes it.
+            let _ = delete_directories(&self.store.paths, &self.id);
+        }
+    }
+}
+
+impl Store {
+    /// Makes a container's directories and takes its lock. The row is committed with the reservation.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] if the id is taken.
+    pub fn reserve_container(&self, id: &ContainerId) -> Result<ContainerReservation<'_>> {
+        let taken = || Error::new(ErrorKind::Conflict, format!("the container id {id} is already in use"));
+        let lock = self.take_lock(id)?.ok_or_else(taken)?;
+        if !tree::make_private(&self.paths.container(id))? {
+            return Err(taken());
+        }
+        Ok(ContainerReservation { store: self, id: *id, lock: Some(lock) })
+    }
+
+    /// The lock of a container that does not live, to start or remove it; None if it lives.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such container.
+    pub fn lock_container(&self, id: &ContainerId) -> Result<Option<ContainerLock>> {
+        let missing = || Error::new(ErrorKind::NotFound, format!("no such container: {id}"));
+        if !self.has_container(id)? {
+            return Err(missing());
+        }
+        let Some(file) = self.take_lock(id)? else { return Ok(None) };
+        // Who removes a container deletes the row before the lock file: with the row, the file is the one that counts.
+        if !self.has_container(id)? {
+            tree::delete(&self.paths.run_container(id))?;
+            return Err(missing());
+        }
+        Ok(Some(ContainerLock { id: *id, file }))
+    }
+
+    /// Whether somebody holds the container's lock: its creator, its supervisor, or one who is removing it.
+    ///
+    /// # Errors
+    /// When the lock file cannot be opened.
+    pub fn container_is_live(&self, id: &ContainerId) -> Result<bool> {
+        lock::is_held(&self.paths.run_container(id).join(Paths::LOCK_FILE))
+    }
+
+    /// The container with this id, name (with or without a slash before it) or unique beginning of an id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Ambiguous`] if the beginning fits several.
+    pub fn find_container(&self, key: &str) -> Result<ContainerRecord> {
+        self.read(&format!("looking for container {key}"), |transaction| {
+            for (column, value) in [("id", key), ("name", key.strip_prefix('/').unwrap_or(key))] {
+                let mut statement =
+                    transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM containers WHERE {column} = ?1"))?;
+                if let Some(record) = statement.query_row([value], container_row).optional()? {
+                    return Ok(record);
+                }
+            }
+            container_by_prefix(transaction, key)
+        })
+    }
+
+    /// All containers, the newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn containers(&self) -> Result<Vec<ContainerRecord>> {
+        self.read("listing containers", |transaction| {
+            let mut statement =
+                transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM containers ORDER BY created DESC, id"))?;
+            let records = statement.query_map([], container_row)?.collect::<rusqlite::Result<_>>()?;
+            Ok(records)
+        })
+    }
+
+    /// Removes a container: its row, then its directories.
+    ///
+    /// # Errors
+    /// If the row cannot be deleted, nothing is; if a directory cannot be, the collector tries again.
+    pub fn remove_container(&self, lock: ContainerLock) -> Result<()> {
+        self.delete_rows(&[lock.id])?;
+        delete_directories(&self.paths, &lock.id)
+    }
+
+    /// Whether there is a row.
+    pub(crate) fn has_container(&self, id: &ContainerId) -> Result<bool> {
+        self.read("looking for a container", |transaction| {
+            let mut statement = transaction.prepare_cached("SELECT 1 FROM containers WHERE id = ?1")?;
+            Ok(statement.exists([id.hex()])?)
+        })
+    }
+
+    /// Deletes rows, and the hidden images that only they used.
+    pub(crate) fn delete_rows(&self, ids: &[ContainerId]) -> Result<()> {
+        self.write(Durability::Lazy, "removing containers", |transaction| {
+            let mut statement = transaction.prepare_cached("DELETE FROM containers WHERE id = ?1")?;
+            for id in ids {
+                statement.execute([id.hex()])?;
+            }
+            transaction
+                .prepare_cached("DELETE FROM images WHERE hidden AND id NOT IN (SELECT image FROM containers)")?
+                .execute([])?;
+            Ok(())
+        })
+    }
+
+    /// The lock of a container's run directory, both of which are made if need be; None if another holds it.
+    pub(crate) fn take_lock(&self, id: &ContainerId) -> Result<Option<OwnedFd>> {
+        let directory = self.paths.run_container(id);
+        let path = directory.join(Paths::LOCK_FILE);
+        loop {
+            tree::make_private(&directory)?;
+            match lock::acquire(&path, Want::ExclusiveNow) {
+                Ok(Some(file)) => return Ok(Some(file)),
+                // Those who only look hold it together for a moment: that is no reason to call the container alive.
+                Ok(None) if lock::is_held(&path)? => return Ok(None),
+                Ok(None) => std::thread::yield_now(),
+                // A collector took the directory between the two steps: it was not locked yet.
+                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOENT.raw_os_error()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn insert_container(&self, record: &ContainerRecord) -> Result<()> {
+        names::validate(&record.name)?;
+        let config = record.config.to_string();
+        self.write(Durability::Lazy, &format!("creating container {}", record.name), |transaction| {
+            let mut image = transaction.prepare_cached("SELECT 1 FROM images WHERE id = ?1")?;
+            if !image.exists([record.image.hex()])? {
+                return Err(Error::new(ErrorKind::NotFound, format!("no such image: {}", record.image)).into());
+            }
+            let mut holder = transaction.prepare_cached("SELECT id FROM containers WHERE name = ?1")?;
+            if let Some(holder) = holder.query_row([&record.name], |row| row.get(0)).optional()? {
+                return Err(name_taken(&record.name, holder).into());
+            }
+            let mut insert = transaction.prepare_cached(&format!(
+                "INSERT INTO containers ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            ))?;
+            insert.execute(params![
+                record.id.hex(),
+                record.name,
+                record.image.hex(),
+                record.image_name,
+                record.created,
+                record.boot_id,
+                record.auto_remove,
+                record.keep_unstarted,
+                config
+            ])?;
+            Ok(())
+        })
+    }
+}
+
+/// Deletes what a container has on disk. The row must be gone, or never have been; the caller holds the lock.
+pub(crate) fn delete_directories(paths: &Paths, id: &ContainerId) -> Result<()> {
+    let persistent = tree::discard(paths, &paths.container(id));
+    // The lock file goes last of all, with its directory: until then nobody else can have the lock.
+    persistent.and(tree::delete(&paths.run_container(id)))
+}
+
+fn container_by_prefix(transaction: &Transaction<'_>, key: &str) -> std::result::Result<ContainerRecord, Failure> {
+    let missing = || Failure::Request(Error::new(ErrorKind::NotFound, format!("no such container: {key}")));
+    if !is_hex_prefix(key) {
+        return Err(missing());
+    }
+    // 'g' is the character after 'f', so the range is all ids that begin so.
+    let mut statement = transaction.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM containers WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT 2"
+    ))?;
+    let mut records = statement.query_map([key], container_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    if records.len() > 1 {
+        return Err(Error::new(ErrorKind::Ambiguous, format!("container id {key} fits several containers")).into());
+    }
+    records.pop().ok_or_else(missing)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "straight from a row")]
+fn name_taken(name: &str, holder: String) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        format!("the container name \"/{name}\" is already in use by container \"{holder}\""),
+    )
+}
+
+fn container_row(row: &Row<'_>) -> rusqlite::Result<ContainerRecord> {
+    Ok(ContainerRecord {
+        id: id_column(row, 0)?,
+        name: row.get(1)?,
+        image: digest_column(row, 2)?,
+        image_name: row.get(3)?,
+        created: row.get(4)?,
+        boot_id: row.get(5)?,
+        auto_remove: row.get(6)?,
+        keep_unstarted: row.get(7)?,
+        config: serde_json::from_str(row.get_ref(8)?.as_str()?).map_err(|error| unreadable(8, error))?,
+    })
+}
+
+/// A column of 64 hex digits.
+pub(crate) fn id_column(row: &Row<'_>, index: usize) -> rusqlite::Result<ContainerId> {
+    row.get_ref(index)?.as_str()?.parse().map_err(|error: Error| unreadable(index, error))
+}
+
+fn unreadable(index: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
+}

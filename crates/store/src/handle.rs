@@ -1,0 +1,88 @@
+//! The handle everything starts from.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, Transaction};
+
+use crate::database::{self, Durability, Failure};
+use crate::lock::{self, Want};
+use crate::{Paths, Result};
+
+/// A store, opened. Any number of processes and threads may have the same one open.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) paths: Arc<Paths>,
+    connection: Mutex<Connection>,
+}
+
+/// Protects what is added to the store until an image refers to it: while any process holds a lease, no unreferenced
+/// blob or layer is collected. Clones are the same lease; it ends with the last of them, or with the process.
+///
+/// Hold it from before the first question whether a layer is there until after [`Store::commit_image`].
+#[derive(Debug, Clone)]
+#[must_use = "dropping a lease exposes what was added under it to the collector"]
+pub struct Lease(#[expect(dead_code, reason = "held for its lock")] Arc<OwnedFd>);
+
+impl Store {
+    /// Opens the store, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if a newer version made it.
+    pub fn open(paths: &Paths) -> Result<Store> {
+        let connection = database::open(paths)?;
+        Ok(Store { paths: Arc::new(paths.clone()), connection: Mutex::new(connection) })
+    }
+
+    /// Where everything lies.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Takes a lease. Waits while another process collects, which is a matter of milliseconds: what it collects is
+    /// deleted later.
+    ///
+    /// # Errors
+    /// When the lock file cannot be opened.
+    pub fn lease(&self) -> Result<Lease> {
+        loop {
+            // None is an answer only to those who do not wait.
+            if let Some(lock) = lock::acquire(&self.paths.lock(), Want::Shared)? {
+                return Ok(Lease(Arc::new(lock)));
+            }
+        }
+    }
+
+    /// Writes what was committed from the log into the database, if nobody is in the way, so that the next process
+    /// that is the first to open it has less to read. Syncs twice: not for where somebody waits.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.connection()
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .map_err(|error| crate::Error::database("checkpoint", &error))
+    }
+
+    pub(crate) fn read<T>(
+        &self,
+        doing: &str,
+        body: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
+        database::read(&self.connection(), doing, body)
+    }
+
+    pub(crate) fn write<T>(
+        &self,
+        durability: Durability,
+        doing: &str,
+        body: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
+        database::write(&self.connection(), durability, doing, body)
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A thread that panicked rolled its transaction back while it unwound.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

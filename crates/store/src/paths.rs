@@ -1,0 +1,166 @@
+//! Where everything lies. Pure: nothing here touches a file system, except that a relative path is made absolute.
+
+use std::path::{Path, PathBuf};
+
+use crate::{ContainerId, Digest, Error, Result};
+
+/// The two directories a store consists of, and the names below them.
+///
+/// ```text
+/// ROOT/  phial.db  lock  blobs/sha256/<hex>  layers/<diff id>/{layer.json,fs/}  tmp/  containers/<id>/
+/// RUN/   containers/<id>/{lock,status.json,sock}
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    root: PathBuf,
+    run: PathBuf,
+}
+
+impl Paths {
+    /// Default of [`Paths::root`].
+    pub const DEFAULT_ROOT: &'static str = "/var/lib/phial";
+    /// Default of [`Paths::run`].
+    pub const DEFAULT_RUN: &'static str = "/run/phial";
+    /// Environment variable that changes [`Paths::root`].
+    pub const ROOT_VARIABLE: &'static str = "PHIAL_ROOT";
+    /// Environment variable that changes [`Paths::run`].
+    pub const RUN_VARIABLE: &'static str = "PHIAL_RUN";
+
+    /// File in a container's run directory whose lock says that the container lives.
+    pub const LOCK_FILE: &'static str = "lock";
+    /// File in a container's run directory that its supervisor writes once the container was started. The supervisor's
+    /// protocol names it; the store only looks whether it is there.
+    pub const STATUS_FILE: &'static str = "status.json";
+    /// File in a container's directory that its supervisor writes when the container has ended. The supervisor's
+    /// protocol names it; the store only looks whether it is there.
+    pub const EXIT_FILE: &'static str = "exit.json";
+
+    /// A store in these two directories.
+    ///
+    /// # Errors
+    /// When a path is relative and there is no working directory.
+    pub fn new(root: impl AsRef<Path>, run: impl AsRef<Path>) -> Result<Paths> {
+        Ok(Paths { root: absolute(root.as_ref())?, run: absolute(run.as_ref())? })
+    }
+
+    /// What the command line says, or else the environment, or else the defaults.
+    ///
+    /// # Errors
+    /// As [`Paths::new`].
+    pub fn choose(root: Option<&Path>, run: Option<&Path>) -> Result<Paths> {
+        let pick = |flag: Option<&Path>, variable: &str, default: &str| match (flag, std::env::var_os(variable)) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(path)) if !path.is_empty() => PathBuf::from(path),
+            (None, _) => PathBuf::from(default),
+        };
+        Paths::new(
+            pick(root, Paths::ROOT_VARIABLE, Paths::DEFAULT_ROOT),
+            pick(run, Paths::RUN_VARIABLE, Paths::DEFAULT_RUN),
+        )
+    }
+
+    /// What survives a reboot.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What does not.
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.root.join("phial.db")
+    }
+
+    /// The store-wide lock file.
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    /// The directory of all blobs.
+    pub fn blobs(&self) -> PathBuf {
+        self.root.join("blobs/sha256")
+    }
+
+    /// A blob's file.
+    pub fn blob(&self, digest: &Digest) -> PathBuf {
+        self.blobs().join(digest.hex())
+    }
+
+    /// The directory of all layers.
+    pub fn layers(&self) -> PathBuf {
+        self.root.join("layers")
+    }
+
+    /// What belongs to one layer: its record and its tree.
+    pub fn layer(&self, diff_id: &Digest) -> PathBuf {
+        self.layers().join(diff_id.hex())
+    }
+
+    /// A layer's tree: what overlayfs takes as a lower directory.
+    pub fn layer_fs(&self, diff_id: &Digest) -> PathBuf {
+        self.layers().join(diff_id.hex()).join("fs")
+    }
+
+    /// What is being written or deleted.
+    pub fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// The directory of all containers' persistent directories.
+    pub fn containers(&self) -> PathBuf {
+        self.root.join("containers")
+    }
+
+    /// A container's persistent directory.
+    pub fn container(&self, id: &ContainerId) -> PathBuf {
+        self.containers().join(id.hex())
+    }
+
+    /// The directory of all containers' run directories.
+    pub fn run_containers(&self) -> PathBuf {
+        self.run.join("containers")
+    }
+
+    /// A container's directory below RUN.
+    pub fn run_container(&self, id: &ContainerId) -> PathBuf {
+        self.run_containers().join(id.hex())
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| Error::io("making absolute", path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_below_the_two_directories() {
+        let paths = Paths::new("/a", "/b").expect("is absolute");
+        let digest = Digest::from_bytes([0xab; 32]);
+        let hex = "ab".repeat(32);
+        let id: ContainerId = hex.parse().expect("is an id");
+        let cases = [
+            (paths.database(), "/a/phial.db".to_owned()),
+            (paths.blob(&digest), format!("/a/blobs/sha256/{hex}")),
+            (paths.layer_fs(&digest), format!("/a/layers/{hex}/fs")),
+            (paths.container(&id), format!("/a/containers/{hex}")),
+            (paths.run_container(&id), format!("/b/containers/{hex}")),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(path, Path::new(&expected));
+        }
+    }
+
+    #[test]
+    fn the_command_line_wins_and_paths_become_absolute() {
+        let paths = Paths::choose(Some(Path::new("here")), Some(Path::new("/there"))).expect("resolves");
+        assert!(paths.root().is_absolute());
+        assert!(paths.root().ends_with("here"));
+        assert_eq!(paths.run(), Path::new("/there"));
+    }
+}

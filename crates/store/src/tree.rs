@@ -1,0 +1,75 @@
+//! Making and deleting directories.
+//!
+//! What is deleted was filled by strangers, and may be large: it first moves into the store's `tmp` under a new name,
+//! which is one atomic step, and is then taken apart there. Whoever is killed in between leaves a name that the
+//! collector knows as rubbish.
+
+use std::io::ErrorKind::NotFound;
+use std::path::Path;
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+
+use crate::digest::encode_hex;
+use crate::id::random_bytes;
+use crate::{Error, Paths, Result};
+
+/// Beginning of the names of what only waits for its deletion.
+pub(crate) const TRASH: &str = "trash-";
+
+/// Makes a directory that only its owner can enter: images hold set-user-id programs, which no other user of the host
+/// may reach (CVE-2021-41091). Its parents are made as well. False if it is there already.
+///
+/// # Errors
+/// Those of `mkdir(2)`.
+pub(crate) fn make_private(path: &Path) -> Result<bool> {
+    match rustix::fs::mkdir(path, Mode::RWXU) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(Errno::NOENT) => {
+            let parent = path.parent().ok_or_else(|| Error::io("making directory", path, Errno::NOENT))?;
+            make_private(parent)?;
+            make_private(path)
+        }
+        Err(errno) => Err(Error::io("making directory", path, errno)),
+    }
+}
+
+/// Deletes a directory of the store: moved away first, so that it is whole or gone. Nothing happens if it is not there.
+///
+/// # Errors
+/// When it cannot be moved, or something in it cannot be deleted.
+pub(crate) fn discard(paths: &Paths, path: &Path) -> Result<()> {
+    match move_away(paths, path)? {
+        Some(trash) => delete(&trash),
+        None => Ok(()),
+    }
+}
+
+/// Moves a directory of the store where the collector finds it; None if it is not there.
+///
+/// # Errors
+/// Those of `rename(2)`.
+pub(crate) fn move_away(paths: &Paths, path: &Path) -> Result<Option<std::path::PathBuf>> {
+    let trash = paths.tmp().join(format!("{TRASH}{}", encode_hex(&random_bytes::<8>()?)));
+    match std::fs::rename(path, &trash) {
+        Ok(()) => Ok(Some(trash)),
+        Err(error) if error.kind() == NotFound => {
+            // Either the tree or `tmp` is missing; only the latter is to be mended.
+            if make_private(&paths.tmp())? { move_away(paths, path) } else { Ok(None) }
+        }
+        Err(error) => Err(Error::io("moving away", path, error)),
+    }
+}
+
+/// Deletes a tree where it is. Symbolic links are deleted, not followed: the standard library walks by descriptor.
+/// Nothing happens if it is not there, or if another deletes it at the same time.
+///
+/// # Errors
+/// Those of `unlinkat(2)` and the like.
+pub(crate) fn delete(path: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != NotFound => Err(Error::io("deleting", path, error)),
+        _ => Ok(()),
+    }
+}
