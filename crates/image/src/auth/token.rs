@@ -1,0 +1,244 @@
+//! Tokens: from a challenge and credentials to the `Authorization` header of further requests. Credentials go to the
+//! registry itself, or to the token server that the registry names if the way there is encrypted; nowhere else.
+//!
+//! distribution's "Token Authentication Specification" (GET) and "OAuth2 Token Authentication" (POST).
+
+use std::cell::{OnceCell, RefCell};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, StatusCode, Uri};
+use serde::Deserialize;
+
+use crate::auth::challenge::Challenge;
+use crate::auth::credentials::{Credentials, CredentialsSource};
+use crate::client::http::{Http, Outgoing};
+use crate::client::registry::{failure, retrying};
+use crate::client::retry::Fault;
+use crate::client::url::{Origin, encode};
+use crate::error::{Error, ErrorKind, Result, printable};
+
+const ANSWER_MAX: u64 = 1 << 20;
+/// What OAuth2 token servers log as the program that asks.
+const CLIENT_ID: &str = "phial";
+
+/// Who we are to one registry, and the header that proves it at present.
+pub(crate) struct Authority {
+    /// The registry as in names of images: the key credentials are found by.
+    domain: String,
+    /// What we want to do, in the token servers' words.
+    scope: String,
+    source: CredentialsSource,
+    found: OnceCell<Option<Credentials>>,
+    header: RefCell<Option<HeaderValue>>,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+impl Authority {
+    pub(crate) fn new(domain: &str, repository: &str, source: CredentialsSource) -> Self {
+        Self {
+            domain: domain.to_owned(),
+            scope: format!("repository:{repository}:pull"),
+            source,
+            found: OnceCell::new(),
+            header: RefCell::new(None),
+        }
+    }
+
+    /// The header to send now, if any.
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        self.header.borrow().clone()
+    }
+
+    /// Whether the user has credentials here; looked up on the first challenge, so `false` before.
+    pub(crate) fn has_credentials(&self) -> bool {
+        matches!(self.found.get(), Some(Some(_)))
+    }
+
+    /// Meets `challenges` of the registry at `registry`, which refused the header `used`.
+    pub(crate) async fn answer(
+        &self,
+        http: &Http,
+        registry: &Origin,
+        challenges: &[Challenge],
+        used: Option<&HeaderValue>,
+    ) -> Result<(), Fault> {
+        if self.header().as_ref() != used {
+            // Another layer has been through this meanwhile.
+            return Ok(());
+        }
+        let credentials = self.credentials()?;
+        let bearer = challenges.iter().find(|challenge| matches!(challenge, Challenge::Bearer { .. }));
+        let header = match (bearer, credentials) {
+            (Some(_), Some(Credentials::Bearer(token))) => bearer_header(token)?,
+            (Some(Challenge::Bearer { realm, service, scope }), credentials) => {
+                let scopes = scopes(&self.scope, scope.as_deref());
+                let request = TokenRequest { realm, service: service.as_deref(), scopes, credentials };
+                retrying(http.patience, &|_, _| (), async || request.send(http, registry).await).await?
+            }
+            (_, Some(Credentials::Password { username, password })) if challenges.contains(&Challenge::Basic) => {
+                basic_header(username, password)?
+            }
+            _ => return Err(self.unanswerable(registry, challenges).into()),
+        };
+        *self.header.borrow_mut() = Some(header);
+        Ok(())
+    }
+
+    fn credentials(&self) -> Result<Option<&Credentials>> {
+        if let Some(found) = self.found.get() {
+            return Ok(found.as_ref());
+        }
+        let found = self.source.find(&self.domain)?;
+        Ok(self.found.get_or_init(|| found).as_ref())
+    }
+
+    fn unanswerable(&self, registry: &Origin, challenges: &[Challenge]) -> Error {
+        let why = if challenges.is_empty() {
+            format!("{registry} asks for credentials in a way that is not understood")
+        } else if self.has_credentials() {
+            format!("{registry} asks for a user name and password, and there is only a token")
+        } else {
+            format!("{registry} asks for credentials, and there are none for {}: log in", self.domain)
+        };
+        Error::new(ErrorKind::Unauthorized, why)
+    }
+}
+
+/// Ours, and the registry's own where it asks for something else (public.ecr.aws wants `aws`).
+fn scopes<'a>(ours: &'a str, asked: Option<&'a str>) -> Vec<&'a str> {
+    let others = asked.into_iter().filter(|asked| !asked.is_empty() && *asked != ours);
+    // Never more than reading: a token that can push is of no use here and of much use to a thief.
+    let others = others.filter(|asked| !asked.starts_with("repository:"));
+    std::iter::once(ours).chain(others).collect()
+}
+
+struct TokenRequest<'a> {
+    realm: &'a str,
+    service: Option<&'a str>,
+    scopes: Vec<&'a str>,
+    credentials: Option<&'a Credentials>,
+}
+
+impl TokenRequest<'_> {
+    async fn send(&self, http: &Http, registry: &Origin) -> Result<HeaderValue, Fault> {
+        let outgoing = match self.credentials {
+            Some(Credentials::Identity(token)) => self.exchange(token)?,
+            Some(Credentials::Password { username, password }) => self.ask(Some((username, password)))?,
+            _ => self.ask(None)?,
+        };
+        let realm = Origin::of(&outgoing.url)?;
+        // Also for anonymous tokens: over plain HTTP everybody on the way could use them.
+        http.check_encryption(&realm).map_err(|error| error.within(format!("token server of {registry}")))?;
+        let (response, origin) = http.send(outgoing).await?;
+        let refused = matches!(
+            response.status(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST
+        );
+        if refused && self.credentials.is_some() {
+            let why = format!("{registry}: its token server {origin} refuses the credentials: log in again");
+            return Err(Error::new(ErrorKind::Unauthorized, why).into());
+        }
+        if response.status() != StatusCode::OK {
+            return Err(failure(http, response, &origin, &format!("token server {origin}")).await);
+        }
+        let bytes = http.read(response, &origin, ANSWER_MAX).await?;
+        // Not the parser's message: it could quote a token.
+        let answer: TokenAnswer = serde_json::from_slice(&bytes).map_err(|_| unreadable(&origin))?;
+        let token = [answer.token, answer.access_token].into_iter().flatten().find(|token| !token.is_empty());
+        Ok(bearer_header(&token.ok_or_else(|| unreadable(&origin))?)?)
+    }
+
+    fn ask(&self, credentials: Option<(&String, &String)>) -> Result<Outgoing> {
+        let mut query = self.common();
+        if let Some((username, _)) = credentials {
+            query.push(format!("account={}", encode(username)));
+        }
+        let joint = if self.realm.contains('?') { '&' } else { '?' };
+        let mut outgoing = Outgoing::get(self.url(&format!("{}{joint}{}", self.realm, query.join("&")))?);
+        let header = credentials.map(|(username, password)| basic_header(username, password)).transpose()?;
+        outgoing.authorization = header;
+        Ok(outgoing)
+    }
+
+    fn exchange(&self, token: &str) -> Result<Outgoing> {
+        let mut form = vec!["grant_type=refresh_token".to_owned(), format!("client_id={CLIENT_ID}")];
+        form.extend(self.service.map(|service| format!("service={}", encode(service))));
+        // Here, unlike in the query of a GET, scopes are one field.
+        form.push(format!("scope={}", encode(&self.scopes.join(" "))));
+        form.push(format!("refresh_token={}", encode(token)));
+        let mut outgoing = Outgoing::get(self.url(self.realm)?);
+        outgoing.method = Method::POST;
+        outgoing.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        outgoing.body = Bytes::from(form.join("&"));
+        Ok(outgoing)
+    }
+
+    fn common(&self) -> Vec<String> {
+        let service = self.service.map(|service| format!("service={}", encode(service)));
+        let scopes = self.scopes.iter().map(|scope| format!("scope={}", encode(scope)));
+        service.into_iter().chain(scopes).collect()
+    }
+
+    fn url(&self, text: &str) -> Result<Uri> {
+        let refuse = || {
+            let why = format!("token server {:?} of the registry is no URL", printable(self.realm));
+            Error::new(ErrorKind::Invalid, why)
+        };
+        text.parse().map_err(|_| refuse())
+    }
+}
+
+fn unreadable(origin: &Origin) -> Error {
+    Error::new(ErrorKind::Invalid, format!("token server {origin}: its answer holds no token"))
+}
+
+fn basic_header(username: &str, password: &str) -> Result<HeaderValue> {
+    secret(format!("Basic {}", BASE64.encode(format!("{username}:{password}"))))
+}
+
+fn bearer_header(token: &str) -> Result<HeaderValue> {
+    secret(format!("Bearer {token}"))
+}
+
+fn secret(value: String) -> Result<HeaderValue> {
+    let unfit = |_| Error::new(ErrorKind::Invalid, "a token holds characters that no header can carry");
+    let mut value = HeaderValue::try_from(value).map_err(unfit)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_never_ask_for_more_than_reading() {
+        let ours = "repository:a:pull";
+        for (asked, expected) in [
+            (None, &[ours][..]),
+            (Some(""), &[ours]),
+            (Some(ours), &[ours]),
+            (Some("aws"), &[ours, "aws"]),
+            (Some("repository:a:pull,push"), &[ours]),
+        ] {
+            assert_eq!(scopes(ours, asked), expected);
+        }
+    }
+
+    #[test]
+    fn tokens_that_would_break_a_header_are_refused() {
+        for token in ["a\r\nX: y", "a\nb", "\0"] {
+            assert_eq!(bearer_header(token).map_err(|error| error.kind()), Err(ErrorKind::Invalid));
+        }
+        let header = bearer_header("abc").expect("plain letters");
+        assert!(!format!("{header:?}").contains("abc"), "a token shows in debug output");
+    }
+}

@@ -1,0 +1,263 @@
+//! Requests over HTTP/1.1: connections, redirects, time limits, and errors in words. Knows nothing of registries. An
+//! `Authorization` header never leaves the origin it was made for (CVE-2020-15157).
+//!
+//! HTTP/2 is left out on purpose: layers want one connection each, and frames only add a copy.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioExecutor;
+use tokio::time::timeout;
+
+use crate::client::retry::{Fault, Patience};
+use crate::client::tls;
+use crate::client::url::{Origin, redirect};
+use crate::error::{Error, ErrorKind, Result};
+
+const REDIRECTS_MAX: usize = 10;
+/// Hyper reads what fits into one buffer with one system call, and starts small: 1 MiB is where more no longer helps.
+const READ_BUFFER: usize = 1 << 20;
+const AGENT: &str = concat!("phial/", env!("CARGO_PKG_VERSION"));
+
+/// An answer whose body is still to come.
+pub(crate) type Response = http::Response<Incoming>;
+
+/// A request that can be sent again.
+#[derive(Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    pub(crate) url: Uri,
+    pub(crate) headers: HeaderMap,
+    /// Sent to the origin of `url` only.
+    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) body: Bytes,
+}
+
+impl Outgoing {
+    pub(crate) fn get(url: Uri) -> Self {
+        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, body: Bytes::new() }
+    }
+}
+
+/// Connections of one pull.
+pub(crate) struct Http {
+    /// Plain HTTP and unknown certificates are fine.
+    insecure: bool,
+    pub(crate) patience: Patience,
+    proxies: Matcher,
+    pools: Mutex<HashMap<Origin, Connections>>,
+}
+
+#[derive(Clone)]
+enum Connections {
+    Direct(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Proxied(Pool<HttpsConnector<Tunnel<HttpConnector>>, Full<Bytes>>),
+}
+
+impl Http {
+    pub(crate) fn new(insecure: bool, patience: Patience) -> Self {
+        Self { insecure, patience, proxies: Matcher::from_env(), pools: Mutex::default() }
+    }
+
+    pub(crate) fn insecure(&self) -> bool {
+        self.insecure
+    }
+
+    /// Sends `request` and follows redirects; also says which origin answered in the end.
+    pub(crate) async fn send(&self, mut request: Outgoing) -> Result<(Response, Origin), Fault> {
+        let first = Origin::of(&request.url)?;
+        let mut origin = first.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            let response = self.send_once(&request, &origin).await?;
+            let Some(location) = location(&request, &response) else { return Ok((response, origin)) };
+            request.url = redirect(&request.url, &location)?;
+            let next = Origin::of(&request.url)?;
+            if origin.encrypted && !next.encrypted && !self.insecure {
+                let why = format!("{origin} redirects to {next} without encryption");
+                return Err(Error::new(ErrorKind::Insecure, why).into());
+            }
+            // Once outside, there is no way back: a foreign host could send us anywhere on the registry.
+            if next != first {
+                request.authorization = None;
+            }
+            origin = next;
+        }
+        let why = format!("{first} redirects more than {REDIRECTS_MAX} times");
+        Err(Error::new(ErrorKind::Invalid, why).into())
+    }
+
+    async fn send_once(&self, request: &Outgoing, origin: &Origin) -> Result<Response, Fault> {
+        self.check_encryption(origin)?;
+        let mut built = Request::new(Full::new(request.body.clone()));
+        *built.method_mut() = request.method.clone();
+        *built.uri_mut() = request.url.clone();
+        *built.headers_mut() = request.headers.clone();
+        built.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        if let Some(value) = &request.authorization {
+            built.headers_mut().insert(AUTHORIZATION, value.clone());
+        }
+        let answer = match self.connections(origin)? {
+            Connections::Direct(pool) => timeout(self.answer_limit(), pool.request(built)).await,
+            Connections::Proxied(pool) => timeout(self.answer_limit(), pool.request(built)).await,
+        };
+        match answer {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(broken(origin, &error, error.is_connect())),
+            Err(_) => Err(silent(origin, self.patience.idle)),
+        }
+    }
+
+    fn answer_limit(&self) -> Duration {
+        self.patience.connect + self.patience.idle
+    }
+
+    /// Whether `origin` may be spoken to at all.
+    pub(crate) fn check_encryption(&self, origin: &Origin) -> Result<()> {
+        if origin.encrypted || self.insecure || origin.is_loopback() {
+            return Ok(());
+        }
+        let why = format!("{origin} would be spoken to without encryption, which nobody allowed");
+        Err(Error::new(ErrorKind::Insecure, why))
+    }
+
+    /// The body, if it has no more than `limit` bytes.
+    pub(crate) async fn read(&self, response: Response, origin: &Origin, limit: u64) -> Result<Bytes, Fault> {
+        let mut body = response.into_body();
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = self.next_piece(&mut body, origin).await? {
+            if (bytes.len() + piece.len()) as u64 > limit {
+                let why = format!("{origin} answers with more than the {limit} bytes allowed here");
+                return Err(Error::new(ErrorKind::Limit, why).into());
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// The next piece of a body; `None` at its end.
+    pub(crate) async fn next_piece(&self, body: &mut Incoming, origin: &Origin) -> Result<Option<Bytes>, Fault> {
+        loop {
+            match timeout(self.patience.idle, body.frame()).await {
+                Err(_) => return Err(silent(origin, self.patience.idle)),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(error))) => return Err(broken(origin, &error, false)),
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+
+    fn connections(&self, origin: &Origin) -> Result<Connections> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = pools.get(origin) {
+            return Ok(found.clone());
+        }
+        let made = self.connect_to(origin)?;
+        pools.insert(origin.clone(), made.clone());
+        Ok(made)
+    }
+
+    fn connect_to(&self, origin: &Origin) -> Result<Connections> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(self.patience.connect));
+        // For plain HTTP the roots are never looked at, and reading them costs milliseconds.
+        let config = tls::config(&origin.authority(), origin.encrypted && !self.insecure)?;
+        let secured = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
+        let Some(proxy) = self.proxy_for(origin) else {
+            return Ok(Connections::Direct(pool().build(secured.wrap_connector(tcp))));
+        };
+        let (uri, authorization) = proxy?;
+        let mut tunnel = Tunnel::new(uri, tcp);
+        if let Some(value) = authorization {
+            tunnel = tunnel.with_auth(value);
+        }
+        Ok(Connections::Proxied(pool().build(secured.wrap_connector(tunnel))))
+    }
+
+    /// The proxy that `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name. Never for this host itself.
+    fn proxy_for(&self, origin: &Origin) -> Option<Result<(Uri, Option<HeaderValue>)>> {
+        if origin.is_loopback() {
+            return None;
+        }
+        let scheme = if origin.encrypted { "https" } else { "http" };
+        let target: Uri = format!("{scheme}://{origin}/").parse().ok()?;
+        let proxy = self.proxies.intercept(&target)?;
+        if proxy.uri().scheme_str() != Some("http") {
+            let why = format!("proxy {} for {origin}: only http:// proxies are supported", proxy.uri());
+            return Some(Err(Error::new(ErrorKind::Unsupported, why)));
+        }
+        Some(Ok((proxy.uri().clone(), proxy.basic_auth().cloned())))
+    }
+}
+
+fn pool() -> hyper_util::client::legacy::Builder {
+    let mut builder = Pool::builder(TokioExecutor::new());
+    builder.http1_max_buf_size(READ_BUFFER).retry_canceled_requests(true);
+    builder
+}
+
+fn location(request: &Outgoing, response: &Response) -> Option<String> {
+    let moved = matches!(
+        response.status(),
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    let safe = request.method == Method::GET || request.method == Method::HEAD;
+    let value = response.headers().get(LOCATION)?.to_str().ok()?;
+    (moved && safe).then(|| value.to_owned())
+}
+
+fn silent(origin: &Origin, limit: Duration) -> Fault {
+    let why = format!("{origin} sent nothing for {} s", limit.as_secs());
+    Fault::passing(Error::new(ErrorKind::Network, why))
+}
+
+/// What a broken exchange is called: the innermost cause says most.
+fn broken(origin: &Origin, error: &(dyn StdError + 'static), connecting: bool) -> Fault {
+    let verb = if connecting { "cannot connect to" } else { "the connection broke to" };
+    match innermost(error) {
+        Cause::Tls(cause) => Error::new(ErrorKind::Tls, format!("{origin}: TLS: {cause}")).into(),
+        Cause::Other(cause) => Fault::passing(Error::new(ErrorKind::Network, format!("{verb} {origin}: {cause}"))),
+    }
+}
+
+enum Cause {
+    Tls(String),
+    Other(String),
+}
+
+fn innermost(error: &(dyn StdError + 'static)) -> Cause {
+    let mut current = error;
+    loop {
+        if let Some(cause) = current.downcast_ref::<rustls::Error>() {
+            return Cause::Tls(cause.to_string());
+        }
+        // An io::Error hides what it wraps from `source`.
+        let wrapped = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        match wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| current.source()) {
+            Some(inner) => current = inner,
+            None => return Cause::Other(current.to_string()),
+        }
+    }
+}

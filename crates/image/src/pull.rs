@@ -1,0 +1,158 @@
+//! From a reference to an image in the store: resolve, fetch what is missing, verify everything, commit. Owns the order
+//! of these steps and how many layers are on their way at once.
+//!
+//! Nothing is trusted before its digest is known: a layer is written while it arrives, but into a directory that the
+//! store discards unless blob and content were the right ones. A pull that is killed leaves the layers it finished;
+//! the next one fetches the others.
+
+/// Decompression.
+mod decode;
+/// One layer, from pieces to a directory.
+mod layer;
+/// Which layers are fetched when.
+mod fetch;
+/// From a reference to one manifest and its config.
+mod resolve;
+
+use std::cell::RefCell;
+
+use store::{Digest, ImageRecord, LayerRef, Lease, Store};
+
+use crate::auth::credentials::CredentialsSource;
+use crate::client::http::Http;
+use crate::client::registry::Registry;
+use crate::client::retry::Patience;
+use crate::error::{Error, ErrorKind, Result};
+use crate::layer::Limits;
+use crate::platform::Platform;
+use crate::progress::{Progress, ProgressEvent};
+use crate::reference::Reference;
+
+use self::fetch::Fetch;
+use self::resolve::{Resolved, resolve};
+
+/// How to pull.
+#[derive(Clone, Debug, Default)]
+pub struct PullOptions {
+    /// What the image must be for; `None` takes what this host runs.
+    pub platform: Option<Platform>,
+    /// Accept unknown certificates, and plain HTTP where there is no TLS (`--tls-verify=false`). For this host's own
+    /// addresses plain HTTP is always accepted.
+    pub insecure: bool,
+    /// Where credentials come from.
+    pub credentials: CredentialsSource,
+    /// How long to wait for a registry in trouble.
+    pub patience: Patience,
+    /// What one layer may ask for.
+    pub limits: Limits,
+}
+
+/// Fetches the image that `reference` names now, unless the store has it, and returns it.
+///
+/// Blocks; makes its own threads. Any number of pulls may run at once, in any number of processes: each layer is
+/// fetched by one of them.
+///
+/// # Errors
+/// See [`ErrorKind`]; the message begins with the reference.
+pub fn pull(
+    store: &Store,
+    reference: &Reference,
+    options: &PullOptions,
+    progress: &dyn Progress,
+) -> Result<ImageRecord> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::new(ErrorKind::Network, format!("cannot set up networking: {error}")));
+    let pull = Pull { store, reference, options, progress };
+    runtime.and_then(|runtime| pull.run(&runtime)).map_err(|error| error.within(reference))
+}
+
+struct Pull<'a> {
+    store: &'a Store,
+    reference: &'a Reference,
+    options: &'a PullOptions,
+    progress: &'a dyn Progress,
+}
+
+impl Pull<'_> {
+    fn run(&self, runtime: &tokio::runtime::Runtime) -> Result<ImageRecord> {
+        let lease = self.store.lease()?;
+        let what = RefCell::new(self.reference.familiar());
+        let on_retry = |layer: &str, why: &str| {
+            let name = what.borrow();
+            let what = if layer.is_empty() { name.as_str() } else { layer };
+            self.progress.event(ProgressEvent::Retrying { what, why });
+        };
+        let name = self.reference.to_string();
+        let registry = self.reference.registry();
+        self.progress.event(ProgressEvent::Resolving { reference: &name, registry });
+        let http = Http::new(self.options.insecure, self.options.patience);
+        let credentials = self.options.credentials.clone();
+        let (registry, resolved) = runtime.block_on(async {
+            let registry = Registry::open(self.reference, http, credentials, &on_retry).await?;
+            let resolved = resolve(&registry, self.store, self.reference, self.options.platform.as_ref()).await?;
+            Ok::<_, Error>((registry, resolved))
+        })?;
+        self.warn_of_platform(&resolved);
+        if let Some(image) = self.present(&resolved)? {
+            self.progress.event(ProgressEvent::Done { digest: &resolved.digest, already_present: true });
+            return Ok(image);
+        }
+        let fetch = Fetch { store: self.store, lease: &lease, options: self.options, progress: self.progress };
+        let layers = fetch.layers(runtime, &registry, &resolved)?;
+        let image = self.commit(&lease, &resolved, layers)?;
+        self.progress.event(ProgressEvent::Done { digest: &resolved.digest, already_present: false });
+        Ok(image)
+    }
+
+    /// As docker: an image for another platform that nobody asked for is worth a warning, since emulation may run it.
+    fn warn_of_platform(&self, resolved: &Resolved) {
+        let (host, image) = (Platform::host(), resolved.config.platform());
+        if self.options.platform.is_none() && !host.runs(&image) {
+            let message = format!("the image is for {image}, this host is {host}");
+            self.progress.event(ProgressEvent::Warning { message: &message });
+        }
+    }
+
+    /// The names that this pull gives the image: as it was asked for, and by digest.
+    fn names(&self, digest: Digest) -> Vec<String> {
+        let mut names = vec![self.reference.canonical(), self.reference.at(digest).canonical()];
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The image, if it is in the store under all its names and nothing of it is missing.
+    fn present(&self, resolved: &Resolved) -> Result<Option<ImageRecord>> {
+        let found = match self.store.find_image(&self.reference.canonical()) {
+            Ok(found) => found,
+            Err(error) if error.kind() == store::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let named = self.names(resolved.digest).iter().all(|name| found.references.contains(name));
+        if !named || found.id != resolved.image_id() || found.manifest != resolved.manifest_digest {
+            return Ok(None);
+        }
+        for layer in &found.layers {
+            if !self.store.has_layer(&layer.diff_id)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(found))
+    }
+
+    fn commit(&self, lease: &Lease, resolved: &Resolved, layers: Vec<LayerRef>) -> Result<ImageRecord> {
+        self.store.put_blob(lease, &resolved.manifest_bytes)?;
+        let id = self.store.put_blob(lease, &resolved.config_bytes)?;
+        let record = ImageRecord {
+            id,
+            manifest: resolved.manifest_digest,
+            references: self.names(resolved.digest),
+            created: resolved.config.created.clone(),
+            size: layers.iter().map(|layer| layer.size).sum(),
+            layers,
+            platform: resolved.config.platform().to_string(),
+        };
+        self.store.commit_image(lease, &record)?;
+        Ok(self.store.image(&id)?)
+    }
+}
