@@ -5,6 +5,8 @@
 //!
 //! Functions whose documentation says *no allocation* may be called in the child of [`clone::clone3`].
 
+/// Programs that decide which devices a cgroup v2 may use.
+pub mod bpf;
 /// A child process by `clone3`, with a pidfd, optionally born in a cgroup and in new namespaces.
 pub mod clone;
 /// Replacing the program of this process, and what must be right just before: descriptors, working directory.

@@ -1,0 +1,84 @@
+//! Which cgroup hierarchies this host has, as `/proc/self/mountinfo` tells (`proc_pid_mountinfo(5)`).
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+
+/// One mounted hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// `unified`, a controller, several with commas, or `name=…`.
+    pub name: String,
+    /// Where the host has it.
+    pub mount: PathBuf,
+    /// Whether it is cgroup v2.
+    pub unified: bool,
+    /// Its v1 controllers. Empty for v2, whose controllers depend on the directory.
+    pub controllers: Vec<String>,
+}
+
+impl Hierarchy {
+    /// The name its directory has below `/sys/fs/cgroup`.
+    pub fn directory_name(&self) -> &str {
+        self.mount.file_name().and_then(|name| name.to_str()).unwrap_or(&self.name)
+    }
+
+    /// Names of the controllers that share a directory named otherwise: links in a container.
+    pub fn aliases(&self) -> impl Iterator<Item = &str> {
+        let own = self.directory_name();
+        self.controllers.iter().map(String::as_str).filter(move |controller| *controller != own)
+    }
+}
+
+/// The hierarchies that a container gets a cgroup in: the unified one where it stands alone, else every v1 hierarchy.
+/// On a hybrid host the unified one has no controllers and is left out.
+///
+/// # Errors
+/// `System` when /proc cannot be read or nothing is mounted.
+pub fn detect() -> Result<Vec<Hierarchy>> {
+    let text = std::fs::read_to_string("/proc/self/mountinfo").map_err(|error| Error::system("/proc/self/mountinfo", error))?;
+    let found = parse(&text);
+    if found.is_empty() {
+        let error = Error::system("cgroups", "no cgroup file system is mounted");
+        return Err(error.with_hint("mount one: mount -t cgroup2 none /sys/fs/cgroup"));
+    }
+    Ok(found)
+}
+
+/// Reads a mountinfo table.
+pub(super) fn parse(mountinfo: &str) -> Vec<Hierarchy> {
+    let mut all: Vec<Hierarchy> = Vec::new();
+    for line in mountinfo.lines() {
+        let Some(found) = parse_line(line) else { continue };
+        if !all.iter().any(|known| known.name == found.name) {
+            all.push(found);
+        }
+    }
+    if all.iter().any(|hierarchy| !hierarchy.unified) {
+        all.retain(|hierarchy| !hierarchy.unified);
+    }
+    all
+}
+
+fn parse_line(line: &str) -> Option<Hierarchy> {
+    /// Super block options of a v1 hierarchy that are not controllers.
+    const FLAGS: [&str; 6] = ["rw", "ro", "clone_children", "noprefix", "xattr", "favordynmods"];
+    let (head, tail) = line.split_once(" - ")?;
+    let mut tail = tail.split(' ');
+    let kind = tail.next()?;
+    let unified = kind == "cgroup2";
+    // Only mounts of the hierarchy's root count: a bind of a part of it is somebody's view.
+    let mut head = head.split(' ').skip(3);
+    if (!unified && kind != "cgroup") || head.next()? != "/" {
+        return None;
+    }
+    let mount = PathBuf::from(head.next()?);
+    if unified {
+        return Some(Hierarchy { name: "unified".to_owned(), mount, unified, controllers: Vec::new() });
+    }
+    let options = tail.nth(1)?;
+    let words = options.split(',').filter(|word| !FLAGS.contains(word) && !word.starts_with("release_agent="));
+    let (named, controllers): (Vec<&str>, Vec<&str>) = words.partition(|word| word.starts_with("name="));
+    let name = named.first().map_or_else(|| controllers.join(","), |name| (*name).to_owned());
+    Some(Hierarchy { name, mount, unified, controllers: controllers.into_iter().map(str::to_owned).collect() })
+}

@@ -1,0 +1,192 @@
+//! Carrying out a plan: the child's half.
+//!
+//! This runs in a copy of the parent between `clone3` and `execve`. It allocates nothing, takes no lock and prints
+//! nothing; a failed step goes back as its number and errno. Everything it needs was made by the parent.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
+
+use super::failure::Report;
+use super::source::Resource;
+use super::{Stdio, Target, console, credentials, file_system, init};
+use crate::plan::{Plan, Step};
+
+/// What the parent prepared.
+pub(super) struct Work<'a> {
+    pub(super) plan: &'a Plan,
+    /// One per step.
+    pub(super) resources: &'a [Option<Resource>],
+    pub(super) stdio: Option<&'a Stdio>,
+    pub(super) target: Option<Target<'a>>,
+    /// Where failures and the terminal are sent. Closed by the execution of the program.
+    pub(super) report: BorrowedFd<'a>,
+}
+
+/// What the steps have made so far.
+pub(super) struct State {
+    /// The container's root, once it is entered.
+    pub(super) root: OwnedFd,
+    /// What hides files, once one is hidden.
+    pub(super) null: Option<OwnedFd>,
+    /// What hides directories, once one is hidden.
+    pub(super) empty: Option<OwnedFd>,
+}
+
+/// Runs all steps; returns the exit status if the last one does not become the program.
+pub(super) fn run(work: &Work<'_>) -> i32 {
+    match prepare() {
+        Ok(mut state) => run_from(work, &mut state, 0),
+        Err(errno) => fail(work, 0, errno),
+    }
+}
+
+fn prepare() -> rustix::io::Result<State> {
+    // What the parent runs is not for the container's eyes (CVE-2016-9962); executing the program lifts this.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    // Modes in the plan are meant as they are; a step sets the mask of the process.
+    rustix::process::umask(Mode::empty());
+    Ok(State { root: open_root()?, null: None, empty: None })
+}
+
+fn run_from(work: &Work<'_>, state: &mut State, first: usize) -> i32 {
+    let mut entered = work.target.is_none() || first > 0;
+    for (number, step) in work.plan.steps.iter().enumerate().skip(first) {
+        // A further process joins the cgroups by the host's paths, then enters the container.
+        if !entered && !matches!(step, Step::JoinCgroup { .. }) {
+            if let Err(errno) = enter(work, state) {
+                return fail(work, number, errno);
+            }
+            entered = true;
+        }
+        let result = match step {
+            Step::Init => Err(init::stay_with(|| run_from(work, state, number + 1))),
+            Step::Execute => Err(execute(work.plan)),
+            step => apply(step, work.resources[number].as_ref(), work, state),
+        };
+        if let Err(errno) = result {
+            return fail(work, number, errno);
+        }
+        if matches!(step, Step::Init | Step::Execute) {
+            break;
+        }
+    }
+    NOT_STARTED
+}
+
+/// Exit status of a process that never became its program; the report says why.
+const NOT_STARTED: i32 = 125;
+
+fn fail(work: &Work<'_>, step: usize, errno: Errno) -> i32 {
+    sys::fdpass::send(work.report, &Report::new(step, errno).to_bytes(), &[]).ok();
+    NOT_STARTED
+}
+
+fn enter(work: &Work<'_>, state: &mut State) -> rustix::io::Result<()> {
+    let Some(target) = work.target else { return Ok(()) };
+    let kinds = u32::try_from(target.namespaces).unwrap_or_default();
+    // The pid namespace was chosen before the clone.
+    let kinds = ThreadNameSpaceType::from_bits_retain(kinds) - ThreadNameSpaceType::PROCESS_ID;
+    rustix::thread::move_into_thread_name_spaces(target.pidfd, kinds)?;
+    state.root = open_root()?;
+    Ok(())
+}
+
+pub(super) fn open_root() -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Carries out one step.
+fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut State) -> rustix::io::Result<()> {
+    match step {
+        Step::JoinCgroup { .. } => rustix::io::write(descriptor(resource)?, b"0").map(drop)?,
+        Step::UnshareCgroup => sys::clone::unshare(sys::clone::namespace::CGROUP)?,
+        Step::JoinNamespace { flag, path, .. } => join_namespace(*flag, path)?,
+        Step::Propagation(kind) => file_system::propagate(*kind)?,
+        Step::EnterRoot { scratch, .. } => {
+            file_system::enter_root(resource.ok_or(Errno::BADF)?, scratch)?;
+            state.root = open_root()?;
+        }
+        Step::Loopback => sys::loopback::up()?,
+        Step::Hostname(name) => rustix::system::sethostname(name.to_bytes())?,
+        Step::Domainname(name) => rustix::system::setdomainname(name.to_bytes())?,
+        Step::Mount(mount) => file_system::mount(state.root.as_fd(), mount)?,
+        Step::Attach { target, .. } => file_system::attach(state.root.as_fd(), descriptor(resource)?, target)?,
+        Step::Remount { target, change } => file_system::remount(state.root.as_fd(), target, change)?,
+        Step::Device(device) => file_system::device(state.root.as_fd(), device)?,
+        Step::Link { content, path } => file_system::link(state.root.as_fd(), content, path)?,
+        Step::Sysctl { path, value } => file_system::write_proc(state.root.as_fd(), path, value.to_bytes())?,
+        Step::Mask(path) => file_system::mask(state, path)?,
+        Step::ReadOnly(path) => file_system::read_only(state.root.as_fd(), path)?,
+        Step::MakeWorkingDirectory(path) => file_system::make_directory(state.root.as_fd(), path)?,
+        Step::WorkingDirectory(path) => file_system::change_directory(state.root.as_fd(), path)?,
+        Step::OomScore(value) => {
+            file_system::write_proc(state.root.as_fd(), c"/proc/self/oom_score_adj", value.to_bytes())?;
+        }
+        step => become_process(step, work, state)?,
+    }
+    Ok(())
+}
+
+/// Steps that concern the process rather than what it sees.
+fn become_process(step: &Step, work: &Work<'_>, state: &State) -> rustix::io::Result<()> {
+    match step {
+        Step::NewSession => rustix::process::setsid().map(drop)?,
+        Step::Console { window, device } => console::open(state.root.as_fd(), work.report, *window, *device)?,
+        Step::Stdio { uid } => console::take_stdio(work.stdio.ok_or(Errno::BADF)?, *uid)?,
+        Step::Limit { resource, value, .. } => rustix::process::setrlimit(*resource, value.clone())?,
+        Step::Umask(mask) => {
+            rustix::process::umask(Mode::from_raw_mode(*mask));
+        }
+        Step::Credentials(ids) => credentials::drop_to(ids)?,
+        Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true)?,
+        Step::Seccomp => {
+            let filter = work.plan.program.seccomp.as_ref().ok_or(Errno::INVAL)?;
+            sys::seccomp::install(filter.program(), filter.flags())?;
+        }
+        _ => return Err(Errno::NOSYS),
+    }
+    Ok(())
+}
+
+fn descriptor(resource: Option<&Resource>) -> rustix::io::Result<BorrowedFd<'_>> {
+    match resource {
+        Some(Resource::Descriptor(descriptor)) => Ok(descriptor.as_fd()),
+        _ => Err(Errno::BADF),
+    }
+}
+
+fn join_namespace(flag: u64, path: &std::ffi::CStr) -> rustix::io::Result<()> {
+    use sys::clone::namespace;
+    let kind = match flag {
+        namespace::NETWORK => LinkNameSpaceType::Network,
+        namespace::IPC => LinkNameSpaceType::InterProcessCommunication,
+        namespace::UTS => LinkNameSpaceType::HostNameAndNISDomainName,
+        namespace::CGROUP => LinkNameSpaceType::ControlGroup,
+        _ => return Err(Errno::INVAL),
+    };
+    let file = rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::thread::move_into_link_name_space(file.as_fd(), Some(kind))
+}
+
+/// Tries each path the program may have, as `execvp(3)` does: one that is not there leads to the next; one that may not
+/// be executed is remembered, in case none is better.
+fn execute(plan: &Plan) -> Errno {
+    let first_to_close = 3;
+    if let Err(errno) = sys::exec::close_on_exec_from(first_to_close) {
+        return errno;
+    }
+    sys::signal::Set::empty().block();
+    let program = &plan.program;
+    let mut result = Errno::NOENT;
+    for candidate in &program.candidates {
+        match sys::exec::execve(candidate, &program.arguments, &program.environment) {
+            Errno::NOENT | Errno::NOTDIR => {}
+            Errno::ACCESS => result = Errno::ACCESS,
+            errno => return errno,
+        }
+    }
+    result
+}

@@ -1,0 +1,69 @@
+//! Standard streams: a terminal of the container's own, or descriptors of the parent. No allocation.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
+use rustix::pty::OpenptFlags;
+use rustix::termios::Winsize;
+
+use super::file_system::bind_file;
+use super::{Stdio, resolve};
+use crate::protocol::WindowSize;
+
+/// What a message that carries a descriptor says; the length tells it from a failure.
+const TERMINAL: &[u8] = b"t";
+
+/// `/dev/ptmx` of any devpts: character device 5:2.
+const PTMX: (u32, u32) = (5, 2);
+
+/// Opens a terminal in the container's devpts, makes it the controlling terminal and all three streams, and sends the
+/// master to the parent. The slave is opened through the master, so that nothing the image put at /dev/pts/N can take
+/// its place (CVE-2025-52565).
+pub(super) fn open(
+    root: BorrowedFd<'_>,
+    parent: BorrowedFd<'_>,
+    window: Option<WindowSize>,
+    device: bool,
+) -> rustix::io::Result<()> {
+    let master = resolve::open(root, c"/dev/pts/ptmx", OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW)?;
+    let found = rustix::fs::fstat(&master)?;
+    let numbers = (rustix::fs::major(found.st_rdev), rustix::fs::minor(found.st_rdev));
+    if FileType::from_raw_mode(found.st_mode) != FileType::CharacterDevice || numbers != PTMX {
+        return Err(Errno::NOTTY);
+    }
+    rustix::pty::unlockpt(&master)?;
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let slave = rustix::pty::ioctl_tiocgptpeer(&master, flags)?;
+    if let Some(WindowSize { rows, columns }) = window {
+        rustix::termios::tcsetwinsize(&slave, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })?;
+    }
+    if device {
+        bind_file(root, slave.as_fd(), c"/dev/console")?;
+    }
+    rustix::process::ioctl_tiocsctty(&slave)?;
+    take(slave.as_fd(), slave.as_fd(), slave.as_fd())?;
+    sys::fdpass::send(parent, TERMINAL, &[master.as_fd()]).map(drop)
+}
+
+/// Takes the parent's descriptors as streams. They become the user's, so that `/dev/stdout` can be opened.
+pub(super) fn take_stdio(stdio: &Stdio, uid: u32) -> rustix::io::Result<()> {
+    take(stdio.stdin.as_fd(), stdio.stdout.as_fd(), stdio.stderr.as_fd())?;
+    if uid == 0 {
+        return Ok(());
+    }
+    for stream in [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()] {
+        let found = rustix::fs::fstat(stream)?;
+        // /dev/null stays root's.
+        if FileType::from_raw_mode(found.st_mode) == FileType::Fifo {
+            rustix::fs::fchown(stream, Some(rustix::fs::Uid::from_raw(uid)), None)?;
+        }
+    }
+    Ok(())
+}
+
+fn take(stdin: BorrowedFd<'_>, stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    rustix::stdio::dup2_stdin(stdin)?;
+    rustix::stdio::dup2_stdout(stdout)?;
+    rustix::stdio::dup2_stderr(stderr)
+}

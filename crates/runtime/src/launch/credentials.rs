@@ -1,0 +1,65 @@
+//! Ids and capabilities of the process (`credentials(7)`, `capabilities(7)`). No allocation.
+
+use rustix::io::Errno;
+use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
+
+use crate::plan::Credentials;
+
+/// Most supplementary groups: what fits on the stack here is far below the kernel's 65536 and above what anybody has.
+const MAX_GROUPS: usize = 1024;
+
+/// Drops to the given ids and capabilities; nothing can be regained afterwards.
+///
+/// The order matters: the bounding set is reduced while `CAP_SETPCAP` lasts, groups and ids while `CAP_SETGID` and
+/// `CAP_SETUID` do, and the permitted set is kept over the change of user to be reduced last.
+pub(super) fn drop_to(ids: &Credentials) -> rustix::io::Result<()> {
+    let sets = ids.capabilities;
+    for number in 0..u64::BITS {
+        let one = CapabilitySet::from_bits_retain(1 << number);
+        if sets.bounding >> number & 1 == 1 {
+            continue;
+        }
+        match rustix::thread::remove_capability_from_bounding_set(one) {
+            // The kernel knows none of this number or above.
+            Err(Errno::INVAL) => break,
+            other => other?,
+        }
+    }
+    rustix::thread::set_keep_capabilities(true)?;
+    set_groups(&ids.groups)?;
+    let (uid, gid) = (Uid::from_raw(ids.uid), Gid::from_raw(ids.gid));
+    rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+    rustix::thread::set_keep_capabilities(false)?;
+    set_capabilities(ids)
+}
+
+fn set_capabilities(ids: &Credentials) -> rustix::io::Result<()> {
+    let sets = ids.capabilities;
+    rustix::thread::clear_ambient_capability_set()?;
+    let bits = CapabilitySet::from_bits_retain;
+    rustix::thread::set_capabilities(
+        None,
+        CapabilitySets {
+            effective: bits(sets.effective),
+            permitted: bits(sets.permitted),
+            inheritable: bits(sets.inheritable),
+        },
+    )?;
+    for number in 0..u64::BITS {
+        if sets.ambient >> number & 1 == 1 {
+            rustix::thread::configure_capability_in_ambient_set(bits(1 << number), true)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets the supplementary groups, the primary one among them (CVE-2022-36109).
+fn set_groups(groups: &[u32]) -> rustix::io::Result<()> {
+    let mut list = [Gid::ROOT; MAX_GROUPS];
+    let list = list.get_mut(..groups.len()).ok_or(Errno::INVAL)?;
+    for (to, from) in list.iter_mut().zip(groups) {
+        *to = Gid::from_raw(*from);
+    }
+    rustix::thread::set_thread_groups(list)
+}

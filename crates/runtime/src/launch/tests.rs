@@ -1,0 +1,1 @@
+//! Processes in real namespaces, on a directory as root.

@@ -1,0 +1,215 @@
+//! From an OCI configuration to ordered steps: a pure function.
+//!
+//! Nothing here touches the host. A plan can be printed, compared and tested without root; `launch` carries it out.
+//! Specification: runtime-spec 1.3, `config.md` and `config-linux.md`.
+
+mod mounts;
+mod options;
+mod process;
+mod step;
+
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::{Linux, LinuxNamespaceType, Spec};
+use sys::clone::namespace;
+use sys::exec::StringArray;
+use sys::mount::Propagation;
+
+pub use step::{Credentials, Device, NewMount, Source, Step};
+
+use crate::cgroup;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{Rootfs, WindowSize};
+use crate::seccomp;
+
+/// What the configuration alone does not say.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    /// What becomes `/`.
+    pub rootfs: &'a Rootfs,
+    /// A directory of the host for the moment of changing the root; nothing of it is touched.
+    pub scratch: &'a Path,
+    /// The cgroup hierarchies of the host.
+    pub hierarchies: &'a [cgroup::Hierarchy],
+    /// Size of the terminal, if there is one.
+    pub window: Option<WindowSize>,
+    /// Whether a small init of ours is pid 1.
+    pub init: bool,
+}
+
+/// How a process comes to be.
+#[derive(Debug)]
+pub struct Plan {
+    /// Namespaces the clone makes.
+    pub namespaces: u64,
+    /// What the child does to itself, in this order.
+    pub steps: Vec<Step>,
+    /// What it executes in the end.
+    pub program: Program,
+}
+
+/// A program to execute.
+#[derive(Debug)]
+pub struct Program {
+    /// Paths to try in order: one, or one per directory of the PATH of its environment.
+    pub candidates: Vec<CString>,
+    /// Its arguments, the first being its name.
+    pub arguments: StringArray,
+    /// Its environment.
+    pub environment: StringArray,
+    /// The filter of system calls.
+    pub seccomp: Option<seccomp::Filter>,
+}
+
+impl Plan {
+    /// The plan of a container's first process.
+    ///
+    /// # Errors
+    /// `Invalid` or `Unsupported`, naming the field and its value.
+    pub fn container(spec: &Spec, context: &Context<'_>) -> Result<Plan> {
+        let none = Linux::default();
+        let linux = spec.linux().as_ref().unwrap_or(&none);
+        refuse_unsupported(spec, linux)?;
+        let process = spec.process().as_ref().ok_or_else(|| Error::new(ErrorKind::Invalid, "process: is missing"))?;
+        let spaces = Namespaces::of(linux)?;
+        let mut steps = join_cgroups(context.hierarchies);
+        if spaces.cgroup {
+            steps.push(Step::UnshareCgroup);
+        }
+        steps.extend(spaces.joined);
+        steps.push(Step::Propagation(Propagation::Private));
+        let scratch = c_string(context.scratch.as_os_str().as_encoded_bytes(), "bundle")?;
+        steps.push(Step::EnterRoot { source: Source::Rootfs(context.rootfs.clone()), scratch });
+        if spaces.new & namespace::NETWORK != 0 {
+            steps.push(Step::Loopback);
+        }
+        steps.extend(names(spec, spaces.new)?);
+        mounts::add(spec, linux, context.hierarchies, &mut steps)?;
+        let first = process::First { init: context.init, window: context.window, console_device: true };
+        let read_only = spec.root().as_ref().and_then(oci_spec::runtime::Root::readonly).unwrap_or(false);
+        let seccomp = linux.seccomp().as_ref().map(seccomp::compile).transpose();
+        let seccomp = seccomp.map_err(|error| Error::new(ErrorKind::Invalid, format!("linux.seccomp: {error}")))?;
+        mounts::finish(linux, read_only, process, &mut steps)?;
+        let program = process::add(process, &first, seccomp, &mut steps)?;
+        Ok(Plan { namespaces: spaces.new, steps, program })
+    }
+
+    /// The plan of a further process in a running container. It enters the container's namespaces by itself.
+    ///
+    /// # Errors
+    /// As of [`Plan::container`].
+    pub fn exec(
+        process: &oci_spec::runtime::Process,
+        hierarchies: &[cgroup::Hierarchy],
+        window: Option<WindowSize>,
+        seccomp: Option<seccomp::Filter>,
+    ) -> Result<Plan> {
+        let mut steps = join_cgroups(hierarchies);
+        let first = process::First { init: false, window, console_device: false };
+        let program = process::add(process, &first, seccomp, &mut steps)?;
+        Ok(Plan { namespaces: 0, steps, program })
+    }
+}
+
+fn join_cgroups(hierarchies: &[cgroup::Hierarchy]) -> Vec<Step> {
+    let join = |(number, hierarchy): (usize, &cgroup::Hierarchy)| Step::JoinCgroup {
+        hierarchy: hierarchy.name.clone(),
+        source: Source::CgroupMembers(number),
+    };
+    hierarchies.iter().enumerate().map(join).collect()
+}
+
+fn names(spec: &Spec, new: u64) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    for (field, name) in [("hostname", spec.hostname()), ("domainname", spec.domainname())] {
+        let Some(name) = name else { continue };
+        if new & namespace::UTS == 0 {
+            let message = format!("{field} {name:?}: needs a uts namespace of the container's own");
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        let value = c_string(name.as_bytes(), field)?;
+        steps.push(if field == "hostname" { Step::Hostname(value) } else { Step::Domainname(value) });
+    }
+    Ok(steps)
+}
+
+/// Namespaces of a configuration.
+struct Namespaces {
+    /// Made by the clone.
+    new: u64,
+    /// The cgroup namespace is made after the cgroup is joined.
+    cgroup: bool,
+    joined: Vec<Step>,
+}
+
+impl Namespaces {
+    fn of(linux: &Linux) -> Result<Namespaces> {
+        let mut spaces = Namespaces { new: 0, cgroup: false, joined: Vec::new() };
+        for entry in linux.namespaces().iter().flatten() {
+            let (kind, flag) = match entry.typ() {
+                LinuxNamespaceType::Mount => ("mount", namespace::MOUNT),
+                LinuxNamespaceType::Uts => ("uts", namespace::UTS),
+                LinuxNamespaceType::Ipc => ("ipc", namespace::IPC),
+                LinuxNamespaceType::Pid => ("pid", namespace::PID),
+                LinuxNamespaceType::Network => ("network", namespace::NETWORK),
+                LinuxNamespaceType::Cgroup => ("cgroup", namespace::CGROUP),
+                LinuxNamespaceType::User => return Err(unsupported("linux.namespaces: user")),
+                LinuxNamespaceType::Time => return Err(unsupported("linux.namespaces: time")),
+            };
+            match entry.path() {
+                Some(_) if matches!(kind, "mount" | "pid") => {
+                    return Err(unsupported(&format!("linux.namespaces: a path for {kind}")));
+                }
+                Some(path) => {
+                    let path = c_string(path.as_os_str().as_encoded_bytes(), "linux.namespaces.path")?;
+                    spaces.joined.push(Step::JoinNamespace { kind, flag, path });
+                }
+                None if kind == "cgroup" => spaces.cgroup = true,
+                None => spaces.new |= flag,
+            }
+        }
+        if spaces.new & namespace::MOUNT == 0 {
+            let message = "linux.namespaces: a container without a mount namespace of its own would change the host's mounts";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        Ok(spaces)
+    }
+}
+
+/// Names the first field that this runtime would have to ignore.
+fn refuse_unsupported(spec: &Spec, linux: &Linux) -> Result<()> {
+    let fields = [
+        ("hooks", spec.hooks().is_some()),
+        ("linux.uidMappings", linux.uid_mappings().as_ref().is_some_and(|maps| !maps.is_empty())),
+        ("linux.gidMappings", linux.gid_mappings().as_ref().is_some_and(|maps| !maps.is_empty())),
+        ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
+        ("linux.intelRdt", linux.intel_rdt().is_some()),
+        ("linux.memoryPolicy", linux.memory_policy().is_some()),
+        ("linux.personality", linux.personality().is_some()),
+        ("linux.timeOffsets", linux.time_offsets().as_ref().is_some_and(|offsets| !offsets.is_empty())),
+        ("linux.mountLabel", linux.mount_label().as_ref().is_some_and(|label| !label.is_empty())),
+    ];
+    match fields.into_iter().find(|(_, present)| *present) {
+        Some((field, _)) => Err(unsupported(field)),
+        None => Ok(()),
+    }
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("{what} is not supported yet"))
+}
+
+/// A string for the kernel; `field` names it in the error about a zero byte.
+fn c_string(bytes: &[u8], field: &str) -> Result<CString> {
+    CString::new(bytes).map_err(|_| Error::new(ErrorKind::Invalid, format!("{field}: has a zero byte")))
+}
+
+/// A path in the container: absolute, without `.` and repeated slashes. `..` is left to the kernel, which stops at the
+/// container's root.
+fn container_path(path: &Path) -> PathBuf {
+    Path::new("/").join(path).components().collect()
+}
+
+#[cfg(test)]
+mod tests;

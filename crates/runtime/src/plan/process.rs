@@ -1,0 +1,165 @@
+//! Steps of the process itself: terminal, limits, working directory, ids, filter, program.
+//!
+//! Their order is the security of the whole: limits and directory while privileges last, then ids and capabilities,
+//! the filter as late as the right to install it allows.
+
+use std::ffi::CString;
+use std::path::Path;
+
+use oci_spec::runtime::{PosixRlimitType, Process};
+use rustix::process::{Resource, Rlimit};
+use sys::exec::StringArray;
+
+use super::{Credentials, Program, Step, c_string, container_path, unsupported};
+use crate::capability::Sets;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::WindowSize;
+use crate::seccomp;
+
+/// Where programs are sought when the environment has no PATH.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What distinguishes a container's first process from a further one.
+pub(super) struct First {
+    pub(super) init: bool,
+    pub(super) window: Option<WindowSize>,
+    pub(super) console_device: bool,
+}
+
+/// Adds the process's steps, and says what it executes.
+pub(super) fn add(
+    process: &Process,
+    first: &First,
+    seccomp: Option<seccomp::Filter>,
+    steps: &mut Vec<Step>,
+) -> Result<Program> {
+    refuse_unsupported(process)?;
+    let user = process.user();
+    steps.push(Step::NewSession);
+    if process.terminal().unwrap_or(false) {
+        steps.push(Step::Console { window: first.window, device: first.console_device });
+    } else {
+        steps.push(Step::Stdio { uid: user.uid() });
+    }
+    for limit in process.rlimits().iter().flatten() {
+        steps.push(rlimit(limit.typ(), limit.soft(), limit.hard())?);
+    }
+    if let Some(score) = process.oom_score_adj() {
+        steps.push(Step::OomScore(c_string(score.to_string().as_bytes(), "process.oomScoreAdj")?));
+    }
+    let directory = container_path(process.cwd());
+    steps.push(Step::WorkingDirectory(c_string(directory.as_os_str().as_encoded_bytes(), "process.cwd")?));
+    steps.push(Step::Umask(user.umask().unwrap_or(0o022)));
+    add_privileges(process, seccomp.is_some(), steps);
+    if first.init {
+        steps.push(Step::Init);
+    }
+    steps.push(Step::Execute);
+    program(process, seccomp)
+}
+
+/// Without no_new_privs only a privileged process may install a filter, so it comes before the drop (`seccomp(2)`).
+fn add_privileges(process: &Process, filtered: bool, steps: &mut Vec<Step>) {
+    let no_new_privileges = process.no_new_privileges().unwrap_or(false);
+    let user = process.user();
+    if filtered && !no_new_privileges {
+        steps.push(Step::Seccomp);
+    }
+    let mut groups = vec![user.gid()];
+    groups.extend(user.additional_gids().iter().flatten().filter(|gid| **gid != user.gid()));
+    steps.push(Step::Credentials(Credentials {
+        uid: user.uid(),
+        gid: user.gid(),
+        groups,
+        capabilities: process.capabilities().as_ref().map(Sets::of).unwrap_or_default(),
+    }));
+    if no_new_privileges {
+        steps.push(Step::NoNewPrivileges);
+        if filtered {
+            steps.push(Step::Seccomp);
+        }
+    }
+}
+
+fn program(process: &Process, seccomp: Option<seccomp::Filter>) -> Result<Program> {
+    let arguments = process.args().as_deref().unwrap_or_default();
+    let name = arguments.first().ok_or_else(|| Error::new(ErrorKind::Invalid, "process.args: is empty"))?;
+    if name.is_empty() {
+        return Err(Error::new(ErrorKind::CommandNotFound, "process.args: the program's name is empty"));
+    }
+    let environment = unique(process.env().as_deref().unwrap_or_default());
+    let strings = |list: &[String], field| list.iter().map(|text| c_string(text.as_bytes(), field)).collect();
+    Ok(Program {
+        candidates: candidates(name, &environment)?,
+        arguments: StringArray::new(Result::<Vec<CString>>::from_iter::<Vec<_>>(strings(arguments, "process.args"))?),
+        environment: StringArray::new(Result::<Vec<CString>>::from_iter::<Vec<_>>(strings(&environment, "process.env"))?),
+        seccomp,
+    })
+}
+
+/// One entry per variable, the last one given wins and keeps its place.
+fn unique(environment: &[String]) -> Vec<String> {
+    let key = |entry: &String| entry.split_once('=').map_or(entry.clone(), |(key, _)| key.to_owned());
+    let mut kept: Vec<String> = Vec::with_capacity(environment.len());
+    for entry in environment {
+        match kept.iter_mut().find(|other| key(other) == key(entry)) {
+            Some(other) => other.clone_from(entry),
+            None => kept.push(entry.clone()),
+        }
+    }
+    kept
+}
+
+fn candidates(name: &str, environment: &[String]) -> Result<Vec<CString>> {
+    if name.contains('/') {
+        return Ok(vec![c_string(name.as_bytes(), "process.args")?]);
+    }
+    let path = environment.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+    let join = |directory: &str| {
+        let directory = if directory.is_empty() { "." } else { directory };
+        c_string(Path::new(directory).join(name).as_os_str().as_encoded_bytes(), "process.args")
+    };
+    path.split(':').map(join).collect()
+}
+
+fn refuse_unsupported(process: &Process) -> Result<()> {
+    let present = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    let fields = [
+        ("process.apparmorProfile", present(process.apparmor_profile())),
+        ("process.selinuxLabel", present(process.selinux_label())),
+        ("process.ioPriority", process.io_priority().is_some()),
+        ("process.scheduler", process.scheduler().is_some()),
+        ("process.execCPUAffinity", process.exec_cpu_affinity().is_some()),
+    ];
+    match fields.into_iter().find(|(_, present)| *present) {
+        Some((field, _)) => Err(unsupported(field)),
+        None => Ok(()),
+    }
+}
+
+fn rlimit(kind: PosixRlimitType, soft: u64, hard: u64) -> Result<Step> {
+    let (name, resource) = match kind {
+        PosixRlimitType::RlimitAs => ("as", Resource::As),
+        PosixRlimitType::RlimitCore => ("core", Resource::Core),
+        PosixRlimitType::RlimitCpu => ("cpu", Resource::Cpu),
+        PosixRlimitType::RlimitData => ("data", Resource::Data),
+        PosixRlimitType::RlimitFsize => ("fsize", Resource::Fsize),
+        PosixRlimitType::RlimitLocks => ("locks", Resource::Locks),
+        PosixRlimitType::RlimitMemlock => ("memlock", Resource::Memlock),
+        PosixRlimitType::RlimitMsgqueue => ("msgqueue", Resource::Msgqueue),
+        PosixRlimitType::RlimitNice => ("nice", Resource::Nice),
+        PosixRlimitType::RlimitNofile => ("nofile", Resource::Nofile),
+        PosixRlimitType::RlimitNproc => ("nproc", Resource::Nproc),
+        PosixRlimitType::RlimitRss => ("rss", Resource::Rss),
+        PosixRlimitType::RlimitRtprio => ("rtprio", Resource::Rtprio),
+        PosixRlimitType::RlimitRttime => ("rttime", Resource::Rttime),
+        PosixRlimitType::RlimitSigpending => ("sigpending", Resource::Sigpending),
+        PosixRlimitType::RlimitStack => ("stack", Resource::Stack),
+    };
+    if soft > hard {
+        let message = format!("process.rlimits {name}: the soft limit {soft} is above the hard limit {hard}");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    let value = |number: u64| (number != u64::MAX).then_some(number);
+    Ok(Step::Limit { name, resource, value: Rlimit { current: value(soft), maximum: value(hard) } })
+}

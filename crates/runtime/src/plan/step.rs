@@ -1,0 +1,262 @@
+//! One thing that a new process does to itself, as plain data.
+//!
+//! Steps are made before the process exists, so that carrying them out allocates nothing. What a step needs from the
+//! host (a mount to attach, a cgroup to join) is named by a [`Source`]; the parent turns each into a descriptor just
+//! before the clone.
+
+use std::ffi::CString;
+use std::fmt;
+use std::path::PathBuf;
+
+use rustix::mount::MountAttrFlags;
+use rustix::process::{Resource, Rlimit};
+use sys::mount::{Change, Propagation};
+
+use crate::capability::Sets;
+use crate::protocol::Rootfs;
+
+/// Something of the host that a step uses through a descriptor.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The root file system, as a detached mount.
+    Rootfs(Rootfs),
+    /// A copy of a mount of the host, detached, with its attributes already changed.
+    Bind {
+        /// File or directory of the host.
+        path: PathBuf,
+        /// Whether mounts below come along.
+        recursive: bool,
+        /// Attributes of the copy.
+        change: Change,
+    },
+    /// The container's directory in the cgroup hierarchy of this number, as a detached read-only mount.
+    CgroupTree(usize),
+    /// `cgroup.procs` of the container in the cgroup hierarchy of this number.
+    CgroupMembers(usize),
+}
+
+/// A file system made new for the container.
+#[derive(Debug, Clone)]
+pub struct NewMount {
+    /// `proc`, `tmpfs`, `devpts`, …
+    pub file_system: CString,
+    /// Options of the file system, with or without a value.
+    pub options: Vec<(CString, Option<CString>)>,
+    /// Options of the mount.
+    pub attributes: MountAttrFlags,
+    /// Propagation other than private.
+    pub propagation: Option<Propagation>,
+    /// Where it goes, an absolute path in the container.
+    pub target: CString,
+}
+
+/// A device file.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// Absolute path in the container.
+    pub path: CString,
+    /// Character, block or fifo.
+    pub kind: rustix::fs::FileType,
+    /// Major and minor number as the kernel packs them.
+    pub number: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// Ids of the process.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Supplementary groups.
+    pub groups: Vec<u32>,
+    /// Capabilities.
+    pub capabilities: Sets,
+}
+
+/// The steps, in no particular order; a plan orders them.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Move into the container's cgroup of one hierarchy.
+    JoinCgroup {
+        /// The hierarchy's name, for people.
+        hierarchy: String,
+        /// Its `cgroup.procs`.
+        source: Source,
+    },
+    /// Make the cgroup just joined the root of what is seen.
+    UnshareCgroup,
+    /// Enter a namespace that exists, by its file.
+    JoinNamespace {
+        /// `net`, `ipc`, …
+        kind: &'static str,
+        /// The `CLONE_NEW*` bit.
+        flag: u64,
+        /// The file.
+        path: CString,
+    },
+    /// Cut this mount namespace off from the host's.
+    Propagation(Propagation),
+    /// Make the root file system the root, and drop everything of the host.
+    EnterRoot {
+        /// The root file system.
+        source: Source,
+        /// A directory of the host to put it on while the root is changed; nothing of it is touched.
+        scratch: CString,
+    },
+    /// Bring the loopback interface up.
+    Loopback,
+    /// Set the host name.
+    Hostname(CString),
+    /// Set the NIS domain name.
+    Domainname(CString),
+    /// Mount a new file system.
+    Mount(NewMount),
+    /// Attach a mount that was prepared from the host.
+    Attach {
+        /// What is attached.
+        source: Source,
+        /// Where, an absolute path in the container.
+        target: CString,
+    },
+    /// Change a mount after what lies below it is in place.
+    Remount {
+        /// Mount point in the container.
+        target: CString,
+        /// The change.
+        change: Change,
+    },
+    /// Make a device file.
+    Device(Device),
+    /// Make a symbolic link unless its path exists.
+    Link {
+        /// What it says.
+        content: CString,
+        /// Where it is, an absolute path in the container.
+        path: CString,
+    },
+    /// Write a kernel parameter.
+    Sysctl {
+        /// Path below /proc/sys.
+        path: CString,
+        /// What is written.
+        value: CString,
+    },
+    /// Hide a file behind /dev/null, or a directory behind an empty one.
+    Mask(CString),
+    /// Make a path read-only.
+    ReadOnly(CString),
+    /// Become the leader of a session without a terminal.
+    NewSession,
+    /// Open a terminal in the container's devpts, take it as stdio and controlling terminal, send the other end home.
+    Console {
+        /// Rows and columns.
+        window: Option<crate::protocol::WindowSize>,
+        /// Whether `/dev/console` is to be that terminal.
+        device: bool,
+    },
+    /// Take the given descriptors as stdin, stdout and stderr, owned by the process's user.
+    Stdio {
+        /// The new owner.
+        uid: u32,
+    },
+    /// Set a resource limit.
+    Limit {
+        /// Its name, for people.
+        name: &'static str,
+        /// Which.
+        resource: Resource,
+        /// Soft and hard value; None is unlimited.
+        value: Rlimit,
+    },
+    /// Make the working directory if it is missing.
+    MakeWorkingDirectory(CString),
+    /// Change to the working directory.
+    WorkingDirectory(CString),
+    /// Drop to the user, groups and capabilities of the process.
+    Credentials(Credentials),
+    /// Rule out gaining privileges by executing files.
+    NoNewPrivileges,
+    /// Install the filter of system calls.
+    Seccomp,
+    /// Set the file mode creation mask.
+    Umask(u32),
+    /// Adjust the likelihood of being killed when memory is short.
+    OomScore(CString),
+    /// Stay as pid 1, pass signals on and reap; the steps after this happen in a child.
+    Init,
+    /// Become the program.
+    Execute,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::JoinCgroup { hierarchy, .. } => write!(f, "join cgroup ({hierarchy})"),
+            Step::UnshareCgroup => f.write_str("new cgroup namespace"),
+            Step::JoinNamespace { kind, path, .. } => write!(f, "join {kind} namespace {}", text(path)),
+            Step::Propagation(kind) => write!(f, "make every mount {kind:?} (recursively)"),
+            Step::EnterRoot { source, .. } => write!(f, "enter root {source}"),
+            Step::Loopback => f.write_str("bring up loopback interface lo"),
+            Step::Hostname(name) => write!(f, "set host name {}", text(name)),
+            Step::Domainname(name) => write!(f, "set domain name {}", text(name)),
+            Step::Mount(mount) => write!(f, "mount {} on {}", text(&mount.file_system), text(&mount.target)),
+            Step::Attach { source, target } => write!(f, "mount {source} on {}", text(target)),
+            Step::Remount { target, .. } => write!(f, "change mount {}", text(target)),
+            Step::Device(device) => write!(f, "make device {}", text(&device.path)),
+            Step::Link { content, path } => write!(f, "link {} to {}", text(path), text(content)),
+            Step::Sysctl { path, value } => write!(f, "write {} to {}", text(value), text(path)),
+            Step::Mask(path) => write!(f, "mask {}", text(path)),
+            Step::ReadOnly(path) => write!(f, "make {} read-only", text(path)),
+            Step::NewSession => f.write_str("new session"),
+            Step::Console { .. } => f.write_str("open terminal"),
+            Step::Stdio { uid } => write!(f, "take stdio (owner {uid})"),
+            Step::Limit { name, value, .. } => {
+                write!(f, "set limit {name} to {}:{}", limit(value.current), limit(value.maximum))
+            }
+            Step::MakeWorkingDirectory(path) => write!(f, "make working directory {}", text(path)),
+            Step::WorkingDirectory(path) => write!(f, "change to working directory {}", text(path)),
+            Step::Credentials(ids) => write!(f, "become user {} group {}", ids.uid, ids.gid),
+            Step::NoNewPrivileges => f.write_str("set no_new_privs"),
+            Step::Seccomp => f.write_str("install seccomp filter"),
+            Step::Umask(mask) => write!(f, "set umask {mask:04o}"),
+            Step::OomScore(value) => write!(f, "set oom_score_adj {}", text(value)),
+            Step::Init => f.write_str("stay as init"),
+            Step::Execute => f.write_str("execute program"),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Rootfs(Rootfs::Overlay { lower, .. }) => write!(f, "overlay of {} layers", lower.len()),
+            Source::Rootfs(Rootfs::Directory(path)) | Source::Bind { path, .. } => write!(f, "{}", path.display()),
+            Source::CgroupTree(number) | Source::CgroupMembers(number) => write!(f, "cgroup hierarchy {number}"),
+        }
+    }
+}
+
+fn text(string: &CString) -> std::borrow::Cow<'_, str> {
+    string.to_string_lossy()
+}
+
+fn limit(value: Option<u64>) -> String {
+    value.map_or_else(|| "unlimited".to_owned(), |number| number.to_string())
+}
+
+impl Step {
+    /// What the parent must open for this step.
+    pub fn source(&self) -> Option<&Source> {
+        match self {
+            Step::JoinCgroup { source, .. } | Step::EnterRoot { source, .. } | Step::Attach { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Plans of whole configurations, as text.
+
+use std::path::Path;
+
+use oci_spec::runtime::Spec;
+
+use super::{Context, Plan};
+use crate::cgroup::Hierarchy;
+use crate::protocol::Rootfs;
+
+fn plan(json: &str) -> crate::Result<Plan> {
+    let spec: Spec = serde_json::from_str(json).expect("a configuration");
+    let hierarchies =
+        [Hierarchy { name: "unified".into(), mount: "/sys/fs/cgroup".into(), unified: true, controllers: Vec::new() }];
+    let rootfs = Rootfs::Directory("/image".into());
+    let context = Context {
+        rootfs: &rootfs,
+        scratch: Path::new("/bundle"),
+        hierarchies: &hierarchies,
+        window: None,
+        init: false,
+    };
+    Plan::container(&spec, &context)
+}
+
+fn steps(json: &str) -> String {
+    let plan = plan(json).expect("a valid configuration");
+    plan.steps.iter().map(|step| format!("{step}\n")).collect()
+}
+
+const MINIMAL: &str = r#"{"ociVersion":"1.2.0","root":{"path":"rootfs"},
+    "process":{"cwd":"/","args":["true"],"user":{"uid":0,"gid":0}},
+    "linux":{"namespaces":[{"type":"mount"}]}}"#;
+
+#[test]
+fn a_minimal_container() {
+    insta::assert_snapshot!(steps(MINIMAL), @r"
+    join cgroup (unified)
+    make every mount Private (recursively)
+    enter root /image
+    make device /dev/null
+    make device /dev/zero
+    make device /dev/full
+    make device /dev/random
+    make device /dev/urandom
+    make device /dev/tty
+    link /dev/fd to /proc/self/fd
+    link /dev/stdin to /proc/self/fd/0
+    link /dev/stdout to /proc/self/fd/1
+    link /dev/stderr to /proc/self/fd/2
+    link /dev/ptmx to pts/ptmx
+    make working directory /
+    new session
+    take stdio (owner 0)
+    change to working directory /
+    set umask 0022
+    become user 0 group 0
+    execute program
+    ");
+}
+
+#[test]
+fn privileges_are_dropped_after_everything_that_needs_them() {
+    let json = r#"{"ociVersion":"1.2.0","root":{"path":"rootfs","readonly":true},"hostname":"glass",
+        "process":{"cwd":"/srv","args":["sh"],"env":["PATH=/bin:/sbin","A=1","A=2"],"noNewPrivileges":true,"terminal":true,
+            "user":{"uid":7,"gid":8,"additionalGids":[9,8]},
+            "rlimits":[{"type":"RLIMIT_NOFILE","soft":10,"hard":20}]},
+        "mounts":[{"destination":"/proc","type":"proc","source":"proc"},
+            {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","mode=755"]},
+            {"destination":"data","type":"bind","source":"/host","options":["rbind","ro"]},
+            {"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["ro"]}],
+        "linux":{"namespaces":[{"type":"mount"},{"type":"pid"},{"type":"uts"},{"type":"cgroup"},{"type":"network"}],
+            "maskedPaths":["/proc/kcore"],"readonlyPaths":["/proc/sys"],"sysctl":{"net.ipv4.ip_forward":"1"},
+            "seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}}}"#;
+    insta::assert_snapshot!(steps(json), @r"
+    join cgroup (unified)
+    new cgroup namespace
+    make every mount Private (recursively)
+    enter root /image
+    bring up loopback interface lo
+    set host name glass
+    mount proc on /proc
+    mount tmpfs on /dev
+    mount /host on /data
+    mount cgroup hierarchy 0 on /sys/fs/cgroup
+    make device /dev/null
+    make device /dev/zero
+    make device /dev/full
+    make device /dev/random
+    make device /dev/urandom
+    make device /dev/tty
+    link /dev/fd to /proc/self/fd
+    link /dev/stdin to /proc/self/fd/0
+    link /dev/stdout to /proc/self/fd/1
+    link /dev/stderr to /proc/self/fd/2
+    link /dev/ptmx to pts/ptmx
+    write 1 to /proc/sys/net/ipv4/ip_forward
+    make /proc/sys read-only
+    mask /proc/kcore
+    make working directory /srv
+    change mount /
+    new session
+    open terminal
+    set limit nofile to 10:20
+    change to working directory /srv
+    set umask 0022
+    become user 7 group 8
+    set no_new_privs
+    install seccomp filter
+    execute program
+    ");
+    let program = plan(json).expect("valid").program;
+    assert_eq!(program.candidates, [c"/bin/sh".to_owned(), c"/sbin/sh".to_owned()]);
+    assert_eq!(program.environment.strings(), [c"PATH=/bin:/sbin".to_owned(), c"A=2".to_owned()]);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_by_name() {
+    let with = |field: &str, value: &str| {
+        let mut json: serde_json::Value = serde_json::from_str(MINIMAL).expect("JSON");
+        let value: serde_json::Value = serde_json::from_str(value).expect("JSON");
+        let (parent, name) = field.rsplit_once('/').expect("a pointer");
+        json.pointer_mut(parent).expect("is there")[name] = value;
+        plan(&json.to_string()).expect_err("must be refused").to_string()
+    };
+    for (field, value, message) in [
+        ("/linux/namespaces", "[]", "linux.namespaces: a container without a mount namespace"),
+        ("/linux/namespaces", r#"[{"type":"mount"},{"type":"user"}]"#, "linux.namespaces: user is not supported yet"),
+        ("/hostname", r#""x""#, "hostname \"x\": needs a uts namespace"),
+        ("/process/args", "[]", "process.args: is empty"),
+        ("/process/apparmorProfile", r#""strict""#, "process.apparmorProfile is not supported yet"),
+        ("/linux/sysctl", r#"{"kernel.core_pattern":"|x"}"#, "linux.sysctl \"kernel.core_pattern\": is not a parameter"),
+        ("/linux/sysctl", r#"{"net.../../kernel":"x"}"#, "linux.sysctl \"net.../../kernel\": is not a parameter"),
+        ("/mounts", r#"[{"destination":"/","type":"tmpfs"}]"#, "mounts: a mount on / would replace"),
+        ("/mounts", r#"[{"destination":"/proc/self/attr","type":"bind","source":"/x"}]"#, "mount on /proc/self/attr: only"),
+        ("/mounts", r#"[{"destination":"/x","type":"bind"}]"#, "mount on /x: a bind mount needs a source"),
+        ("/process/rlimits", r#"[{"type":"RLIMIT_CORE","soft":2,"hard":1}]"#, "process.rlimits core: the soft limit 2"),
+    ] {
+        let error = with(field, value);
+        assert!(error.starts_with(message), "{field} {value}: {error}");
+    }
+}

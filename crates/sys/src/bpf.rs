@@ -1,0 +1,86 @@
+//! `bpf(2)`: programs that decide which devices a cgroup v2 may use.
+
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::io::Errno;
+
+/// One instruction of an eBPF program, as the kernel lays it out.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instruction {
+    /// Operation.
+    pub code: u8,
+    /// Destination register in the low four bits, source in the high ones.
+    pub registers: u8,
+    /// Distance of a jump, or offset into memory.
+    pub offset: i16,
+    /// Constant operand.
+    pub immediate: i32,
+}
+
+const PROG_LOAD: libc::c_int = 5;
+const PROG_ATTACH: libc::c_int = 8;
+const TYPE_CGROUP_DEVICE: u32 = 15;
+const ATTACH_CGROUP_DEVICE: u32 = 6;
+/// Programs of the container's own descendants are asked too; all must allow.
+const ALLOW_MULTI: u32 = 2;
+
+/// The part of `union bpf_attr` that `BPF_PROG_LOAD` reads, up to the log level.
+#[repr(C)]
+struct Load {
+    kind: u32,
+    count: u32,
+    instructions: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buffer: u64,
+    kernel_version: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+struct Attach {
+    target: u32,
+    program: u32,
+    kind: u32,
+    flags: u32,
+}
+
+/// Loads a device program and attaches it to the cgroup v2 directory given.
+///
+/// # Errors
+/// `EPERM` without the privilege, `EINVAL` for a program that the verifier refuses, `ENOSYS` without bpf.
+pub fn attach_device_program(cgroup: BorrowedFd<'_>, program: &[Instruction]) -> Result<(), Errno> {
+    let load = Load {
+        kind: TYPE_CGROUP_DEVICE,
+        count: u32::try_from(program.len()).map_err(|_| Errno::TOOBIG)?,
+        instructions: program.as_ptr() as u64,
+        license: c"Apache-2.0".as_ptr() as u64,
+        log_level: 0,
+        log_size: 0,
+        log_buffer: 0,
+        kernel_version: 0,
+        flags: 0,
+    };
+    let loaded = bpf(PROG_LOAD, &load)?;
+    // SAFETY: the kernel returned a new descriptor that nothing else owns.
+    #[expect(unsafe_code, reason = "a raw descriptor from the kernel")]
+    let loaded = unsafe { OwnedFd::from_raw_fd(loaded) };
+    let number = |fd: i32| u32::try_from(fd).map_err(|_| Errno::BADF);
+    let attach = Attach {
+        target: number(cgroup.as_raw_fd())?,
+        program: number(loaded.as_raw_fd())?,
+        kind: ATTACH_CGROUP_DEVICE,
+        flags: ALLOW_MULTI,
+    };
+    bpf(PROG_ATTACH, &attach).map(drop)
+}
+
+fn bpf<T>(command: libc::c_int, attributes: &T) -> Result<i32, Errno> {
+    // SAFETY: the attributes are a #[repr(C)] prefix of union bpf_attr of the size given; the pointers in it refer to
+    // data that outlives the call.
+    #[expect(unsafe_code, reason = "no library in use wraps bpf")]
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attributes, size_of::<T>()) };
+    if result < 0 { Err(crate::exec::last_errno()) } else { i32::try_from(result).map_err(|_| Errno::BADF) }
+}
