@@ -1,1 +1,47 @@
-//! placeholder
+//! What the end-to-end tests, the demo and the bench stand on: the built program, a real registry, real images, a
+//! terminal, and a look at what is left on the host.
+//!
+//! Owns no assertions about Phial (those are in `tests/tests/`), and knows nothing of Phial's crates: it uses the
+//! program as a user does. Nothing here is skipped when a tool is missing: it is a [`Failure`] that says what to
+//! install.
+
+/// The one error: a sentence for whoever reads the log.
+mod failure;
+/// An HTTP/1.1 client of one request per connection: enough to fill a registry on loopback.
+mod http;
+/// Images written by hand: layers, configuration, manifest, index, and their upload.
+pub mod image;
+/// The images that the tests run, built once and kept below `target/`.
+pub mod images;
+/// What the host looks like, so that two looks can be compared.
+pub mod leftovers;
+/// Things between a client and the registry: connections that break, tokens that must be fetched.
+pub mod network;
+/// The built `phial` with a root of its own.
+pub mod phial;
+/// Children that never outlive their owner, and commands run to their end.
+pub mod process;
+/// A command on a pseudo-terminal, driven by what it prints.
+pub mod pty;
+/// Debian's `docker-registry` on a free port of loopback.
+pub mod registry;
+/// A program with an image in it: what most tests begin with.
+pub mod stage;
+
+pub use failure::{Context, Failure, Result};
+pub use phial::Phial;
+pub use process::Output;
+pub use stage::Stage;
+
+use std::path::PathBuf;
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    package.parent().map_or_else(|| package.clone(), PathBuf::from)
+}
+
+/// Where the build puts its output; what is kept between runs lives below it.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), |dir| workspace().join(dir))
+}

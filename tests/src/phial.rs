@@ -1,0 +1,141 @@
+//! The built program with a root of its own: as a user has it, but nothing it does is seen by another test, and
+//! everything it left running is removed in the end.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::process::{Output, run, run_with_input};
+use crate::{Failure, Result};
+
+/// Set by `cargo xtask test`: the program to test.
+pub const PROGRAM: &str = "PHIAL_PROGRAM";
+
+/// The program, and two directories that belong to it.
+#[derive(Debug)]
+pub struct Phial {
+    program: PathBuf,
+    // The name is short because the path of a unix socket may have 107 bytes, and 77 of them are the container's.
+    dir: TempDir,
+}
+
+impl Phial {
+    /// The program with an empty root.
+    ///
+    /// # Errors
+    /// It was not built.
+    pub fn new() -> Result<Phial> {
+        let program = program()?;
+        let dir = tempfile::Builder::new().prefix("phial-").tempdir()?;
+        Ok(Phial { program, dir })
+    }
+
+    /// Where images and containers are kept.
+    pub fn root(&self) -> PathBuf {
+        self.dir.path().join("root")
+    }
+
+    /// Where the state of what runs is kept.
+    pub fn run_dir(&self) -> PathBuf {
+        self.dir.path().join("run")
+    }
+
+    /// A directory for the test's own files, beside the two.
+    pub fn scratch(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A command line, not started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).env("PHIAL_ROOT", self.root()).env("PHIAL_RUN", self.run_dir());
+        // The user's own credentials have no part in a test.
+        command.env("HOME", self.dir.path()).env_remove("DOCKER_CONFIG");
+        command
+    }
+
+    /// Runs a command line to its end with nothing on stdin.
+    ///
+    /// # Errors
+    /// The program could not be started.
+    pub fn run(&self, arguments: &[&str]) -> Result<Output> {
+        run(&mut self.command(arguments))
+    }
+
+    /// Runs a command line to its end with these bytes on stdin.
+    ///
+    /// # Errors
+    /// The program could not be started.
+    pub fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Result<Output> {
+        run_with_input(&mut self.command(arguments), input)
+    }
+
+    /// Runs a command line that must succeed, and returns its stdout without the last line end.
+    ///
+    /// # Errors
+    /// It did not succeed: the message has everything it wrote.
+    pub fn ok(&self, arguments: &[&str]) -> Result<String> {
+        let mut text = self.run(arguments)?.success()?;
+        if text.ends_with('\n') {
+            text.pop();
+        }
+        Ok(text)
+    }
+
+    /// One object of `phial inspect`.
+    ///
+    /// # Errors
+    /// There is no such thing.
+    pub fn inspect(&self, name: &str) -> Result<serde_json::Value> {
+        let mut all: serde_json::Value = serde_json::from_str(&self.ok(&["inspect", name])?)?;
+        Ok(all[0].take())
+    }
+
+    /// The ids of all containers, as `ps -a` prints them: the first column below its header.
+    ///
+    /// # Errors
+    /// The program fails.
+    pub fn containers(&self) -> Result<Vec<String>> {
+        let table = self.ok(&["ps", "-a"])?;
+        Ok(table.lines().skip(1).filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
+    }
+
+    /// Removes every container, running or not.
+    ///
+    /// # Errors
+    /// The program fails.
+    pub fn remove_containers(&self) -> Result {
+        for id in self.containers()? {
+            // One with --rm may be gone by itself by now.
+            let output = self.run(&["rm", "-f", &id])?;
+            if output.code != 0 && self.containers()?.contains(&id) {
+                output.success()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Phial {
+    fn drop(&mut self) {
+        let result = self.remove_containers();
+        // A second panic would hide the first one's message.
+        if !std::thread::panicking() {
+            result.expect("the containers of a test can be removed");
+        }
+    }
+}
+
+/// The program to test.
+///
+/// # Errors
+/// It was not built.
+pub fn program() -> Result<PathBuf> {
+    let built = || crate::target().join("x86_64-unknown-linux-musl/release/phial");
+    let program = std::env::var_os(PROGRAM).map_or_else(built, PathBuf::from);
+    if program.is_file() {
+        return Ok(program);
+    }
+    Err(Failure::new(format!("{} is not built: 'cargo build --release' builds it", program.display())))
+}

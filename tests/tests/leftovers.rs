@@ -1,0 +1,48 @@
+//! Nothing of a container is left on the host: no mount, cgroup, namespace, link or process. These run while no other
+//! test does.
+
+use end_to_end::leftovers::{Snapshot, adopt_orphans, settle};
+use end_to_end::{Context, Phial, Result, Stage, images};
+
+#[test]
+fn nothing_is_left_of_containers_that_came_and_went() -> Result {
+    let registry = images::registry()?;
+    let phial = Phial::new()?;
+    adopt_orphans()?;
+    let before = Snapshot::take();
+    let image = registry.name(images::BUSYBOX);
+    let stage = Stage { phial, registry, image };
+    stage.phial.ok(&["pull", &stage.image])?;
+    stage.run(&["-m", "64m", "--pids-limit", "50"], &["true"])?.exited(0)?;
+    stage.run(&["--init", "--network", "none"], &["sh", "-c", "exit 3"])?.exited(3)?;
+    stage.run(&["--network", "host"], &["no-such-program"])?.exited(127)?;
+    stage.run(&["-v", "/no:relative"], &["true"])?.exited(125)?;
+    let brief = stage.start(&["--rm", "--cpus", "0.5"], &["sh", "-c", "sleep 1000 & sleep 1000"])?;
+    stage.phial.ok(&["exec", "-d", &brief, "sleep", "1000"])?;
+    stage.phial.ok(&["kill", &brief])?;
+    let kept = stage.start(&[], &["sleep", "1000"])?;
+    stage.phial.ok(&["rm", "-f", &kept])?;
+
+    let registry = stage.registry.pid();
+    let rest = settle(&[registry]);
+    assert!(rest.is_empty(), "processes are left: {rest:?}");
+    assert_eq!(Snapshot::take().since(&before), Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn a_running_container_is_in_no_mount_table_of_the_host() -> Result {
+    let stage = Stage::busybox()?;
+    adopt_orphans()?;
+    let mounts = || std::fs::read_to_string("/proc/self/mountinfo");
+    let before = mounts()?;
+    let id = stage.start(&[], &["sleep", "1000"])?;
+    assert_eq!(mounts()?, before);
+    let inspected = stage.phial.inspect(&id)?;
+    let pid = inspected["State"]["Pid"].as_i64().context("a running container has a pid")?;
+    let inside = std::fs::read_to_string(format!("/proc/{pid}/mountinfo"))?;
+    assert!(inside.lines().next().is_some_and(|line| line.contains(" - overlay ")), "{inside}");
+    stage.phial.ok(&["rm", "-f", &id])?;
+    assert_eq!(settle(&[stage.registry.pid()]), []);
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! The built programs.
+
+use std::path::PathBuf;
+
+use end_to_end::{Failure, Result, target};
+
+use crate::{say, setup};
+
+/// Builds the release programs and returns the path of `phial`.
+///
+/// # Errors
+/// cargo says why.
+pub(crate) fn build() -> Result<PathBuf> {
+    let mut cargo = setup::cargo();
+    cargo.args(["build", "--release", "--locked"]);
+    say::line("$ cargo build --release --locked");
+    let status = cargo.status()?;
+    if !status.success() {
+        return Err(Failure::new(format!("cargo build --release: {status}")));
+    }
+    Ok(target().join("x86_64-unknown-linux-musl/release/phial"))
+}

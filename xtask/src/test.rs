@@ -1,0 +1,107 @@
+//! `cargo xtask test`: every check and every test, in the order in which a fault is cheapest to find. All of them are
+//! run even if one fails; the last line counts them.
+
+/// The tests themselves, by nextest.
+mod nextest;
+/// Which crate may know which, and where `unsafe` may stand.
+mod rules;
+
+use std::process::Command;
+
+use end_to_end::leftovers::{self, Snapshot};
+use end_to_end::{Failure, Result, images, process};
+
+use crate::{programs, say, setup};
+
+/// What was counted.
+#[derive(Debug, Default, Clone, Copy)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Count {
+    fn add(&mut self, other: Count) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+/// Installs what the tests need, then checks and tests; with a filter, only the tests whose names have it.
+///
+/// # Errors
+/// Something failed: what, was printed before.
+pub(crate) fn main(filter: &[String]) -> Result {
+    let phase = say::Phase::begin("set-up");
+    setup::all()?;
+    phase.end("done");
+
+    let mut count = Count::default();
+    if filter.is_empty() {
+        for (name, check) in CHECKS {
+            count.add(counted(name, check));
+        }
+    }
+    let mut program = None;
+    count.add(counted("build", || {
+        program = Some(programs::build()?);
+        Ok(())
+    }));
+    if let Some(program) = program {
+        count.add(counted("images for the tests", || images::prepare().map(drop)));
+        // From here on, whoever loses its parent becomes a child of this process, and can be found.
+        leftovers::adopt_orphans()?;
+        let before = Snapshot::take();
+        count.add(nextest::run(&program, filter));
+        count.add(counted("nothing is left on the host", || nothing_left(&before)));
+    }
+    say::line(&format!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped));
+    if count.failed == 0 { Ok(()) } else { Err(Failure::new("not everything passed")) }
+}
+
+type Check = (&'static str, fn() -> Result);
+
+const CHECKS: [Check; 5] = [
+    ("format", || cargo(&["fmt", "--all", "--check"])),
+    ("house rules", rules::check),
+    ("lints", || cargo(&["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
+    ("who depends on whom", rules::dependencies),
+    ("licenses, bans and sources", || cargo(&["deny", "--log-level", "warn", "check", "bans", "licenses", "sources"])),
+];
+
+/// One thing that passes or fails, with its duration.
+fn counted(name: &str, check: impl FnOnce() -> Result) -> Count {
+    let phase = say::Phase::begin(name);
+    match check() {
+        Ok(()) => {
+            phase.end("passed");
+            Count { passed: 1, ..Count::default() }
+        }
+        Err(failure) => {
+            say::error(&failure.to_string());
+            phase.end("FAILED");
+            Count { failed: 1, ..Count::default() }
+        }
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Result {
+    finish(setup::cargo().args(arguments))
+}
+
+fn finish(command: &mut Command) -> Result {
+    let status = command.status()?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("`{}`: {status}", process::words(command)))) }
+}
+
+fn nothing_left(before: &Snapshot) -> Result {
+    let rest = leftovers::settle(&[]);
+    let mut left = Snapshot::take().since(before);
+    if left.is_empty() {
+        return Ok(());
+    }
+    left.insert(0, format!("{} thing(s) are left on the host, {} of them processes:", left.len(), rest.len()));
+    Err(Failure::new(left.join("\n  ")))
+}

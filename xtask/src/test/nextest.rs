@@ -1,0 +1,93 @@
+//! The tests themselves: cargo-nextest runs each in a process of its own, and writes what came out of it as JUnit,
+//! which is counted here. Settings are in `.config/nextest.toml`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use end_to_end::{Context, Failure, Result, phial, target};
+use serde_json::Value;
+
+use super::Count;
+use crate::{say, setup};
+
+/// Runs the tests whose names have one of these words, or all.
+pub(super) fn run(program: &Path, filter: &[String]) -> Count {
+    let phase = say::Phase::begin("tests");
+    match run_and_count(program, filter) {
+        Ok(count) => {
+            phase.end(if count.failed == 0 { "passed" } else { "FAILED" });
+            count
+        }
+        Err(failure) => {
+            say::error(&failure.to_string());
+            phase.end("FAILED");
+            Count { failed: 1, ..Count::default() }
+        }
+    }
+}
+
+fn run_and_count(program: &Path, filter: &[String]) -> Result<Count> {
+    let all = number_of_tests()?;
+    let report = report();
+    // The report of an earlier run must not be taken for this one's.
+    match fs::remove_file(&report) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).context(report.display()),
+        _ => {}
+    }
+    let mut nextest = nextest("run");
+    let status = nextest.args(filter).env(phial::PROGRAM, program).status()?;
+    let text = fs::read_to_string(&report).context(format!("nextest ended with {status} and left no report"))?;
+    let count = count(&text, all)?;
+    if count.failed == 0 && !status.success() {
+        return Err(Failure::new(format!("nextest: {status}")));
+    }
+    Ok(count)
+}
+
+fn nextest(verb: &str) -> Command {
+    let mut command = setup::cargo();
+    command.args(["nextest", verb, "--locked", "--workspace"]).stdin(Stdio::null());
+    command
+}
+
+/// Where the settings put the report.
+fn report() -> PathBuf {
+    target().join("nextest/default/junit.xml")
+}
+
+/// How many tests there are, whatever the filter.
+fn number_of_tests() -> Result<usize> {
+    let mut list = nextest("list");
+    let output = list.args(["--message-format", "json"]).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(Failure::new(format!("the tests cannot be built or listed: {}", output.status)));
+    }
+    let list: Value = serde_json::from_slice(&output.stdout)?;
+    let number = list["test-count"].as_u64().context("nextest list has no test-count")?;
+    usize::try_from(number).context("test-count")
+}
+
+fn count(junit: &str, all: usize) -> Result<Count> {
+    let start = junit.find("<testsuites ").context("the report has no <testsuites>")?;
+    let element = junit[start..].split('>').next().unwrap_or_default();
+    let number = |name: &str| {
+        let (_, rest) = element.split_once(&format!(" {name}=\""))?;
+        rest.split('"').next()?.parse::<usize>().ok()
+    };
+    let attribute = |name| number(name).context(format!("the report's <testsuites> has no {name}"));
+    let (tests, failed) = (attribute("tests")?, attribute("failures")? + attribute("errors")?);
+    Ok(Count { passed: tests - failed, failed, skipped: all - tests })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_is_counted() {
+        let junit = r#"<?xml version="1.0"?><testsuites name="nextest-run" tests="7" failures="2" errors="1" uuid="x"><testsuite name="a" tests="7">"#;
+        let Count { passed, failed, skipped } = count(junit, 9).expect("it is a report");
+        assert_eq!((passed, failed, skipped), (4, 3, 2));
+    }
+}

@@ -1,0 +1,58 @@
+//! The words of the command line, and the one place where an error becomes a line and an exit code: 0 done, 1 not
+//! done, 2 not understood.
+
+use std::process::ExitCode;
+
+use end_to_end::{Failure, Result};
+
+use crate::{bench, demo, say, setup, test};
+
+const HELP: &str = "\
+usage: cargo xtask VERB
+
+  demo             install what the build needs, build, run a container, pull an image and run that
+  test [FILTER…]   install what the tests need, run every check and every test; with a filter, those tests only
+  bench [OPTION…]  compare with docker, podman and containerd, side by side; 'bench --help' lists the options
+  setup            install what build and tests need, and nothing else
+";
+
+/// Does what the words say.
+pub(crate) fn main(words: Vec<String>) -> ExitCode {
+    let mut words = words.into_iter();
+    let verb = words.next().unwrap_or_default();
+    let rest: Vec<String> = words.collect();
+    let result = match verb.as_str() {
+        "" | "help" | "-h" | "--help" => {
+            say::text(HELP);
+            return ExitCode::SUCCESS;
+        }
+        "demo" => root("demo").and_then(|()| demo::main()),
+        "test" => root("test").and_then(|()| test::main(&rest)),
+        "bench" if rest.iter().any(|word| word == "--help") => {
+            say::text(bench::HELP);
+            return ExitCode::SUCCESS;
+        }
+        "bench" => root("bench").and_then(|()| bench::main(&rest)),
+        "setup" => root("setup").and_then(|()| setup::all()),
+        _ => {
+            say::error(&format!("there is no verb `{verb}`\n{HELP}"));
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say::error(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn root(verb: &str) -> Result {
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "root is missing: '{verb}' installs packages and starts containers (rootless comes later); as root: cargo xtask {verb}"
+    )))
+}
