@@ -115,17 +115,19 @@ impl Store {
 
     /// The rows come first: each had its run directory before it was committed.
     fn ended(&self) -> Result<Vec<ContainerId>> {
-        let mut rows = self.candidates("WHERE auto_remove")?;
-        if rows.is_empty() {
-            return Ok(Vec::new());
+        let mut ids: Vec<ContainerId> = self.read("looking for ended containers", |transaction| {
+            let mut statement = transaction.prepare_cached("SELECT id FROM containers WHERE auto_remove")?;
+            Ok(statement.query_map([], |row| id_column(row, 0))?.collect::<rusqlite::Result<_>>()?)
+        })?;
+        if !ids.is_empty() {
+            let present = ids_in(&self.paths.run_containers())?;
+            ids.retain(|id| !present.contains(id) && !self.paths.container(id).exists());
         }
-        let present = ids_in(&self.paths.run_containers())?;
-        rows.retain(|row| !present.contains(&row.id) && !self.paths.container(&row.id).exists());
-        Ok(rows.into_iter().map(|row| row.id).collect())
+        Ok(ids)
     }
 
     fn collect_containers_into(&self, collected: &mut Collected) {
-        let Some(rows) = collected.note(self.candidates("")) else { return };
+        let Some(rows) = collected.note(self.candidates()) else { return };
         let Some(boot) = collected.note(boot_id()) else { return };
         for row in &rows {
             if matches!(collected.note(self.collect_row(row, &boot)), Some(true)) {
@@ -181,11 +183,10 @@ impl Store {
         delete_directories(&self.paths, id).map(|()| true)
     }
 
-    fn candidates(&self, condition: &str) -> Result<Vec<Candidate>> {
-        self.read("looking for ended containers", |transaction| {
-            let mut statement = transaction.prepare_cached(&format!(
-                "SELECT id, boot_id, auto_remove, keep_unstarted FROM containers {condition}"
-            ))?;
+    fn candidates(&self) -> Result<Vec<Candidate>> {
+        self.read("looking for abandoned containers", |transaction| {
+            let mut statement =
+                transaction.prepare_cached("SELECT id, boot_id, auto_remove, keep_unstarted FROM containers")?;
             let rows = statement.query_map([], |row| {
                 Ok(Candidate {
                     id: id_column(row, 0)?,

@@ -221,8 +221,11 @@ impl Store {
     /// # Errors
     /// If the row cannot be deleted, nothing is; if a directory cannot be, the collector tries again.
     pub fn remove_container(&self, lock: ContainerLock) -> Result<()> {
-        self.delete_rows(&[lock.id])?;
-        delete_directories(&self.paths, &lock.id)
+        let ContainerLock { id, file } = lock;
+        self.delete_rows(&[id])?;
+        let result = delete_directories(&self.paths, &id);
+        drop(file);
+        result
     }
 
     /// Whether there is a row.
@@ -269,18 +272,10 @@ impl Store {
         names::validate(&record.name)?;
         let config = record.config.to_string();
         self.write(Durability::Lazy, &format!("creating container {}", record.name), |transaction| {
-            let mut image = transaction.prepare_cached("SELECT 1 FROM images WHERE id = ?1")?;
-            if !image.exists([record.image.hex()])? {
-                return Err(Error::new(ErrorKind::NotFound, format!("no such image: {}", record.image)).into());
-            }
-            let mut holder = transaction.prepare_cached("SELECT id FROM containers WHERE name = ?1")?;
-            if let Some(holder) = holder.query_row([&record.name], |row| row.get(0)).optional()? {
-                return Err(name_taken(&record.name, holder).into());
-            }
             let mut insert = transaction.prepare_cached(&format!(
                 "INSERT INTO containers ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
             ))?;
-            insert.execute(params![
+            let inserted = insert.execute(params![
                 record.id.hex(),
                 record.name,
                 record.image.hex(),
@@ -290,9 +285,30 @@ impl Store {
                 record.auto_remove,
                 record.keep_unstarted,
                 config
-            ])?;
-            Ok(())
+            ]);
+            match inserted {
+                Ok(_) => Ok(()),
+                Err(error) => Err(explain(transaction, record, error)),
+            }
         })
+    }
+}
+
+/// Which of the things that a row must not do it did. They are asked about only then, because this is the hot path.
+fn explain(transaction: &Transaction<'_>, record: &ContainerRecord, error: rusqlite::Error) -> Failure {
+    if error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation) {
+        return error.into();
+    }
+    let holder = transaction
+        .query_row("SELECT id FROM containers WHERE name = ?1 OR id = ?2", [&record.name, &record.id.hex()], |row| {
+            row.get::<_, String>(0)
+        })
+        .optional();
+    match holder {
+        Ok(Some(holder)) => name_taken(&record.name, &holder).into(),
+        // The image was there when the caller looked.
+        Ok(None) => Error::new(ErrorKind::NotFound, format!("no such image: {}", record.image)).into(),
+        Err(error) => error.into(),
     }
 }
 
@@ -319,8 +335,7 @@ fn container_by_prefix(transaction: &Transaction<'_>, key: &str) -> std::result:
     records.pop().ok_or_else(missing)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "straight from a row")]
-fn name_taken(name: &str, holder: String) -> Error {
+fn name_taken(name: &str, holder: &str) -> Error {
     Error::new(
         ErrorKind::Conflict,
         format!("the container name \"/{name}\" is already in use by container \"{holder}\""),

@@ -18,8 +18,11 @@ pub const FORMAT: u32 = 1;
 /// What leads from each format to the next; the first makes a new database.
 const MIGRATIONS: [&str; FORMAT as usize] = [include_str!("schema/1.sql")];
 
-/// A writer waits this long for another one. Transactions take well under a millisecond, so this is many writers.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// First and longest pause of one who waits for another writer. A transaction takes a tenth of a millisecond, and the
+/// pauses that the database would make on its own begin at a whole one.
+const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(2));
+/// How many pauses a waiter makes before it gives up: 30 seconds and a little more.
+const PATIENCE: i32 = 15_000;
 
 /// When a commit is safe from a power failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +116,7 @@ pub(crate) fn write<T>(
     result.map_err(|failure: Failure| failure.doing(doing))
 }
 
-/// Runs a transaction whose commit is synced. SQLite takes the change only between transactions.
+/// Runs a transaction whose commit is synced. The database takes the change only between transactions.
 fn synced<T>(
     connection: &Connection,
     run: impl FnOnce() -> std::result::Result<T, Failure>,
@@ -124,15 +127,37 @@ fn synced<T>(
     result
 }
 
+/// Moves what was committed from the log into the database and empties the log, unless anybody is in the way: then as
+/// much as can be is moved, and the log stays.
+pub(crate) fn checkpoint(connection: &mut Connection) -> Result<()> {
+    let mut run = || {
+        connection.busy_handler(None::<fn(i32) -> bool>)?;
+        let result = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        connection.busy_handler(Some(wait_for_other))?;
+        result
+    };
+    match run() {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+        other => other.map_err(|error| Error::database("emptying the log", &error)),
+    }
+}
+
 fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(PATIENCE)?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_handler(Some(wait_for_other))?;
     // A checkpoint syncs. The last command to leave must not pay for all that went before.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
     connection.execute_batch("PRAGMA synchronous=NORMAL")?;
     Ok(connection)
+}
+
+/// Called again and again while another process holds the lock that is wanted. False: give up.
+fn wait_for_other(pauses_made: i32) -> bool {
+    let doublings = u32::try_from(pauses_made).unwrap_or(0).min(8);
+    std::thread::sleep((PAUSES.0 * (1 << doublings)).min(PAUSES.1));
+    pauses_made < PATIENCE
 }
 
 /// The format of what is there. 0: nothing yet.
@@ -151,7 +176,7 @@ fn version(connection: &Connection, path: &Path) -> Result<u32> {
     Ok(version)
 }
 
-/// Makes or migrates the database, one process at a time: SQLite does not arbitrate the change to write-ahead logging.
+/// Makes or migrates the database, one process at a time: the database does not arbitrate the change to write-ahead logging.
 fn prepare(paths: &Paths) -> Result<Connection> {
     for directory in [paths.blobs(), paths.layers(), paths.tmp(), paths.containers()] {
         tree::make_private(&directory)?;

@@ -77,7 +77,7 @@ impl Store {
             }
             Ok(())
         })?;
-        self.checkpoint()
+        self.checkpoint_if_due()
     }
 
     /// Gives a listed image one more name, which ceases to name another one.

@@ -74,6 +74,11 @@ impl Paths {
         self.root.join("phial.db")
     }
 
+    /// The database's log: what was committed since the last checkpoint.
+    pub fn database_log(&self) -> PathBuf {
+        self.root.join("phial.db-wal")
+    }
+
     /// The store-wide lock file.
     pub fn lock(&self) -> PathBuf {
         self.root.join("lock")

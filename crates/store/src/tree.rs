@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use crate::digest::encode_hex;
 use crate::id::random_bytes;
-use crate::{Error, Paths, Result};
+use crate::{Error, ErrorKind, Paths, Result};
 
 /// Beginning of the names of what only waits for its deletion.
 pub(crate) const TRASH: &str = "trash-";
@@ -62,14 +62,19 @@ pub(crate) fn move_away(paths: &Paths, path: &Path) -> Result<Option<std::path::
     }
 }
 
-/// Deletes a tree where it is. Symbolic links are deleted, not followed: the standard library walks by descriptor.
-/// Nothing happens if it is not there, or if another deletes it at the same time.
+/// Deletes a tree where it is, however deep a stranger has made it, and nothing that is mounted below. Nothing happens if
+/// it is not there, or if another deletes it at the same time.
 ///
 /// # Errors
 /// Those of `unlinkat(2)` and the like.
 pub(crate) fn delete(path: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != NotFound => Err(Error::io("deleting", path, error)),
-        _ => Ok(()),
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Error::io("deleting", path, Errno::INVAL));
+    };
+    if !path.exists() {
+        return Ok(());
     }
+    fsroot::Root::open(parent)
+        .and_then(|root| root.remove_all(name))
+        .map_err(|error| Error::new(ErrorKind::Io, format!("deleting {}: {error}", path.display())))
 }

@@ -42,3 +42,5 @@ CREATE TABLE containers (
     keep_unstarted INTEGER NOT NULL,
     config TEXT NOT NULL
 ) STRICT;
+-- Every command asks which of these have ended; it must not read through the configurations of all others.
+CREATE INDEX containers_auto_remove ON containers (id) WHERE auto_remove;
