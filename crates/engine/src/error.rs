@@ -116,3 +116,36 @@ impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
         self.map_err(|error| Error::system(what(), error))
     }
 }
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Error {
+        let kind = match error.kind() {
+            store::ErrorKind::NotFound => ErrorKind::NotFound,
+            store::ErrorKind::Conflict => ErrorKind::Conflict,
+            store::ErrorKind::Ambiguous | store::ErrorKind::Invalid => ErrorKind::Invalid,
+            _ => ErrorKind::Store,
+        };
+        Error::new(kind, error.to_string())
+    }
+}
+
+impl From<image::Error> for Error {
+    fn from(error: image::Error) -> Error {
+        let kind = match error.kind() {
+            image::ErrorKind::NotFound => ErrorKind::NotFound,
+            image::ErrorKind::Syntax => ErrorKind::Invalid,
+            _ => ErrorKind::Image,
+        };
+        Error::new(kind, error.to_string())
+    }
+}
+
+impl From<runtime::Error> for Error {
+    fn from(error: runtime::Error) -> Error {
+        let own = Error::new(ErrorKind::System, error.to_string()).with_exit_code(error.exit_code());
+        match error.hint() {
+            Some(hint) => own.with_hint(hint),
+            None => own,
+        }
+    }
+}

@@ -1,6 +1,56 @@
 //! From a request to a supervised container: what is behind `phial run`, `exec`, `ps` and the rest.
+//!
+//! Everything is synchronous and without a daemon: a command opens the [`Engine`], does its work on the shared store,
+//! and leaves. What must outlive it lives in the container's supervisor, a process of its own, which the engine starts
+//! and talks to in the frames of `runtime::protocol`. All that isolates a container is computed as one OCI
+//! configuration by a pure function (`spec`); this crate mounts nothing and enters no namespace.
 
-pub mod config;
+/// The handle everything starts from.
+mod engine;
+/// One opaque error with a [`kind`](Error::kind), a hint, and docker's exit code.
 mod error;
 
+/// Docker's flags as typed data, and their parsers.
+pub mod config;
+/// The three files of a container below /etc: pure.
+mod files;
+/// Files of an image, read from its layers as overlayfs would merge them.
+mod lookup;
+/// Configuration, image and host to an OCI configuration: pure.
+mod spec;
+
+/// Images that are made on this host.
+pub mod builtin;
+/// A container's directories, files and row.
+mod create;
+/// Further processes in it, and the streams of the first.
+mod exec;
+/// Pulling, finding, listing and removing images.
+mod images;
+/// Its state; signals, waiting, stopping, removing.
+mod lifecycle;
+/// What it has written.
+mod logs;
+/// Terminal on this side, supervisor on the other, and everything that goes between them.
+pub mod session;
+/// Its supervisor.
+mod start;
+
+/// Times in words.
+mod ago;
+/// The JSON of `inspect`.
+mod inspect;
+/// The lines of `ps`.
+mod summary;
+/// `info` and `version`.
+mod system;
+
+pub use config::{ContainerConfig, ExecConfig};
+pub use create::{Created, Unstarted};
+pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, Result};
+pub use images::{ImageSummary, PullPolicy, RemovedImage};
+pub use lifecycle::{Container, RemoveOptions, State};
+pub use logs::{LogEntry, LogOptions, Stream};
+pub use summary::ContainerSummary;
+pub use system::{Info, VERSION, Version};

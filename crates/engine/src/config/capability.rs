@@ -2,58 +2,13 @@
 //!
 //! Source: capabilities(7).
 
-use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 
-use oci_spec::runtime::{Capabilities, Capability};
+use oci_spec::runtime::Capability;
+use runtime::capability::{bit, from_bits};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-
-/// Every capability Linux has, by number (linux/capability.h); the place in this list is the number.
-pub(crate) const ALL: [Capability; 41] = [
-    Capability::Chown,
-    Capability::DacOverride,
-    Capability::DacReadSearch,
-    Capability::Fowner,
-    Capability::Fsetid,
-    Capability::Kill,
-    Capability::Setgid,
-    Capability::Setuid,
-    Capability::Setpcap,
-    Capability::LinuxImmutable,
-    Capability::NetBindService,
-    Capability::NetBroadcast,
-    Capability::NetAdmin,
-    Capability::NetRaw,
-    Capability::IpcLock,
-    Capability::IpcOwner,
-    Capability::SysModule,
-    Capability::SysRawio,
-    Capability::SysChroot,
-    Capability::SysPtrace,
-    Capability::SysPacct,
-    Capability::SysAdmin,
-    Capability::SysBoot,
-    Capability::SysNice,
-    Capability::SysResource,
-    Capability::SysTime,
-    Capability::SysTtyConfig,
-    Capability::Mknod,
-    Capability::Lease,
-    Capability::AuditWrite,
-    Capability::AuditControl,
-    Capability::Setfcap,
-    Capability::MacOverride,
-    Capability::MacAdmin,
-    Capability::Syslog,
-    Capability::WakeAlarm,
-    Capability::BlockSuspend,
-    Capability::AuditRead,
-    Capability::Perfmon,
-    Capability::Bpf,
-    Capability::CheckpointRestore,
-];
 
 /// What a container has when nothing is added or dropped: docker's list.
 pub(crate) const DEFAULT: [Capability; 14] = [
@@ -122,39 +77,31 @@ impl TryFrom<String> for CapabilityChoice {
     }
 }
 
-/// The capabilities of a container on a host whose kernel knows the first `known` ones. Docker's rules: what is dropped
-/// one by one goes even with `--cap-add ALL`, and what is added one by one stays even with `--cap-drop ALL`.
+/// The capabilities of a container, as bits, where `available` are those that can be given. Docker's rules: what is
+/// dropped one by one goes even with `--cap-add ALL`, and what is added one by one stays even with `--cap-drop ALL`.
 ///
 /// # Errors
-/// `Invalid` for adding one that the kernel does not know.
-pub(crate) fn resolve(add: &[CapabilityChoice], drop: &[CapabilityChoice], known: usize) -> Result<Capabilities> {
-    let kernel: BTreeSet<usize> = (0..ALL.len().min(known)).collect();
-    let ones = |choices: &[CapabilityChoice]| -> BTreeSet<usize> {
-        choices
-            .iter()
-            .filter_map(|choice| if let CapabilityChoice::One(one) = choice { number(*one) } else { None })
-            .collect()
-    };
-    if let Some(unknown) = ones(add).difference(&kernel).next() {
-        let name = ALL[*unknown];
-        return Err(Error::invalid(format!("--cap-add {name}: this kernel has no such capability")));
+/// `Invalid` for adding one that cannot be given.
+pub(crate) fn resolve(add: &[CapabilityChoice], drop: &[CapabilityChoice], available: u64) -> Result<u64> {
+    let (add_all, added) = bits(add);
+    let (drop_all, dropped) = bits(drop);
+    if let Some(missing) = from_bits(added & !available).first() {
+        return Err(Error::invalid(format!("--cap-add {missing}: neither this process nor its kernel has it to give")));
     }
-    let all = |choices: &[CapabilityChoice]| choices.contains(&CapabilityChoice::All);
-    let base: BTreeSet<usize> = match (all(add), all(drop)) {
-        (true, _) => kernel.clone(),
-        (false, true) => BTreeSet::new(),
-        (false, false) => DEFAULT.into_iter().filter_map(number).collect(),
+    let base = match (add_all, drop_all) {
+        (true, _) => available,
+        (false, true) => 0,
+        (false, false) => DEFAULT.into_iter().map(bit).sum::<u64>() & available,
     };
-    let dropped = ones(drop);
-    let mut numbers: BTreeSet<usize> = base.difference(&dropped).copied().collect();
-    if !all(add) {
-        numbers.extend(ones(add));
-    }
-    Ok(numbers.intersection(&kernel).map(|number| ALL[*number]).collect())
+    Ok(if add_all { base & !dropped } else { base & !dropped | added })
 }
 
-fn number(capability: Capability) -> Option<usize> {
-    ALL.iter().position(|one| *one == capability)
+/// Whether `ALL` is among the choices, and the bits of the others.
+fn bits(choices: &[CapabilityChoice]) -> (bool, u64) {
+    choices.iter().fold((false, 0), |(all, bits), choice| match choice {
+        CapabilityChoice::All => (true, bits),
+        CapabilityChoice::One(one) => (all, bits | bit(*one)),
+    })
 }
 
 fn short(text: &str) -> String {
@@ -167,12 +114,12 @@ fn find(text: &str) -> Option<CapabilityChoice> {
     if name == "ALL" {
         return Some(CapabilityChoice::All);
     }
-    ALL.into_iter().find(|one| one.to_string() == name).map(CapabilityChoice::One)
+    from_bits(u64::MAX).into_iter().find(|one| one.to_string() == name).map(CapabilityChoice::One)
 }
 
 /// The capability whose name is at most three edits away from `name`.
 fn nearest(name: &str) -> Option<String> {
-    let distances = ALL.iter().map(|one| (distance(name, &one.to_string()), one.to_string()));
+    let distances = from_bits(u64::MAX).into_iter().map(|one| (distance(name, &one.to_string()), one.to_string()));
     distances.filter(|(distance, _)| *distance <= 3).min().map(|(_, name)| name)
 }
 
@@ -217,33 +164,30 @@ mod tests {
 
     #[test]
     fn every_capability_is_found_by_its_name() {
-        for one in ALL {
+        for one in from_bits(u64::MAX) {
             assert_eq!(find(&format!("CAP_{one}")), Some(CapabilityChoice::One(one)));
         }
     }
 
     #[test]
     fn what_comes_out() {
+        let every = from_bits(u64::MAX).into_iter().map(bit).sum::<u64>();
+        let default = DEFAULT.into_iter().map(bit).sum::<u64>();
+        let old = every & !bit(Capability::Bpf);
         let parse = |words: &[&str]| -> Vec<CapabilityChoice> {
             words.iter().map(|word| CapabilityChoice::parse("--cap", word).expect("is a capability")).collect()
         };
-        let set = |ones: &[Capability]| ones.iter().copied().collect::<Capabilities>();
-        let check = |add: &[&str], drop: &[&str], known: usize, expected: Capabilities| {
-            assert_eq!(resolve(&parse(add), &parse(drop), known).expect("resolves"), expected, "+{add:?} -{drop:?}");
+        let check = |add: &[&str], drop: &[&str], available: u64, expected: Result<u64, &str>| {
+            let found = resolve(&parse(add), &parse(drop), available).map_err(|error| error.to_string());
+            assert_eq!(found, expected.map_err(str::to_owned), "+{add:?} -{drop:?}");
         };
-        check(&[], &[], 41, set(&DEFAULT));
-        check(&[], &["ALL"], 41, set(&[]));
-        check(&["CHOWN"], &["ALL"], 41, set(&[Capability::Chown]));
-        check(&["ALL"], &[], 41, set(&ALL));
-        check(&["ALL"], &[], 38, set(&ALL[..38]));
-        check(&["ALL"], &["KILL"], 41, ALL.into_iter().filter(|one| *one != Capability::Kill).collect());
-        check(&["SYS_TIME"], &["KILL"], 41, {
-            let mut expected = set(&DEFAULT);
-            expected.remove(&Capability::Kill);
-            expected.insert(Capability::SysTime);
-            expected
-        });
-        let error = resolve(&parse(&["BPF"]), &[], 38).expect_err("unknown to this kernel");
-        assert_eq!(error.to_string(), "--cap-add BPF: this kernel has no such capability");
+        check(&[], &[], every, Ok(default));
+        check(&[], &[], bit(Capability::Kill), Ok(bit(Capability::Kill)));
+        check(&[], &["ALL"], every, Ok(0));
+        check(&["CHOWN"], &["ALL"], every, Ok(bit(Capability::Chown)));
+        check(&["ALL"], &[], old, Ok(old));
+        check(&["ALL"], &["KILL"], every, Ok(every & !bit(Capability::Kill)));
+        check(&["SYS_TIME"], &["KILL"], every, Ok(default & !bit(Capability::Kill) | bit(Capability::SysTime)));
+        check(&["BPF"], &[], old, Err("--cap-add BPF: neither this process nor its kernel has it to give"));
     }
 }

@@ -1,0 +1,189 @@
+//! From a configuration to a container that waits to be started: directories, files, a row in the store.
+//!
+//! The order is the store's (see `store::ContainerReservation`): whoever is killed on the way leaves garbage that the next
+//! command finds by its free lock. Nothing is synced: a container that a power failure takes was not running after it.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use image::ImageConfig;
+use runtime::protocol::CONFIG_FILE;
+use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
+
+use crate::config::{ContainerConfig, Mount, MountKind, Signal};
+use crate::engine::Engine;
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::lookup::Merged;
+use crate::spec::{self, Host, Identity, Inputs};
+use crate::{ago, files};
+
+/// Name of a container's log in its directory.
+pub(crate) const LOG_FILE: &str = "container.log";
+/// Names of the overlay's two directories in a container's directory.
+pub(crate) const UPPER: &str = "upper";
+pub(crate) const WORK: &str = "work";
+
+/// A container that was created and is not started. Its lock is held as long as this value lives.
+#[derive(Debug)]
+#[must_use = "a container for `run` that nobody starts is removed by the next command"]
+pub struct Created {
+    pub(crate) record: ContainerRecord,
+    pub(crate) config: ContainerConfig,
+    pub(crate) lock: ContainerLock,
+    /// Layer directories, the topmost first.
+    pub(crate) layers: Vec<PathBuf>,
+}
+
+impl Created {
+    /// The container's id.
+    pub fn id(&self) -> &ContainerId {
+        &self.record.id
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.record.name
+    }
+}
+
+/// What becomes of a container that was created and never started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unstarted {
+    /// It stays (`create`).
+    Keep,
+    /// It goes: its creator was killed before he could start it (`run`).
+    Collect,
+}
+
+impl Engine {
+    /// Creates a container of `image`.
+    ///
+    /// # Errors
+    /// `Invalid` for a configuration that cannot be, `Conflict` for a name in use, `NotFound` for a user or a bind
+    /// source that is not there.
+    pub fn create(&self, config: &ContainerConfig, image: &ImageRecord, unstarted: Unstarted) -> Result<Created> {
+        let image_config = ImageConfig::parse(&self.store.blob(&image.id)?)?.config;
+        let config = effective(config, &image_config)?;
+        let layers = self.layers(image);
+        let merged = Merged::open(&layers)?;
+        let identity = identity(&merged, config.user.as_deref().unwrap_or(&image_config.user))?;
+        let host = Host::read(&config)?;
+        let prepared = Prepared { image, image_config, config, identity, host, layers, unstarted };
+        match self.commit(&prepared) {
+            // The holder of the name may be a container that was to go, and has: then its row is all that is left.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.store.collect_ended();
+                self.store.collect_containers();
+                self.commit(&prepared)
+            }
+            other => other,
+        }
+    }
+
+    fn commit(&self, prepared: &Prepared<'_>) -> Result<Created> {
+        let config = &prepared.config;
+        let id = ContainerId::generate()?;
+        let reservation = self.store.reserve_container(&id)?;
+        prepared.write(&id.hex(), &reservation.dir())?;
+        let mut record = ContainerRecord {
+            id,
+            name: config.name.clone().unwrap_or_default(),
+            image: prepared.image.id,
+            image_name: config.image.clone(),
+            created: ago::now(),
+            boot_id: store::boot_id()?,
+            auto_remove: config.auto_remove,
+            keep_unstarted: prepared.unstarted == Unstarted::Keep,
+            config: serde_json::to_value(config)
+                .expect("a configuration has string keys and nothing else that JSON lacks"),
+        };
+        let lock = match config.name {
+            Some(_) => reservation.commit(&record).map_err(|error| name_error(error, &record.name))?,
+            None => reservation.commit_with_random_name(&mut record)?,
+        };
+        Ok(Created { record, config: config.clone(), lock, layers: prepared.layers.clone() })
+    }
+
+    /// An image's layer directories, the topmost first.
+    pub(crate) fn layers(&self, image: &ImageRecord) -> Vec<PathBuf> {
+        image.layers.iter().rev().map(|layer| self.store.layer_dir(&layer.diff_id)).collect()
+    }
+}
+
+/// Who `user` is in the image.
+pub(crate) fn identity(image: &Merged, user: &str) -> Result<Identity> {
+    let file = |path| image.read(path, spec::MOST_BYTES).map(Option::unwrap_or_default);
+    Identity::resolve(user, &file("etc/passwd")?, &file("etc/group")?)
+}
+
+/// Everything that is known before an id is taken.
+struct Prepared<'a> {
+    image: &'a ImageRecord,
+    image_config: image::Config,
+    config: ContainerConfig,
+    identity: Identity,
+    host: Host,
+    layers: Vec<PathBuf>,
+    unstarted: Unstarted,
+}
+
+impl Prepared<'_> {
+    /// Writes the container's files into its directory.
+    fn write(&self, id: &str, directory: &Path) -> Result<()> {
+        let inputs = Inputs {
+            id,
+            config: &self.config,
+            image: &self.image_config,
+            identity: &self.identity,
+            host: &self.host,
+            directory,
+        };
+        let spec = spec::build(&inputs)?;
+        self.config.mounts.iter().try_for_each(bind_source)?;
+        let json = serde_json::to_vec(&spec).map_err(|error| Error::invalid(format!("the configuration: {error}")))?;
+        let path = directory.join(CONFIG_FILE);
+        fs::write(&path, json).context(|| path.display())?;
+        let host_file = |path: &str| fs::read(path).unwrap_or_default();
+        for (name, content) in files::contents(self.config.network, inputs.hostname(), host_file) {
+            readable(&directory.join(name), |path| fs::write(path, content), 0o644)?;
+        }
+        // The upper directory is the container's `/`: everyone in it must be able to pass.
+        readable(&directory.join(UPPER), |path| fs::create_dir(path), 0o755)?;
+        readable(&directory.join(WORK), |path| fs::create_dir(path), 0o700)
+    }
+}
+
+/// Makes something whose mode is `mode` whatever the umask of this process is.
+fn readable(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>, mode: u32) -> Result<()> {
+    make(path).and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode))).context(|| path.display())
+}
+
+/// The configuration with what the image says about stopping it, which `stop` looks for.
+fn effective(config: &ContainerConfig, image: &image::Config) -> Result<ContainerConfig> {
+    let mut config = config.clone();
+    if let (None, Some(signal)) = (config.stop_signal, &image.stop_signal) {
+        config.stop_signal = Some(Signal::parse("the image's STOPSIGNAL", signal)?);
+    }
+    config.stop_timeout =
+        config.stop_timeout.or_else(|| image.stop_timeout.and_then(|seconds| seconds.try_into().ok()));
+    Ok(config)
+}
+
+/// The source of a bind mount is a path of the user's own, on his own host. `-v` makes it if it is missing.
+fn bind_source(mount: &Mount) -> Result<()> {
+    let MountKind::Bind { source, create_source, .. } = &mount.kind else { return Ok(()) };
+    match source.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) if *create_source => fs::create_dir_all(source).context(|| format!("--volume: {}", source.display())),
+        Ok(false) => Err(Error::not_found(format!("--mount: bind source {} does not exist", source.display()))
+            .with_hint("-v makes a missing source, --mount does not")),
+        Err(error) => Err(Error::system(format!("bind source {}", source.display()), error)),
+    }
+}
+
+fn name_error(error: store::Error, name: &str) -> Error {
+    let conflict = error.kind() == store::ErrorKind::Conflict;
+    let error = Error::from(error);
+    if conflict { error.with_hint(format!("phial rm {name}, or use another name")) } else { error }
+}

@@ -1,0 +1,89 @@
+//! Further processes in running containers, and the streams of the first one.
+
+use std::fs;
+
+use image::ImageConfig;
+use oci_spec::runtime::Process;
+use runtime::protocol::{Attach, CONFIG_FILE, Exec, VERSION, WindowSize};
+use serde::Deserialize;
+
+use crate::config::{ContainerConfig, ExecConfig, env};
+use crate::create::{UPPER, identity};
+use crate::engine::Engine;
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::lifecycle::Container;
+use crate::lookup::Merged;
+use crate::session::Session;
+use crate::spec::{Identity, exec_process};
+
+/// Of a container's `config.json`, the part about its process.
+#[derive(Deserialize)]
+struct Bundle {
+    process: Process,
+}
+
+impl Engine {
+    /// Runs a further process in a running container.
+    ///
+    /// # Errors
+    /// `Conflict` when the container does not run, `Start` when the process could not be started, `NotFound` for a user
+    /// that the container has not.
+    pub fn exec(&self, container: &Container, config: &ExecConfig, window: Option<WindowSize>) -> Result<Session> {
+        let connection = self.connect(container)?;
+        let main = self.process(container)?;
+        let identity = config.user.as_deref().map(|user| self.identity_in(container, user)).transpose()?;
+        let home_is_own = match identity {
+            Some(_) => !self.sets_home(container)?,
+            None => false,
+        };
+        let identity = identity.as_ref().map(|identity| (identity, home_is_own));
+        let process = exec_process(&main, config, identity)?;
+        let request = Exec { version: VERSION, process, window };
+        Session::exec(&container.record.name, connection, &request, config.open_stdin)
+    }
+
+    /// Joins the streams of a running container's first process. `stdin` tells whether it gets what is typed.
+    ///
+    /// # Errors
+    /// `Conflict` when the container does not run.
+    pub fn attach(&self, container: &Container, stdin: bool, window: Option<WindowSize>) -> Result<Session> {
+        let request = Attach { version: VERSION, stdin: stdin && container.config.open_stdin, window };
+        Session::attach(&container.record.name, self.connect(container)?, &request)
+    }
+
+    /// The container's first process, as it was configured.
+    pub(crate) fn process(&self, container: &Container) -> Result<Process> {
+        let path = self.paths().container(&container.record.id).join(CONFIG_FILE);
+        let text = fs::read(&path).context(|| path.display())?;
+        let bundle: Bundle = serde_json::from_slice(&text)
+            .map_err(|error| Error::new(ErrorKind::Store, format!("{}: {error}", path.display())))?;
+        Ok(bundle.process)
+    }
+
+    /// Who `user` is in the container as it is now: in what it has written, and in its image below that.
+    fn identity_in(&self, container: &Container, user: &str) -> Result<Identity> {
+        let image = self.store.image(&container.record.image)?;
+        let upper = self.paths().container(&container.record.id).join(UPPER);
+        let layers: Vec<_> = [upper].into_iter().chain(self.layers(&image)).collect();
+        identity(&Merged::open(&layers)?, user)
+    }
+
+    /// Whether the home directory in the container's environment was asked for, by image or user.
+    fn sets_home(&self, container: &Container) -> Result<bool> {
+        let sets = |variables: &[String]| env::value(variables, "HOME").is_some();
+        Ok(sets(&container.config.env) || sets(&self.image_config(container)?.env))
+    }
+
+    /// What the container's image says about containers.
+    pub(crate) fn image_config(&self, container: &Container) -> Result<image::Config> {
+        Ok(ImageConfig::parse(&self.store.blob(&container.record.image)?)?.config)
+    }
+}
+
+impl Container {
+    /// The arguments of the container's first process, of an image that says `image`.
+    pub(crate) fn arguments(&self, image: &image::Config) -> Vec<String> {
+        let config: &ContainerConfig = &self.config;
+        crate::spec::arguments(config, image).unwrap_or_default()
+    }
+}

@@ -1,0 +1,172 @@
+//! Images: pulled, found, listed, removed.
+
+use image::{Progress, PullOptions, Reference};
+use store::{Digest, ImageRecord, Use};
+
+use crate::builtin;
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+
+/// When `run` asks the registry (`--pull`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PullPolicy {
+    /// When the image is not in the store.
+    #[default]
+    Missing,
+    /// Always, so that the newest one is run.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl PullPolicy {
+    /// Parses `--pull`.
+    ///
+    /// # Errors
+    /// `Invalid` for anything but `missing`, `always` and `never`.
+    pub fn parse(text: &str) -> Result<PullPolicy> {
+        match text {
+            "missing" => Ok(PullPolicy::Missing),
+            "always" => Ok(PullPolicy::Always),
+            "never" => Ok(PullPolicy::Never),
+            _ => Err(Error::invalid(format!("--pull {text}: not one of missing, always, never"))),
+        }
+    }
+}
+
+/// One line of the list of images: an image has one for each of its names, or one without a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageSummary {
+    /// The name without tag, as people write it; None for an image that lost its names.
+    pub repository: Option<String>,
+    /// The tag; None for an image kept by digest only, and for one without names.
+    pub tag: Option<String>,
+    /// The digest of the name, if it is by digest.
+    pub digest: Option<Digest>,
+    /// The image's id.
+    pub id: Digest,
+    /// When it was built, RFC 3339.
+    pub created: Option<String>,
+    /// Bytes of its layers, unpacked.
+    pub size: u64,
+}
+
+/// What [`Engine::remove_image`] did, in docker's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RemovedImage {
+    /// This name is gone.
+    Untagged(String),
+    /// This image or layer is gone.
+    Deleted(Digest),
+}
+
+impl Engine {
+    /// Fetches an image from its registry into the store.
+    ///
+    /// # Errors
+    /// `Invalid` for what is not a reference, `NotFound` when the registry has no such image, `Image` for the rest.
+    pub fn pull(&self, name: &str, options: &PullOptions, progress: &dyn Progress) -> Result<ImageRecord> {
+        let reference: Reference = name.parse()?;
+        Ok(image::pull(&self.store, &reference, options, progress)?)
+    }
+
+    /// The image called `name`, fetched if the policy says so. The built-in `hello` is made here instead.
+    ///
+    /// # Errors
+    /// `NotFound` when nobody has it, and those of [`Engine::pull`].
+    pub fn ensure_image(
+        &self,
+        name: &str,
+        policy: PullPolicy,
+        options: &PullOptions,
+        progress: &dyn Progress,
+    ) -> Result<ImageRecord> {
+        let found = self.image(name);
+        let own = |image: &ImageRecord| image.references.iter().any(|reference| reference == builtin::HELLO);
+        if builtin::is_hello(name) && found.as_ref().map_or(true, own) {
+            return builtin::ensure_hello(&self.store, self.options.hello_program);
+        }
+        match (policy, found) {
+            (PullPolicy::Always, _) => self.pull(name, options, progress),
+            (PullPolicy::Missing, Err(error)) if error.kind() == ErrorKind::NotFound => {
+                self.pull(name, options, progress)
+            }
+            (_, found) => found,
+        }
+    }
+
+    /// The image that a user calls `name`: a reference in its short form, an id, or the beginning of one.
+    ///
+    /// # Errors
+    /// `NotFound`, and `Invalid` for a beginning that fits several.
+    pub fn image(&self, name: &str) -> Result<ImageRecord> {
+        let missing = || Error::not_found(format!("no such image: {name}")).with_hint(format!("phial pull {name}"));
+        let reference = name.parse::<Reference>().map(|reference| reference.canonical());
+        for key in reference.iter().map(String::as_str).chain([name]) {
+            match self.store.find_image(key) {
+                Err(error) if error.kind() == store::ErrorKind::NotFound => {}
+                other => return Ok(other?),
+            }
+        }
+        Err(missing())
+    }
+
+    /// All images, the newest first.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn images(&self) -> Result<Vec<ImageSummary>> {
+        Ok(self.store.images()?.iter().flat_map(summaries).collect())
+    }
+
+    /// Takes a name from an image, and removes the image with its last one; given an id, removes the image if it has
+    /// one name at most. `force` removes all names, and an image that containers are made from.
+    ///
+    /// # Errors
+    /// `NotFound`, and `Conflict` without `force`.
+    pub fn remove_image(&self, name: &str, force: bool) -> Result<Vec<RemovedImage>> {
+        let image = self.image(name)?;
+        let in_use = if force { Use::Ignore } else { Use::Refuse };
+        let reference = name.parse::<Reference>().map(|reference| reference.canonical()).unwrap_or_default();
+        let removed = if image.references.contains(&reference) {
+            self.store.untag(&reference, in_use)?
+        } else if image.references.len() > 1 && !force {
+            let message = format!("image {name} has several names: {}", familiar(&image.references).join(", "));
+            return Err(Error::conflict(message).with_hint("remove it by name, or use -f"));
+        } else {
+            self.store.delete_image(&image.id, in_use)?
+        };
+        let content = self.store.collect_content();
+        let untagged = familiar(&removed.untagged).into_iter().map(RemovedImage::Untagged);
+        let deleted = removed.deleted.into_iter().chain(content.layers).map(RemovedImage::Deleted);
+        Ok(untagged.chain(deleted).collect())
+    }
+}
+
+/// Names as people write them.
+pub(crate) fn familiar(references: &[String]) -> Vec<String> {
+    let short =
+        |name: &String| name.parse::<Reference>().map_or_else(|_| name.clone(), |reference| reference.familiar());
+    references.iter().map(short).collect()
+}
+
+fn summaries(image: &ImageRecord) -> Vec<ImageSummary> {
+    let line = |repository, tag, digest| ImageSummary {
+        repository,
+        tag,
+        digest,
+        id: image.id,
+        created: image.created.clone(),
+        size: image.size,
+    };
+    let named: Vec<Reference> = image.references.iter().filter_map(|name| name.parse().ok()).collect();
+    let tagged: Vec<&Reference> = named.iter().filter(|reference| reference.tag().is_some()).collect();
+    match (tagged.as_slice(), named.as_slice()) {
+        ([], []) => vec![line(None, None, None)],
+        ([], [first, ..]) => vec![line(Some(first.familiar_name()), None, first.digest().copied())],
+        (tagged, _) => tagged
+            .iter()
+            .map(|reference| line(Some(reference.familiar_name()), reference.tag().map(str::to_owned), None))
+            .collect(),
+    }
+}

@@ -1,0 +1,9 @@
+//! Containers and images as docker describes them to programs: the JSON of `inspect`.
+//!
+//! Source: Docker Engine API 1.51, `ContainerInspect` and `ImageInspect`. Fields of what Phial has not are there with
+//! the value that means "none", where programs read them without asking.
+
+mod container;
+mod image;
+
+pub(crate) use container::labels;

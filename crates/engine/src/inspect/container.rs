@@ -1,0 +1,238 @@
+//! `inspect` of a container.
+
+use std::collections::BTreeMap;
+
+use ::image::Config;
+use runtime::protocol::ExitRecord;
+use serde_json::{Map, Value, json};
+
+use crate::config::{ContainerConfig, Mount, MountKind, Seccomp, SecurityOption, env};
+use crate::create::{LOG_FILE, UPPER, WORK};
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::lifecycle::{Container, State};
+
+/// What docker writes for a time that was not.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+impl Engine {
+    /// A container in docker's shape.
+    ///
+    /// # Errors
+    /// `Store` when its image's configuration is not there.
+    pub fn inspect_container(&self, container: &Container) -> Result<Value> {
+        let record = &container.record;
+        let image = self.image_config(container)?;
+        let arguments = container.arguments(&image);
+        let directory = self.paths().container(&record.id);
+        let lower = self.layers(&self.store.image(&record.image)?);
+        let lower: Vec<String> = lower.iter().map(|path| path.display().to_string()).collect();
+        let process = self.process(container)?;
+        Ok(json!({
+            "Id": record.id.hex(),
+            "Created": record.created,
+            "Path": arguments.first(),
+            "Args": arguments.get(1..).unwrap_or_default(),
+            "State": state(&container.state),
+            "Image": record.image.to_string(),
+            "ResolvConfPath": directory.join("resolv.conf"),
+            "HostnamePath": directory.join("hostname"),
+            "HostsPath": directory.join("hosts"),
+            "LogPath": directory.join(LOG_FILE),
+            "Name": format!("/{}", record.name),
+            "RestartCount": 0,
+            "Driver": "overlay2",
+            "Platform": "linux",
+            "MountLabel": "",
+            "ProcessLabel": "",
+            "AppArmorProfile": "",
+            "ExecIDs": null,
+            "HostConfig": host_config(&container.config),
+            "GraphDriver": {
+                "Name": "overlay2",
+                "Data": {
+                    "LowerDir": lower.join(":"),
+                    "UpperDir": directory.join(UPPER),
+                    "WorkDir": directory.join(WORK),
+                },
+            },
+            "Mounts": container.config.mounts.iter().map(mount).collect::<Vec<_>>(),
+            "Config": config(container, &image, process.env().as_deref().unwrap_or_default()),
+            "NetworkSettings": network_settings(&container.config),
+        }))
+    }
+}
+
+fn state(state: &State) -> Value {
+    let (pid, started) = match state {
+        State::Running(status) => (status.pid, status.started_at.as_str()),
+        State::Lost(Some(status)) => (0, status.started_at.as_str()),
+        State::Exited(exit) => (0, exit.started_at.as_str()),
+        State::Created(_) | State::Lost(None) => (0, NEVER),
+    };
+    let exit: Option<&ExitRecord> = match state {
+        State::Exited(exit) | State::Created(Some(exit)) => Some(exit),
+        _ => None,
+    };
+    let ended = |exit: &&ExitRecord| !exit.started_at.is_empty();
+    json!({
+        "Status": state.name(),
+        "Running": state.is_running(),
+        "Paused": false,
+        "Restarting": false,
+        "OOMKilled": exit.is_some_and(|exit| exit.oom_killed),
+        "Dead": matches!(state, State::Lost(_)),
+        "Pid": pid,
+        "ExitCode": exit.map_or(0, |exit| exit.exit_code),
+        "Error": exit.and_then(|exit| exit.error.as_deref()).unwrap_or_default(),
+        "StartedAt": started,
+        "FinishedAt": exit.filter(ended).map_or(NEVER, |exit| exit.finished_at.as_str()),
+    })
+}
+
+/// The labels of a container: the image's, and its own in their place.
+pub(crate) fn labels(config: &ContainerConfig, image: &Config) -> BTreeMap<String, String> {
+    let mut labels = image.labels.clone();
+    labels.extend(config.labels.clone());
+    labels
+}
+
+fn config(container: &Container, image: &Config, variables: &[String]) -> Value {
+    let config = &container.config;
+    let mut own = image.env.clone();
+    env::merge(&mut own, config.env.iter().cloned());
+    let attached = !config.detach;
+    let command = if config.command.is_empty() && config.entrypoint.is_none() {
+        image.cmd.clone()
+    } else {
+        Some(config.command.clone())
+    };
+    let ports: Map<String, Value> = image.exposed_ports.iter().map(|port| (port.clone(), json!({}))).collect();
+    let mut value = json!({
+        "Hostname": env::value(variables, "HOSTNAME").unwrap_or_default(),
+        "Domainname": "",
+        "User": config.user.as_deref().unwrap_or(&image.user),
+        "AttachStdin": attached && config.open_stdin,
+        "AttachStdout": attached,
+        "AttachStderr": attached,
+        "Tty": config.tty,
+        "OpenStdin": config.open_stdin,
+        "StdinOnce": attached && config.open_stdin,
+        "Env": own,
+        "Cmd": command.filter(|command| !command.is_empty()),
+        "Image": container.record.image_name,
+        "Volumes": null,
+        "WorkingDir": config.working_dir.as_deref().unwrap_or(&image.working_dir),
+        "Entrypoint": config.entrypoint.clone().or_else(|| image.entrypoint.clone()),
+        "OnBuild": null,
+        "Labels": labels(config, image),
+    });
+    let mut add =
+        |key: &str, field: Value| value.as_object_mut().and_then(|object| object.insert(key.to_owned(), field));
+    if !ports.is_empty() {
+        add("ExposedPorts", Value::Object(ports));
+    }
+    if let Some(signal) = config.stop_signal {
+        add("StopSignal", signal.to_string().into());
+    }
+    if let Some(seconds) = config.stop_timeout {
+        add("StopTimeout", seconds.into());
+    }
+    value
+}
+
+fn host_config(config: &ContainerConfig) -> Value {
+    let binds: Vec<String> = config.mounts.iter().filter_map(bind).collect();
+    let none_or = |choices: Vec<String>| if choices.is_empty() { Value::Null } else { json!(choices) };
+    let names =
+        |choices: &[crate::config::CapabilityChoice]| none_or(choices.iter().map(ToString::to_string).collect());
+    let ulimits: Vec<Value> = config
+        .ulimits
+        .iter()
+        .map(|limit| {
+            // Docker counts in signed numbers, where -1 is unlimited.
+            json!({"Name": limit.name(), "Hard": limit.hard.cast_signed(), "Soft": limit.soft.cast_signed()})
+        })
+        .collect();
+    json!({
+        "Binds": none_or(binds),
+        "ContainerIDFile": "",
+        "LogConfig": {"Type": "json-file", "Config": {}},
+        "NetworkMode": config.network.name(),
+        "PortBindings": {},
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "AutoRemove": config.auto_remove,
+        "VolumeDriver": "",
+        "VolumesFrom": null,
+        "CapAdd": names(&config.cap_add),
+        "CapDrop": names(&config.cap_drop),
+        "CgroupnsMode": "private",
+        "Dns": [],
+        "DnsOptions": [],
+        "DnsSearch": [],
+        "ExtraHosts": null,
+        "GroupAdd": null,
+        "IpcMode": "private",
+        "Links": null,
+        "OomScoreAdj": 0,
+        "PidMode": "",
+        "Privileged": false,
+        "PublishAllPorts": false,
+        "ReadonlyRootfs": config.read_only,
+        "SecurityOpt": none_or(config.security_opt.iter().map(security_option).collect()),
+        "UTSMode": "",
+        "UsernsMode": "",
+        "ShmSize": 67_108_864,
+        "Runtime": "phial-runtime",
+        "Memory": config.memory.unwrap_or(0),
+        "MemorySwap": config.memory.map_or(0, |limit| limit.saturating_mul(2)),
+        "NanoCpus": config.nano_cpus.unwrap_or(0),
+        "PidsLimit": config.pids_limit,
+        "Ulimits": ulimits,
+        "Init": config.init,
+    })
+}
+
+fn bind(mount: &Mount) -> Option<String> {
+    let MountKind::Bind { source, create_source: true, .. } = &mount.kind else { return None };
+    let access = if mount.read_only { ":ro" } else { "" };
+    Some(format!("{}:{}{access}", source.display(), mount.target.display()))
+}
+
+fn mount(mount: &Mount) -> Value {
+    let (kind, source, propagation) = match &mount.kind {
+        MountKind::Bind { source, propagation, .. } => ("bind", source.display().to_string(), propagation.name()),
+        MountKind::Tmpfs { .. } => ("tmpfs", String::new(), ""),
+    };
+    let mode = if mount.read_only { "ro" } else { "" };
+    json!({
+        "Type": kind,
+        "Source": source,
+        "Destination": mount.target,
+        "Mode": mode,
+        "RW": !mount.read_only,
+        "Propagation": propagation,
+    })
+}
+
+fn security_option(option: &SecurityOption) -> String {
+    match option {
+        SecurityOption::NoNewPrivileges(true) => "no-new-privileges".to_owned(),
+        SecurityOption::NoNewPrivileges(false) => "no-new-privileges=false".to_owned(),
+        SecurityOption::Seccomp(Seccomp::Builtin) => "seccomp=builtin".to_owned(),
+        SecurityOption::Seccomp(Seccomp::Unconfined) => "seccomp=unconfined".to_owned(),
+        SecurityOption::Seccomp(Seccomp::Profile(text)) => format!("seccomp={text}"),
+        SecurityOption::ApparmorUnconfined => "apparmor=unconfined".to_owned(),
+        SecurityOption::LabelDisable => "label=disable".to_owned(),
+    }
+}
+
+fn network_settings(config: &ContainerConfig) -> Value {
+    let endpoint = json!({
+        "IPAMConfig": null, "Links": null, "Aliases": null, "MacAddress": "", "DriverOpts": null, "NetworkID": "",
+        "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "",
+        "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "DNSNames": null,
+    });
+    let networks: Map<String, Value> = [(config.network.name().to_owned(), endpoint)].into_iter().collect();
+    json!({"Ports": {}, "IPAddress": "", "Gateway": "", "MacAddress": "", "Networks": networks})
+}

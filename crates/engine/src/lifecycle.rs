@@ -1,0 +1,8 @@
+//! What happens to a container after it was started: what state it is in, how it is ended and removed.
+
+mod remove;
+mod state;
+mod stop;
+
+pub use remove::RemoveOptions;
+pub use state::{Container, State};

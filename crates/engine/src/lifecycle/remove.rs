@@ -1,0 +1,96 @@
+//! The end of a container: what it had on disk, its row, and, where its supervisor was killed, its processes.
+
+use std::path::PathBuf;
+
+use runtime::protocol::Status;
+use rustix::process::{Pid, PidfdFlags, Signal as RawSignal, pidfd_open, pidfd_send_signal};
+use store::ContainerId;
+
+use super::state::{Container, State};
+use crate::config::Signal;
+use crate::engine::Engine;
+use crate::error::{Context, Error, Result};
+
+/// How [`Engine::remove`] goes about it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemoveOptions {
+    /// Kill it first, if it runs.
+    pub force: bool,
+}
+
+impl Engine {
+    /// Removes a container.
+    ///
+    /// # Errors
+    /// `Conflict` when it runs and `force` is not set.
+    pub fn remove(&self, container: &Container, options: RemoveOptions) -> Result<()> {
+        let name = &container.record.name;
+        match &container.state {
+            State::Running(_) if options.force => self.end(container)?,
+            State::Running(_) => {
+                return Err(Error::conflict(format!("container {name} is running"))
+                    .with_hint(format!("stop it first: phial stop {name}; or use -f")));
+            }
+            State::Lost(Some(status)) => end_lost(&container.record.id, status)?,
+            State::Lost(None) | State::Created(_) | State::Exited(_) => {}
+        }
+        match self.store.lock_container(&container.record.id) {
+            Ok(Some(lock)) => Ok(self.store.remove_container(lock)?),
+            Ok(None) => Err(Error::conflict(format!("container {name} is being started"))),
+            // It was one that goes with its end, and another command has seen to that.
+            Err(error) if error.kind() == store::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// After the end of a container of one's own that goes with its end (`run --rm`): removes its row. Its supervisor
+    /// removes the rest.
+    pub fn forget(&self, id: &ContainerId) {
+        // What is left here, or if the supervisor was killed meanwhile, the next command collects.
+        if self.await_supervisor(id).is_ok() {
+            self.store.collect_ended();
+        }
+    }
+
+    fn end(&self, container: &Container) -> Result<()> {
+        if let Some(mut connection) = self.waiting(container)?
+            && self.signal(container, Signal::KILL)?
+        {
+            super::stop::ended(container, &mut connection)?;
+        }
+        self.await_supervisor(&container.record.id)
+    }
+}
+
+/// Kills what is left of a container without a supervisor: everything in its cgroups, which carry its id.
+fn end_lost(id: &ContainerId, status: &Status) -> Result<()> {
+    let own = |path: &&PathBuf| path.to_string_lossy().contains(&id.hex());
+    let cgroups: Vec<PathBuf> = status.cgroups.iter().filter(own).cloned().collect();
+    for cgroup in &cgroups {
+        while kill_members(cgroup)? {}
+    }
+    Ok(runtime::cgroup::remove_leftovers(&cgroups)?)
+}
+
+/// Kills the processes in a cgroup and waits for each; false when there were none. By pidfd, so that a number that was
+/// given away meanwhile is not hit: a process opened by its number is killed only if it still is in the cgroup.
+fn kill_members(cgroup: &std::path::Path) -> Result<bool> {
+    let members = members(cgroup);
+    for member in &members {
+        let process = match pidfd_open(*member, PidfdFlags::empty()) {
+            Err(rustix::io::Errno::SRCH) => continue,
+            other => other.context(|| format!("opening process {}", member.as_raw_nonzero()))?,
+        };
+        if self::members(cgroup).contains(member) {
+            pidfd_send_signal(&process, RawSignal::KILL).ok();
+            let mut events = [rustix::event::PollFd::new(&process, rustix::event::PollFlags::IN)];
+            while rustix::event::poll(&mut events, None) == Err(rustix::io::Errno::INTR) {}
+        }
+    }
+    Ok(!members.is_empty())
+}
+
+fn members(cgroup: &std::path::Path) -> Vec<Pid> {
+    let text = std::fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
+    text.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?)).collect()
+}

@@ -1,0 +1,75 @@
+//! What is mounted in a container: the file systems every container has, its three files below /etc, and what the user
+//! asked for.
+
+use std::path::Path;
+
+use oci_spec::runtime::Mount;
+
+use super::Inputs;
+use crate::config::{self, MountKind};
+
+/// File systems of every container: target, type, source, options. Docker's, in its order.
+const DEFAULTS: [(&str, &str, &str, &[&str]); 7] = [
+    ("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
+    ("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
+    // Group 5 is tty in every distribution: it owns terminals, so that programs such as wall reach them.
+    ("/dev/pts", "devpts", "devpts", &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+    ("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
+    ("/sys/fs/cgroup", "cgroup", "cgroup", &["ro", "nosuid", "noexec", "nodev"]),
+    ("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
+    ("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+];
+
+/// Files that the engine makes in the container's directory, and where they appear.
+pub(crate) const FILES: [(&str, &str); 3] =
+    [("resolv.conf", "/etc/resolv.conf"), ("hostname", "/etc/hostname"), ("hosts", "/etc/hosts")];
+
+/// Every mount, in the order in which they are made. A mount of the user replaces the default one on the same target,
+/// and one on /dev all that would lie below.
+pub(super) fn mounts(inputs: &Inputs<'_>) -> Vec<Mount> {
+    let asked = &inputs.config.mounts;
+    let replaced = |target: &str| {
+        asked.iter().any(|mount| {
+            mount.target == Path::new(target) || (mount.target == Path::new("/dev") && target.starts_with("/dev/"))
+        })
+    };
+    let defaults = DEFAULTS
+        .into_iter()
+        .filter(|(target, ..)| !replaced(target))
+        .map(|(target, kind, source, options)| mount(Path::new(target), kind, Path::new(source), options));
+    let files = FILES.into_iter().filter(|(_, target)| !replaced(target)).map(|(name, target)| {
+        let access = if inputs.config.read_only { "ro" } else { "rw" };
+        mount(Path::new(target), "bind", &inputs.directory.join(name), &["rbind", "rprivate", access])
+    });
+    // What lies deeper comes later, so that no mount hides one that was asked for.
+    let mut asked: Vec<Mount> = files.chain(asked.iter().map(asked_for)).collect();
+    asked.sort_by_key(|mount| mount.destination().components().count());
+    defaults.chain(asked).collect()
+}
+
+fn asked_for(asked: &config::Mount) -> Mount {
+    let access = if asked.read_only { "ro" } else { "rw" };
+    match &asked.kind {
+        MountKind::Bind { source, propagation, recursive, .. } => {
+            let bind = if *recursive { "rbind" } else { "bind" };
+            mount(&asked.target, "bind", source, &[bind, propagation.name(), access])
+        }
+        MountKind::Tmpfs { size, mode, options } => {
+            let size = size.map(|size| format!("size={size}"));
+            let mode = mode.map(|mode| format!("mode={mode:o}"));
+            let own = size.iter().chain(&mode).chain(options).map(String::as_str);
+            let all: Vec<&str> = ["nosuid", "nodev", "noexec", access].into_iter().chain(own).collect();
+            mount(&asked.target, "tmpfs", Path::new("tmpfs"), &all)
+        }
+    }
+}
+
+fn mount(target: &Path, kind: &str, source: &Path, options: &[&str]) -> Mount {
+    let mut mount = Mount::default();
+    mount
+        .set_destination(target.to_owned())
+        .set_typ(Some(kind.to_owned()))
+        .set_source(Some(source.to_owned()))
+        .set_options(Some(options.iter().map(ToString::to_string).collect()));
+    mount
+}

@@ -1,0 +1,84 @@
+//! Starting a container: a supervisor is spawned, told what to do, and answers.
+//!
+//! The supervisor runs from a sealed copy of its program in memory, so that nothing in a container can ever overwrite a
+//! file of the host through it (CVE-2019-5736). It inherits the container's lock and keeps it as long as it lives.
+
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+
+use runtime::protocol::{Kind, Request, Rootfs, StdinMode, VERSION, WindowSize};
+
+use crate::create::{Created, LOG_FILE, UPPER, WORK};
+use crate::engine::Engine;
+use crate::error::{Context, Result};
+use crate::session::{Connection, Session};
+
+impl Engine {
+    /// Starts a container and stays with it: what comes back carries its output, and its input if `-i` was given.
+    /// `window` is the size of the user's terminal.
+    ///
+    /// # Errors
+    /// `Start` when the supervisor could not start it; one with `--rm` is then removed.
+    pub fn start(&self, created: Created, window: Option<WindowSize>) -> Result<Session> {
+        self.started(created, true, window)
+    }
+
+    /// Starts a container and leaves it to its supervisor.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_detached(&self, created: Created) -> Result<()> {
+        self.started(created, false, None).map(drop)
+    }
+
+    fn started(&self, created: Created, attach: bool, window: Option<WindowSize>) -> Result<Session> {
+        let request = self.request(&created, attach, window);
+        let session =
+            self.supervise(&created, &request).and_then(|connection| Session::started(&request.id[..12], connection));
+        if session.is_err() && created.record.auto_remove {
+            // The error that matters is why it was not started; what stays here is found by the next command.
+            self.store.remove_container(created.lock).ok();
+        }
+        session
+    }
+
+    fn supervise(&self, created: &Created, request: &Request) -> Result<Connection> {
+        let program = sys::memfd::sealed("phial-runtime", self.options.runtime_program)
+            .context(|| "copying the supervisor into memory")?;
+        let (ours, theirs) = UnixStream::pair().context(|| "making a pair of sockets")?;
+        let descriptors = [theirs.as_fd(), created.lock.as_fd()];
+        sys::spawn::detached(program.as_fd(), &["phial-runtime", "supervise"], &descriptors)
+            .context(|| "starting the supervisor")?;
+        drop(theirs);
+        let mut connection = Connection::new(ours);
+        connection.send(Kind::Request, request, &[]).context(|| "talking to the supervisor")?;
+        Ok(connection)
+    }
+
+    fn request(&self, created: &Created, attach: bool, window: Option<WindowSize>) -> Request {
+        let (id, config) = (&created.record.id, &created.config);
+        let bundle = self.paths().container(id);
+        Request {
+            version: VERSION,
+            id: id.hex(),
+            rootfs: Rootfs::Overlay {
+                lower: created.layers.clone(),
+                upper: bundle.join(UPPER),
+                work: bundle.join(WORK),
+                volatile: config.auto_remove,
+            },
+            run_dir: self.paths().run_container(id),
+            window,
+            stdin: match (config.open_stdin, attach) {
+                (false, _) => StdinMode::Closed,
+                (true, true) => StdinMode::Once,
+                (true, false) => StdinMode::Keep,
+            },
+            attach,
+            log: Some(bundle.join(LOG_FILE)),
+            auto_remove: config.auto_remove,
+            init: config.init,
+            bundle,
+        }
+    }
+}

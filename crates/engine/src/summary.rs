@@ -1,0 +1,120 @@
+//! Lists for people: what `ps` shows of a container. Pure.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::ago;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::inspect::labels;
+use crate::lifecycle::{Container, State};
+
+/// One line of `ps`, with docker's columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerSummary {
+    /// All 64 digits.
+    pub id: String,
+    /// As the user typed it.
+    pub image: String,
+    /// Program and arguments, separated by blanks.
+    pub command: String,
+    /// When it was created, RFC 3339.
+    pub created_at: String,
+    /// `2 minutes ago`.
+    pub created: String,
+    /// `created`, `running`, `exited` or `dead`.
+    pub state: &'static str,
+    /// `Up 3 seconds`, `Exited (0) 5 minutes ago`.
+    pub status: String,
+    /// Published ports: none, until there is a network that has them.
+    pub ports: String,
+    /// The name.
+    pub name: String,
+    /// `KEY=VALUE`, separated by commas.
+    pub labels: String,
+}
+
+impl Engine {
+    /// The lines of `ps`: of all containers, or of those that run, the newest first.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn list(&self, all: bool) -> Result<Vec<ContainerSummary>> {
+        let now = Timestamp::now();
+        let mut images = HashMap::new();
+        let mut lines = Vec::new();
+        for container in self.containers(all)? {
+            let id = container.record.image;
+            if !images.contains_key(&id) {
+                images.insert(id, self.image_config(&container)?);
+            }
+            lines.push(summary(&container, &images[&id], now));
+        }
+        Ok(lines)
+    }
+}
+
+/// The line of a container of an image that says `image`.
+fn summary(container: &Container, image: &image::Config, now: Timestamp) -> ContainerSummary {
+    let record = &container.record;
+    let labels = labels(&container.config, image).into_iter().map(|(key, value)| format!("{key}={value}"));
+    ContainerSummary {
+        id: record.id.hex(),
+        image: record.image_name.clone(),
+        command: container.arguments(image).join(" "),
+        created_at: record.created.clone(),
+        created: format!("{} ago", ago::since(&record.created, now)),
+        state: container.state.name(),
+        status: status(&container.state, now),
+        ports: String::new(),
+        name: record.name.clone(),
+        labels: labels.collect::<Vec<_>>().join(","),
+    }
+}
+
+fn status(state: &State, now: Timestamp) -> String {
+    match state {
+        State::Created(_) => "Created".to_owned(),
+        State::Running(status) => format!("Up {}", ago::since(&status.started_at, now)),
+        State::Exited(exit) => format!("Exited ({}) {} ago", exit.exit_code, ago::since(&exit.finished_at, now)),
+        State::Lost(_) => "Dead".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::protocol::{ExitRecord, Status, VERSION};
+
+    use super::*;
+
+    #[test]
+    fn words_of_each_state() {
+        let now: Timestamp = "2026-08-05T12:00:00Z".parse().expect("is a time");
+        let exit = |started_at: &str| ExitRecord {
+            version: VERSION,
+            exit_code: 137,
+            oom_killed: false,
+            error: None,
+            started_at: started_at.to_owned(),
+            finished_at: "2026-08-05T11:55:00Z".to_owned(),
+        };
+        let running = Status {
+            version: VERSION,
+            pid: 7,
+            supervisor: 6,
+            started_at: "2026-08-05T11:59:57Z".to_owned(),
+            cgroups: Vec::new(),
+        };
+        let cases = [
+            (State::Created(None), "created", "Created"),
+            (State::Created(Some(exit(""))), "created", "Created"),
+            (State::Running(running), "running", "Up 3 seconds"),
+            (State::Exited(exit("2026-08-05T11:54:00Z")), "exited", "Exited (137) 5 minutes ago"),
+            (State::Lost(None), "dead", "Dead"),
+        ];
+        for (state, name, words) in cases {
+            assert_eq!((state.name(), status(&state, now).as_str()), (name, words));
+        }
+    }
+}
