@@ -27,6 +27,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 pub use connection::Connection;
 pub use detach::DetachKeys;
+pub use runtime::protocol::WindowSize;
 pub use signals::Signals;
 pub use terminal::{is_terminal, window_size};
 

@@ -46,7 +46,8 @@ impl RawMode {
                 next(panic);
             }));
         });
-        let before = || io::Result::Ok(Before { terminal: terminal.try_clone_to_owned()?, modes: tcgetattr(terminal)? });
+        let before =
+            || io::Result::Ok(Before { terminal: terminal.try_clone_to_owned()?, modes: tcgetattr(terminal)? });
         let own = before()?;
         remember(Some(before()?));
         RawMode::again(terminal)?;

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::thread::{JoinHandle, spawn};
 
 use oci_spec::runtime::Process;
-use runtime::protocol::{ExitRecord, Started, VERSION, WindowSize, read_frame, write_control, write_frame};
+use runtime::protocol::{ExitRecord, Started, VERSION, read_frame, write_control, write_frame};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -171,7 +171,10 @@ fn a_refusal_keeps_its_words_and_its_exit_code() {
     let failed = Failed { message: "exec /x: not found".into(), hint: Some("look".into()), exit_code: 127 };
     write_control(&mut peer, Kind::Failed, &failed).expect("the socket takes it");
     let error = Session::started("web", Connection::new(ours)).expect_err("it was refused");
-    assert_eq!((error.to_string().as_str(), error.hint(), error.exit_code()), ("exec /x: not found", Some("look"), 127));
+    assert_eq!(
+        (error.to_string().as_str(), error.hint(), error.exit_code()),
+        ("exec /x: not found", Some("look"), 127)
+    );
     assert_eq!(error.kind(), ErrorKind::Start);
 }
 

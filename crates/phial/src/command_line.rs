@@ -1,0 +1,147 @@
+//! From words to a command: the tree of commands, and what is said about words that make no sense.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command, Error, value_parser};
+
+use crate::commands::{COMMANDS, Entry, Kind, find, with_entries};
+use crate::context::Context;
+use crate::failure::{Failure, say};
+use crate::{output, unsupported};
+
+/// Docker's exit status for an option that makes no sense, whatever the command.
+const BAD_OPTION: u8 = 125;
+
+const EXAMPLES: &str = "\
+Examples:
+  phial run --rm hello                 what isolates a container, told from inside
+  phial run --rm -it alpine sh         a shell in a container
+  phial ps -a                          all containers
+
+'phial COMMAND --help' tells more about a command.";
+
+/// Runs what `arguments` (the first is the program's name) ask for.
+pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
+    loop {
+        match program().try_get_matches_from(&arguments) {
+            Ok(matches) => return dispatch(&matches),
+            Err(error) => match without_value_of_switch(&error, &arguments) {
+                Some(rewritten) => arguments = rewritten,
+                None => return explain(&error, &arguments),
+            },
+        }
+    }
+}
+
+fn program() -> Command {
+    let directory =
+        |name: &'static str, help| Arg::new(name).long(name).value_parser(value_parser!(PathBuf)).help(help);
+    let program = Command::new("phial")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Containers in one program, without a daemon")
+        .after_help(EXAMPLES)
+        .disable_version_flag(true)
+        .arg(directory("root", "Where images and containers are kept [env: PHIAL_ROOT] [default: /var/lib/phial]"))
+        .arg(directory("run", "Where the state of running containers is [env: PHIAL_RUN] [default: /run/phial]"))
+        .arg(Arg::new("version").short('v').long("version").action(ArgAction::Version).help("Print the version"));
+    with_entries(program, COMMANDS)
+}
+
+fn dispatch(matches: &ArgMatches) -> ExitCode {
+    let directory = |name| matches.get_one::<PathBuf>(name).cloned();
+    let context = Context { root: directory("root"), run: directory("run") };
+    let (mut entries, mut matches) = (COMMANDS, matches);
+    while let Some((name, below)) = matches.subcommand() {
+        let Some(entry) = find(entries, name) else { break };
+        matches = below;
+        match entry.kind {
+            Kind::Group { entries: further, .. } => entries = further,
+            Kind::Leaf { run, .. } => {
+                return run(matches, &context).unwrap_or_else(|failure| failure.report(entry.starts));
+            }
+        }
+    }
+    ExitCode::FAILURE
+}
+
+/// The arguments with `--rm=true` as `--rm`, or without `--rm=false`, if that is what the parser stopped at: docker
+/// takes a value for every switch.
+fn without_value_of_switch(error: &Error, arguments: &[OsString]) -> Option<Vec<OsString>> {
+    if error.kind() != ErrorKind::TooManyValues {
+        return None;
+    }
+    let (switch, value) = (text(error, ContextKind::InvalidArg)?, text(error, ContextKind::InvalidValue)?);
+    let position = arguments.iter().position(|argument| *argument == *format!("{switch}={value}"))?;
+    let mut rewritten = arguments.to_vec();
+    match value {
+        "true" | "1" | "t" | "T" | "TRUE" | "True" => rewritten[position] = switch.into(),
+        "false" | "0" | "f" | "F" | "FALSE" | "False" => drop(rewritten.remove(position)),
+        _ => return None,
+    }
+    Some(rewritten)
+}
+
+/// Says what the parser has to say: help on standard output, everything else on standard error.
+fn explain(error: &Error, arguments: &[OsString]) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let printed = output::print(&error.render().to_string());
+        return printed.map_or_else(|failure| failure.report(false), |()| ExitCode::SUCCESS);
+    }
+    if error.kind() == ErrorKind::MissingSubcommand {
+        say(&error.render().to_string().replace("error: ", "phial: "));
+        return ExitCode::FAILURE;
+    }
+    if let Some(failure) = not_yet(error, arguments) {
+        return failure.report(false);
+    }
+    let message = error.render().to_string();
+    say(&format!("phial: {}", message.strip_prefix("error: ").unwrap_or(&message).trim_end()));
+    let about_option = text(error, ContextKind::InvalidArg).is_some_and(|argument| argument.starts_with('-'));
+    if about_option { ExitCode::from(BAD_OPTION) } else { ExitCode::FAILURE }
+}
+
+/// What docker has and this version not.
+fn not_yet(error: &Error, arguments: &[OsString]) -> Option<Failure> {
+    match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let given = text(error, ContextKind::InvalidArg)?;
+            let entry = command_in(arguments)?;
+            let flag = unsupported::flag(entry.name, given)?;
+            Some(Failure::new(format!("--{flag} is not supported yet")).with_code(BAD_OPTION))
+        }
+        ErrorKind::InvalidSubcommand => {
+            let given = text(error, ContextKind::InvalidSubcommand)?;
+            unsupported::is_command(given).then(|| Failure::new(format!("'{given}' is not supported yet")))
+        }
+        _ => None,
+    }
+}
+
+/// The command that the arguments name, as far as they name one.
+fn command_in(arguments: &[OsString]) -> Option<&'static Entry> {
+    let mut words = arguments.iter().skip(1);
+    let mut entries = COMMANDS;
+    loop {
+        let word = words.next()?;
+        if word == "--root" || word == "--run" {
+            words.next();
+        } else if !word.as_encoded_bytes().starts_with(b"-") {
+            let entry = find(entries, word.to_str()?)?;
+            match entry.kind {
+                Kind::Group { entries: further, .. } => entries = further,
+                Kind::Leaf { .. } => return Some(entry),
+            }
+        }
+    }
+}
+
+fn text(error: &Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        ContextValue::Strings(texts) => texts.first().map(String::as_str),
+        _ => None,
+    }
+}

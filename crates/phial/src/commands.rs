@@ -1,0 +1,173 @@
+//! The commands: what they are called, what they take, and what runs them. One file each.
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Args, Command};
+
+use crate::context::Context;
+use crate::failure::{Failure, Result};
+
+/// `attach`.
+mod attach;
+/// `image bootstrap`.
+mod bootstrap;
+/// `exec`.
+mod exec;
+/// What `run` and `exec` do while the process runs.
+mod foreground;
+/// `images`.
+mod images;
+/// `info`.
+mod info;
+/// `inspect`, and the forms of it in groups.
+mod inspect;
+/// `kill`.
+mod kill;
+/// `logs`.
+mod logs;
+/// `ps`.
+mod ps;
+/// `pull`.
+mod pull;
+/// `rm`.
+mod rm;
+/// `rmi`.
+mod rmi;
+/// `run`.
+mod run;
+/// `stop`.
+mod stop;
+/// `version`.
+mod version;
+/// `wait`.
+mod wait;
+
+/// One command, or a group of them.
+pub(crate) struct Entry {
+    /// What is typed.
+    pub(crate) name: &'static str,
+    /// One line of help.
+    pub(crate) about: &'static str,
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// Whether it starts a process, and therefore keeps docker's exit statuses 125 to 127.
+    pub(crate) starts: bool,
+}
+
+/// What an entry is.
+pub(crate) enum Kind {
+    /// A command.
+    Leaf {
+        /// Adds its options; called only when the command is used.
+        define: fn(Command) -> Command,
+        /// Runs it.
+        run: fn(&ArgMatches, &Context) -> Result<ExitCode>,
+    },
+    /// Further commands.
+    Group {
+        /// Adds them; called only when the group is used.
+        define: fn(Command) -> Command,
+        /// What they are.
+        entries: &'static [Entry],
+    },
+}
+
+/// A command's options, once they are parsed.
+trait Execute: Args {
+    /// Carries the command out.
+    fn execute(self, context: &Context) -> Result<ExitCode>;
+}
+
+/// Every command, in the order of the help.
+pub(crate) const COMMANDS: &[Entry] = &[
+    starting::<run::Run>("run", "Create and run a new container from an image"),
+    starting::<exec::Exec>("exec", "Run a command in a running container"),
+    leaf::<ps::Ps>("ps", "List containers"),
+    leaf::<images::Images>("images", "List images"),
+    leaf::<pull::Pull>("pull", "Download an image from a registry"),
+    leaf::<logs::Logs>("logs", "Show what a container has written"),
+    leaf::<attach::Attach>("attach", "Connect this terminal to a running container"),
+    leaf::<stop::Stop>("stop", "Stop running containers"),
+    leaf::<kill::Kill>("kill", "Send a signal to running containers"),
+    leaf::<wait::Wait>("wait", "Wait until containers have ended, then print their exit codes"),
+    leaf::<rm::Rm>("rm", "Remove containers"),
+    leaf::<rmi::Rmi>("rmi", "Remove images"),
+    leaf::<inspect::Inspect>("inspect", "Show everything about containers and images, as JSON"),
+    leaf::<info::Info>("info", "Show what this host is and has"),
+    leaf::<version::Version>("version", "Show the version"),
+    group("container", "Manage containers", |command| with_entries(command, CONTAINER), CONTAINER),
+    group("image", "Manage images", |command| with_entries(command, IMAGE), IMAGE),
+];
+
+const CONTAINER: &[Entry] = &[
+    leaf::<attach::Attach>("attach", "Connect this terminal to a running container"),
+    starting::<exec::Exec>("exec", "Run a command in a running container"),
+    leaf::<inspect::InspectContainer>("inspect", "Show everything about containers, as JSON"),
+    leaf::<kill::Kill>("kill", "Send a signal to running containers"),
+    leaf::<logs::Logs>("logs", "Show what a container has written"),
+    leaf::<ps::Ps>("ls", "List containers"),
+    leaf::<rm::Rm>("rm", "Remove containers"),
+    starting::<run::Run>("run", "Create and run a new container from an image"),
+    leaf::<stop::Stop>("stop", "Stop running containers"),
+    leaf::<wait::Wait>("wait", "Wait until containers have ended, then print their exit codes"),
+];
+
+const IMAGE: &[Entry] = &[
+    leaf::<bootstrap::Bootstrap>("bootstrap", "Make an image from the programs of this host, without a registry"),
+    leaf::<inspect::InspectImage>("inspect", "Show everything about images, as JSON"),
+    leaf::<images::Images>("ls", "List images"),
+    leaf::<pull::Pull>("pull", "Download an image from a registry"),
+    leaf::<rmi::Rmi>("rm", "Remove images"),
+];
+
+/// Gives `command` its subcommands, each of which is defined only when it is used.
+pub(crate) fn with_entries(command: Command, entries: &'static [Entry]) -> Command {
+    let subcommand = |entry: &'static Entry| {
+        let (Kind::Leaf { define, .. } | Kind::Group { define, .. }) = entry.kind;
+        Command::new(entry.name).about(entry.about).defer(define)
+    };
+    command.subcommand_required(true).disable_help_subcommand(true).subcommands(entries.iter().map(subcommand))
+}
+
+/// The entry of this name.
+pub(crate) fn find(entries: &'static [Entry], name: &str) -> Option<&'static Entry> {
+    entries.iter().find(|entry| entry.name == name)
+}
+
+const fn leaf<T: Execute>(name: &'static str, about: &'static str) -> Entry {
+    Entry { name, about, kind: Kind::Leaf { define: T::augment_args, run: execute::<T> }, starts: false }
+}
+
+const fn starting<T: Execute>(name: &'static str, about: &'static str) -> Entry {
+    Entry { starts: true, ..leaf::<T>(name, about) }
+}
+
+const fn group(
+    name: &'static str,
+    about: &'static str,
+    define: fn(Command) -> Command,
+    entries: &'static [Entry],
+) -> Entry {
+    Entry { name, about, kind: Kind::Group { define, entries }, starts: false }
+}
+
+fn execute<T: Execute>(matches: &ArgMatches, context: &Context) -> Result<ExitCode> {
+    let command = T::from_arg_matches(matches).map_err(|error| Failure::new(error.to_string()))?;
+    command.execute(context)
+}
+
+/// Does something with each name, says what did not work and goes on; the exit status is 1 if anything did not.
+fn each(names: &[String], mut action: impl FnMut(&str) -> Result<()>) -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    for name in names {
+        match action(name) {
+            Ok(()) => {}
+            Err(failure) if failure.is_silent() => return Err(failure),
+            Err(failure) => {
+                failure.print();
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}

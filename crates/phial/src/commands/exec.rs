@@ -1,0 +1,74 @@
+//! `phial exec`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use engine::config::ExecConfig;
+
+use super::run::environment;
+use super::{Execute, foreground};
+use crate::context::Context;
+use crate::failure::{Cannot, Failure, Result};
+
+const EXAMPLES: &str = "\
+Examples:
+  phial exec -it web sh
+  phial exec -u nobody -w /tmp web id
+  phial exec -i db psql < dump.sql";
+
+/// What `phial exec` takes.
+#[derive(Debug, Args)]
+#[command(override_usage = "phial exec [OPTIONS] CONTAINER COMMAND [ARG...]", after_help = EXAMPLES)]
+pub(crate) struct Exec {
+    /// Do not wait for the command
+    #[arg(short, long)]
+    detach: bool,
+    /// Set an environment variable; NAME alone takes the value it has here
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Read environment variables from a file
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<String>,
+    /// Keep standard input open
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give the command a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// User and group, names or numbers
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    user: Option<String>,
+    /// Working directory in the container
+    #[arg(short, long, value_name = "DIRECTORY")]
+    workdir: Option<String>,
+    /// The container, then the command and its arguments
+    #[arg(value_name = "CONTAINER COMMAND", required = true, num_args = 2.., trailing_var_arg = true, hide = true)]
+    words: Vec<String>,
+}
+
+impl Execute for Exec {
+    fn execute(self, context: &Context) -> Result<ExitCode> {
+        let mut words = self.words.into_iter();
+        let name = words.next().unwrap_or_default();
+        let config = ExecConfig {
+            command: words.collect(),
+            env: environment(&self.env_file, &self.env)?,
+            working_dir: self.workdir,
+            user: self.user,
+            tty: self.tty,
+            open_stdin: self.interactive,
+            detach: self.detach,
+        };
+        if config.detach {
+            return Err(Failure::new("exec --detach is not supported yet"));
+        }
+        let terminal = foreground::Terminal { stdin: config.open_stdin, tty: config.tty };
+        terminal.check()?;
+        let doing = || format!("run {} in container {name}", config.command.join(" "));
+        let engine = context.engine()?;
+        let container = engine.container(&name).cannot(doing)?;
+        let signals = foreground::hold_signals()?;
+        let session = engine.exec(&container, &config, terminal.window()).cannot(doing)?;
+        Ok(terminal.pump(session, signals, &container.record.name)?.code)
+    }
+}

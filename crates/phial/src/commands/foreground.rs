@@ -1,0 +1,84 @@
+//! What `run`, `attach` and `exec` share: this process's own streams, and what the end of a session means here.
+
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+
+use engine::session::{Io, Outcome, Session, Signals, WindowSize, window_size};
+
+use crate::failure::{Cannot, Failure, READER_GONE, Result};
+
+/// Exit status after the user has given up: 128 + SIGINT.
+const GIVEN_UP: u8 = 130;
+
+/// Which of this process's streams a session uses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terminal {
+    /// Whether the process gets this standard input.
+    pub(super) stdin: bool,
+    /// Whether it has a terminal.
+    pub(super) tty: bool,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// The command's exit status.
+    pub(super) code: ExitCode,
+    /// Whether the process has ended; it may have been left running.
+    pub(super) has_ended: bool,
+}
+
+/// Takes signals for the process from here on.
+///
+/// # Errors
+/// If there is no descriptor left.
+pub(super) fn hold_signals() -> Result<Signals> {
+    Signals::hold().map_err(|error| Failure::new(format!("cannot forward signals: {error}")))
+}
+
+impl Terminal {
+    /// Docker's rule: who asks for a terminal and types has to have one.
+    ///
+    /// # Errors
+    /// If standard input is not a terminal and should be one.
+    pub(super) fn check(self) -> Result<()> {
+        if self.stdin && self.tty && !std::io::stdin().is_terminal() {
+            return Err(Failure::new("the input device is not a TTY").with_hint("leave out -t"));
+        }
+        Ok(())
+    }
+
+    /// The size that the process's terminal shall have.
+    pub(super) fn window(self) -> Option<WindowSize> {
+        self.tty.then(|| window_size(std::io::stdout())).flatten()
+    }
+
+    /// Stays with the process. What comes back is its exit status, or what stands for it if it goes on without us.
+    ///
+    /// # Errors
+    /// Those of the session, and when its output has no reader any more.
+    pub(super) fn pump(self, session: Session, signals: Signals, container: &str) -> Result<Left> {
+        let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        let io = Io {
+            stdin: self.stdin.then(|| stdin.as_fd()),
+            stdout: stdout.as_fd(),
+            stderr: stderr.as_fd(),
+            tty: self.tty,
+            signals,
+        };
+        match session.pump(io).cannot(|| format!("stay with container {container}"))? {
+            // The exit status of a process has eight bits.
+            Outcome::Exited(code) => Ok(Left { code: ExitCode::from(code.to_le_bytes()[0]), has_ended: true }),
+            Outcome::Detached => Ok(Left { code: ExitCode::SUCCESS, has_ended: false }),
+            Outcome::OutputClosed => {
+                Err(Failure::new(format!("nobody reads the output, container {container} goes on"))
+                    .with_hint(format!("phial stop {container}"))
+                    .with_code(READER_GONE))
+            }
+            Outcome::Ignored => Err(Failure::new(format!("container {container} ignores the signals and goes on"))
+                .with_hint(format!("phial kill {container}"))
+                .with_code(GIVEN_UP)),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `phial info`.
+
+use std::fs;
+use std::process::ExitCode;
+
+use clap::Args;
+use engine::Info as Facts;
+
+use super::Execute;
+use crate::context::Context;
+use crate::failure::{Cannot, Result};
+use crate::output::{human, print};
+
+/// What `phial info` takes: nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  phial info")]
+pub(crate) struct Info {}
+
+impl Execute for Info {
+    fn execute(self, context: &Context) -> Result<ExitCode> {
+        let info = context.engine()?.info().cannot(|| "describe this host")?;
+        print(&text(&info))?;
+        for warning in warnings(&info) {
+            crate::failure::say(&format!("WARNING: {warning}"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Docker's layout.
+fn text(info: &Facts) -> String {
+    let security: String = info.security_options.iter().map(|option| security_option(option)).collect();
+    format!(
+        "\
+Client: Phial
+ Version:    {version}
+
+Engine: Phial, in the same program
+ Containers: {}
+  Running: {}
+  Paused: {}
+  Stopped: {}
+ Images: {}
+ Server Version: {version}
+ Storage Driver: {}
+ Logging Driver: {}
+ Cgroup Driver: {}
+ Cgroup Version: {}
+ Security Options:
+{security} Kernel Version: {}
+ Operating System: {}
+ OSType: {}
+ Architecture: {}
+ CPUs: {}
+ Total Memory: {}
+ Name: {}
+ Phial Root Dir: {}
+ Phial Run Dir: {}
+",
+        info.containers,
+        info.containers_running,
+        info.containers_paused,
+        info.containers_stopped,
+        info.images,
+        info.driver,
+        info.logging_driver,
+        info.cgroup_driver,
+        info.cgroup_version,
+        info.kernel_version,
+        info.operating_system,
+        info.os_type,
+        info.architecture,
+        info.cpus,
+        human::binary_size(info.mem_total),
+        info.name,
+        info.docker_root_dir,
+        info.run_dir,
+        version = info.server_version,
+    )
+}
+
+/// `name=seccomp,profile=builtin` as docker lists it.
+fn security_option(option: &str) -> String {
+    let mut lines = String::new();
+    for part in option.split(',') {
+        match part.split_once('=') {
+            Some(("name", name)) => lines.push_str(&format!("  {name}\n")),
+            Some((key, value)) => lines.push_str(&format!("   {key}: {value}\n", key = capitalised(key))),
+            None => {}
+        }
+    }
+    lines
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What this host lacks.
+fn warnings(info: &Facts) -> Vec<&'static str> {
+    let mut list = Vec::new();
+    let modules = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+    if !modules.split(',').any(|module| matches!(module.trim(), "apparmor" | "selinux")) {
+        list.push("No security module (AppArmor, SELinux) confines containers on this host");
+    }
+    if info.cgroup_version == "1" {
+        list.push("The controllers are those of cgroup v1, which is deprecated");
+    }
+    list
+}

@@ -1,0 +1,115 @@
+//! `phial inspect`, `phial container inspect` and `phial image inspect`.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use engine::{Engine, Error, ErrorKind};
+use serde_json::Value;
+
+use super::Execute;
+use crate::context::Context;
+use crate::failure::{Failure, Result};
+use crate::output;
+
+const EXAMPLES: &str = "\
+Examples:
+  phial inspect web
+  phial inspect --type image alpine debian";
+
+/// What `phial inspect` takes.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Inspect {
+    /// Only things of this type; a container goes before an image of the same name otherwise
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<Kind>,
+    /// Names or ids
+    #[arg(value_name = "NAME|ID", required = true)]
+    names: Vec<String>,
+}
+
+/// What `phial container inspect` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  phial container inspect web")]
+pub(crate) struct InspectContainer {
+    /// Names or ids of containers
+    #[arg(value_name = "CONTAINER", required = true)]
+    names: Vec<String>,
+}
+
+/// What `phial image inspect` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  phial image inspect alpine")]
+pub(crate) struct InspectImage {
+    /// Names or ids of images
+    #[arg(value_name = "IMAGE", required = true)]
+    names: Vec<String>,
+}
+
+/// What can be inspected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Container,
+    Image,
+}
+
+impl Execute for Inspect {
+    fn execute(self, context: &Context) -> Result<ExitCode> {
+        let engine = context.engine()?;
+        match self.kind {
+            Some(kind) => inspect(&self.names, kind.word(), |name| kind.find(&engine, name)),
+            None => inspect(&self.names, "object", |name| match Kind::Container.find(&engine, name) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Kind::Image.find(&engine, name),
+                found => found,
+            }),
+        }
+    }
+}
+
+impl Execute for InspectContainer {
+    fn execute(self, context: &Context) -> Result<ExitCode> {
+        let engine = context.engine()?;
+        inspect(&self.names, Kind::Container.word(), |name| Kind::Container.find(&engine, name))
+    }
+}
+
+impl Execute for InspectImage {
+    fn execute(self, context: &Context) -> Result<ExitCode> {
+        let engine = context.engine()?;
+        inspect(&self.names, Kind::Image.word(), |name| Kind::Image.find(&engine, name))
+    }
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Container => "container",
+            Kind::Image => "image",
+        }
+    }
+
+    fn find(self, engine: &Engine, name: &str) -> Result<Value, Error> {
+        match self {
+            Kind::Container => engine.inspect_container(&engine.container(name)?),
+            Kind::Image => engine.inspect_image(&engine.image(name)?),
+        }
+    }
+}
+
+/// Prints what was found as one array, then says what was not.
+fn inspect(names: &[String], word: &str, find: impl Fn(&str) -> Result<Value, Error>) -> Result<ExitCode> {
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for name in names {
+        match find(name) {
+            Ok(value) => found.push(value),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                failures.push(Failure::new(format!("no such {word}: {name}")));
+            }
+            Err(error) => failures.push(Failure::new(format!("cannot inspect {name}: {error}"))),
+        }
+    }
+    let text = serde_json::to_string_pretty(&found).expect("JSON values have string keys");
+    output::print_line(&text)?;
+    failures.iter().for_each(Failure::print);
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

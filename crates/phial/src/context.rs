@@ -1,0 +1,43 @@
+//! What every command starts from: where things lie, and the engine.
+
+use std::path::PathBuf;
+
+use engine::{Engine, Options};
+use store::Paths;
+
+use crate::embedded;
+use crate::failure::{Cannot, Failure, Result};
+
+/// The options before the command.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    /// `--root`.
+    pub(crate) root: Option<PathBuf>,
+    /// `--run`.
+    pub(crate) run: Option<PathBuf>,
+}
+
+impl Context {
+    /// Where things lie: the options, else the environment, else the defaults.
+    ///
+    /// # Errors
+    /// For paths that the store does not take.
+    pub(crate) fn paths(&self) -> Result<Paths> {
+        Paths::choose(self.root.as_deref(), self.run.as_deref())
+            .map_err(|error| Failure::new(format!("cannot use these directories: {error}")))
+    }
+
+    /// The engine on those paths.
+    ///
+    /// # Errors
+    /// One line for a user who is not root, and what the engine says.
+    pub(crate) fn engine(&self) -> Result<Engine> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(Failure::new("phial needs root for now: rootless comes later").with_hint("try it with sudo"));
+        }
+        let paths = self.paths()?;
+        let root = paths.root().to_owned();
+        let options = Options { paths, runtime_program: embedded::RUNTIME, hello_program: embedded::HELLO };
+        Engine::open(options).cannot(|| format!("open the store in {}", root.display()))
+    }
+}

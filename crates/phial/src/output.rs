@@ -1,0 +1,31 @@
+//! What commands print on standard output.
+
+/// Sizes as docker writes them.
+pub(crate) mod human;
+/// Pulls: bars on a terminal, lines elsewhere.
+pub(crate) mod progress;
+/// Aligned columns.
+pub(crate) mod table;
+
+use std::io::Write;
+
+use crate::failure::Result;
+
+/// Prints text as it is.
+///
+/// # Errors
+/// What `Failure` makes of a write that did not work.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Prints one line.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_line(line: &str) -> Result<()> {
+    print(&format!("{line}\n"))
+}

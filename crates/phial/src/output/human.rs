@@ -1,0 +1,80 @@
+//! Numbers as docker writes them for people. Pure.
+
+/// A size in bytes with three digits and units of 1000: `5.2MB`.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    scaled(bytes, 1000, 3, &UNITS)
+}
+
+/// A size in bytes with four digits and units of 1024: `7.656GiB`.
+pub(crate) fn binary_size(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    scaled(bytes, 1024, 4, &UNITS)
+}
+
+fn scaled(bytes: u64, base: u64, digits: usize, units: &[&str]) -> String {
+    let (mut unit, mut divisor) = (0, 1);
+    while bytes / divisor >= base && unit + 1 < units.len() {
+        divisor *= base;
+        unit += 1;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
+    let number = bytes as f64 / divisor as f64;
+    let whole = if number < 10.0 {
+        1
+    } else if number < 100.0 {
+        2
+    } else if number < 1000.0 {
+        3
+    } else {
+        4
+    };
+    let text = format!("{number:.*}", digits.saturating_sub(whole));
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{}", units[unit])
+}
+
+/// `text` cut to `most` characters, the last of which then is `…`.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
+}
+
+/// Text of a stranger in one line and without what a terminal would obey.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let cases = [
+            (0, "0B", "0B"),
+            (999, "999B", "999B"),
+            (1000, "1kB", "1000B"),
+            (1024, "1.02kB", "1KiB"),
+            (5_200_000, "5.2MB", "4.959MiB"),
+            (13_370_000, "13.4MB", "12.75MiB"),
+            (187_600_000, "188MB", "178.9MiB"),
+            (8_220_000_000, "8.22GB", "7.656GiB"),
+            (u64::MAX, "18.4EB", "16EiB"),
+        ];
+        for (bytes, decimal, binary) in cases {
+            assert_eq!((size(bytes).as_str(), binary_size(bytes).as_str()), (decimal, binary), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn texts() {
+        for (text, expected) in [("sleep 100", "sleep 100"), ("/docker-entrypoint.sh nginx", "/docker-entrypoint.…")]
+        {
+            assert_eq!(shortened(text, 20), expected);
+        }
+        assert_eq!(harmless("a\x1b[31m\nb…"), "a\\u{1b}[31m\\nb…");
+    }
+}

@@ -1,0 +1,87 @@
+//! What docker's command line has and this one not yet. Pure.
+//!
+//! The lists are docker's, whole: a word counts only once the parser does not know it, so nothing is to be removed
+//! here when it comes.
+
+/// Docker's commands.
+const COMMANDS: &str = "attach build builder buildx checkpoint commit compose config context cp create diff events \
+    export history import info inspect kill load login logout logs manifest network node pause plugin port ps pull \
+    push rename restart rm rmi run save search secret service stack start stats stop swarm system tag top trust \
+    unpause update version volume wait list remove prune";
+
+/// Docker's flags of each command; one letter after `-` belongs to the flag before it.
+const FLAGS: &[(&str, &str)] = &[
+    (
+        "run",
+        "add-host annotation attach -a blkio-weight blkio-weight-device cap-add cap-drop cgroup-parent cgroupns \
+         cidfile cpu-count cpu-percent cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares -c cpus \
+         cpuset-cpus cpuset-mems detach -d detach-keys device device-cgroup-rule device-read-bps device-read-iops \
+         device-write-bps device-write-iops disable-content-trust dns dns-opt dns-option dns-search domainname \
+         entrypoint env -e env-file expose gpus group-add health-cmd health-interval health-retries \
+         health-start-interval health-start-period health-timeout hostname -h init interactive -i io-maxbandwidth \
+         io-maxiops ip ip6 ipc isolation kernel-memory label -l label-file link link-local-ip log-driver log-opt \
+         mac-address memory -m memory-reservation memory-swap memory-swappiness mount name net net-alias network \
+         network-alias no-healthcheck oom-kill-disable oom-score-adj pid pids-limit platform privileged publish -p \
+         publish-all -P pull quiet -q read-only restart rm runtime security-opt shm-size sig-proxy stop-signal \
+         stop-timeout storage-opt sysctl tmpfs tty -t ulimit use-api-socket user -u userns uts volume -v \
+         volume-driver volumes-from workdir -w",
+    ),
+    ("exec", "detach -d detach-keys env -e env-file interactive -i privileged tty -t user -u workdir -w"),
+    ("ps", "all -a filter -f format last -n latest -l no-trunc quiet -q size -s"),
+    ("ls", "all -a filter -f format last -n latest -l no-trunc quiet -q size -s digests tree"),
+    ("images", "all -a digests filter -f format no-trunc quiet -q tree"),
+    ("pull", "all-tags -a disable-content-trust platform quiet -q"),
+    ("logs", "details follow -f since tail -n timestamps -t until"),
+    ("attach", "detach-keys no-stdin sig-proxy"),
+    ("stop", "signal -s time timeout -t"),
+    ("kill", "signal -s"),
+    ("rm", "force -f link -l volumes -v no-prune platform"),
+    ("rmi", "force -f no-prune platform"),
+    ("inspect", "format -f size -s type platform"),
+    ("version", "format -f"),
+    ("info", "format -f"),
+];
+
+/// Whether docker has this command.
+pub(crate) fn is_command(name: &str) -> bool {
+    COMMANDS.split_whitespace().any(|known| known == name)
+}
+
+/// Docker's long name of `flag` (`--publish`, `-p`) of this command, if it has such a flag.
+pub(crate) fn flag(command: &str, flag: &str) -> Option<&'static str> {
+    let (_, flags) = FLAGS.iter().find(|(name, _)| *name == command)?;
+    let mut before = None;
+    for known in flags.split_whitespace() {
+        if known == flag {
+            return before;
+        }
+        if flag.strip_prefix("--") == Some(known) {
+            return Some(known);
+        }
+        before = Some(known);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{flag, is_command};
+
+    #[test]
+    fn docker_is_known() {
+        let cases = [
+            ("run", "--publish", Some("publish")),
+            ("run", "-p", Some("publish")),
+            ("run", "-P", Some("publish-all")),
+            ("run", "publish", None),
+            ("run", "--publis", None),
+            ("run", "--p", None),
+            ("ps", "-q", Some("quiet")),
+            ("wait", "-q", None),
+        ];
+        for (command, text, expected) in cases {
+            assert_eq!(flag(command, text), expected, "{command} {text}");
+        }
+        assert!(is_command("build") && !is_command("bild"));
+    }
+}
