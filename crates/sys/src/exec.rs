@@ -1,7 +1,7 @@
 //! The last steps of a process before it becomes another program, and leaving without any ceremony.
 
 use std::ffi::{CStr, c_char};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
 
@@ -102,4 +102,20 @@ pub fn working_directory_is_reachable() -> Result<bool, Errno> {
 /// The errno of the last failed call of the C library in this thread. No allocation.
 pub(crate) fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
+}
+
+/// Takes over a descriptor that this process was started with, under a number agreed upon, close-on-exec from now on.
+///
+/// # Errors
+/// `EBADF` when nothing was passed under that number.
+pub fn inherited(number: i32) -> Result<OwnedFd, Errno> {
+    // SAFETY: only asks; a number that is not open gives EBADF.
+    #[expect(unsafe_code, reason = "a raw number has no safe type")]
+    let result = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    if result < 0 {
+        return Err(last_errno());
+    }
+    // SAFETY: it is open, and by the agreement with the starter nothing else in this process knows of it.
+    #[expect(unsafe_code, reason = "ownership of an inherited descriptor begins here")]
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }

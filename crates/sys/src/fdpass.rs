@@ -1,8 +1,10 @@
 //! Descriptors in control messages of unix sockets (`unix(7)`, `SCM_RIGHTS`).
 
+use std::fs::File;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -41,6 +43,31 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> Result<(usize, Vec<Owned
         }
     }
     Ok((message.bytes, descriptors))
+}
+
+/// The path of a socket, short enough for `sockaddr_un` however long the directory's is: it goes through
+/// `/proc/self/fd`, and is valid as long as the value lives.
+#[derive(Debug)]
+pub struct SocketPath {
+    path: PathBuf,
+    _directory: File,
+}
+
+impl SocketPath {
+    /// The path.
+    pub fn as_path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The socket `name` in `directory`.
+///
+/// # Errors
+/// Those of opening the directory.
+pub fn socket_path(directory: &Path, name: &str) -> std::io::Result<SocketPath> {
+    let opened = File::open(directory)?;
+    let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", opened.as_raw_fd()));
+    Ok(SocketPath { path, _directory: opened })
 }
 
 #[cfg(test)]

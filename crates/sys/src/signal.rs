@@ -105,6 +105,14 @@ pub fn take(descriptor: &OwnedFd) -> Option<i32> {
     i32::try_from(info.ssi_signo).ok()
 }
 
+/// A signal of the kernel's by number: 1 to 31, and the real-time ones that the C library leaves to programs.
+pub fn number(signal: i32) -> Option<rustix::process::Signal> {
+    // SAFETY: the number is one that can be sent; the C library's own ones (32 to 34) are left out.
+    #[expect(unsafe_code, reason = "the wrapper leaves the check to the caller")]
+    let known = |signal| unsafe { rustix::process::Signal::from_raw_unchecked(signal) };
+    matches!(signal, 1..=31 | 35..=HIGHEST).then(|| known(signal))
+}
+
 /// Gives a signal its default disposition; numbers that cannot be changed are passed over. No allocation.
 pub fn set_default(signal: i32) {
     // SAFETY: SIG_DFL installs no handler of ours.

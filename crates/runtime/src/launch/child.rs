@@ -23,6 +23,7 @@ pub(super) struct Work<'a> {
     pub(super) target: Option<Target<'a>>,
     /// Where failures and the terminal are sent. Closed by the execution of the program.
     pub(super) report: BorrowedFd<'a>,
+    pub(super) die_with_parent: bool,
 }
 
 /// What the steps have made so far.
@@ -62,8 +63,8 @@ fn run_from(work: &Work<'_>, state: &mut State, first: usize) -> i32 {
             entered = true;
         }
         let result = match step {
-            Step::Init => Err(init::stay_with(|| run_from(work, state, number + 1))),
-            Step::Execute => Err(execute(work.plan)),
+            Step::Init => Err(init::stay_with(work.die_with_parent, || run_from(work, state, number + 1))),
+            Step::Execute => Err(execute(work)),
             step => apply(step, work.resources[number].as_ref(), work, state),
         };
         if let Err(errno) = result {
@@ -171,15 +172,23 @@ fn join_namespace(flag: u64, path: &std::ffi::CStr) -> rustix::io::Result<()> {
     rustix::thread::move_into_link_name_space(file.as_fd(), Some(kind))
 }
 
+/// Asks to be killed when the parent ends. Only now: a change of ids would have undone it (`prctl(2)`).
+pub(super) fn die_with_parent() -> rustix::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+}
+
 /// Tries each path the program may have, as `execvp(3)` does: one that is not there leads to the next; one that may not
 /// be executed is remembered, in case none is better.
-fn execute(plan: &Plan) -> Errno {
-    let first_to_close = 3;
-    if let Err(errno) = sys::exec::close_on_exec_from(first_to_close) {
+fn execute(work: &Work<'_>) -> Errno {
+    const FIRST_TO_CLOSE: u32 = 3;
+    if let Err(errno) = sys::exec::close_on_exec_from(FIRST_TO_CLOSE) {
+        return errno;
+    }
+    if work.die_with_parent && let Err(errno) = die_with_parent() {
         return errno;
     }
     sys::signal::Set::empty().block();
-    let program = &plan.program;
+    let program = &work.plan.program;
     let mut result = Errno::NOENT;
     for candidate in &program.candidates {
         match sys::exec::execve(candidate, &program.arguments, &program.environment) {

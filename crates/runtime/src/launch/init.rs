@@ -7,7 +7,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// Stays as pid 1 with a child that runs `rest`, and ends as the child does. Only an error comes back.
-pub(super) fn stay_with(rest: impl FnOnce() -> i32) -> Errno {
+pub(super) fn stay_with(die_with_parent: bool, rest: impl FnOnce() -> i32) -> Errno {
+    if die_with_parent && let Err(errno) = super::child::die_with_parent() {
+        return errno;
+    }
     let every = sys::signal::Set::full();
     every.block();
     // SAFETY: this process was cloned from one with a single thread and has started none.
@@ -45,7 +48,7 @@ fn stay(child: Pid, signals: sys::signal::Set) -> i32 {
             if let Some(status) = reap(child) {
                 return status;
             }
-        } else if let Some(signal) = Signal::from_named_raw(signal) {
+        } else if let Some(signal) = sys::signal::number(signal) {
             kill_process(child, signal).ok();
         }
     }

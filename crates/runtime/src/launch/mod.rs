@@ -53,6 +53,8 @@ pub struct Inputs<'a> {
     pub stdio: Option<Stdio>,
     /// The container to enter, for a further process.
     pub target: Option<Target<'a>>,
+    /// Whether the process is killed when the caller ends.
+    pub die_with_parent: bool,
 }
 
 /// A process that runs its program.
@@ -85,6 +87,7 @@ pub fn launch(plan: &Plan, inputs: Inputs<'_>) -> Result<Launched> {
         stdio: inputs.stdio.as_ref(),
         target: inputs.target,
         report: theirs.as_fd(),
+        die_with_parent: inputs.die_with_parent,
     };
     let child = clone(plan, &work, inputs.target)?;
     drop((theirs, resources));

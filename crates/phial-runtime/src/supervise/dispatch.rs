@@ -1,0 +1,357 @@
+//! The one loop of a supervisor: takes every event, owns all state.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::ExitCode;
+
+use runtime::protocol::{
+    Attach, Exec, ExitRecord, Failed, Kind, Request, SOCKET_FILE, Signal, Started as StartedReply, Status, StdinMode,
+    VERSION, WindowSize,
+};
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, WaitStatus, pidfd_send_signal, waitpid};
+
+use super::client::{Client, Frame, Role};
+use super::further::{self, Further};
+use super::log::{Log, Stream};
+use super::output::Output;
+use super::poll::{Event, Interest, Poll};
+use super::record;
+use super::start::{Started, Streams};
+
+/// A supervisor at work.
+pub(super) struct Dispatcher {
+    request: Request,
+    started: Started,
+    output: Output,
+    log: Option<Log>,
+    clients: BTreeMap<u64, Client>,
+    next_client: u64,
+    further: Vec<Further>,
+    /// How the container ended, once it has.
+    ended: Option<ExitRecord>,
+    signals: OwnedFd,
+    listener: UnixListener,
+    poll: Poll,
+}
+
+impl Dispatcher {
+    /// Takes over a container that runs, and tells the engine so.
+    pub(super) fn new(request: Request, mut started: Started, engine: UnixStream) -> Result<Dispatcher, Errno> {
+        let poll = Poll::new()?;
+        let signals = sys::signal::Set::full().descriptor()?;
+        poll.watch(&signals, Event::Signal, Interest::READ)?;
+        let listener = listen(&request).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        poll.watch(&listener, Event::Connection, Interest::READ)?;
+        let output = Output::new(std::mem::take::<Streams>(&mut started.streams), &poll)?;
+        // Without a log the container still runs: better than not at all.
+        let log = request.log.as_deref().and_then(|path| Log::open(path).ok());
+        let mut dispatcher = Dispatcher {
+            output,
+            log,
+            clients: BTreeMap::new(),
+            next_client: 0,
+            further: Vec::new(),
+            ended: None,
+            signals,
+            listener,
+            poll,
+            request,
+            started,
+        };
+        dispatcher.announce(engine)?;
+        Ok(dispatcher)
+    }
+
+    fn announce(&mut self, engine: UnixStream) -> Result<(), Errno> {
+        let pid = self.started.process.pid.as_raw_nonzero().get();
+        let status = Status {
+            version: VERSION,
+            pid,
+            supervisor: rustix::process::getpid().as_raw_nonzero().get(),
+            started_at: self.started.at.clone(),
+            cgroups: self.started.cgroups.paths().map(ToOwned::to_owned).collect(),
+        };
+        record::running(&self.request, &status).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        let role = match self.request.attach {
+            true => Role::Attached { stdin: self.request.stdin != StdinMode::Closed },
+            false => Role::Leaving,
+        };
+        let mut client = Client::new(engine, role)?;
+        client.send_control(Kind::Started, &StartedReply { pid });
+        self.add(client)
+    }
+
+    /// Serves until the container has ended and every client has been told.
+    pub(super) fn run(&mut self) -> ExitCode {
+        loop {
+            let Ok(events) = self.poll.wait() else { return ExitCode::FAILURE };
+            for event in events {
+                self.handle(event);
+            }
+            self.settle();
+            if self.ended.is_some() && self.clients.is_empty() {
+                return ExitCode::SUCCESS;
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Signal => self.signal(),
+            Event::Connection => self.connection(),
+            Event::Stdout => {
+                self.output.flush_stdin(&self.poll);
+                self.forward(Stream::Stdout);
+            }
+            Event::Stderr => {
+                self.forward(Stream::Stderr);
+            }
+            Event::StdinReady => self.output.flush_stdin(&self.poll),
+            Event::Client(number) => self.client(number),
+        }
+    }
+
+    fn signal(&mut self) {
+        while let Some(signal) = sys::signal::take(&self.signals) {
+            if signal == rustix::process::Signal::CHILD.as_raw() {
+                self.reap();
+            } else if signal == rustix::process::Signal::TERM.as_raw() {
+                // The host shuts down, or somebody means the container.
+                self.send_signal(signal).ok();
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+            if pid == self.started.process.pid {
+                self.container_ended(status);
+            } else {
+                self.further_ended(pid, status);
+            }
+        }
+    }
+
+    fn container_ended(&mut self, status: WaitStatus) {
+        // Every process of the pid namespace is gone, so what they wrote is complete.
+        while self.forward(Stream::Stdout) {}
+        while self.forward(Stream::Stderr) {}
+        if let Some(log) = &mut self.log {
+            log.finish();
+        }
+        let record = ExitRecord {
+            version: VERSION,
+            exit_code: exit_code(status),
+            oom_killed: self.started.cgroups.oom_kills() > 0,
+            error: None,
+            started_at: self.started.at.clone(),
+            finished_at: record::now(),
+        };
+        self.started.cgroups.remove().ok();
+        record::ended(&self.request, &record);
+        std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
+        for client in self.clients.values_mut() {
+            if matches!(client.role, Role::Attached { .. } | Role::Waiting) {
+                client.send_control(Kind::Exited, &record);
+                client.role = Role::Leaving;
+            }
+        }
+        self.ended = Some(record);
+    }
+
+    fn further_ended(&mut self, pid: Pid, status: WaitStatus) {
+        let Some(at) = self.further.iter().position(|process| process.pid == pid) else { return };
+        let process = self.further.swap_remove(at);
+        let record = ExitRecord {
+            version: VERSION,
+            exit_code: exit_code(status),
+            oom_killed: false,
+            error: None,
+            started_at: process.started_at,
+            finished_at: record::now(),
+        };
+        if let Some(client) = self.clients.get_mut(&process.client) {
+            client.send_control(Kind::Exited, &record);
+            client.role = Role::Leaving;
+        }
+    }
+
+    /// Passes on what the container wrote to one stream; whether there was anything.
+    fn forward(&mut self, stream: Stream) -> bool {
+        let mut buffer = [0; 32 * 1024];
+        let Some(bytes) = self.output.read(stream, &mut buffer) else { return false };
+        if let Some(log) = &mut self.log {
+            log.write(stream, bytes);
+        }
+        let kind = match stream {
+            Stream::Stdout => Kind::Stdout,
+            Stream::Stderr => Kind::Stderr,
+        };
+        for client in self.clients.values_mut() {
+            if matches!(client.role, Role::Attached { .. }) {
+                client.send(kind, bytes);
+            }
+        }
+        true
+    }
+
+    fn connection(&mut self) {
+        while let Ok((socket, _)) = self.listener.accept() {
+            if let Ok(client) = Client::new(socket, Role::New) {
+                self.add(client).ok();
+            }
+        }
+    }
+
+    fn add(&mut self, client: Client) -> Result<(), Errno> {
+        let number = self.next_client;
+        self.next_client += 1;
+        self.poll.watch(client.descriptor(), Event::Client(number), Interest::READ)?;
+        self.clients.insert(number, client);
+        Ok(())
+    }
+
+    fn client(&mut self, number: u64) {
+        let Some(client) = self.clients.get_mut(&number) else { return };
+        client.flush();
+        for frame in client.receive() {
+            self.frame(number, frame);
+        }
+    }
+
+    fn frame(&mut self, number: u64, frame: Frame) {
+        let Some(client) = self.clients.get(&number) else { return };
+        match (client.role, frame.kind) {
+            (Role::New, Kind::Attach) => self.attach(number, &frame),
+            (Role::New, Kind::Exec) => self.exec(number, frame),
+            (Role::New, Kind::Wait) => self.set_role(number, Role::Waiting),
+            (Role::New, Kind::Signal) => self.answer_signal(number, &frame),
+            (Role::Attached { stdin: true }, Kind::Stdin) => self.output.write_stdin(&frame.payload, &self.poll),
+            (Role::Attached { stdin: true }, Kind::StdinEnd) => self.stdin_ended(),
+            (Role::Attached { .. }, Kind::Resize) => {
+                if let Ok(size) = serde_json::from_slice::<WindowSize>(&frame.payload) {
+                    self.output.resize(size);
+                }
+            }
+            (Role::Attached { .. } | Role::Process(_), Kind::Signal) => {
+                if let Ok(Signal { signal }) = serde_json::from_slice(&frame.payload) {
+                    self.signal_from(number, signal);
+                }
+            }
+            // Anything else is out of place, from an engine that does not know this protocol.
+            _ => self.set_role(number, Role::Leaving),
+        }
+    }
+
+    fn set_role(&mut self, number: u64, role: Role) {
+        if let Some(client) = self.clients.get_mut(&number) {
+            client.role = role;
+        }
+    }
+
+    fn attach(&mut self, number: u64, frame: &Frame) {
+        let Ok(attach) = serde_json::from_slice::<Attach>(&frame.payload) else {
+            return self.set_role(number, Role::Leaving);
+        };
+        if let Some(size) = attach.window {
+            self.output.resize(size);
+        }
+        self.set_role(number, Role::Attached { stdin: attach.stdin });
+        let pid = self.started.process.pid.as_raw_nonzero().get();
+        if let Some(client) = self.clients.get_mut(&number) {
+            client.send_control(Kind::Started, &StartedReply { pid });
+        }
+    }
+
+    fn exec(&mut self, number: u64, frame: Frame) {
+        let container = self.started.process.pidfd.as_fd();
+        let launched = serde_json::from_slice::<Exec>(&frame.payload)
+            .map_err(|error| runtime::Error::new(runtime::ErrorKind::Invalid, format!("exec: {error}")))
+            .and_then(|exec| further::start(&self.started, container, &exec, frame.descriptors));
+        let Some(client) = self.clients.get_mut(&number) else { return };
+        match launched {
+            Ok(launched) => {
+                let pid = launched.child.pid;
+                client.role = Role::Process(pid);
+                let reply = serde_json::to_vec(&StartedReply { pid: pid.as_raw_nonzero().get() }).unwrap_or_default();
+                match &launched.console {
+                    Some(master) => client.send_with_descriptor(Kind::Started, &reply, master.as_fd()),
+                    None => client.send(Kind::Started, &reply),
+                }
+                let (pidfd, started_at) = (launched.child.pidfd, record::now());
+                self.further.push(Further { pid, pidfd, client: number, started_at });
+            }
+            Err(error) => {
+                client.send_control(Kind::Failed, &super::failed(&error));
+                client.role = Role::Leaving;
+            }
+        }
+    }
+
+    fn answer_signal(&mut self, number: u64, frame: &Frame) {
+        let sent = serde_json::from_slice::<Signal>(&frame.payload)
+            .map_err(|_| Errno::INVAL)
+            .and_then(|Signal { signal }| self.send_signal(signal));
+        let Some(client) = self.clients.get_mut(&number) else { return };
+        match sent {
+            Ok(()) => client.send(Kind::Ok, &[]),
+            Err(errno) => {
+                let message = format!("signal: {errno}");
+                client.send_control(Kind::Failed, &Failed { message, hint: None, exit_code: 1 });
+            }
+        }
+        client.role = Role::Leaving;
+    }
+
+    fn signal_from(&mut self, number: u64, signal: i32) {
+        let Some(signal) = sys::signal::number(signal) else { return };
+        match self.further.iter().find(|process| process.client == number) {
+            Some(process) => pidfd_send_signal(&process.pidfd, signal).ok(),
+            None => pidfd_send_signal(&self.started.process.pidfd, signal).ok(),
+        };
+    }
+
+    fn send_signal(&self, signal: i32) -> Result<(), Errno> {
+        let signal = sys::signal::number(signal).ok_or(Errno::INVAL)?;
+        pidfd_send_signal(&self.started.process.pidfd, signal)
+    }
+
+    fn stdin_ended(&mut self) {
+        if self.request.stdin == StdinMode::Once {
+            self.output.close_stdin(&self.poll);
+        }
+    }
+
+    /// After each round: lets go of clients that are gone, and matches what is watched to what can be taken.
+    fn settle(&mut self) {
+        let gone: Vec<u64> =
+            self.clients.iter().filter(|(_, client)| client.is_gone()).map(|(number, _)| *number).collect();
+        for number in gone {
+            let client = self.clients.remove(&number);
+            if client.is_some_and(|client| client.role == Role::Attached { stdin: true }) {
+                self.stdin_ended();
+            }
+        }
+        let behind = self.clients.values().any(Client::is_behind);
+        self.output.set_paused(behind, &self.poll);
+        let read = !self.output.stdin_is_behind();
+        for (number, client) in &self.clients {
+            let interest = Interest { read, write: client.has_pending() };
+            self.poll.watch(client.descriptor(), Event::Client(*number), interest).ok();
+        }
+    }
+}
+
+/// The listening socket; its directory is named through a descriptor, as socket paths are short (`unix(7)`).
+fn listen(request: &Request) -> std::io::Result<UnixListener> {
+    let listener = UnixListener::bind(sys::fdpass::socket_path(&request.run_dir, SOCKET_FILE)?.as_path())?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// An exit status as a shell gives it.
+fn exit_code(status: WaitStatus) -> i32 {
+    status.exit_status().unwrap_or_else(|| 128 + status.terminating_signal().unwrap_or_default())
+}

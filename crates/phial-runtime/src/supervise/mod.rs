@@ -1,0 +1,84 @@
+//! The supervisor of one container: starts it, owns its streams, log, status and exit, and starts further processes in
+//! it. It works with no other process of ours alive, and survives any of them.
+//!
+//! It is single-threaded by design: it clones itself to make processes, which is sound only without threads, and one
+//! loop that takes every event leaves no order of events to lock against.
+
+mod client;
+mod dispatch;
+mod further;
+mod log;
+mod output;
+mod poll;
+mod record;
+mod start;
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use runtime::protocol::{self, Failed, Kind, Request};
+
+/// The engine's end of this is how a supervisor is asked for; it is also the container's first client.
+const ENGINE_DESCRIPTOR: i32 = 3;
+
+/// Serves one container from start to end.
+pub(crate) fn run() -> ExitCode {
+    rustix::thread::set_name(c"phial-runtime").ok();
+    sys::signal::reset_ignored();
+    sys::signal::Set::full().block();
+    // Whatever is written here is for root alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let Ok(mut engine) = engine() else { return ExitCode::FAILURE };
+    let request = match request(&mut engine) {
+        Ok(request) => request,
+        Err(error) => return refuse(&mut engine, &error),
+    };
+    match start::start(&request) {
+        Ok(started) => match dispatch::Dispatcher::new(request, started, engine) {
+            Ok(mut dispatcher) => dispatcher.run(),
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(error) => {
+            record::not_started(&request, &error);
+            refuse(&mut engine, &error)
+        }
+    }
+}
+
+/// A copy of the inherited descriptor, owned; the original number is given up with it.
+fn engine() -> rustix::io::Result<UnixStream> {
+    let inherited: OwnedFd = sys::exec::inherited(ENGINE_DESCRIPTOR)?;
+    Ok(UnixStream::from(inherited))
+}
+
+fn request(engine: &mut UnixStream) -> runtime::Result<Request> {
+    let invalid = |message: String| runtime::Error::new(runtime::ErrorKind::Invalid, message);
+    let frame = protocol::read_frame(engine).map_err(|error| invalid(format!("request: {error}")))?;
+    let Some((Kind::Request, payload)) = frame else { return Err(invalid("request: the first frame is none".into())) };
+    let request: Request =
+        serde_json::from_slice(&payload).map_err(|error| invalid(format!("request: {error}")))?;
+    if request.version != protocol::VERSION {
+        return Err(invalid(format!("request: version {} is not {}", request.version, protocol::VERSION)));
+    }
+    Ok(request)
+}
+
+fn refuse(engine: &mut UnixStream, error: &runtime::Error) -> ExitCode {
+    protocol::write_control(engine, Kind::Failed, &failed(error)).ok();
+    ExitCode::FAILURE
+}
+
+/// An error of the runtime as it goes to a client.
+fn failed(error: &runtime::Error) -> Failed {
+    Failed {
+        message: error.to_string(),
+        hint: error.hint().map(str::to_owned),
+        exit_code: error.exit_code(),
+    }
+}
+
+/// Makes a descriptor non-blocking.
+fn set_nonblocking(descriptor: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    rustix::io::ioctl_fionbio(descriptor, true)
+}

@@ -1,0 +1,102 @@
+//! Waiting for whatever happens next (`epoll(7)`).
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::io::Errno;
+
+/// Everything that can happen to a supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A signal is pending: a child has ended, or somebody wants the container to.
+    Signal,
+    /// Somebody connects.
+    Connection,
+    /// The container wrote to stdout or its terminal, or closed it.
+    Stdout,
+    /// The same of stderr.
+    Stderr,
+    /// The container's stdin takes bytes again.
+    StdinReady,
+    /// A client sent something, takes bytes again, or is gone.
+    Client(u64),
+}
+
+/// Clients' numbers follow those of the other events.
+const FIRST_CLIENT: u64 = 8;
+
+impl Event {
+    fn number(self) -> u64 {
+        match self {
+            Event::Signal => 0,
+            Event::Connection => 1,
+            Event::Stdout => 2,
+            Event::Stderr => 3,
+            Event::StdinReady => 4,
+            Event::Client(number) => FIRST_CLIENT + number,
+        }
+    }
+
+    fn from_number(number: u64) -> Event {
+        match number {
+            0 => Event::Signal,
+            1 => Event::Connection,
+            2 => Event::Stdout,
+            3 => Event::Stderr,
+            4 => Event::StdinReady,
+            number => Event::Client(number - FIRST_CLIENT),
+        }
+    }
+}
+
+/// What a descriptor is watched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interest {
+    pub(super) read: bool,
+    pub(super) write: bool,
+}
+
+impl Interest {
+    pub(super) const READ: Interest = Interest { read: true, write: false };
+    pub(super) const WRITE: Interest = Interest { read: false, write: true };
+}
+
+/// The descriptors watched.
+#[derive(Debug)]
+pub(super) struct Poll {
+    epoll: OwnedFd,
+}
+
+impl Poll {
+    pub(super) fn new() -> Result<Poll, Errno> {
+        Ok(Poll { epoll: epoll::create(CreateFlags::CLOEXEC)? })
+    }
+
+    /// Watches a descriptor, or changes what it is watched for.
+    pub(super) fn watch(&self, descriptor: impl AsFd, event: Event, interest: Interest) -> Result<(), Errno> {
+        let mut flags = EventFlags::empty();
+        flags.set(EventFlags::IN, interest.read);
+        flags.set(EventFlags::OUT, interest.write);
+        let data = EventData::new_u64(event.number());
+        match epoll::add(&self.epoll, &descriptor, data, flags) {
+            Err(Errno::EXIST) => epoll::modify(&self.epoll, &descriptor, data, flags),
+            other => other,
+        }
+    }
+
+    /// Stops watching. Without this, a closed pipe would be reported even where nothing is asked for.
+    pub(super) fn forget(&self, descriptor: impl AsFd) {
+        epoll::delete(&self.epoll, descriptor).ok();
+    }
+
+    /// Waits for events; there is always at least one unless a signal handler ran.
+    pub(super) fn wait(&self) -> Result<Vec<Event>, Errno> {
+        const MOST: usize = 16;
+        let mut buffer = [const { std::mem::MaybeUninit::uninit() }; MOST];
+        match epoll::wait(&self.epoll, &mut buffer, None) {
+            Ok((events, _)) => Ok(events.iter().map(|event| Event::from_number(event.data.u64())).collect()),
+            Err(Errno::INTR) => Ok(Vec::new()),
+            Err(errno) => Err(errno),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! From a request to a running process.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use oci_spec::runtime::Spec;
+use runtime::cgroup::{self, Cgroups, Hierarchy};
+use runtime::launch::{Inputs, Launched, Stdio, launch};
+use runtime::plan::{Context, Plan};
+use runtime::protocol::{CONFIG_FILE, Request, StdinMode};
+use runtime::seccomp::Filter;
+use runtime::{Error, Result};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+/// A container that runs.
+pub(super) struct Started {
+    pub(super) process: sys::clone::Child,
+    pub(super) streams: Streams,
+    pub(super) cgroups: Cgroups,
+    pub(super) hierarchies: Vec<Hierarchy>,
+    /// Namespaces that further processes enter.
+    pub(super) namespaces: u64,
+    /// Filter that further processes get too.
+    pub(super) seccomp: Option<Filter>,
+    /// RFC 3339.
+    pub(super) at: String,
+}
+
+/// The supervisor's ends of a container's streams, non-blocking.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    /// Master of the terminal: the only stream then.
+    pub(super) terminal: Option<OwnedFd>,
+    pub(super) stdin: Option<OwnedFd>,
+    pub(super) stdout: Option<OwnedFd>,
+    pub(super) stderr: Option<OwnedFd>,
+}
+
+/// Starts the container. On an error nothing of it is left.
+pub(super) fn start(request: &Request) -> Result<Started> {
+    let spec = read_config(&request.bundle)?;
+    let hierarchies = cgroup::detect()?;
+    let context = Context {
+        rootfs: &request.rootfs,
+        scratch: &request.bundle,
+        hierarchies: &hierarchies,
+        window: request.window,
+        init: request.init,
+    };
+    let plan = Plan::container(&spec, &context)?;
+    let terminal = spec.process().as_ref().and_then(|process| process.terminal()).unwrap_or(false);
+    let (stdio, streams) = if terminal { (None, Streams::default()) } else { pipes(request.stdin)? };
+    let linux = spec.linux().as_ref();
+    let path = linux.and_then(|linux| linux.cgroups_path().clone()).unwrap_or_else(|| format!("/{}", request.id).into());
+    let resources = linux.and_then(|linux| linux.resources().as_ref());
+    let cgroups = Cgroups::create(&hierarchies, &path, resources)?;
+    let at = super::record::now();
+    match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true }) {
+        Ok(Launched { child, console }) => {
+            let own_cgroup = plan.steps.iter().any(|step| matches!(step, runtime::plan::Step::UnshareCgroup));
+            let cgroup_bit = if own_cgroup { sys::clone::namespace::CGROUP } else { 0 };
+            let streams = Streams { terminal: console, ..streams };
+            let namespaces = plan.namespaces | cgroup_bit;
+            let seccomp = plan.program.seccomp;
+            Ok(Started { process: child, streams, cgroups, hierarchies, namespaces, seccomp, at })
+        }
+        Err(error) => {
+            cgroups.remove().ok();
+            Err(error)
+        }
+    }
+}
+
+fn read_config(bundle: &Path) -> Result<Spec> {
+    let path = bundle.join(CONFIG_FILE);
+    let bytes = std::fs::read(&path).map_err(|error| Error::system(path.display(), error))?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::system(path.display(), error))
+}
+
+/// The two ends of three streams.
+fn pipes(mode: StdinMode) -> Result<(Option<Stdio>, Streams)> {
+    let failed = |errno| Error::system("pipe", errno);
+    let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(failed);
+    let (stdin, ours) = match mode {
+        StdinMode::Closed => {
+            let null = File::open("/dev/null").map_err(|error| Error::system("/dev/null", error))?;
+            (OwnedFd::from(null), None)
+        }
+        StdinMode::Once | StdinMode::Keep => {
+            let (reader, writer) = pipe()?;
+            (reader, Some(writer))
+        }
+    };
+    let (stdout_reader, stdout) = pipe()?;
+    let (stderr_reader, stderr) = pipe()?;
+    for end in [Some(&stdout_reader), Some(&stderr_reader), ours.as_ref()].into_iter().flatten() {
+        super::set_nonblocking(end.as_fd()).map_err(failed)?;
+    }
+    let streams =
+        Streams { terminal: None, stdin: ours, stdout: Some(stdout_reader), stderr: Some(stderr_reader) };
+    Ok((Some(Stdio { stdin, stdout, stderr }), streams))
+}
