@@ -131,3 +131,70 @@ impl FromStr for Platform {
         Ok(Self { os: os.to_owned(), architecture: architecture.to_owned(), variant }.normal())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+
+    #[test]
+    fn platforms_have_one_spelling() {
+        for (text, expected) in [
+            ("linux/amd64", Some("linux/amd64")),
+            ("amd64", Some("linux/amd64")),
+            ("x86_64", Some("linux/amd64")),
+            ("linux/x86_64/v1", Some("linux/amd64")),
+            ("linux/amd64/v3", Some("linux/amd64/v3")),
+            ("Linux/ARM64/v8", Some("linux/arm64")),
+            ("aarch64", Some("linux/arm64")),
+            ("arm", Some("linux/arm/v7")),
+            ("linux/arm/6", Some("linux/arm/v6")),
+            ("armhf", Some("linux/arm/v7")),
+            ("windows/amd64", Some("windows/amd64")),
+            ("", None),
+            ("linux/", None),
+            ("a/b/c/d", None),
+            ("linux/am d64", None),
+        ] {
+            assert_eq!(text.parse::<Platform>().ok().map(|p| p.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_entry_is_chosen() {
+        let entry = |(at, platform): (usize, &&str)| {
+            let parts: Vec<&str> = platform.split('/').collect();
+            let variant = parts.get(2).map_or(String::new(), |variant| format!(r#","variant":"{variant}""#));
+            let (os, architecture) = (parts[0], parts[1]);
+            format!(
+                r#"{{"mediaType":"","digest":"sha256:{at:064}","size":1,"platform":{{"os":"{os}","architecture":"{architecture}"{variant}}}}}"#
+            )
+        };
+        let offers = ["unknown/unknown", "linux/amd64", "linux/arm/v5", "linux/arm/v7", "linux/arm64/v8", "linux/amd64/v3", "linux/amd64"];
+        let entries: Vec<String> = offers.iter().enumerate().map(entry).collect();
+        let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, entries.join(","));
+        let Ok(Document::Index(index)) = Document::parse(text.as_bytes(), "") else { panic!("no index: {text}") };
+        for (wanted, expected) in [
+            ("linux/amd64", Some(1)),
+            ("linux/amd64/v3", Some(5)),
+            ("linux/amd64/v2", Some(1)),
+            ("linux/arm/v7", Some(3)),
+            ("linux/arm/v6", Some(2)),
+            ("linux/arm64", Some(4)),
+            ("linux/riscv64", None),
+            ("windows/amd64", None),
+        ] {
+            let wanted: Platform = wanted.parse().expect("a platform");
+            let chosen = wanted.choose(&index).map(|entry| entry.digest.hex().trim_start_matches('0').to_owned());
+            match (chosen, expected) {
+                (Ok(digits), Some(at)) => assert_eq!(digits, at.to_string(), "{wanted}"),
+                (Err(error), None) => {
+                    assert_eq!(error.kind(), ErrorKind::Platform);
+                    assert!(error.to_string().contains("linux/arm/v5, linux/arm/v7"), "{error}");
+                    assert!(!error.to_string().contains("unknown"), "{error}");
+                }
+                (chosen, expected) => panic!("{wanted}: {chosen:?}, not {expected:?}"),
+            }
+        }
+    }
+}

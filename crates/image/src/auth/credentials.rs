@@ -153,7 +153,7 @@ impl ConfigFile {
         }
         let mut entries: Vec<_> = self.auths.iter().flatten().filter(|(key, _)| names(key, domain)).collect();
         // The exact key before one that needed normalizing.
-        entries.sort_by_key(|(key, _)| *key != server_key(domain));
+        entries.sort_by_key(|(key, _)| !key.eq_ignore_ascii_case(server_key(domain)));
         for (key, entry) in entries.into_iter().filter_map(|(key, entry)| Some((key, entry.as_ref()?))) {
             let found = entry.credentials().map_err(|why| {
                 unusable(format!("credentials file {}: auths[{:?}]: {why}", path.display(), printable(key)))
