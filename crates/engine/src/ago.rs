@@ -7,16 +7,24 @@ pub(crate) fn since(time: &str, now: Timestamp) -> String {
     time.parse::<Timestamp>().map_or_else(|_| String::new(), |time| words(now.as_second() - time.as_second()))
 }
 
+/// How long ago `time` (RFC 3339) was, such as `3 seconds ago`; empty for what is no time.
+pub fn ago(time: &str) -> String {
+    match since(time, Timestamp::now()) {
+        words if words.is_empty() => words,
+        words => format!("{words} ago"),
+    }
+}
+
 /// A duration in words, as docker rounds it.
 fn words(seconds: i64) -> String {
     const HOUR: i64 = 3600;
     let hours = (seconds + HOUR / 2) / HOUR;
     match seconds {
-        ..1 => "Less than a second".to_owned(),
+        ..=0 => "Less than a second".to_owned(),
         1 => "1 second".to_owned(),
-        ..60 => format!("{seconds} seconds"),
-        ..120 => "About a minute".to_owned(),
-        ..HOUR => format!("{} minutes", seconds / 60),
+        2..60 => format!("{seconds} seconds"),
+        60..120 => "About a minute".to_owned(),
+        120..HOUR => format!("{} minutes", seconds / 60),
         _ if hours == 1 => "About an hour".to_owned(),
         _ if hours < 48 => format!("{hours} hours"),
         _ if hours < 24 * 7 * 2 => format!("{} days", hours / 24),

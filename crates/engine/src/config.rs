@@ -25,6 +25,7 @@ pub use ulimit::Ulimit;
 use crate::error::{Error, Result};
 
 /// Everything `create` and `run` take, as docker's flags have it. Kept in the store as JSON: fields are only ever added.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, which is there or not")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ContainerConfig {

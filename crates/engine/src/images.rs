@@ -83,7 +83,7 @@ impl Engine {
     ) -> Result<ImageRecord> {
         let found = self.image(name);
         let own = |image: &ImageRecord| image.references.iter().any(|reference| reference == builtin::HELLO);
-        if builtin::is_hello(name) && found.as_ref().map_or(true, own) {
+        if builtin::is_hello(name) && found.as_ref().map_or_else(|error| error.kind() == ErrorKind::NotFound, own) {
             return builtin::ensure_hello(&self.store, self.options.hello_program);
         }
         match (policy, found) {

@@ -45,6 +45,7 @@ mod summary;
 /// `info` and `version`.
 mod system;
 
+pub use ago::ago;
 pub use config::{ContainerConfig, ExecConfig};
 pub use create::{Created, Unstarted};
 pub use engine::{Engine, Options};

@@ -144,6 +144,7 @@ fn push(components: &mut Vec<Vec<u8>>, path: &[u8]) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn wrong(error: fsroot::Error) -> Error {
     Error::new(crate::ErrorKind::System, format!("looking into the image's layers: {error}"))
 }

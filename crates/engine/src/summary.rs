@@ -1,6 +1,7 @@
 //! Lists for people: what `ps` shows of a container. Pure.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use jiff::Timestamp;
 
@@ -45,11 +46,11 @@ impl Engine {
         let mut images = HashMap::new();
         let mut lines = Vec::new();
         for container in self.containers(all)? {
-            let id = container.record.image;
-            if !images.contains_key(&id) {
-                images.insert(id, self.image_config(&container)?);
-            }
-            lines.push(summary(&container, &images[&id], now));
+            let image = match images.entry(container.record.image) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.image_config(&container)?),
+            };
+            lines.push(summary(&container, image, now));
         }
         Ok(lines)
     }

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn files() {
-        let cases: [(&[u8], Result<&[&str], &str>); 11] = [
+        type Case<'a> = (&'a [u8], Result<&'a [&'a str], &'a str>);
+        let cases: [Case<'_>; 11] = [
             (b"A=b\nC=d", Ok(&["A=b", "C=d"])),
             (b"\xef\xbb\xbfA=b\n", Ok(&["A=b"])),
             (b"# no\n\n  \n  A=b # yes \n", Ok(&["A=b # yes "])),

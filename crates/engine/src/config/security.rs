@@ -12,9 +12,9 @@ pub enum SecurityOption {
     NoNewPrivileges(bool),
     /// Which system calls the container may make.
     Seccomp(Seccomp),
-    /// No AppArmor profile.
+    /// No `AppArmor` profile.
     ApparmorUnconfined,
-    /// No SELinux label.
+    /// No `SELinux` label.
     LabelDisable,
 }
 

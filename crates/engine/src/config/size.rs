@@ -55,8 +55,8 @@ pub fn parse_memory(text: &str) -> Result<Option<u64>> {
 /// Parses `--cpus` into billionths of a CPU; 0 is no limit.
 ///
 /// # Errors
-/// `Invalid` for what is not a number, finer than a billionth, or below docker's 0.001 (cpu.cfs_quota_us takes no less
-/// than 1 ms in a period of 100 ms, which is 0.01).
+/// `Invalid` for what is not a number, finer than a billionth, or below 0.01: the kernel gives no less than 1 ms in a
+/// period of 100 ms.
 pub fn parse_cpus(text: &str) -> Result<Option<u64>> {
     let invalid =
         |why: &str| Error::invalid(format!("--cpus {text}: {why}")).with_hint("give a number such as 0.5 or 2");

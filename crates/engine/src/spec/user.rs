@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn identities() {
-        let cases: [(&str, Result<(u32, u32, &[u32], &str), &str>); 18] = [
+        type Case<'a> = (&'a str, Result<(u32, u32, &'a [u32], &'a str), &'a str>);
+        let cases: [Case<'_>; 18] = [
             ("", Ok((0, 0, &[0, 10, 4], "/root"))),
             ("root", Ok((0, 0, &[0, 10, 4], "/root"))),
             ("0", Ok((0, 0, &[0, 10, 4], "/root"))),

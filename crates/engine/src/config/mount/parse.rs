@@ -68,7 +68,7 @@ impl Mount {
         for option in list.split(',').filter(|option| !option.is_empty()) {
             match option.split_once('=').unwrap_or((option, "")) {
                 ("size", value) => {
-                    size = Some(size::parse_size("size", value).map_err(|error| invalid(error.to_string()))?)
+                    size = Some(size::parse_size("size", value).map_err(|error| invalid(error.to_string()))?);
                 }
                 ("mode", value) => mode = Some(octal(value).map_err(&invalid)?),
                 ("ro", "") => read_only = true,
