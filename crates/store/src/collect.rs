@@ -15,7 +15,7 @@ use crate::images::digest_column;
 use crate::layers::{self, LOCK, UNFINISHED as UNFINISHED_LAYER};
 use crate::lock::{self, Want};
 use crate::tree::TRASH;
-use crate::{ContainerId, Digest, Error, Paths, Result, Store, boot_id, tree};
+use crate::{ContainerId, Digest, Error, ErrorKind, Paths, Result, Store, boot_id, tree};
 
 /// What a collection has removed.
 #[derive(Debug, Default)]
@@ -151,7 +151,13 @@ impl Store {
         if !self.is_garbage(row, boot) || self.container_is_live(&row.id)? {
             return Ok(false);
         }
-        let Some(lock) = self.lock_container(&row.id)? else { return Ok(false) };
+        let lock = match self.lock_container(&row.id) {
+            Ok(Some(lock)) => lock,
+            Ok(None) => return Ok(false),
+            // Another was faster.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
         if !self.is_garbage(row, boot) {
             return Ok(false);
         }

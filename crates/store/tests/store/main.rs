@@ -1,0 +1,13 @@
+//! The store against real directories, real locks and real processes that are killed.
+
+/// A store in a directory of its own, and what most tests put into it.
+mod scene;
+
+/// `kill -9` at chosen and at arbitrary instants, and several processes at once.
+mod processes;
+
+mod collection;
+mod containers;
+mod format;
+mod images;
+mod layers;
