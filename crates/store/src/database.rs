@@ -129,10 +129,15 @@ fn synced<T>(
 
 /// Moves what was committed from the log into the database and empties the log, unless anybody is in the way: then as
 /// much as can be is moved, and the log stays.
+///
+/// Whoever writes first to an empty log syncs its header. So that this is not a command that somebody waits for, it is
+/// done here, by writing what is there already.
 pub(crate) fn checkpoint(connection: &mut Connection) -> Result<()> {
     let mut run = || {
         connection.busy_handler(None::<fn(i32) -> bool>)?;
-        let result = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let result = connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .and_then(|()| connection.pragma_update(None, "user_version", FORMAT));
         connection.busy_handler(Some(wait_for_other))?;
         result
     };

@@ -9,8 +9,8 @@ use crate::database::{self, Durability, Failure};
 use crate::lock::{self, Want};
 use crate::{Paths, Result};
 
-/// A log of so many bytes is long: some 60 pages.
-const LONG_LOG: u64 = 256 * 1024;
+/// A log of so many bytes is long: some 120 pages.
+const LONG_LOG: u64 = 512 * 1024;
 
 /// A store, opened. Any number of processes and threads may have the same one open.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Store {
 
     /// Moves what was committed from the database's log into the database, if the log is long and nobody is in the way.
     /// A process that is the only one to have the store open reads the whole log first, 1.4 µs for each of its pages, and
-    /// a container's life leaves six. This syncs twice (milliseconds), so call it where nobody waits: while a
+    /// a container's life leaves nine. This syncs four times (milliseconds), so call it where nobody waits: while a
     /// container runs. It is a `stat(2)` if there is nothing to do.
     ///
     /// # Errors

@@ -100,11 +100,11 @@ fn the_log_is_emptied_when_it_is_long() {
     let scene = Scene::new();
     let image = scene.image("one", &[], &[ALPINE]);
     let log = || std::fs::metadata(scene.store.paths().database_log()).map_or(0, |metadata| metadata.len());
-    while log() < 300 * 1024 {
+    while log() < 600 * 1024 {
         let lock = scene.create(&record(&image, "web")).expect("is created");
         scene.store.remove_container(lock).expect("is removed");
     }
     scene.store.checkpoint_if_due().expect("nobody is in the way");
-    assert_eq!(log(), 0);
+    assert!(log() < 10 * 1024, "{}", log());
     assert_eq!(scene.store.find_image(ALPINE).expect("is there"), image);
 }
