@@ -6,8 +6,10 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use crate::{Context, Failure, Result};
 
@@ -147,6 +149,16 @@ impl Running {
     /// Whether it has not ended yet.
     pub fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits until it ends, or until this much time has gone by. Returns whether it has ended.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn ends_within(&self, duration: Duration) -> Result<bool> {
+        let end = pidfd_open(self.pid(), PidfdFlags::empty())?;
+        let timeout = Timespec::try_from(duration).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        Ok(poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&timeout))? > 0)
     }
 
     /// Sends a signal.

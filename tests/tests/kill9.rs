@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use end_to_end::leftovers::{adopt_orphans, settle};
 use end_to_end::process::Running;
 use end_to_end::{Phial, Result, Stage, images};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{PidfdFlags, Signal, pidfd_open};
+use rustix::process::Signal;
 
 /// How often each kind is tried.
 const TIMES: u32 = 40;
@@ -25,9 +24,7 @@ fn moment(of: Duration) -> Duration {
 fn killed_after(phial: &Phial, arguments: &[&str], moment: Duration) -> Result {
     let mut command = phial.command(arguments);
     let mut process = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
-    let end = pidfd_open(process.pid(), PidfdFlags::empty())?;
-    let timeout = Timespec::try_from(moment).unwrap_or_default();
-    poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&timeout))?;
+    process.ends_within(moment)?;
     process.signal(Signal::KILL)?;
     process.wait().map(drop)
 }

@@ -1,4 +1,133 @@
-pub(crate) const HELP: &str = "";
-pub(crate) fn main(_: &[String]) -> end_to_end::Result {
-    Ok(())
+//! `cargo xtask bench`: Phial and its peers side by side, in one run, each measurement interleaved (A B C A B C …)
+//! because machines are never the same for long. Prints medians and ratios, and writes everything as JSON. The
+//! daemons that it needs are its own, on private directories and sockets, and are stopped by it.
+
+/// containerd and ctr.
+mod containerd;
+/// dockerd and its client.
+mod docker;
+/// A large image, made once.
+mod large;
+/// Memory that stays per container.
+mod memory;
+/// The words after `bench`.
+mod options;
+/// What every peer can do.
+mod peer;
+/// phial.
+mod phial;
+/// podman.
+mod podman;
+/// Tables, budgets and JSON.
+mod report;
+/// Rounds of one measurement after the other.
+mod rounds;
+
+use std::path::Path;
+
+use end_to_end::leftovers::{self, Snapshot};
+use end_to_end::registry::{Access, Options as RegistryOptions, Registry};
+use end_to_end::{Context, Failure, Result, images};
+
+use self::options::{Measurement, Options};
+use self::peer::Peer;
+use self::report::Report;
+use crate::{programs, say, setup};
+
+pub(crate) use self::options::HELP;
+
+/// Installs the peers, measures, reports.
+///
+/// # Errors
+/// What is missing, which command did not succeed, or what was left on the host.
+pub(crate) fn main(words: &[String]) -> Result {
+    let options = Options::parse(words)?;
+    setup::build()?;
+    setup::packages(setup::DEMO)?;
+    setup::packages(setup::TESTS)?;
+    setup::packages(setup::PEERS)?;
+    let phial = if options.peers.iter().any(|name| name == phial::NAME) { Some(programs::build()?) } else { None };
+    let small = images::prepare()?;
+    let large = if options.measures(Measurement::Pull) { Some(large::prepare()?) } else { None };
+
+    leftovers::adopt_orphans()?;
+    let before = Snapshot::take();
+    let report = measure(&options, phial.as_deref(), &small, large.as_deref())?;
+    clean(&before);
+    let path = report.write()?;
+    say::text(&report.table());
+    say::line(&format!("\nall samples are in {}", path.display()));
+    let left = Snapshot::take().since(&before);
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("left on the host:\n  {}", left.join("\n  "))))
+}
+
+fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<&Path>) -> Result<Report> {
+    let serve = |storage: &Path| {
+        let storage = Some(storage.to_owned());
+        Registry::with(RegistryOptions { storage, read_only: true, access: Access::Anonymous })
+    };
+    let registry = serve(small)?;
+    let image = registry.name(images::BUSYBOX);
+    let dir = tempfile::Builder::new().prefix("phial-bench-").tempdir()?;
+    let peers = start(options, phial, dir.path())?;
+    let mut report = Report::new();
+    for peer in &peers {
+        peer.prepare(&image).context(peer.name())?;
+        report.peer(peer.name(), &peer.version()?);
+    }
+    if options.measures(Measurement::Run) {
+        report.add(rounds::run_true(&peers, &image, options.runs)?);
+    }
+    if options.measures(Measurement::Exec) {
+        report.add(rounds::exec_true(&peers, &image, options.runs)?);
+    }
+    if options.measures(Measurement::Memory) {
+        for containers in [1, 25] {
+            report.add(memory::per_container(&peers, &image, containers)?);
+        }
+    }
+    if let Some(storage) = large {
+        let registry = serve(storage)?;
+        report.add(rounds::pull(&peers, &registry.name(large::IMAGE), options.pulls)?);
+    }
+    Ok(report)
+}
+
+fn start(options: &Options, phial: Option<&Path>, dir: &Path) -> Result<Vec<Box<dyn Peer>>> {
+    let mut peers: Vec<Box<dyn Peer>> = Vec::new();
+    let wanted = |name: &str| options.peers.iter().any(|peer| peer == name);
+    if let Some(program) = phial {
+        peers.push(Box::new(phial::Phial::new(program, dir)));
+    }
+    // Stopped in the order of this list: docker before the containerd that it uses.
+    if wanted(docker::NAME) {
+        peers.push(Box::new(docker::Docker::start(&dir.join("docker"))?));
+    }
+    if wanted(containerd::NAME) {
+        peers.push(Box::new(containerd::Containerd::start(&dir.join("containerd"))?));
+    }
+    if wanted(podman::NAME) {
+        peers.push(Box::new(podman::Podman::new(&dir.join("podman"))?));
+    }
+    Ok(peers)
+}
+
+/// What the peers leave even when they are stopped in order: parents of their cgroups, lock files, directories.
+fn clean(before: &Snapshot) {
+    const CGROUPS: [&str; 4] = ["phial-bench", "libpod_parent", "machine.slice", "docker"];
+    let mut left = Snapshot::take().since(before);
+    // Children first.
+    left.reverse();
+    for thing in left {
+        let path = thing.split_once(" /").map(|(_, path)| format!("/{path}")).unwrap_or_default();
+        if thing.starts_with("cgroup ") && CGROUPS.iter().any(|name| path.contains(name)) {
+            // One that is still in use stays, and is reported.
+            let _ = std::fs::remove_dir(path);
+        } else if thing.starts_with("shared memory ") && path.contains("libpod") {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }

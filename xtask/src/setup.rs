@@ -33,7 +33,7 @@ pub(crate) const DEMO: &[Package] = &[
 ];
 
 /// What the tests need besides.
-const TESTS: &[Package] = &[
+pub(crate) const TESTS: &[Package] = &[
     package("mmdebstrap", "mmdebstrap", "makes the Debian image that the tests run"),
     package("zstd", "zstd", "compresses layers of test images"),
     package("libseccomp-dev", "/usr/include/seccomp.h", "the seccomp compiler is held equal to it"),

@@ -1,0 +1,74 @@
+//! The words after `bench`.
+
+use end_to_end::{Context, Failure, Result};
+
+use super::{containerd, docker, phial, podman};
+
+/// What `bench --help` prints.
+pub(crate) const HELP: &str = "\
+usage: cargo xtask bench [OPTION…]
+
+  --only WHAT[,WHAT…]    run, exec, memory, pull (all)
+  --peers NAME[,NAME…]   phial, docker, podman, containerd (all)
+  --runs N               rounds of run and exec (20)
+  --pulls N              rounds of pull (3)
+";
+
+/// Something that is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measurement {
+    Run,
+    Exec,
+    Memory,
+    Pull,
+}
+
+impl Measurement {
+    fn parse(word: &str) -> Result<Measurement> {
+        match word {
+            "run" => Ok(Measurement::Run),
+            "exec" => Ok(Measurement::Exec),
+            "memory" => Ok(Measurement::Memory),
+            "pull" => Ok(Measurement::Pull),
+            _ => Err(Failure::new(format!("`{word}` is none of run, exec, memory, pull"))),
+        }
+    }
+}
+
+/// What is measured, of whom, how often.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    only: Vec<Measurement>,
+    pub(crate) peers: Vec<String>,
+    pub(crate) runs: usize,
+    pub(crate) pulls: usize,
+}
+
+impl Options {
+    pub(crate) fn measures(&self, measurement: Measurement) -> bool {
+        self.only.contains(&measurement)
+    }
+
+    pub(crate) fn parse(words: &[String]) -> Result<Options> {
+        let known = [phial::NAME, docker::NAME, podman::NAME, containerd::NAME];
+        let all = vec![Measurement::Run, Measurement::Exec, Measurement::Memory, Measurement::Pull];
+        let mut options = Options { only: all, peers: known.map(str::to_owned).to_vec(), runs: 20, pulls: 3 };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let value =
+                words.next().context(format!("{word} needs a value; 'cargo xtask bench --help' lists the options"))?;
+            let number = || value.parse::<usize>().ok().filter(|number| *number > 0);
+            match word.as_str() {
+                "--only" => options.only = value.split(',').map(Measurement::parse).collect::<Result<_>>()?,
+                "--peers" => options.peers = value.split(',').map(str::to_owned).collect(),
+                "--runs" => options.runs = number().context(format!("--runs {value}: not a number above 0"))?,
+                "--pulls" => options.pulls = number().context(format!("--pulls {value}: not a number above 0"))?,
+                _ => return Err(Failure::new(format!("there is no option `{word}`\n{HELP}"))),
+            }
+        }
+        match options.peers.iter().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(Failure::new(format!("`{name}` is none of {}", known.join(", ")))),
+            None => Ok(options),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What every peer can do, so that the measurements need not know who is who.
+
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use end_to_end::process::{Running, run, words};
+use end_to_end::{Context, Failure, Result};
+
+/// One engine, ready to work; its daemons end with its value.
+pub(crate) trait Peer {
+    /// Short name, a column of the table.
+    fn name(&self) -> &'static str;
+
+    /// What it says about its version, one line.
+    fn version(&self) -> Result<String>;
+
+    /// A command that pulls an image.
+    fn pull(&self, image: &str) -> Command;
+
+    /// Makes the next pull of this image a cold one.
+    fn forget(&self, image: &str) -> Result;
+
+    /// A command that runs `true` in a new container without a network, and removes it.
+    fn run_true(&self, image: &str) -> Command;
+
+    /// Starts a container that sleeps, and returns the pid of its process.
+    fn start(&self, image: &str, name: &str) -> Result<i32>;
+
+    /// A command that runs `true` in a container that runs.
+    fn exec_true(&self, name: &str) -> Command;
+
+    /// Removes a container that runs.
+    fn remove(&self, name: &str) -> Result;
+
+    /// What has to be there before anything is measured.
+    fn prepare(&self, image: &str) -> Result {
+        run(&mut self.pull(image))?.success().map(drop)
+    }
+}
+
+/// The `State.Pid` of what `inspect` printed: docker's shape, which all but ctr have.
+pub(crate) fn pid_of_inspected(json: &str) -> Result<i32> {
+    let value: serde_json::Value = serde_json::from_str(json)?;
+    let pid = value[0]["State"]["Pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+    pid.filter(|pid| *pid > 0).context("inspect shows no pid")
+}
+
+/// Starts a daemon, its output in a file, and returns once its socket takes connections.
+pub(crate) fn daemon(command: &mut Command, socket: &Path, log: &Path) -> Result<Running> {
+    let file = fs::File::create(log).context(log.display())?;
+    let daemon = Running::start(command.stdout(file.try_clone()?).stderr(Stdio::from(file)))?;
+    // Daemons announce themselves to systemd only: there is nothing to wait on but the socket.
+    while UnixStream::connect(socket).is_err() {
+        if daemon.ends_within(Duration::from_millis(5))? {
+            let said = fs::read_to_string(log).unwrap_or_default();
+            return Err(Failure::new(format!("`{}` ended at once:\n{said}", words(command))));
+        }
+    }
+    Ok(daemon)
+}

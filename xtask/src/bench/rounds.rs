@@ -1,0 +1,72 @@
+//! Rounds: each peer once, in turn, as often as asked for.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use end_to_end::process::{run, words};
+use end_to_end::{Failure, Result};
+
+use super::peer::Peer;
+use super::report::{Series, Table, Unit};
+use crate::say;
+
+type Peers = [Box<dyn Peer>];
+
+/// `run --rm --network none IMAGE true`.
+pub(crate) fn run_true(peers: &Peers, image: &str, rounds: usize) -> Result<Table> {
+    let title = "run --rm --network none IMAGE true";
+    interleaved(title, peers, rounds, |peer| time(&mut peer.run_true(image)))
+}
+
+/// `exec CONTAINER true`.
+pub(crate) fn exec_true(peers: &Peers, image: &str, rounds: usize) -> Result<Table> {
+    for peer in peers {
+        peer.start(image, "exec")?;
+    }
+    let table = interleaved("exec CONTAINER true", peers, rounds, |peer| time(&mut peer.exec_true("exec")));
+    for peer in peers {
+        peer.remove("exec")?;
+    }
+    table
+}
+
+/// A cold pull of a large image.
+pub(crate) fn pull(peers: &Peers, image: &str, rounds: usize) -> Result<Table> {
+    interleaved("cold pull of five layers, 800 MB in 34,000 files", peers, rounds, |peer| {
+        // What others have written must not be written to the disk during this one's turn.
+        run(&mut Command::new("sync"))?.success()?;
+        let sample = time(&mut peer.pull(image))?;
+        peer.forget(image)?;
+        Ok(sample)
+    })
+}
+
+/// One round is not counted: it fills the caches for everybody alike.
+fn interleaved(title: &str, peers: &Peers, rounds: usize, measure: impl Fn(&dyn Peer) -> Result<f64>) -> Result<Table> {
+    let phase = say::Phase::begin(title);
+    let mut series: Vec<Series> = peers.iter().map(|peer| Series::new(peer.name())).collect();
+    for round in 0..=rounds {
+        for (peer, series) in peers.iter().zip(&mut series) {
+            let sample = measure(peer.as_ref())?;
+            if round > 0 {
+                series.samples.push(sample);
+            }
+        }
+    }
+    phase.end("measured");
+    Ok(Table { title: title.to_owned(), unit: Unit::Milliseconds, series })
+}
+
+/// Milliseconds from the start of a command to its end.
+fn time(command: &mut Command) -> Result<f64> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let begun = Instant::now();
+    let status = command.status()?;
+    let milliseconds = begun.elapsed().as_secs_f64() * 1000.0;
+    if status.success() {
+        return Ok(milliseconds);
+    }
+    // Once more, for its words.
+    let said = run(command)?;
+    Err(Failure::new(format!("`{}`: {status}\n{}", words(command), said.stderr)))
+}
