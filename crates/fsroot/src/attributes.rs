@@ -10,7 +10,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::error::{Quoted, Shown};
+use crate::error::{Flags, Quoted, Shown};
 use crate::{Error, ErrorKind, Result};
 
 /// What `stat(2)` tells about one file.
@@ -181,7 +181,7 @@ pub fn xattr_names(fd: impl AsFd) -> Result<Vec<Vec<u8>>> {
 pub fn reopen(fd: impl AsFd, flags: OFlags) -> Result<std::os::fd::OwnedFd> {
     let path = proc_path(fd.as_fd())?;
     rustix::fs::open(path.as_str(), flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
-        .map_err(|errno| Error::call(errno, format_args!("open({path}, {flags:?}) of {}", Shown::new(&fd))))
+        .map_err(|errno| Error::call(errno, format_args!("open({path}, {}) of {}", Flags(flags), Shown::new(&fd))))
 }
 
 /// The name under which procfs knows `fd`.

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use rustix::fs::{AtFlags, Dev, FileType, Mode, OFlags, RenameFlags, Timestamps};
 
-use crate::error::{Quoted, Shown};
+use crate::error::{Flags, Quoted, Shown};
 use crate::{Error, ErrorKind, Metadata, Name, Result, attributes, remove};
 
 /// An open directory. Every method works on one [`Name`] directly in it, and on what has that name itself: a symlink is
@@ -49,8 +49,9 @@ impl Dir {
     /// Opens `name` with `flags`. Opening a FIFO or a device has effects: look first, with `O_PATH`.
     pub fn open(&self, name: Name<'_>, flags: OFlags) -> Result<OwnedFd> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
-        rustix::fs::openat(&self.0, name.as_bytes(), flags, Mode::empty())
-            .map_err(|errno| Error::call(errno, format_args!("openat({}, {name}, {flags:?})", Shown::new(&self.0))))
+        rustix::fs::openat(&self.0, name.as_bytes(), flags, Mode::empty()).map_err(|errno| {
+            Error::call(errno, format_args!("openat({}, {name}, {})", Shown::new(&self.0), Flags(flags)))
+        })
     }
 
     /// Creates the regular file `name` and opens it for writing. The process's umask applies to `mode`.

@@ -4,6 +4,7 @@
 use std::fmt::{self, Display};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 /// The result of every fallible function here.
@@ -149,5 +150,20 @@ pub(crate) struct Quoted<'a>(pub(crate) &'a [u8]);
 impl Display for Quoted<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+/// Shows flags of an open as C has them.
+pub(crate) struct Flags(pub(crate) OFlags);
+
+impl Display for Flags {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // O_RDONLY is 0.
+        let access = (self.0 & (OFlags::PATH | OFlags::ACCMODE)).is_empty().then_some("RDONLY");
+        let named = self.0.iter_names().map(|(name, _)| name).filter(|name| *name != "ACCMODE" && *name != "RWMODE");
+        for (index, name) in access.into_iter().chain(named).enumerate() {
+            write!(out, "{}O_{name}", if index == 0 { "" } else { "|" })?;
+        }
+        Ok(())
     }
 }

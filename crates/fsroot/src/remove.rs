@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use crate::error::Shown;
+use crate::error::{Flags, Shown};
 use crate::{Dir, Error, ErrorKind, Name, Result};
 
 /// How many directories are open at once. What lies deeper is moved up and removed in a later round.
@@ -39,10 +39,10 @@ pub(crate) fn remove_all(parent: &Dir, name: Name<'_>) -> Result<()> {
 
 /// Removes everything in `top`.
 fn empty(top: &Dir) -> Result<()> {
-    // A directory is on the stack with the names in it that are still to be removed.
+    // Each directory is on the stack with the names in it that are still to be removed.
     let mut stack: Vec<(Dir, OsString, Vec<OsString>)> = Vec::new();
     let mut names = top.names()?;
-    let mut moved = 0_u64;
+    let (mut moved, mut seen) = (0_u64, 0);
     loop {
         while let Some(text) = names.pop() {
             let here = stack.last().map_or(top, |(dir, ..)| dir);
@@ -58,7 +58,15 @@ fn empty(top: &Dir) -> Result<()> {
             let inside = dir.names()?;
             stack.push((dir, text, std::mem::replace(&mut names, inside)));
         }
-        let Some((dir, text, above)) = stack.pop() else { return Ok(()) };
+        let Some((dir, text, above)) = stack.pop() else {
+            if moved == seen {
+                return Ok(());
+            }
+            // What was too deep lies here now.
+            seen = moved;
+            names = top.names()?;
+            continue;
+        };
         drop(dir);
         names = above;
         let here = stack.last().map_or(top, |(dir, ..)| dir);
@@ -117,8 +125,9 @@ fn open(here: &Dir, name: Name<'_>) -> Result<Dir> {
         Err(errno) => Err(Error::call(
             errno,
             format_args!(
-                "openat2({}, {name}, {flags:?}, RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_XDEV)",
-                Shown::new(here)
+                "openat2({}, {name}, {}, RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_XDEV)",
+                Shown::new(here),
+                Flags(flags)
             ),
         )),
     }

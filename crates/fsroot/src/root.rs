@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::fs::{Dev, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timestamps};
 use rustix::io::Errno;
 
-use crate::error::{Quoted, Shown};
+use crate::error::{Flags, Quoted, Shown};
 use crate::{Dir, Error, ErrorKind, Metadata, Name, Result, attributes, make};
 
 /// How often a resolution that lost a race against a rename is tried again. The kernel asks for it (EAGAIN, only where
@@ -40,7 +40,7 @@ impl Root {
         let path = path.as_ref();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| {
-            Error::call(errno, format_args!("open({}, {flags:?})", Quoted(path.as_os_str().as_bytes())))
+            Error::call(errno, format_args!("open({}, {})", Quoted(path.as_os_str().as_bytes()), Flags(flags)))
         })?;
         Self::from_fd(fd)
     }
@@ -275,8 +275,9 @@ impl Root {
             Error::call(
                 errno,
                 format_args!(
-                    "openat2({}, {path}, {flags:?}, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS)",
-                    Shown::new(&self.0)
+                    "openat2({}, {path}, {}, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS)",
+                    Shown::new(&self.0),
+                    Flags(flags)
                 ),
             )
         })

@@ -39,6 +39,12 @@ impl Error {
         self.0.kind
     }
 
+    /// True if the kernel said that there is nothing of that name.
+    pub(super) fn is_absent(&self) -> bool {
+        let source = self.0.source.as_deref().and_then(|source| source.downcast_ref::<fsroot::Error>());
+        source.is_some_and(|source| source.kind() == fsroot::ErrorKind::NotFound)
+    }
+
     pub(super) fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
         Self(Box::new(Details { kind, entry: None, message: message.to_string(), source: None }))
     }

@@ -22,3 +22,27 @@ pub use limits::Limits;
 /// Writes a layer into a directory.
 mod unpack;
 pub use unpack::{Unpacked, unpack};
+
+/// What one entry becomes on disk, whiteouts included.
+mod place;
+
+/// The directories of the layer being written: known by name, open while they are in use.
+mod tree;
+
+/// From tar headers to entries: ustar, GNU, PAX, sparse files.
+mod archive;
+
+/// Names in an archive: components, `..`, whiteouts.
+mod path;
+
+/// One 512-byte tar header.
+mod header;
+
+/// PAX extended headers.
+mod pax;
+
+/// The maps of sparse files, in the four forms that GNU tar has used.
+mod sparse;
+
+/// The stream: buffered once, counted, bounded.
+mod input;

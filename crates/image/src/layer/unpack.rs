@@ -1,17 +1,45 @@
-//! placeholder
+//! The loop over the entries of a layer. Owns the order of things: entries, then directories' attributes, then the rest of the stream.
+
+use std::io::Read;
+
+use super::archive::{Archive, Entry};
+use super::place::Writer;
 use super::{Error, Limits, Result};
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unpacked {
-    /// Bytes of file contents, holes not counted.
+    /// Bytes of file contents, holes that the archive leaves out not counted.
     pub bytes: u64,
     /// Entries of the archive, extension headers not counted.
     pub entries: u64,
+    /// Extended attributes that this file system cannot keep.
+    pub xattrs_lost: u64,
 }
 
-/// Reads the uncompressed tar stream of one layer and writes it into `dest`.
-pub fn unpack(reader: impl std::io::Read, dest: &fsroot::Root, limits: &Limits) -> Result<Unpacked> {
-    let _ = (reader, dest, limits);
-    Err(Error::refused("not yet"))
+/// Writes the layer in `reader`, an uncompressed tar stream, into the directory `dest`, which is empty and which nobody else uses.
+///
+/// Reads `reader` to its end, also past the end of the archive, so that whoever hashes the stream on its way sees all of it. Whiteouts get
+/// overlayfs's form: a character device 0:0, and the attribute `trusted.overlay.opaque`. Directories that no entry
+/// describes get mode 0755. Nothing is synced.
+///
+/// `dest` must not be reachable by other users (it is below a directory of mode 0700): device nodes and set-user-id
+/// files are created as the layer has them.
+///
+/// # Errors
+///
+/// [`super::ErrorKind`]; `dest` then holds a part of the layer and is good for nothing but removal.
+pub fn unpack(reader: impl Read, dest: &fsroot::Root, limits: &Limits) -> Result<Unpacked> {
+    let mut archive = Archive::new(reader, limits);
+    let mut writer = Writer::new(dest, limits)?;
+    let mut entry = Entry::default();
+    while archive.next(&mut entry)? {
+        writer.done.entries += 1;
+        if writer.done.entries > limits.entries {
+            return Err(Error::too_large(format_args!("more than {} entries", limits.entries)));
+        }
+        writer.write(&mut entry, &mut archive)?;
+    }
+    archive.drain()?;
+    writer.finish()
 }
