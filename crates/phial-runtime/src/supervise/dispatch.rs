@@ -10,7 +10,7 @@ use runtime::protocol::{
     VERSION, WindowSize,
 };
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, WaitStatus, pidfd_send_signal, waitpid};
+use rustix::process::{Pid, WaitOptions, WaitStatus, pidfd_send_signal, wait};
 
 use super::client::{Client, Frame, Role};
 use super::further::{self, Further};
@@ -125,7 +125,7 @@ impl Dispatcher {
     }
 
     fn reap(&mut self) {
-        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if pid == self.started.process.pid {
                 self.container_ended(status);
             } else {

@@ -27,8 +27,8 @@ pub(crate) fn run() -> ExitCode {
     rustix::thread::set_name(c"phial-runtime").ok();
     sys::signal::reset_ignored();
     sys::signal::Set::full().block();
-    // Whatever is written here is for root alone.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    // The container sees some of what is made here: its cgroups. The rest lies in directories of root's alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let Ok(mut engine) = engine() else { return ExitCode::FAILURE };
     let request = match request(&mut engine) {
         Ok(request) => request,

@@ -166,6 +166,7 @@ fn null_device(root: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
 
 fn empty_directory() -> rustix::io::Result<OwnedFd> {
     let context = rustix::mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_set_string(context.as_fd(), c"source", c"tmpfs")?;
     rustix::mount::fsconfig_set_string(context.as_fd(), c"nr_inodes", c"2")?;
     rustix::mount::fsconfig_set_string(context.as_fd(), c"mode", c"755")?;
     rustix::mount::fsconfig_create(context.as_fd())?;

@@ -4,7 +4,7 @@
 //! container for it.
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 
 /// Stays as pid 1 with a child that runs `rest`, and ends as the child does. Only an error comes back.
 pub(super) fn stay_with(die_with_parent: bool, rest: impl FnOnce() -> i32) -> Errno {
@@ -57,7 +57,7 @@ fn stay(child: Pid, signals: sys::signal::Set) -> i32 {
 /// Reaps everything that has ended; the exit status once the child is among it.
 fn reap(child: Pid) -> Option<i32> {
     loop {
-        match waitpid(None, WaitOptions::NOHANG) {
+        match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) if pid == child => {
                 return Some(status.exit_status().unwrap_or_else(|| 128 + status.terminating_signal().unwrap_or(0)));
             }

@@ -144,6 +144,3 @@ fn listen(socket: &OwnedFd) -> std::result::Result<Option<OwnedFd>, Report> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

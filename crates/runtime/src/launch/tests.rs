@@ -1,1 +1,0 @@
-//! Processes in real namespaces, on a directory as root.
