@@ -1,5 +1,10 @@
 //! Who we are to a registry: where credentials come from, what a registry demands, and the tokens it is then given.
 
-pub(crate) mod challenge;
+/// The user's credentials: docker's `config.json` and credential helpers.
 pub(crate) mod credentials;
+
+/// What a 401 demands. Pure.
+pub(crate) mod challenge;
+
+/// The header that meets a demand.
 pub(crate) mod token;

@@ -5,13 +5,18 @@
 
 /// URLs: which origin they belong to, redirects, what may go unencrypted.
 pub(crate) mod url;
+
 /// Which certificates are believed.
 pub(crate) mod tls;
+
 /// Requests and redirects, with time limits and errors in words.
 pub(crate) mod http;
+
 /// What can be tried again, and when.
 pub(crate) mod retry;
+
 /// Manifests and small blobs, with authorization.
 pub(crate) mod registry;
+
 /// Large blobs, resumed where the connection broke.
 pub(crate) mod blob;

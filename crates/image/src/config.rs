@@ -153,10 +153,10 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(source: 
 
 /// Go's sets are maps to empty objects.
 fn keys<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
-    let set: Option<BTreeMap<String, serde::de::IgnoredAny>> = Option::deserialize(source)?;
+    let set: Option<BTreeMap<String, serde_json::Value>> = Option::deserialize(source)?;
     Ok(set.unwrap_or_default().into_keys().collect())
 }
 
 fn set<S: Serializer>(keys: &[String], sink: S) -> Result<S::Ok, S::Error> {
-    sink.collect_map(keys.iter().map(|key| (key, BTreeMap::<(), ()>::new())))
+    sink.collect_map(keys.iter().map(|key| (key, serde_json::json!({}))))
 }

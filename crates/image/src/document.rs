@@ -168,10 +168,9 @@ impl Raw {
             return Err(schema_1());
         }
         match (Kind::of(served), Kind::of(inner)) {
-            (Some(_), Some(_)) if served != inner => Err(invalid(format!(
-                "the manifest was served as {served} and calls itself {}",
-                printable(inner)
-            ))),
+            (Some(_), Some(_)) if served != inner => {
+                Err(invalid(format!("the manifest was served as {served} and calls itself {}", printable(inner))))
+            }
             (_, None) if !inner.is_empty() => Err(unknown_type(inner)),
             (outer, inner) => Ok(outer.or(inner)),
         }
@@ -196,11 +195,7 @@ impl Index {
 }
 
 impl Manifest {
-    fn checked(
-        config: Descriptor,
-        layers: Vec<Descriptor>,
-        annotations: BTreeMap<String, String>,
-    ) -> Result<Document> {
+    fn checked(config: Descriptor, layers: Vec<Descriptor>, annotations: BTreeMap<String, String>) -> Result<Document> {
         if !config.media_type.is_empty() && !IMAGE_CONFIGS.contains(&config.media_type.as_str()) {
             let why = format!("not a container image: its config is {}", printable(&config.media_type));
             return Err(Error::new(ErrorKind::Unsupported, why));

@@ -18,22 +18,31 @@
 
 /// The crate's error and its kinds.
 mod error;
+
 /// Names: `alpine` is `docker.io/library/alpine:latest`. Pure.
 mod reference;
+
 /// Manifests and indexes. Pure.
 mod document;
+
 /// The config blob of an image. Pure.
 mod config;
+
 /// Which entry of an index is for whom. Pure.
 mod platform;
+
 /// A tar stream becomes a directory; contained, bounded.
 pub mod layer;
+
 /// Credentials, challenges and tokens.
 mod auth;
+
 /// The registry client. Asynchronous.
 mod client;
+
 /// The events of a pull.
 mod progress;
+
 /// The pull itself.
 mod pull;
 

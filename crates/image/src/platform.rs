@@ -125,7 +125,8 @@ impl FromStr for Platform {
             _ => ("", "", None),
         };
         if os.is_empty() {
-            let why = format!("invalid platform {:?}: it is os/architecture[/variant], as linux/arm64", printable(text));
+            let why =
+                format!("invalid platform {:?}: it is os/architecture[/variant], as linux/arm64", printable(text));
             return Err(Error::new(ErrorKind::Syntax, why));
         }
         Ok(Self { os: os.to_owned(), architecture: architecture.to_owned(), variant }.normal())
@@ -170,7 +171,15 @@ mod tests {
                 r#"{{"mediaType":"","digest":"sha256:{at:064}","size":1,"platform":{{"os":"{os}","architecture":"{architecture}"{variant}}}}}"#
             )
         };
-        let offers = ["unknown/unknown", "linux/amd64", "linux/arm/v5", "linux/arm/v7", "linux/arm64/v8", "linux/amd64/v3", "linux/amd64"];
+        let offers = [
+            "unknown/unknown",
+            "linux/amd64",
+            "linux/arm/v5",
+            "linux/arm/v7",
+            "linux/arm64/v8",
+            "linux/amd64/v3",
+            "linux/amd64",
+        ];
         let entries: Vec<String> = offers.iter().enumerate().map(entry).collect();
         let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, entries.join(","));
         let Ok(Document::Index(index)) = Document::parse(text.as_bytes(), "") else { panic!("no index: {text}") };

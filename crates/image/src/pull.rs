@@ -5,14 +5,17 @@
 //! store discards unless blob and content were the right ones. A pull that is killed leaves the layers it finished;
 //! the next one fetches the others.
 
-/// Decompression.
-mod decode;
-/// One layer, from pieces to a directory.
-mod layer;
-/// Which layers are fetched when.
-mod fetch;
 /// From a reference to one manifest and its config.
 mod resolve;
+
+/// Which layers are fetched when.
+mod fetch;
+
+/// One layer, from pieces to a directory.
+mod layer;
+
+/// Decompression.
+mod decode;
 
 use std::cell::RefCell;
 

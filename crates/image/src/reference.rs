@@ -130,9 +130,8 @@ impl FromStr for Reference {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let refuse = |why: &str| {
-            Error::new(ErrorKind::Syntax, format!("invalid image name {:?}: {why}", printable(text)))
-        };
+        let refuse =
+            |why: &str| Error::new(ErrorKind::Syntax, format!("invalid image name {:?}: {why}", printable(text)));
         if text.is_empty() {
             return Err(refuse("it is empty"));
         }
@@ -223,6 +222,7 @@ fn is_path_component(component: &str) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let separators = component.split(|c: char| c.is_ascii() && alphanumeric(c as u8));
     let separator_fits = |s: &str| matches!(s, "" | "." | "_" | "__") || s.bytes().all(|b| b == b'-');
-    let edges = component.bytes().next().is_some_and(alphanumeric) && component.bytes().last().is_some_and(alphanumeric);
+    let edges =
+        component.bytes().next().is_some_and(alphanumeric) && component.bytes().last().is_some_and(alphanumeric);
     edges && separators.into_iter().all(separator_fits)
 }

@@ -107,14 +107,13 @@ mod tests {
 
     #[test]
     fn what_registries_send() {
-        let hub = bearer(
-            "https://auth.docker.io/token",
-            Some("registry.docker.io"),
-            Some("repository:library/alpine:pull"),
-        );
+        let hub =
+            bearer("https://auth.docker.io/token", Some("registry.docker.io"), Some("repository:library/alpine:pull"));
         for (values, expected) in [
             (
-                &["Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\",scope=\"repository:library/alpine:pull\""][..],
+                &[
+                    "Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\",scope=\"repository:library/alpine:pull\"",
+                ][..],
                 vec![hub],
             ),
             (&["Basic realm=\"Registry Realm\""], vec![Challenge::Basic]),
@@ -122,7 +121,10 @@ mod tests {
             (&["bearer REALM = x , Service=y"], vec![bearer("x", Some("y"), None)]),
             (&["Bearer realm=\"a,b\\\"c\""], vec![bearer("a,b\"c", None, None)]),
             (&["Negotiate", "Basic realm=x"], vec![Challenge::Basic]),
-            (&["Basic realm=\"x\", Bearer realm=\"y\",scope=\"a b\""], vec![Challenge::Basic, bearer("y", None, Some("a b"))]),
+            (
+                &["Basic realm=\"x\", Bearer realm=\"y\",scope=\"a b\""],
+                vec![Challenge::Basic, bearer("y", None, Some("a b"))],
+            ),
             (&["Digest realm=x, nonce=\"1\", Basic"], vec![Challenge::Basic]),
             (&["Bearer service=x"], vec![]),
             (&["Bearer realm=\"never closed"], vec![]),

@@ -57,7 +57,7 @@ pub enum Credentials {
         /// The secret.
         password: String,
     },
-    /// An OAuth2 refresh token, exchanged for access tokens at the registry's token server.
+    /// An `OAuth2` refresh token, exchanged for access tokens at the registry's token server.
     Identity(String),
     /// A bearer token that the registry takes as it is.
     Bearer(String),
@@ -146,10 +146,9 @@ impl ConfigFile {
         let helpers = self.cred_helpers.iter().flatten();
         let own = helpers.filter(|(key, _)| names(key, domain)).map(|(_, helper)| helper.as_str()).next();
         let helper = own.or(self.creds_store.as_deref()).filter(|helper| !helper.is_empty());
-        if let Some(helper) = helper {
-            if let Some(found) = ask_helper(helper, server_key(domain))? {
-                return Ok(Some(found));
-            }
+        let answer = helper.map(|helper| ask_helper(helper, server_key(domain))).transpose()?.flatten();
+        if answer.is_some() {
+            return Ok(answer);
         }
         let mut entries: Vec<_> = self.auths.iter().flatten().filter(|(key, _)| names(key, domain)).collect();
         // The exact key before one that needed normalizing.

@@ -1,7 +1,7 @@
 //! Tokens: from a challenge and credentials to the `Authorization` header of further requests. Credentials go to the
 //! registry itself, or to the token server that the registry names if the way there is encrypted; nowhere else.
 //!
-//! distribution's "Token Authentication Specification" (GET) and "OAuth2 Token Authentication" (POST).
+//! distribution's "Token Authentication Specification" (GET) and "`OAuth2` Token Authentication" (POST).
 
 use std::cell::{OnceCell, RefCell};
 
@@ -21,7 +21,7 @@ use crate::client::url::{Origin, encode};
 use crate::error::{Error, ErrorKind, Result, printable};
 
 const ANSWER_MAX: u64 = 1 << 20;
-/// What OAuth2 token servers log as the program that asks.
+/// What `OAuth2` token servers log as the program that asks.
 const CLIENT_ID: &str = "phial";
 
 /// Who we are to one registry, and the header that proves it at present.
@@ -138,10 +138,8 @@ impl TokenRequest<'_> {
         // Also for anonymous tokens: over plain HTTP everybody on the way could use them.
         http.check_encryption(&realm).map_err(|error| error.within(format!("token server of {registry}")))?;
         let (response, origin) = http.send(outgoing).await?;
-        let refused = matches!(
-            response.status(),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST
-        );
+        let refused =
+            matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST);
         if refused && self.credentials.is_some() {
             let why = format!("{registry}: its token server {origin} refuses the credentials: log in again");
             return Err(Error::new(ErrorKind::Unauthorized, why).into());

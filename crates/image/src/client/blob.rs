@@ -4,8 +4,8 @@
 //! RFC 9110, section 14; OCI distribution specification, "Pulling blobs".
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
 use http::StatusCode;
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
 use hyper::body::Incoming;
 
 use crate::client::http::Response;

@@ -237,12 +237,16 @@ fn silent(origin: &Origin, limit: Duration) -> Fault {
 fn broken(origin: &Origin, error: &(dyn StdError + 'static), connecting: bool) -> Fault {
     let verb = if connecting { "cannot connect to" } else { "the connection broke to" };
     match innermost(error) {
+        Cause::Nonsense(cause) => {
+            Error::new(ErrorKind::Invalid, format!("{origin} answers with what is no HTTP: {cause}")).into()
+        }
         Cause::Tls(cause) => Error::new(ErrorKind::Tls, format!("{origin}: TLS: {cause}")).into(),
         Cause::Other(cause) => Fault::passing(Error::new(ErrorKind::Network, format!("{verb} {origin}: {cause}"))),
     }
 }
 
 enum Cause {
+    Nonsense(String),
     Tls(String),
     Other(String),
 }
@@ -252,6 +256,9 @@ fn innermost(error: &(dyn StdError + 'static)) -> Cause {
     loop {
         if let Some(cause) = current.downcast_ref::<rustls::Error>() {
             return Cause::Tls(cause.to_string());
+        }
+        if current.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return Cause::Nonsense(current.to_string());
         }
         // An io::Error hides what it wraps from `source`.
         let wrapped = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

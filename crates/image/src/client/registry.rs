@@ -95,10 +95,8 @@ impl<'a> Registry<'a> {
             let why = format!("{}: {what} is {}, the content is {digest}", self.origin, printable(expected));
             Err(Error::new(ErrorKind::Digest, why))
         };
-        if let Ok(asked) = selector.parse::<Digest>() {
-            if asked != *digest {
-                return wrong("the manifest asked for", selector);
-            }
+        if selector.parse::<Digest>().is_ok_and(|asked| asked != *digest) {
+            return wrong("the manifest asked for", selector);
         }
         match claimed {
             // Another algorithm than ours cannot be checked, and does not have to be.
@@ -125,11 +123,7 @@ impl<'a> Registry<'a> {
     }
 
     /// Asks for a blob; the caller reads and verifies it.
-    pub(crate) async fn blob(
-        &self,
-        descriptor: &Descriptor,
-        headers: &HeaderMap,
-    ) -> Result<(Response, Origin), Fault> {
+    pub(crate) async fn blob(&self, descriptor: &Descriptor, headers: &HeaderMap) -> Result<(Response, Origin), Fault> {
         self.get(&format!("blobs/{}", descriptor.digest), headers).await
     }
 
@@ -157,17 +151,26 @@ impl<'a> Registry<'a> {
         let status = response.status();
         let host = origin.authority();
         let anonymous = !self.authority.has_credentials();
+        let foreign = origin != self.origin;
         let what = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if foreign => {
+                format!(
+                    "{} redirects to {host}, to which no credentials are given, and which denies access",
+                    self.origin
+                )
+            }
             StatusCode::NOT_FOUND => format!("not found in {host}"),
             // Docker Hub gives strangers a token for anything, and then does not say what is missing.
             StatusCode::UNAUTHORIZED if anonymous => format!("not found in {host} (or it is private: log in)"),
-            StatusCode::UNAUTHORIZED => format!("{host} does not accept the credentials, or {} is not there", self.repository),
+            StatusCode::UNAUTHORIZED => {
+                format!("{host} does not accept the credentials, or {} is not there", self.repository)
+            }
             StatusCode::FORBIDDEN if anonymous => format!("{host} denies access (it may be private: log in)"),
             StatusCode::FORBIDDEN => format!("{host} denies access to this user"),
             _ => host,
         };
         let mut fault = failure(&self.http, response, &origin, &what).await;
-        if status == StatusCode::UNAUTHORIZED && anonymous {
+        if status == StatusCode::UNAUTHORIZED && anonymous && !foreign {
             fault.error = Error::new(ErrorKind::NotFound, fault.error.to_string());
         }
         fault

@@ -27,7 +27,7 @@ impl Default for Patience {
             first_delay: Duration::from_millis(500),
             longest_delay: Duration::from_secs(30),
             connect: Duration::from_secs(30),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
         }
     }
 }

@@ -67,8 +67,9 @@ fn roots(extra: &[PathBuf]) -> Result<RootCertStore> {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     for path in extra {
-        let refuse =
-            |error: &dyn std::fmt::Display| Error::new(ErrorKind::Tls, format!("certificate {}: {error}", path.display()));
+        let refuse = |error: &dyn std::fmt::Display| {
+            Error::new(ErrorKind::Tls, format!("certificate {}: {error}", path.display()))
+        };
         for certificate in CertificateDer::pem_file_iter(path).map_err(|error| refuse(&error))? {
             store.add(certificate.map_err(|error| refuse(&error))?).map_err(|error| refuse(&error))?;
         }

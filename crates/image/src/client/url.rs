@@ -43,7 +43,7 @@ impl Origin {
         if self.port == usual { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
     }
 
-    /// Whether nobody but this host hears what is sent: `localhost`, 127.0.0.0/8, ::1.
+    /// Whether nobody but this host hears what is sent: `localhost`, 127.0.0.0/8, `::1`.
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
@@ -71,9 +71,7 @@ pub(crate) fn host_of(authority: &str) -> &str {
 
 /// Where `location`, answered by `base`, leads (RFC 3986, section 5.2, without dot segments: servers resolve those).
 pub(crate) fn redirect(base: &Uri, location: &str) -> Result<Uri> {
-    let bad = || {
-        Error::new(ErrorKind::Invalid, format!("redirect to {:?}, which is no URL", printable(location)))
-    };
+    let bad = || Error::new(ErrorKind::Invalid, format!("redirect to {:?}, which is no URL", printable(location)));
     let location = location.trim().split('#').next().unwrap_or_default();
     let scheme = base.scheme_str().unwrap_or("https");
     let authority = base.authority().map_or("", |authority| authority.as_str());

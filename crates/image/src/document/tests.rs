@@ -121,8 +121,14 @@ fn configs_of_go_programs_are_read_with_their_nulls() {
     );
     let config = ImageConfig::parse(text.as_bytes()).expect("a config");
     assert_eq!(config.platform().to_string(), "linux/arm64");
-    assert_eq!((config.config.user.as_str(), config.config.exposed_ports.as_slice()), ("1000:1000", &["80/tcp".to_owned()][..]));
-    assert_eq!(config.config.healthcheck.as_ref().map(|check| (check.interval, check.retries)), Some((30_000_000_000, 3)));
+    assert_eq!(
+        (config.config.user.as_str(), config.config.exposed_ports.as_slice()),
+        ("1000:1000", &["80/tcp".to_owned()][..])
+    );
+    assert_eq!(
+        config.config.healthcheck.as_ref().map(|check| (check.interval, check.retries)),
+        Some((30_000_000_000, 3))
+    );
     assert_eq!(config.config.shell.as_deref(), Some(&["/bin/ash".to_owned()][..]));
     assert_eq!(config.rootfs.diff_ids.len(), 1);
     let shown = serde_json::to_value(&config.config).expect("plain data");

@@ -99,7 +99,10 @@ enum Compression {
 impl Compression {
     fn of(first: &[u8]) -> Result<Self> {
         let unsupported = |name: &str| {
-            Err(Error::new(ErrorKind::Unsupported, format!("the layer is compressed with {name}; gzip and zstd are read")))
+            Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("the layer is compressed with {name}; gzip and zstd are read"),
+            ))
         };
         match first {
             [0x1f, 0x8b, ..] => Ok(Self::Gzip),
@@ -114,7 +117,7 @@ impl Compression {
 }
 
 enum Decoder {
-    None(Pieces),
+    None(Box<Pieces>),
     Gzip(Box<MultiGzDecoder<Pieces>>),
     Zstd(Box<zstd::Decoder<'static, Pieces>>),
 }
@@ -122,7 +125,7 @@ enum Decoder {
 impl Decoder {
     fn new(compression: Compression, pieces: Pieces) -> io::Result<Self> {
         Ok(match compression {
-            Compression::None => Self::None(pieces),
+            Compression::None => Self::None(Box::new(pieces)),
             Compression::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(pieces))),
             Compression::Zstd => Self::Zstd(Box::new(zstd::Decoder::with_buffer(pieces)?)),
         })
@@ -138,7 +141,7 @@ impl Decoder {
 
     fn into_pieces(self) -> Pieces {
         match self {
-            Self::None(pieces) => pieces,
+            Self::None(pieces) => *pieces,
             Self::Gzip(decoder) => decoder.into_inner(),
             Self::Zstd(decoder) => decoder.finish(),
         }

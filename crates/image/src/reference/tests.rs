@@ -13,7 +13,11 @@ fn check(text: &str, full: &str, familiar: &str, registry: &str) {
     assert_eq!(reference.to_string(), full.replace("HEX", HEX), "{text}");
     assert_eq!(reference.familiar(), familiar.replace("HEX", HEX), "{text}");
     assert_eq!(reference.registry(), registry, "{text}");
-    assert_eq!(reference.to_string().parse::<Reference>().as_ref().ok(), Some(&reference), "{text} does not round-trip");
+    assert_eq!(
+        reference.to_string().parse::<Reference>().as_ref().ok(),
+        Some(&reference),
+        "{text} does not round-trip"
+    );
     assert_eq!(reference.familiar().parse::<Reference>().as_ref().ok(), Some(&reference), "{text} is not familiar");
 }
 
@@ -32,12 +36,22 @@ fn names_are_completed_as_docker_does() {
         ("docker.io/library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest", hub),
         ("localhost:5000/x", "localhost:5000/x:latest", "localhost:5000/x:latest", "localhost:5000"),
         ("localhost/x", "localhost/x:latest", "localhost/x:latest", "localhost"),
-        ("127.0.0.1:5000/a/b_c__d-e---f.g:V", "127.0.0.1:5000/a/b_c__d-e---f.g:V", "127.0.0.1:5000/a/b_c__d-e---f.g:V", "127.0.0.1:5000"),
+        (
+            "127.0.0.1:5000/a/b_c__d-e---f.g:V",
+            "127.0.0.1:5000/a/b_c__d-e---f.g:V",
+            "127.0.0.1:5000/a/b_c__d-e---f.g:V",
+            "127.0.0.1:5000",
+        ),
         ("[::1]:5000/x:1", "[::1]:5000/x:1", "[::1]:5000/x:1", "[::1]:5000"),
         ("[fe80::1]/x", "[fe80::1]/x:latest", "[fe80::1]/x:latest", "[fe80::1]"),
         ("quay.io/podman/hello", "quay.io/podman/hello:latest", "quay.io/podman/hello:latest", "quay.io"),
         ("HOST/x", "HOST/x:latest", "HOST/x:latest", "HOST"),
-        ("host.Example.org:443/x", "host.Example.org:443/x:latest", "host.Example.org:443/x:latest", "host.Example.org:443"),
+        (
+            "host.Example.org:443/x",
+            "host.Example.org:443/x:latest",
+            "host.Example.org:443/x:latest",
+            "host.Example.org:443",
+        ),
         ("a:_x.Y-z", "docker.io/library/a:_x.Y-z", "a:_x.Y-z", hub),
         // A colon without a slash is a tag, not a port.
         ("localhost:5000", "docker.io/library/localhost:5000", "localhost:5000", hub),
@@ -92,10 +106,9 @@ fn what_is_no_name_is_refused_with_the_reason() {
 
 #[test]
 fn the_store_name_has_one_selector() {
-    for (text, canonical) in [
-        ("alpine:3@sha256:HEX", "docker.io/library/alpine@sha256:HEX"),
-        ("alpine:3", "docker.io/library/alpine:3"),
-    ] {
+    for (text, canonical) in
+        [("alpine:3@sha256:HEX", "docker.io/library/alpine@sha256:HEX"), ("alpine:3", "docker.io/library/alpine:3")]
+    {
         let reference: Reference = text.replace("HEX", HEX).parse().expect("a valid name");
         assert_eq!(reference.canonical(), canonical.replace("HEX", HEX));
     }

@@ -1,0 +1,260 @@
+//! A registry in a hundred lines, so that it can be made to err: HTTP/1.1 on a loopback port, one thread per
+//! connection. A test's own function sees each request first and may answer otherwise.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use crate::content::Image;
+
+/// What came.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    /// Path and query.
+    pub(crate) target: String,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+    /// How many requests for the same target came before.
+    pub(crate) before: usize,
+}
+
+impl Asked {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn is_blob(&self) -> bool {
+        self.target.contains("/blobs/")
+    }
+}
+
+/// How the body of an answer comes to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// As announced.
+    Proper,
+    /// The connection drops after so many bytes.
+    Cut(usize),
+    /// Chunks for ever, once the body is sent.
+    Endless,
+    /// Chunked, and proper.
+    Chunked,
+    /// The connection stays open and nothing more comes; the length is among the headers.
+    Hang,
+}
+
+/// What goes back.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) end: End,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into(), end: End::Proper }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    pub(crate) fn ending(mut self, end: End) -> Self {
+        self.end = end;
+        self
+    }
+}
+
+/// Sees each request with what the registry would answer, and may say something else.
+type Twist = dyn Fn(&Asked, Answer) -> Answer + Send + Sync;
+
+/// A running server.
+pub(crate) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    image: Image,
+    twist: Box<Twist>,
+    log: Mutex<Vec<Asked>>,
+    closing: AtomicBool,
+}
+
+impl Server {
+    /// Serves `image` as it is.
+    pub(crate) fn honest(image: Image) -> Self {
+        Self::start(image, |_, answer| answer)
+    }
+
+    /// Serves `image`, with every answer passed through `twist`.
+    pub(crate) fn start(image: Image, twist: impl Fn(&Asked, Answer) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let shared =
+            Arc::new(Shared { image, twist: Box::new(twist), log: Mutex::default(), closing: AtomicBool::new(false) });
+        let of_thread = Arc::clone(&shared);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if of_thread.closing.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (Ok(stream), shared) = (stream, Arc::clone(&of_thread)) else { continue };
+                thread::spawn(move || shared.serve(stream));
+            }
+        });
+        Self { address, shared }
+    }
+
+    /// `127.0.0.1:port`
+    pub(crate) fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The name of the image `app` here.
+    pub(crate) fn app(&self) -> image::Reference {
+        crate::content::reference(&format!("{}/app", self.host()))
+    }
+
+    /// Everything that was asked so far, without the question which protocol is spoken here.
+    pub(crate) fn log(&self) -> Vec<Asked> {
+        let log = self.shared.log.lock().expect("no server thread panics");
+        log.iter().filter(|asked| asked.target != "/v2/").cloned().collect()
+    }
+
+    /// Requests for blobs, those of configs left out.
+    pub(crate) fn layer_requests(&self) -> Vec<Asked> {
+        let layers = &self.shared.image.layers;
+        let of_layer = |asked: &Asked| layers.iter().any(|digest| asked.target.ends_with(digest.as_str()));
+        self.log().into_iter().filter(of_layer).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts.
+        let _woken = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn serve(&self, stream: TcpStream) {
+        let Ok(clone) = stream.try_clone() else { return };
+        let (mut reader, mut stream) = (BufReader::new(clone), stream);
+        while let Some(mut asked) = read(&mut reader) {
+            {
+                let mut log = self.log.lock().expect("no server thread panics");
+                asked.before = log.iter().filter(|earlier| earlier.target == asked.target).count();
+                log.push(asked.clone());
+            }
+            let answer = (self.twist)(&asked, self.honest(&asked));
+            if write(&mut stream, &asked, &answer).is_err() || answer.end != End::Proper {
+                return;
+            }
+        }
+    }
+
+    fn honest(&self, asked: &Asked) -> Answer {
+        let path = asked.target.split('?').next().unwrap_or_default();
+        let last = path.rsplit('/').next().unwrap_or_default();
+        if path == "/v2/" {
+            return Answer::new(200, "{}");
+        }
+        if path == format!("/v2/app/manifests/{last}") {
+            if let Some((media_type, bytes)) = self.image.manifests.get(last) {
+                let digest = image::Digest::of(bytes).to_string();
+                return Answer::new(200, bytes.clone())
+                    .with("Content-Type", media_type)
+                    .with("Docker-Content-Digest", digest);
+            }
+        }
+        match self.image.blobs.get(last) {
+            Some(bytes) if path == format!("/v2/app/blobs/{last}") => ranged(asked, bytes),
+            _ => Answer::new(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#),
+        }
+    }
+}
+
+fn ranged(asked: &Asked, bytes: &[u8]) -> Answer {
+    let from = asked.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+    match from {
+        Some(from) if from < bytes.len() => {
+            let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
+            Answer::new(206, &bytes[from..]).with("Content-Range", range)
+        }
+        Some(_) => Answer::new(416, ""),
+        None => Answer::new(200, bytes),
+    }
+}
+
+fn read(reader: &mut impl BufRead) -> Option<Asked> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (method, target) = (words.next()?, words.next()?);
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut asked = Asked { method, target, headers, body: String::new(), before: 0 };
+    let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    reader.take(length).read_to_string(&mut asked.body).ok()?;
+    Some(asked)
+}
+
+fn write(stream: &mut TcpStream, asked: &Asked, answer: &Answer) -> std::io::Result<()> {
+    let mut head = format!("HTTP/1.1 {} Whatever\r\n", answer.status).into_bytes();
+    for (name, value) in &answer.headers {
+        head.extend_from_slice(format!("{name}: ").as_bytes());
+        head.extend_from_slice(value);
+        head.extend_from_slice(b"\r\n");
+    }
+    let chunked = matches!(answer.end, End::Endless | End::Chunked);
+    let mut framing = String::new();
+    if chunked {
+        framing.push_str("Transfer-Encoding: chunked\r\n\r\n");
+    } else if answer.end == End::Hang {
+        framing.push_str("\r\n");
+    } else {
+        let _infallible = write!(framing, "Content-Length: {}\r\n\r\n", answer.body.len());
+    }
+    head.extend_from_slice(framing.as_bytes());
+    stream.write_all(&head)?;
+    if asked.method == "HEAD" {
+        return Ok(());
+    }
+    if !chunked {
+        let end = if let End::Cut(at) = answer.end { at.min(answer.body.len()) } else { answer.body.len() };
+        stream.write_all(&answer.body[..end])?;
+        if answer.end == End::Hang {
+            // Until the client hangs up.
+            let _gone = stream.read(&mut [0]);
+        }
+        return Ok(());
+    }
+    let mut chunk = |bytes: &[u8]| {
+        stream.write_all(format!("{:x}\r\n", bytes.len()).as_bytes())?;
+        stream.write_all(bytes)?;
+        stream.write_all(b"\r\n")
+    };
+    if !answer.body.is_empty() {
+        chunk(&answer.body)?;
+    }
+    while answer.end == End::Endless {
+        // Until the client hangs up.
+        chunk(&[b' '; 4096])?;
+    }
+    chunk(&[])
+}
