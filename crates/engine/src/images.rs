@@ -95,14 +95,15 @@ impl Engine {
         }
     }
 
-    /// The image that a user calls `name`: a reference in its short form, an id, or the beginning of one.
+    /// The image that a user calls `name`: a reference in its short form, `hello`, an id, or the beginning of one.
     ///
     /// # Errors
     /// `NotFound`, and `Invalid` for a beginning that fits several.
     pub fn image(&self, name: &str) -> Result<ImageRecord> {
         let missing = || Error::not_found(format!("no such image: {name}")).with_hint(format!("phial pull {name}"));
         let reference = name.parse::<Reference>().map(|reference| reference.canonical());
-        for key in reference.iter().map(String::as_str).chain([name]) {
+        let builtin = builtin::is_hello(name).then_some(builtin::HELLO);
+        for key in reference.iter().map(String::as_str).chain(builtin).chain([name]) {
             match self.store.find_image(key) {
                 Err(error) if error.kind() == store::ErrorKind::NotFound => {}
                 other => return Ok(other?),
@@ -127,9 +128,12 @@ impl Engine {
     pub fn remove_image(&self, name: &str, force: bool) -> Result<Vec<RemovedImage>> {
         let image = self.image(name)?;
         let in_use = if force { Use::Ignore } else { Use::Refuse };
-        let reference = name.parse::<Reference>().map(|reference| reference.canonical()).unwrap_or_default();
-        let removed = if image.references.contains(&reference) {
-            self.store.untag(&reference, in_use)?
+        let is_name = |reference: &&String| {
+            **reference == builtin::HELLO && builtin::is_hello(name)
+                || name.parse::<Reference>().is_ok_and(|name| name.canonical() == **reference)
+        };
+        let removed = if let Some(reference) = image.references.iter().find(is_name) {
+            self.store.untag(reference, in_use)?
         } else if image.references.len() > 1 && !force {
             let message = format!("image {name} has several names: {}", familiar(&image.references).join(", "));
             return Err(Error::conflict(message).with_hint("remove it by name, or use -f"));
