@@ -140,9 +140,10 @@ impl Engine {
         } else {
             self.store.delete_image(&image.id, in_use)?
         };
-        let content = self.store.collect_content();
+        // Removing images is for making room: everything that is garbage goes, not only what this image had.
+        let collected = self.store.collect();
         let untagged = familiar(&removed.untagged).into_iter().map(RemovedImage::Untagged);
-        let deleted = removed.deleted.into_iter().chain(content.layers).map(RemovedImage::Deleted);
+        let deleted = removed.deleted.into_iter().chain(collected.layers).map(RemovedImage::Deleted);
         Ok(untagged.chain(deleted).collect())
     }
 }

@@ -4,5 +4,8 @@ mod remove;
 mod state;
 mod stop;
 
+#[cfg(test)]
+mod tests;
+
 pub use remove::RemoveOptions;
 pub use state::{Container, State};

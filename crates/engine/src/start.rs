@@ -33,8 +33,11 @@ impl Engine {
 
     fn started(&self, created: Created, attach: bool, window: Option<WindowSize>) -> Result<Session> {
         let request = self.request(&created, attach, window);
-        let session =
-            self.supervise(&created, &request).and_then(|connection| Session::started(&request.id[..12], connection));
+        let session = self.supervise(&created, &request).and_then(|connection| {
+            // The supervisor is busy for milliseconds: time for what somebody has to do now and then.
+            self.store.checkpoint_if_due().ok();
+            Session::started(&created.record.name, connection)
+        });
         if session.is_err() && created.record.auto_remove {
             // The error that matters is why it was not started; what stays here is found by the next command.
             self.store.remove_container(created.lock).ok();

@@ -43,12 +43,14 @@ impl Engine {
         }
     }
 
-    /// After the end of a container of one's own that goes with its end (`run --rm`): removes its row. Its supervisor
-    /// removes the rest.
+    /// After the end of a container of one's own that goes with its end (`run --rm`): removes it, or what its supervisor
+    /// has left of it.
     pub fn forget(&self, id: &ContainerId) {
-        // What is left here, or if the supervisor was killed meanwhile, the next command collects.
-        if self.await_supervisor(id).is_ok() {
-            self.store.collect_ended();
+        // An error here would hide how the container ended. What stays has ended, and the next command collects it.
+        if self.await_supervisor(id).is_ok()
+            && let Ok(Some(lock)) = self.store.lock_container(id)
+        {
+            self.store.remove_container(lock).ok();
         }
     }
 
