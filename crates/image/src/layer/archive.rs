@@ -152,9 +152,11 @@ impl<'a, R: Read> Archive<'a, R> {
             if name.len() > self.limits.name_bytes {
                 let (size, limit) = (name.len(), self.limits.name_bytes);
                 // The whole name would be a long message.
-                return Err(Error::too_large(format_args!("a {what} of {size} bytes, over {limit}")).at(&name[..name.len().min(64)]));
+                return Err(Error::too_large(format_args!("a {what} of {size} bytes, over {limit}"))
+                    .at(&name[..name.len().min(64)]));
             }
         }
+        self.input.announce(entry.stored)?;
         match sparse {
             Sparse::No => {}
             Sparse::Old { mut parts, size, mut more } => {

@@ -57,7 +57,7 @@ impl<'a> Header<'a> {
     /// The 12 mode bits.
     pub(super) fn mode(&self) -> Result<u32> {
         // Some writers put the type of the file in front, as stat(2) does.
-        self.number(100, 8, "mode").map(|mode| (mode & 0o7777) as u32)
+        self.number(100, 8, "mode").map(|mode| u32::try_from(mode & 0o7777).unwrap_or_default())
     }
 
     pub(super) fn uid(&self) -> Result<u64> {

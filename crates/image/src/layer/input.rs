@@ -69,12 +69,14 @@ impl<R: Read> Input<R> {
         Ok(taken)
     }
 
+    /// Checks that `count` bytes more are within the limit, so that it is said at once and not after reading for an hour.
+    pub(super) fn announce(&self, count: u64) -> Result<()> {
+        let there = (self.end - self.start) as u64;
+        if count > self.allowed.saturating_add(there) { Err(self.over_limit()) } else { Ok(()) }
+    }
+
     /// Passes over `count` bytes.
     pub(super) fn skip(&mut self, mut count: u64) -> Result<()> {
-        // Said at once, and not after reading for an hour.
-        if count > self.allowed + (self.end - self.start) as u64 {
-            return Err(self.over_limit());
-        }
         while count > 0 {
             count -= self.data(count)?.len() as u64;
         }

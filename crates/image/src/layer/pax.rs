@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use rustix::fs::Timespec;
 
 use super::sparse::{self, decimal};
@@ -47,7 +47,8 @@ impl Records {
         // Some writers pad with NULs.
         while rest.first().is_some_and(|byte| *byte != 0) {
             let (key, value);
-            (key, value, rest) = split_record(rest).ok_or_else(|| Error::malformed("a PAX record has no proper length"))?;
+            (key, value, rest) =
+                split_record(rest).ok_or_else(|| Error::malformed("a PAX record has no proper length"))?;
             self.record(key, value, limits)
                 .ok_or_else(|| Error::malformed(format_args!("the PAX record \"{}\" is bad", key.escape_ascii())))?;
         }
@@ -73,7 +74,7 @@ impl Records {
             b"mtime" => self.mtime = Some(time(value)?),
             _ => {
                 if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                    self.xattr(name.to_vec(), value.to_vec())?;
+                    self.xattr(keyword_decoded(name), value.to_vec())?;
                 } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
                     self.xattr(percent_decoded(name)?, BASE64.decode(value).ok()?)?;
                 } else if let Some(key) = key.strip_prefix(b"GNU.sparse.") {
@@ -152,6 +153,22 @@ fn time(text: &[u8]) -> Option<Timespec> {
     })
 }
 
+/// A record cannot have `=` in its key, so GNU tar writes `%3D` for it, and `%25` for the percent sign.
+fn keyword_decoded(text: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, after) = match rest {
+            [b'%', b'3', b'D', after @ ..] => (b'=', after),
+            [b'%', b'2', b'5', after @ ..] => (b'%', after),
+            _ => (*first, after),
+        };
+        decoded.push(byte);
+        rest = after;
+    }
+    decoded
+}
+
 /// libarchive writes names of attributes like parts of a URL.
 fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(text.len());
@@ -178,17 +195,33 @@ mod tests {
         records.add(data, &Limits::default()).map(|()| records)
     }
 
+    fn record(key: &str, value: &[u8]) -> Vec<u8> {
+        let rest = key.len() + value.len() + 3;
+        let size = (rest..rest + 9).find(|size| rest + size.to_string().len() == *size).expect("there is always one");
+        [format!("{size} {key}=").as_bytes(), value, b"\n"].concat()
+    }
+
     #[test]
     fn good_records() {
-        let found = records(b"9 path=a\n19 mtime=1.5000000009\n30 SCHILY.xattr.user.x=a\0b\n=\n\n9 size=7\n10 uid=12\n");
-        let found = found.expect("good records");
+        let all = [
+            record("path", b"a"),
+            record("mtime", b"1.5000000009"),
+            record("SCHILY.xattr.user.x", b"a\0b\n=\n"),
+            record("LIBARCHIVE.xattr.user.%41", b"AAE"),
+            record("SCHILY.xattr.user.%3D%253D%41", b""),
+            record("size", b"7"),
+            record("uid", b"12"),
+            record("comment", b"nothing to us"),
+        ];
+        let found = records(&all.concat()).expect("good records");
         assert_eq!(found.path.as_deref(), Some(&b"a"[..]));
         assert_eq!((found.size, found.uid, found.gid), (Some(7), Some(12), None));
         assert_eq!(found.mtime, Some(Timespec { tv_sec: 1, tv_nsec: 500_000_000 }));
         assert_eq!(found.xattrs[&b"user.x"[..]], b"a\0b\n=\n");
-        assert_eq!(records(b"9 path=a\n8 path=\n").expect("an empty value takes it back").path, None);
-        let found = records(b"34 LIBARCHIVE.xattr.user.%41=AAE\n").expect("libarchive's form");
         assert_eq!(found.xattrs[&b"user.A"[..]], [0, 1]);
+        assert_eq!(found.xattrs[&b"user.=%3D%41"[..]], b"");
+        let taken_back = [record("path", b"a"), record("path", b"")].concat();
+        assert_eq!(records(&taken_back).expect("good records").path, None);
     }
 
     #[test]

@@ -120,7 +120,8 @@ impl Writer {
     }
 
     fn hardlink(&mut self, parent: Id, dir: &Dir, name: Name<'_>, link: &[u8]) -> Result<()> {
-        let absent = || Error::refused(format_args!("is a hard link to \"{}\", which its layer lacks", link.escape_ascii()));
+        let absent =
+            || Error::refused(format_args!("is a hard link to \"{}\", which its layer lacks", link.escape_ascii()));
         let (above, Some(target)) = split(link).map_err(|_| absent())? else { return Err(absent()) };
         let from = self.tree.find(above)?.ok_or_else(absent)?;
         if (from, target.as_bytes()) == (parent, name.as_bytes()) {
@@ -264,7 +265,8 @@ impl Writer {
         match set(key, value) {
             Err(error) if error.kind() == FsKind::Unsupported => {}
             // The kernel knows user attributes only of files and directories.
-            Err(error) if error.kind() == FsKind::PermissionDenied && key.starts_with(b"user.") && kind != Kind::File => {}
+            Err(error)
+                if error.kind() == FsKind::PermissionDenied && key.starts_with(b"user.") && kind != Kind::File => {}
             answer => return Ok(answer?),
         }
         self.done.xattrs_lost += 1;
@@ -338,7 +340,8 @@ fn contents<R: Read>(file: &OwnedFd, size: u64, archive: &mut Archive<'_, R>) ->
         while end < data.len() {
             // Up to the next multiple in the file, because holes are made of its blocks.
             let position = at + end as u64;
-            let length = usize::try_from(HOLE - position % HOLE).map_or(data.len(), |length| length.min(data.len() - end));
+            let length =
+                usize::try_from(HOLE - position % HOLE).map_or(data.len(), |length| length.min(data.len() - end));
             if is_zero(&data[end..end + length]) {
                 write_all(file, at + start as u64, &data[start..end])?;
                 start = end + length;

