@@ -28,6 +28,16 @@ const NEXT: [(&str, &[&str]); 4] = [
     ("Read this report with a program:", &["phial run hello --json"]),
 ];
 
+/// A label, and which mounts it stands for.
+type Place = (&'static str, Purpose);
+
+/// Kinds of places in the tree of files: those that can be changed, and those of the same kind that cannot.
+const PLACES: [(Place, &[Place]); 3] = [
+    (("from outside", Purpose::Outside), &[("  read-only", Purpose::OutsideReadOnly)]),
+    (("in memory", Purpose::Memory), &[]),
+    (("of the kernel", Purpose::Kernel), &[("  read-only", Purpose::KernelReadOnly), ("  masked", Purpose::Masked)]),
+];
+
 /// All that `view` holds, for a terminal of 80 columns.
 pub(crate) fn report(view: &View, colour: Colour) -> String {
     let mut page = Page::new(colour);
@@ -123,27 +133,28 @@ fn files(page: &mut Page, view: &View) {
     if let Some(root) = mounts.iter().find(|mount| mount.purpose() == Purpose::Root) {
         fact(page, "/", &root_of(root));
     }
-    let groups: [(&str, &[Purpose]); 6] = [
-        ("from outside", &[Purpose::Outside]),
-        ("  read-only", &[Purpose::OutsideReadOnly]),
-        ("in memory", &[Purpose::Memory]),
-        ("of the kernel", &[Purpose::Kernel]),
-        ("  read-only", &[Purpose::KernelReadOnly]),
-        ("  masked", &[Purpose::Masked]),
-    ];
-    for (label, purposes) in groups {
-        let mut targets: Vec<&str> = mounts
-            .iter()
-            .filter(|mount| purposes.contains(&mount.purpose()))
-            .map(|mount| mount.target.as_str())
-            // One per resource on a host of version 1: the tree they stand in says enough.
-            .filter(|target| !target.starts_with("/sys/fs/cgroup/"))
-            .collect();
-        targets.sort_unstable();
-        if !targets.is_empty() {
-            fact(page, label, &targets.join(" "));
+    for ((label, purpose), others) in PLACES {
+        let writable = targets(mounts, purpose);
+        let others = others.iter().map(|(label, purpose)| (label, targets(mounts, *purpose)));
+        let others: Vec<_> = others.filter(|(_, targets)| !targets.is_empty()).collect();
+        if !writable.is_empty() {
+            fact(page, label, &writable);
+        } else if !others.is_empty() {
+            fact(page, label, "nothing that I may change");
+        }
+        for (label, targets) in others {
+            fact(page, label, &targets);
         }
     }
+}
+
+/// Where the mounts for this purpose are, with blanks between.
+fn targets(mounts: &[Mount], purpose: Purpose) -> String {
+    let here = mounts.iter().filter(|mount| mount.purpose() == purpose).map(|mount| mount.target.as_str());
+    // One per resource on a host of version 1: the tree they stand in says enough.
+    let mut targets: Vec<&str> = here.filter(|target| !target.starts_with("/sys/fs/cgroup/")).collect();
+    targets.sort_unstable();
+    targets.join(" ")
 }
 
 fn root_of(root: &Mount) -> String {

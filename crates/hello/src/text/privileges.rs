@@ -50,8 +50,10 @@ fn more(status: &Status, effective: Set, bounding: Set) -> String {
         "none, whatever program I start (no_new_privs is set)".to_owned()
     } else if bounding.count() > effective.count() {
         format!("{} of them, from a set-user-id program such as su", bounding.count())
+    } else if bounding.count() == 0 {
+        "none: neither I nor a child of mine can ever have any".to_owned()
     } else {
-        "none: these are all that I and my children may ever have".to_owned()
+        "none: these are all that I and my children can ever have".to_owned()
     }
 }
 

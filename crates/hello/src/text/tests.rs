@@ -107,6 +107,7 @@ fn lines() {
     let status = "proc/self/status";
     check(status, "CapEff:\t00000000a80425fb", "CapEff:\t0", "none of the 41 powers of root, root though I am\n");
     check(status, "00000000a80425fb", "1ffffffffff", "all 41 powers of root: the host is open to me\n");
+    check(status, "00000000a80425fb", "0", "none: neither I nor a child of mine can ever have any\n");
     check(status, "NoNewPrivs:\t0", "NoNewPrivs:\t1", "none, whatever program I start (no_new_privs is set)\n");
     check(status, "CapEff:\t00000000a80425fb", "CapEff:\t0", "14 of them, from a set-user-id program such as su\n");
     check(status, "Seccomp:\t2", "Seccomp:\t0", "unfiltered: whatever the kernel offers (seccomp is off)\n");
@@ -118,6 +119,13 @@ fn lines() {
         ",upperdir=/u,workdir=/w",
         "",
         "an overlay: the image's one layer, and none to write to\n",
+    );
+    let mounts = "proc/self/mountinfo";
+    check(
+        mounts,
+        "/etc/hosts rw",
+        "/etc/hosts ro",
+        "from outside  nothing that I may change\n    read-only   /etc/hosts /site\n",
     );
     check("proc/self/net/dev", "lo: 0", "lo: 0 0\n  eth0: 0", "lo eth0; no route leads out\n");
     check("sys/fs/cgroup/memory.max", "67108864", "max", "no limit: all 8 GiB of the machine\n");
