@@ -66,7 +66,7 @@ fn present(store: &Store, program: &[u8]) -> Result<Option<ImageRecord>> {
 /// Whether `reader` gives exactly `bytes`.
 fn same(mut reader: impl Read, bytes: &[u8]) -> std::io::Result<bool> {
     // Few system calls, and small enough to be in the second-level cache when it is compared.
-    let mut buffer = [0; 64 << 10];
+    let mut buffer = vec![0; 64 << 10];
     let mut rest = bytes;
     loop {
         match reader.read(&mut buffer) {
