@@ -91,6 +91,22 @@ pub(super) enum Decision {
     FirstOf(Vec<Rule>),
 }
 
+/// A rule that speaks of a number. Sorts by number, then by place in the profile.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    number: u32,
+    sequence: usize,
+    rule: usize,
+}
+
+struct Entries(Vec<Entry>);
+
+impl Entries {
+    fn push(&mut self, number: u32, rule: usize) {
+        self.0.push(Entry { number, sequence: self.0.len(), rule });
+    }
+}
+
 impl<'a> Rules<'a> {
     /// Reads a profile.
     pub(super) fn read(profile: &'a LinuxSeccomp) -> Result<Rules<'a>> {
@@ -148,42 +164,40 @@ impl<'a> Rules<'a> {
 
     /// What the profile decides on one architecture, by number, in rising order. Other numbers get the default.
     pub(super) fn decisions(&self, architecture: Architecture) -> Vec<(u32, Decision)> {
-        let extra = if architecture == Architecture::X86 { self.through_multiplexers() } else { Vec::new() };
-        let direct = self.calls.iter().enumerate().flat_map(|(order, call)| {
-            let number = call.numbers.on(architecture);
-            number
-                .into_iter()
-                .flat_map(move |number| call.rules.clone().map(move |rule| (number, order, &self.list[rule])))
-        });
-        let multiplexed = extra.iter().map(|(number, order, rule)| (*number, *order, rule));
-        let mut entries = Vec::with_capacity(self.calls.len() + extra.len());
-        entries.extend(direct.chain(multiplexed));
-        // Stable: the rules of one call stay in the order of the profile.
-        entries.sort_by_key(|(number, order, _)| (*number, *order));
-        let same_number = entries.chunk_by(|a, b| a.0 == b.0);
+        let mut entries = Entries(Vec::with_capacity(self.calls.len() + 64));
+        let mut extra = Vec::new();
+        for call in &self.calls {
+            if let Some(number) = call.numbers.on(architecture) {
+                call.rules.clone().for_each(|rule| entries.push(number, rule));
+            }
+            if architecture == Architecture::X86
+                && let Some(way) = syscalls::multiplexed(call.name)
+            {
+                for rule in self.list[call.rules.clone()].iter().filter_map(|rule| self.through(way, rule)) {
+                    entries.push(way.number, self.list.len() + extra.len());
+                    extra.push(rule);
+                }
+            }
+        }
+        entries.0.sort_unstable();
+        let rule = |at: usize| self.list.get(at).unwrap_or_else(|| &extra[at - self.list.len()]);
+        let same_number = entries.0.chunk_by(|a, b| a.number == b.number);
         same_number
-            .map(|group| (group[0].0, self.decide(group.iter().map(|(_, _, rule)| *rule), architecture)))
+            .map(|group| (group[0].number, self.decide(group.iter().map(|entry| rule(entry.rule)), architecture)))
             .collect()
     }
 
-    /// The rules for i386's `socketcall` and `ipc` that follow from rules for the calls behind them.
+    /// The rule for i386's `socketcall` or `ipc` that follows from a rule for a call behind it.
     ///
     /// The other arguments of such a call lie in memory, out of a filter's sight. So a rule that restricts is extended
     /// to the call whatever its arguments are, but one that permits only some arguments permits nothing here.
-    fn through_multiplexers(&self) -> Vec<(u32, usize, Rule)> {
-        let mut extra = Vec::new();
-        for (order, call) in self.calls.iter().enumerate() {
-            let Some(Multiplexed { number, selector, mask }) = syscalls::multiplexed(call.name) else { continue };
-            for rule in &self.list[call.rules.clone()] {
-                if !rule.conditions.is_empty() && is_more_permissive(rule.answer, self.default) {
-                    continue;
-                }
-                let (mask, value) = (u64::from(mask), u64::from(selector));
-                let selects = Condition { argument: 0, test: Test::Equal, mask, value };
-                extra.push((number, order, Rule { answer: rule.answer, conditions: vec![selects] }));
-            }
+    fn through(&self, way: Multiplexed, rule: &Rule) -> Option<Rule> {
+        if !rule.conditions.is_empty() && is_more_permissive(rule.answer, self.default) {
+            return None;
         }
-        extra
+        let (mask, value) = (u64::from(way.mask), u64::from(way.selector));
+        let selects = Condition { argument: 0, test: Test::Equal, mask, value };
+        Some(Rule { answer: rule.answer, conditions: vec![selects] })
     }
 
     /// Combines the rules for one number.

@@ -241,7 +241,7 @@ fn rules_at_random() -> impl Strategy<Value = LinuxSyscall> {
 }
 
 /// Random profiles, also for the comparison with libseccomp.
-pub fn profiles_at_random() -> impl Strategy<Value = LinuxSeccomp> {
+pub(crate) fn profiles_at_random() -> impl Strategy<Value = LinuxSeccomp> {
     let architectures = prop::collection::vec(select(ALL.to_vec()), 0..5);
     let rules = prop::collection::vec(rules_at_random(), 0..20);
     (actions_at_random(), prop::option::of(0..100_u32), architectures, rules).prop_map(

@@ -123,8 +123,8 @@ fn resolve(docker: &Value, context: &ProfileContext) -> LinuxSeccomp {
     };
     let applies = |rule: &&Value| {
         let (includes, excludes) = (&rule["includes"], &rule["excludes"]);
-        let included = strings(&includes["arches"]);
-        (included.is_empty() || included.iter().any(|arch| arch == machine))
+        let machines = strings(&includes["arches"]);
+        (machines.is_empty() || machines.iter().any(|arch| arch == machine))
             && strings(&includes["caps"]).iter().all(has)
             && includes["minKernel"].as_str().is_none_or(old_enough)
             && !strings(&excludes["arches"]).iter().any(|arch| arch == machine)

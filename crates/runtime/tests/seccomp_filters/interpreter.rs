@@ -5,10 +5,10 @@ use sys::seccomp::Instruction;
 
 /// `struct seccomp_data`, without the address of the instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Call {
-    pub number: u32,
-    pub audit_architecture: u32,
-    pub arguments: [u64; 6],
+pub(crate) struct Call {
+    pub(crate) number: u32,
+    pub(crate) audit_architecture: u32,
+    pub(crate) arguments: [u64; 6],
 }
 
 impl Call {
@@ -27,7 +27,7 @@ impl Call {
 }
 
 /// What a program returns for a call.
-pub fn run(program: &[Instruction], call: &Call) -> u32 {
+pub(crate) fn run(program: &[Instruction], call: &Call) -> u32 {
     let mut accumulator = 0_u32;
     let mut at = 0;
     loop {

@@ -187,7 +187,7 @@ impl Oracle {
                 continue;
             }
             let (ours, theirs) = (run(ours.program(), &call), run(&theirs, &call));
-            assert_eq!(ours, theirs, "{call:#x?}, rules {:#?}", rules);
+            assert_eq!(ours, theirs, "{call:#x?}, rules {rules:#?}");
         }
         true
     }

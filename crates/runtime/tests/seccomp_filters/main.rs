@@ -1,6 +1,8 @@
 //! Compiled filters against everything that can say what they should do: a plain reading of the profile, Docker's own
 //! profile, libseccomp, and the kernel.
 
+#![expect(clippy::print_stderr, reason = "a test that could not run says so")]
+
 /// A machine for classic BPF, as far as filters use it.
 mod interpreter;
 /// The calls worth asking about.

@@ -13,7 +13,7 @@ use crate::reference::ABIS;
 const TOKENS: [u32; 6] = [0xc000_003e, 0x4000_0003, 0xc000_00b7, 0x4000_0028, 0xc000_00f3, 0];
 
 /// All probes for a profile.
-pub fn calls(profile: &LinuxSeccomp) -> Vec<Call> {
+pub(crate) fn calls(profile: &LinuxSeccomp) -> Vec<Call> {
     let with_arguments = arguments_of_numbers(profile);
     let plain = [[0; 6], [u64::MAX; 6]];
     let mut calls = Vec::new();
@@ -32,7 +32,7 @@ pub fn calls(profile: &LinuxSeccomp) -> Vec<Call> {
 }
 
 /// The probes for those numbers alone that rules with conditions speak of.
-pub fn calls_with_conditions(profile: &LinuxSeccomp) -> Vec<Call> {
+pub(crate) fn calls_with_conditions(profile: &LinuxSeccomp) -> Vec<Call> {
     let arguments = arguments_of_numbers(profile);
     let all = arguments.into_iter().flat_map(|((audit_architecture, number), arguments)| {
         arguments.into_iter().map(move |arguments| Call { number, audit_architecture, arguments })
@@ -41,7 +41,7 @@ pub fn calls_with_conditions(profile: &LinuxSeccomp) -> Vec<Call> {
 }
 
 /// All numbers of all ABIs and their neighbourhood, x32's among them, negative ones and huge ones.
-pub fn numbers() -> impl Iterator<Item = u32> {
+pub(crate) fn numbers() -> impl Iterator<Item = u32> {
     let ranges = [0..=600, 0x000e_fffe..=0x000f_0010, 0x3fff_fffe..=0x4000_0258, 0x7fff_fffe..=0x8000_0002];
     ranges.into_iter().flatten().chain([0xbfff_ffff, 0xc000_0000, 0xffff_fffe, 0xffff_ffff])
 }

@@ -12,11 +12,11 @@ use runtime::seccomp::syscalls::{self, Architecture, X32_BIT};
 use crate::interpreter::Call;
 
 /// The ABIs, in no particular order.
-pub const ABIS: [Architecture; 5] =
+pub(crate) const ABIS: [Architecture; 5] =
     [Architecture::X86_64, Architecture::X86, Architecture::X32, Architecture::Aarch64, Architecture::Arm];
 
-pub const KILL: u32 = 0;
-pub const ENOSYS: u32 = 0x0005_0000 | 38;
+pub(crate) const KILL: u32 = 0;
+pub(crate) const ENOSYS: u32 = 0x0005_0026;
 
 /// Numbers to names, per ABI.
 static NAMES: LazyLock<HashMap<(u32, u32), &'static str>> = LazyLock::new(|| {
@@ -29,7 +29,7 @@ static NAMES: LazyLock<HashMap<(u32, u32), &'static str>> = LazyLock::new(|| {
 });
 
 /// A profile, prepared to be asked about many calls.
-pub struct Reference<'a> {
+pub(crate) struct Reference<'a> {
     profile: &'a LinuxSeccomp,
     listed: Vec<Architecture>,
     /// The rules that name a call and do not say what the default says anyway.
@@ -39,7 +39,7 @@ pub struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    pub fn new(profile: &'a LinuxSeccomp) -> Reference<'a> {
+    pub(crate) fn new(profile: &'a LinuxSeccomp) -> Reference<'a> {
         let mut listed: Vec<_> =
             profile.architectures().iter().flatten().filter_map(|arch| Architecture::of(*arch)).collect();
         listed.push(Architecture::NATIVE);
@@ -61,7 +61,7 @@ impl<'a> Reference<'a> {
     }
 
     /// The answer to a call, or nothing if rules with different actions match, for which the specification has none.
-    pub fn decide(&self, call: &Call) -> Option<u32> {
+    pub(crate) fn decide(&self, call: &Call) -> Option<u32> {
         let Some(abi) = self.abi_of(call) else {
             let skipped_by_tracer = call.audit_architecture == Architecture::X86_64.audit_token()
                 && call.number == u32::MAX
@@ -79,7 +79,7 @@ impl<'a> Reference<'a> {
     }
 
     /// Whether a number is above all that the profile names, of a profile that refuses by default.
-    pub fn is_future(&self, abi: Architecture, number: u32) -> bool {
+    pub(crate) fn is_future(&self, abi: Architecture, number: u32) -> bool {
         let permits =
             matches!(self.profile.default_action(), Action::ScmpActAllow | Action::ScmpActLog | Action::ScmpActTrace);
         let highest = ABIS.iter().zip(&self.highest).find(|(one, _)| **one == abi).and_then(|(_, highest)| *highest);
@@ -92,7 +92,7 @@ impl<'a> Reference<'a> {
     }
 
     /// The ABI of a call, if the profile covers it.
-    pub fn abi_of(&self, call: &Call) -> Option<Architecture> {
+    pub(crate) fn abi_of(&self, call: &Call) -> Option<Architecture> {
         let fits = |abi: &&Architecture| {
             let x32 = **abi == Architecture::X32;
             let ambiguous = abi.audit_token() == Architecture::X86_64.audit_token();
@@ -102,7 +102,7 @@ impl<'a> Reference<'a> {
     }
 
     /// The rules that bear on a call.
-    pub fn rules_of(&self, call: &Call) -> &[&'a LinuxSyscall] {
+    pub(crate) fn rules_of(&self, call: &Call) -> &[&'a LinuxSyscall] {
         NAMES.get(&(call.audit_architecture, call.number)).map_or(&[], |name| self.rules_named(name))
     }
 
@@ -181,12 +181,12 @@ fn holds(arg: &LinuxSeccompArg, abi: Architecture, actual: u64) -> bool {
 }
 
 /// The default action as the kernel's number.
-pub fn default(profile: &LinuxSeccomp) -> u32 {
+pub(crate) fn default(profile: &LinuxSeccomp) -> u32 {
     answer(profile.default_action(), profile.default_errno_ret())
 }
 
 /// An action as the kernel's number (`seccomp(2)`).
-pub fn answer(action: Action, errno: Option<u32>) -> u32 {
+pub(crate) fn answer(action: Action, errno: Option<u32>) -> u32 {
     let errno = errno.unwrap_or(1);
     match action {
         Action::ScmpActKill | Action::ScmpActKillThread => KILL,

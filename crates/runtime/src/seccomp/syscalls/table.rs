@@ -9,7 +9,7 @@ use super::Row;
 const N: i32 = -1;
 
 /// Sorted by name, in the order of bytes. Columns: x86-64, i386, x32 (without its bit 30), aarch64, arm (EABI).
-pub(super) const TABLE: &[Row] = &[
+pub(super) static TABLE: &[Row] = &[
     ("_llseek", [N, 140, N, N, 140]),
     ("_newselect", [N, 142, N, N, 142]),
     ("_sysctl", [156, 149, N, N, 149]),
