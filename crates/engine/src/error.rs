@@ -91,7 +91,8 @@ impl Error {
     }
 
     /// The exit status of `run` and `exec` for this failure, as docker's: 125 Phial could not, 126 the command is
-    /// there but cannot be executed, 127 there is no such command. Other commands exit with 1.
+    /// there but cannot be executed, 127 there is no such command, 1 there is no such container to `exec` in. Other
+    /// commands exit with 1.
     pub fn exit_code(&self) -> i32 {
         self.exit_code
     }

@@ -3,7 +3,7 @@
 
 use crate::config::Network;
 
-/// What `/etc/hosts` says in a container without a network.
+/// What `/etc/hosts` says in a container without a network, before the container's own name.
 const LOCALHOST: &str = "127.0.0.1\tlocalhost\n\
     ::1\tlocalhost ip6-localhost ip6-loopback\n\
     fe00::\tip6-localnet\n\
@@ -18,7 +18,8 @@ pub(crate) fn contents(
     host: impl Fn(&str) -> Vec<u8>,
 ) -> [(&'static str, Vec<u8>); 3] {
     let (hosts, resolv_conf) = match network {
-        Network::None => (LOCALHOST.as_bytes().to_vec(), Vec::new()),
+        // Programs look their own host's name up, so it has to lead to the only interface there is.
+        Network::None => (format!("{LOCALHOST}127.0.0.1\t{hostname}\n").into_bytes(), Vec::new()),
         Network::Host => (host("/etc/hosts"), host("/etc/resolv.conf")),
     };
     [("hostname", format!("{hostname}\n").into_bytes()), ("hosts", hosts), ("resolv.conf", resolv_conf)]
@@ -34,6 +35,7 @@ mod tests {
         let [hostname, hosts, resolv_conf] = contents(Network::Host, "box", host).map(|(_, content)| content);
         assert_eq!((hostname, hosts, resolv_conf), (b"box\n".to_vec(), host("/etc/hosts"), host("/etc/resolv.conf")));
         let [_, hosts, resolv_conf] = contents(Network::None, "box", host).map(|(_, content)| content);
-        assert!(hosts.starts_with(b"127.0.0.1\tlocalhost\n") && resolv_conf.is_empty());
+        assert!(hosts.starts_with(b"127.0.0.1\tlocalhost\n") && hosts.ends_with(b"\n127.0.0.1\tbox\n"));
+        assert!(resolv_conf.is_empty());
     }
 }

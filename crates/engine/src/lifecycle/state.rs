@@ -15,6 +15,9 @@ use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::session::Connection;
 
+/// Exit status of docker's `exec` in a container that is not there or does not run.
+const ABSENT: i32 = 1;
+
 /// A container as it was at one instant.
 #[derive(Debug, Clone)]
 pub struct Container {
@@ -70,7 +73,8 @@ impl Engine {
     /// # Errors
     /// `NotFound`, and `Invalid` for a beginning that fits several.
     pub fn container(&self, key: &str) -> Result<Container> {
-        self.observe(self.store.find_container(key)?)
+        let record = self.store.find_container(key).map_err(|error| Error::from(error).with_exit_code(ABSENT))?;
+        self.observe(record)
     }
 
     /// All containers, or those that run, the newest first. Clears away first what was left of killed commands and of
@@ -145,7 +149,7 @@ impl Engine {
 }
 
 pub(super) fn not_running(container: &Container) -> Error {
-    Error::conflict(format!("container {} is not running", container.record.name))
+    Error::conflict(format!("container {} is not running", container.record.name)).with_exit_code(ABSENT)
 }
 
 /// A JSON file that a supervisor writes by rename; None when it is not there.
