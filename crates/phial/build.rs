@@ -2,8 +2,6 @@
 //! where they are. They are always optimised, whatever the profile of `phial`: they are what a container's start
 //! costs, and what stays in memory with each container.
 
-#![expect(clippy::print_stdout, reason = "a build script talks to cargo over its standard output")]
-
 use std::env::{self, var_os};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -13,7 +11,7 @@ use std::process::{Command, Stdio};
 const CRATES: [&str; 5] = ["sys", "fsroot", "runtime", "phial-runtime", "hello"];
 
 /// How they are compiled: small, in one piece, and without unwinding.
-const PROFILE: [&str; 5] = ["opt-level=3", "lto=\"fat\"", "codegen-units=1", "panic=\"abort\"", "strip=true"];
+const PROFILE: [&str; 5] = ["opt-level=\"s\"", "lto=\"fat\"", "codegen-units=1", "panic=\"abort\"", "strip=true"];
 
 /// Variables that describe this build and must not reach the other one: flags for coverage, clippy in place of the
 /// compiler, the outer job server (whose descriptors are not passed on).
@@ -81,8 +79,10 @@ fn build(workspace: &Path, target: &str, target_dir: &Path) {
     }
     match cargo.current_dir(workspace).stdin(Stdio::null()).status() {
         Ok(status) if status.success() => {}
-        // What the other cargo printed to standard error stands below this line.
-        Ok(_) => println!("cargo::error=phial-runtime and hello, which phial carries, do not build"),
+        Ok(_) => println!(
+            "cargo::error=phial-runtime and hello, which phial carries, do not build: \
+             'cargo build --release -p phial-runtime -p hello' shows why"
+        ),
         Err(error) => println!("cargo::error=cargo does not start to build phial-runtime and hello: {error}"),
     }
 }

@@ -1,6 +1,6 @@
 //! From words to a command: the tree of commands, and what is said about words that make no sense.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -37,15 +37,16 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
 }
 
 fn program() -> Command {
-    let directory =
-        |name: &'static str, help| Arg::new(name).long(name).value_parser(value_parser!(PathBuf)).help(help);
+    let directory = |name: &'static str, help| {
+        Arg::new(name).long(name).value_name("DIR").value_parser(value_parser!(PathBuf)).help(help)
+    };
     let program = Command::new("phial")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Containers in one program, without a daemon")
         .after_help(EXAMPLES)
         .disable_version_flag(true)
-        .arg(directory("root", "Where images and containers are kept [env: PHIAL_ROOT] [default: /var/lib/phial]"))
-        .arg(directory("run", "Where the state of running containers is [env: PHIAL_RUN] [default: /run/phial]"))
+        .arg(directory("root", "Images and containers [env: PHIAL_ROOT] [default: /var/lib/phial]"))
+        .arg(directory("run", "State of running containers [env: PHIAL_RUN] [default: /run/phial]"))
         .arg(Arg::new("version").short('v').long("version").action(ArgAction::Version).help("Print the version"));
     with_entries(program, COMMANDS)
 }
@@ -68,31 +69,37 @@ fn dispatch(matches: &ArgMatches) -> ExitCode {
 }
 
 /// The arguments with `--rm=true` as `--rm`, or without `--rm=false`, if that is what the parser stopped at: docker
-/// takes a value for every switch.
+/// takes a value for every switch. Of `-it=false` the value is the last letter's.
 fn without_value_of_switch(error: &Error, arguments: &[OsString]) -> Option<Vec<OsString>> {
-    if error.kind() != ErrorKind::TooManyValues {
-        return None;
-    }
-    let (switch, value) = (text(error, ContextKind::InvalidArg)?, text(error, ContextKind::InvalidValue)?);
-    let position = arguments.iter().position(|argument| *argument == *format!("{switch}={value}"))?;
-    let mut rewritten = arguments.to_vec();
-    match value {
-        "true" | "1" | "t" | "T" | "TRUE" | "True" => rewritten[position] = switch.into(),
-        "false" | "0" | "f" | "F" | "FALSE" | "False" => drop(rewritten.remove(position)),
+    let given = text(error, ContextKind::InvalidArg)?;
+    let is_it = |argument: &str| match error.kind() {
+        ErrorKind::TooManyValues => argument.split_once('=').is_some_and(|(switch, _)| switch == given),
+        ErrorKind::UnknownArgument if given == "-=" => !argument.starts_with("--") && argument.starts_with('-'),
+        _ => false,
+    };
+    let (position, switch, value) = arguments.iter().enumerate().find_map(|(position, argument)| {
+        let (switch, value) = argument.to_str().filter(|argument| is_it(argument))?.split_once('=')?;
+        Some((position, switch, value))
+    })?;
+    let without = match value {
+        "true" | "1" | "t" | "T" | "TRUE" | "True" => Some(switch),
+        "false" | "0" | "f" | "F" | "FALSE" | "False" => {
+            let before = if switch.starts_with("--") { "-" } else { &switch[..switch.len() - 1] };
+            (before != "-").then_some(before)
+        }
         _ => return None,
-    }
+    };
+    let mut rewritten = arguments.to_vec();
+    rewritten.splice(position..=position, without.map(OsString::from));
     Some(rewritten)
 }
 
 /// Says what the parser has to say: help on standard output, everything else on standard error.
 fn explain(error: &Error, arguments: &[OsString]) -> ExitCode {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    if matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand | DisplayVersion) {
         let printed = output::print(&error.render().to_string());
         return printed.map_or_else(|failure| failure.report(false), |()| ExitCode::SUCCESS);
-    }
-    if error.kind() == ErrorKind::MissingSubcommand {
-        say(&error.render().to_string().replace("error: ", "phial: "));
-        return ExitCode::FAILURE;
     }
     if let Some(failure) = not_yet(error, arguments) {
         return failure.report(false);

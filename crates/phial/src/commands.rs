@@ -126,7 +126,11 @@ pub(crate) fn with_entries(command: Command, entries: &'static [Entry]) -> Comma
         let (Kind::Leaf { define, .. } | Kind::Group { define, .. }) = entry.kind;
         Command::new(entry.name).about(entry.about).defer(define)
     };
-    command.subcommand_required(true).disable_help_subcommand(true).subcommands(entries.iter().map(subcommand))
+    command
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommands(entries.iter().map(subcommand))
 }
 
 /// The entry of this name.
@@ -135,7 +139,7 @@ pub(crate) fn find(entries: &'static [Entry], name: &str) -> Option<&'static Ent
 }
 
 const fn leaf<T: Execute>(name: &'static str, about: &'static str) -> Entry {
-    Entry { name, about, kind: Kind::Leaf { define: T::augment_args, run: execute::<T> }, starts: false }
+    Entry { name, about, kind: Kind::Leaf { define: define::<T>, run: execute::<T> }, starts: false }
 }
 
 const fn starting<T: Execute>(name: &'static str, about: &'static str) -> Entry {
@@ -149,6 +153,12 @@ const fn group(
     entries: &'static [Entry],
 ) -> Entry {
     Entry { name, about, kind: Kind::Group { define, entries }, starts: false }
+}
+
+/// Adds a command's options. Its line of help stays the one of the list.
+fn define<T: Execute>(command: Command) -> Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    T::augment_args(command).about(about).next_line_help(false)
 }
 
 fn execute<T: Execute>(matches: &ArgMatches, context: &Context) -> Result<ExitCode> {

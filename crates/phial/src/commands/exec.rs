@@ -39,7 +39,7 @@ pub(crate) struct Exec {
     #[arg(short, long, value_name = "USER[:GROUP]")]
     user: Option<String>,
     /// Working directory in the container
-    #[arg(short, long, value_name = "DIRECTORY")]
+    #[arg(short, long, value_name = "DIR")]
     workdir: Option<String>,
     /// The container, then the command and its arguments
     #[arg(value_name = "CONTAINER COMMAND", required = true, num_args = 2.., trailing_var_arg = true, hide = true)]

@@ -54,8 +54,8 @@ fn row(image: &ImageSummary) -> Vec<String> {
     vec![
         or_none(&image.repository),
         or_none(&image.tag),
-        image.id.short().to_owned(),
-        image.created.as_deref().map_or_else(|| "N/A".to_owned(), engine::ago_in_words),
+        image.id.short(),
+        image.created.as_deref().map_or_else(|| "N/A".to_owned(), engine::ago),
         human::size(image.size),
     ]
 }

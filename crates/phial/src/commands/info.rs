@@ -81,15 +81,11 @@ Engine: Phial, in the same program
 
 /// `name=seccomp,profile=builtin` as docker lists it.
 fn security_option(option: &str) -> String {
-    let mut lines = String::new();
-    for part in option.split(',') {
-        match part.split_once('=') {
-            Some(("name", name)) => lines.push_str(&format!("  {name}\n")),
-            Some((key, value)) => lines.push_str(&format!("   {key}: {value}\n", key = capitalised(key))),
-            None => {}
-        }
-    }
-    lines
+    let lines = option.split(',').filter_map(|part| match part.split_once('=')? {
+        ("name", name) => Some(format!("  {name}\n")),
+        (key, value) => Some(format!("   {}: {value}\n", capitalised(key))),
+    });
+    lines.collect()
 }
 
 fn capitalised(word: &str) -> String {

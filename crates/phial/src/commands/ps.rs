@@ -32,7 +32,7 @@ pub(crate) struct Ps {
 
 impl Execute for Ps {
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        let containers = context.engine()?.summaries(self.all).cannot(|| "list containers")?;
+        let containers = context.engine()?.list(self.all).cannot(|| "list containers")?;
         let heading = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
         let heading = heading.map(str::to_owned).to_vec();
         let rows = containers.iter().map(|container| row(container, self.no_trunc));
@@ -43,9 +43,10 @@ impl Execute for Ps {
 
 fn row(container: &ContainerSummary, whole: bool) -> Vec<String> {
     let command = human::harmless(&container.command);
-    let (id, command) = match whole {
-        true => (container.id.as_str(), command),
-        false => (&container.id[..12], human::shortened(&command, COMMAND)),
+    let (id, command) = if whole {
+        (container.id.as_str(), command)
+    } else {
+        (&container.id[..12], human::shortened(&command, COMMAND))
     };
     vec![
         id.to_owned(),

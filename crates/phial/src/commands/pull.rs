@@ -37,7 +37,8 @@ impl Execute for Pull {
             progress.line("Using default tag: latest");
         }
         engine.pull(&self.name, &PullOptions::default(), &progress).cannot(|| format!("pull {}", self.name))?;
-        progress.line(reference.map_or(self.name, |reference| reference.to_string()));
+        let full = reference.map_or_else(|| self.name.clone(), |reference| reference.to_string());
+        progress.line(full);
         Ok(ExitCode::SUCCESS)
     }
 }

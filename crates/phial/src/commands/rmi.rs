@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::RemovedImage;
+use engine::{ErrorKind, RemovedImage};
 
 use super::{Execute, each};
 use crate::context::Context;
-use crate::failure::{Cannot, Result};
+use crate::failure::{Cannot, Failure, Result};
 use crate::output;
 
 const EXAMPLES: &str = "\
@@ -31,7 +31,14 @@ impl Execute for Rmi {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
         each(&self.images, |name| {
-            for removed in engine.remove_image(name, self.force).cannot(|| format!("remove image {name}"))? {
+            let removed = match engine.remove_image(name, self.force) {
+                // Without the engine's hint to pull it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Err(Failure::new(format!("cannot remove image {name}: no such image")));
+                }
+                other => other.cannot(|| format!("remove image {name}"))?,
+            };
+            for removed in removed {
                 match removed {
                     RemovedImage::Untagged(name) => output::print_line(&format!("Untagged: {name}"))?,
                     RemovedImage::Deleted(digest) => output::print_line(&format!("Deleted: {digest}"))?,

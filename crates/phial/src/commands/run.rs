@@ -10,7 +10,7 @@ use engine::{Engine, PullPolicy, Unstarted};
 use image::PullOptions;
 use store::ImageRecord;
 
-use super::{Execute, foreground, pull};
+use super::{Execute, foreground};
 use crate::context::Context;
 use crate::failure::{Cannot, Failure, Result};
 use crate::output;
@@ -30,6 +30,7 @@ Examples:
     after_help = EXAMPLES,
     disable_help_flag = true
 )]
+#[expect(clippy::struct_excessive_bools, reason = "docker's switches")]
 pub(crate) struct Run {
     /// Add a capability, or ALL
     #[arg(long, value_name = "CAPABILITY")]
@@ -68,7 +69,7 @@ pub(crate) struct Run {
     #[arg(short, long, value_name = "SIZE")]
     memory: Option<String>,
     /// Mount something, such as type=bind,source=/src,target=/dst,readonly
-    #[arg(long, value_name = "KEY=VALUE,...")]
+    #[arg(long, value_name = "KEY=VALUE,…")]
     mount: Vec<String>,
     /// Name the container
     #[arg(long)]
@@ -98,7 +99,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SECONDS")]
     stop_timeout: Option<u32>,
     /// Mount a tmpfs
-    #[arg(long, value_name = "DIRECTORY[:OPTIONS]")]
+    #[arg(long, value_name = "DIR[:OPTS]")]
     tmpfs: Vec<String>,
     /// Give the container a terminal
     #[arg(short, long)]
@@ -110,10 +111,10 @@ pub(crate) struct Run {
     #[arg(short, long, value_name = "USER[:GROUP]")]
     user: Option<String>,
     /// Mount a directory of the host
-    #[arg(short, long, value_name = "SOURCE:TARGET[:OPTIONS]")]
+    #[arg(short, long, value_name = "SRC:DST[:OPTS]")]
     volume: Vec<String>,
     /// Working directory in the container
-    #[arg(short, long, value_name = "DIRECTORY")]
+    #[arg(short, long, value_name = "DIR")]
     workdir: Option<String>,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
@@ -155,10 +156,7 @@ impl Execute for Run {
 
 /// The image, pulled if it must be; the pull is shown on standard error, as standard output is the container's.
 fn find_or_pull(engine: &Engine, name: &str, policy: PullPolicy) -> Result<ImageRecord> {
-    let progress = PullProgress::new(Target::Stderr, name);
-    if policy == PullPolicy::Missing && engine.image(name).is_err() {
-        progress.line(format_args!("Unable to find image '{}' locally", pull::familiar(name)));
-    }
+    let progress = PullProgress::new(Target::Stderr { missing: policy == PullPolicy::Missing }, name);
     engine.ensure_image(name, policy, &PullOptions::default(), &progress).cannot(|| format!("run {name}"))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use image::{LayerState, Progress, ProgressEvent, Reference};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
@@ -13,47 +13,56 @@ use crate::output::human;
 /// Where a pull is told about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// `pull`: it is what the command is for.
+    /// `pull`, for which it is the output.
     Stdout,
-    /// `run`: standard output belongs to the container.
-    Stderr,
+    /// `run`, whose standard output belongs to the container. `missing` tells whether the image was looked for here.
+    Stderr {
+        /// Then it is said first that it was not found.
+        missing: bool,
+    },
 }
 
-/// Shows a pull. One for each pull.
-pub(crate) struct PullProgress {
+/// Shows a pull. One for each pull; costs nothing as long as nothing is pulled.
+pub(crate) struct PullProgress<'a> {
     target: Target,
-    name: String,
+    name: &'a str,
     /// None where lines are printed.
-    bars: Option<MultiProgress>,
+    bars: OnceLock<Option<MultiProgress>>,
     layers: Mutex<HashMap<String, ProgressBar>>,
 }
 
-impl PullProgress {
+impl<'a> PullProgress<'a> {
     /// For a pull of `name`, as the user typed it.
-    pub(crate) fn new(target: Target, name: &str) -> PullProgress {
-        let bars = match target {
-            Target::Stdout => std::io::stdout().is_terminal().then(ProgressDrawTarget::stdout),
-            Target::Stderr => std::io::stderr().is_terminal().then(ProgressDrawTarget::stderr),
-        };
-        PullProgress {
-            target,
-            name: name.to_owned(),
-            bars: bars.map(MultiProgress::with_draw_target),
-            layers: Mutex::default(),
-        }
+    pub(crate) fn new(target: Target, name: &'a str) -> PullProgress<'a> {
+        PullProgress { target, name, bars: OnceLock::new(), layers: Mutex::default() }
     }
 
     /// A line that stays. A reader that has gone misses it.
     pub(crate) fn line(&self, line: impl Display) {
-        let written = match (&self.bars, self.target) {
+        let written = match (self.bars(), self.target) {
             (Some(bars), _) => bars.println(line.to_string()),
             (None, Target::Stdout) => writeln!(std::io::stdout(), "{line}"),
-            (None, Target::Stderr) => writeln!(std::io::stderr(), "{line}"),
+            (None, Target::Stderr { .. }) => writeln!(std::io::stderr(), "{line}"),
         };
         drop(written);
     }
 
+    fn bars(&self) -> Option<&MultiProgress> {
+        let target = || match self.target {
+            Target::Stdout => std::io::stdout().is_terminal().then(ProgressDrawTarget::stdout),
+            Target::Stderr { .. } => std::io::stderr().is_terminal().then(ProgressDrawTarget::stderr),
+        };
+        self.bars.get_or_init(|| target().map(MultiProgress::with_draw_target)).as_ref()
+    }
+
+    fn familiar(&self) -> String {
+        self.name.parse::<Reference>().map_or_else(|_| self.name.to_owned(), |name| name.familiar())
+    }
+
     fn resolving(&self, reference: &str) {
+        if self.target == (Target::Stderr { missing: true }) {
+            self.line(format_args!("Unable to find image '{}' locally", self.familiar()));
+        }
         let Ok(reference) = reference.parse::<Reference>() else { return };
         let version = match (reference.digest(), reference.tag()) {
             (Some(digest), _) => digest.to_string(),
@@ -63,7 +72,7 @@ impl PullProgress {
     }
 
     fn layer(&self, id: &str, state: LayerState) {
-        match &self.bars {
+        match self.bars() {
             Some(bars) => self.layer_bar(bars, id, state),
             None => self.layer_line(id, state),
         }
@@ -107,7 +116,7 @@ impl PullProgress {
 
     fn done(&self, digest: &impl Display, already_present: bool) {
         self.line(format_args!("Digest: {digest}"));
-        let name = self.name.parse::<Reference>().map_or_else(|_| self.name.clone(), |name| name.familiar());
+        let name = self.familiar();
         if already_present {
             self.line(format_args!("Status: Image is up to date for {name}"));
         } else {
@@ -116,7 +125,7 @@ impl PullProgress {
     }
 }
 
-impl Progress for PullProgress {
+impl Progress for PullProgress<'_> {
     fn event(&self, event: ProgressEvent<'_>) {
         match event {
             ProgressEvent::Resolving { reference, .. } => self.resolving(reference),
