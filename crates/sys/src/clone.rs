@@ -72,7 +72,7 @@ pub unsafe fn clone3(
         pid if pid > 0 => {
             // SAFETY: CLONE_PIDFD stored a new descriptor there, owned by nothing else.
             let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            let pid = Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)).expect("a pid above zero was checked");
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
             Ok(Child { pid, pidfd })
         }
         _ => Err(crate::exec::last_errno()),

@@ -5,6 +5,12 @@ use std::os::fd::AsRawFd;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
+/// `IFF_UP | IFF_RUNNING` (`netdevice(7)`), in the type of the field.
+const UP_AND_RUNNING: libc::c_short = 0x41;
+
+/// `SIOCSIFFLAGS`, in the type of `ioctl`'s argument.
+const SET_FLAGS: libc::Ioctl = 0x8914;
+
 /// Sets the flags `UP` and `RUNNING` of `lo` in this network namespace (`netdevice(7)`, `SIOCSIFFLAGS`). No allocation.
 ///
 /// # Errors
@@ -16,9 +22,9 @@ pub fn up() -> Result<(), Errno> {
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     request.ifr_name[0] = b'l'.cast_signed();
     request.ifr_name[1] = b'o'.cast_signed();
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    request.ifr_ifru.ifru_flags = UP_AND_RUNNING;
     // SAFETY: SIOCSIFFLAGS reads an ifreq, which the pointer gives; the socket is open.
     #[expect(unsafe_code, reason = "an ioctl that rustix does not offer")]
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) };
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SET_FLAGS, &raw const request) };
     if result == 0 { Ok(()) } else { Err(crate::exec::last_errno()) }
 }

@@ -59,6 +59,7 @@ impl Set {
     }
 
     /// Makes this the set of blocked signals of the calling thread; returns the one before. No allocation.
+    #[expect(clippy::return_self_not_must_use, reason = "most callers never go back to the mask before")]
     pub fn block(&self) -> Set {
         let mut before = Set::empty();
         // SAFETY: both pointers are to initialised sets; SIG_SETMASK with a valid set cannot fail.

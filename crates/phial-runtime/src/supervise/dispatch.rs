@@ -74,9 +74,10 @@ impl Dispatcher {
             cgroups: self.started.cgroups.paths().map(ToOwned::to_owned).collect(),
         };
         record::running(&self.request, &status).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        let role = match self.request.attach {
-            true => Role::Attached { stdin: self.request.stdin != StdinMode::Closed },
-            false => Role::Leaving,
+        let role = if self.request.attach {
+            Role::Attached { stdin: self.request.stdin != StdinMode::Closed }
+        } else {
+            Role::Leaving
         };
         let mut client = Client::new(engine, role)?;
         client.send_control(Kind::Started, &StartedReply { pid });
@@ -180,8 +181,8 @@ impl Dispatcher {
 
     /// Passes on what the container wrote to one stream; whether there was anything.
     fn forward(&mut self, stream: Stream) -> bool {
-        let mut buffer = [0; 32 * 1024];
-        let Some(bytes) = self.output.read(stream, &mut buffer) else { return false };
+        let mut buffer = [0; 16 * 1024];
+        let Some(bytes) = self.output.read(stream, &mut buffer, &self.poll) else { return false };
         if let Some(log) = &mut self.log {
             log.write(stream, bytes);
         }
@@ -329,8 +330,10 @@ impl Dispatcher {
         let gone: Vec<u64> =
             self.clients.iter().filter(|(_, client)| client.is_gone()).map(|(number, _)| *number).collect();
         for number in gone {
-            let client = self.clients.remove(&number);
-            if client.is_some_and(|client| client.role == Role::Attached { stdin: true }) {
+            let Some(client) = self.clients.remove(&number) else { continue };
+            // Closing alone does not do it while a process just cloned still has a copy.
+            self.poll.forget(client.descriptor());
+            if client.role == (Role::Attached { stdin: true }) {
                 self.stdin_ended();
             }
         }

@@ -56,8 +56,7 @@ fn request(engine: &mut UnixStream) -> runtime::Result<Request> {
     let invalid = |message: String| runtime::Error::new(runtime::ErrorKind::Invalid, message);
     let frame = protocol::read_frame(engine).map_err(|error| invalid(format!("request: {error}")))?;
     let Some((Kind::Request, payload)) = frame else { return Err(invalid("request: the first frame is none".into())) };
-    let request: Request =
-        serde_json::from_slice(&payload).map_err(|error| invalid(format!("request: {error}")))?;
+    let request: Request = serde_json::from_slice(&payload).map_err(|error| invalid(format!("request: {error}")))?;
     if request.version != protocol::VERSION {
         return Err(invalid(format!("request: version {} is not {}", request.version, protocol::VERSION)));
     }
@@ -71,11 +70,7 @@ fn refuse(engine: &mut UnixStream, error: &runtime::Error) -> ExitCode {
 
 /// An error of the runtime as it goes to a client.
 fn failed(error: &runtime::Error) -> Failed {
-    Failed {
-        message: error.to_string(),
-        hint: error.hint().map(str::to_owned),
-        exit_code: error.exit_code(),
-    }
+    Failed { message: error.to_string(), hint: error.hint().map(str::to_owned), exit_code: error.exit_code() }
 }
 
 /// Makes a descriptor non-blocking.

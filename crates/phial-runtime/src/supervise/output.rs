@@ -69,21 +69,23 @@ impl Output {
     }
 
     /// Reads what is there; None when nothing is. A stream that has ended is closed.
-    pub(super) fn read<'a>(&mut self, stream: Stream, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    pub(super) fn read<'a>(&mut self, stream: Stream, buffer: &'a mut [u8], poll: &Poll) -> Option<&'a [u8]> {
         let source = self.source(stream)?;
         match rustix::io::read(source, &mut *buffer) {
             Ok(count) if count > 0 => Some(&buffer[..count]),
             Err(Errno::AGAIN | Errno::INTR) => None,
             // End of a pipe; a terminal answers EIO once its other side is closed.
             Ok(_) | Err(_) => {
-                self.close(stream);
+                self.close(stream, poll);
                 None
             }
         }
     }
 
-    /// Closing a descriptor also ends its being watched.
-    fn close(&mut self, stream: Stream) {
+    fn close(&mut self, stream: Stream, poll: &Poll) {
+        if let Some(source) = self.source(stream) {
+            poll.forget(source);
+        }
         match stream {
             Stream::Stdout if self.streams.terminal.is_some() => self.streams.terminal = None,
             Stream::Stdout => self.streams.stdout = None,

@@ -49,10 +49,11 @@ pub(super) fn start(request: &Request) -> Result<Started> {
         init: request.init,
     };
     let plan = Plan::container(&spec, &context)?;
-    let terminal = spec.process().as_ref().and_then(|process| process.terminal()).unwrap_or(false);
+    let terminal = spec.process().as_ref().and_then(oci_spec::runtime::Process::terminal).unwrap_or(false);
     let (stdio, streams) = if terminal { (None, Streams::default()) } else { pipes(request.stdin)? };
     let linux = spec.linux().as_ref();
-    let path = linux.and_then(|linux| linux.cgroups_path().clone()).unwrap_or_else(|| format!("/{}", request.id).into());
+    let path =
+        linux.and_then(|linux| linux.cgroups_path().clone()).unwrap_or_else(|| format!("/{}", request.id).into());
     let resources = linux.and_then(|linux| linux.resources().as_ref());
     let cgroups = Cgroups::create(&hierarchies, &path, resources)?;
     let at = super::record::now();
@@ -97,7 +98,6 @@ fn pipes(mode: StdinMode) -> Result<(Option<Stdio>, Streams)> {
     for end in [Some(&stdout_reader), Some(&stderr_reader), ours.as_ref()].into_iter().flatten() {
         super::set_nonblocking(end.as_fd()).map_err(failed)?;
     }
-    let streams =
-        Streams { terminal: None, stdin: ours, stdout: Some(stdout_reader), stderr: Some(stderr_reader) };
+    let streams = Streams { terminal: None, stdin: ours, stdout: Some(stdout_reader), stderr: Some(stderr_reader) };
     Ok((Some(Stdio { stdin, stdout, stderr }), streams))
 }

@@ -9,12 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use crate::error::{Error, Result};
 
 /// Sets the rules of a container's cgroup; later rules override earlier ones.
-pub(super) fn apply(
-    directory: BorrowedFd<'_>,
-    path: &Path,
-    unified: bool,
-    rules: &[LinuxDeviceCgroup],
-) -> Result<()> {
+pub(super) fn apply(directory: BorrowedFd<'_>, path: &Path, unified: bool, rules: &[LinuxDeviceCgroup]) -> Result<()> {
     if unified {
         let program = super::devices_program::compile(rules);
         return sys::bpf::attach_device_program(directory, &program)

@@ -36,7 +36,8 @@ impl Hierarchy {
 /// # Errors
 /// `System` when /proc cannot be read or nothing is mounted.
 pub fn detect() -> Result<Vec<Hierarchy>> {
-    let text = std::fs::read_to_string("/proc/self/mountinfo").map_err(|error| Error::system("/proc/self/mountinfo", error))?;
+    let text = std::fs::read_to_string("/proc/self/mountinfo")
+        .map_err(|error| Error::system("/proc/self/mountinfo", error))?;
     let found = parse(&text);
     if found.is_empty() {
         let error = Error::system("cgroups", "no cgroup file system is mounted");

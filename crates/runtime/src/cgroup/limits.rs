@@ -57,7 +57,8 @@ fn memory(memory: &LinuxMemory, unified: bool, list: &mut Vec<Write>) -> Result<
     if let Some(swap) = memory.swap() {
         let limit = memory.limit().unwrap_or(-1);
         if swap != -1 && limit != -1 && swap < limit {
-            let message = format!("linux.resources.memory.swap {swap}: is memory and swap together, so not below limit {limit}");
+            let message =
+                format!("linux.resources.memory.swap {swap}: is memory and swap together, so not below limit {limit}");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         // v1 limits the sum, v2 swap alone. Kernels without swap accounting lack the file; memory is limited all the same.

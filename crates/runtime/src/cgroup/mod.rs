@@ -231,7 +231,8 @@ fn open_directory(path: &Path) -> Result<OwnedFd> {
 fn inherit_cpuset(directory: &Directory) -> Result<()> {
     let parent = directory.path.parent().unwrap_or(Path::new("/"));
     for file in ["cpuset.cpus", "cpuset.mems"] {
-        let value = std::fs::read(parent.join(file)).map_err(|error| Error::system(parent.join(file).display(), error))?;
+        let value =
+            std::fs::read(parent.join(file)).map_err(|error| Error::system(parent.join(file).display(), error))?;
         let fd = directory.open(file, OFlags::WRONLY).map_err(|errno| directory.error(file, errno))?;
         rustix::io::write(fd, &value).map_err(|errno| directory.error(file, errno))?;
     }
@@ -245,7 +246,9 @@ fn enable_controllers(hierarchy: &Hierarchy, relative: &Path, writes: &[Write]) 
     wanted.sort_unstable();
     wanted.dedup();
     let mut directory = hierarchy.mount.clone();
-    for part in std::iter::once(Path::new("")).chain(relative.parent().map(Path::iter).into_iter().flatten().map(Path::new)) {
+    for part in
+        std::iter::once(Path::new("")).chain(relative.parent().map(Path::iter).into_iter().flatten().map(Path::new))
+    {
         directory.push(part);
         make_parent(&directory)?;
         let present = std::fs::read_to_string(directory.join("cgroup.controllers")).unwrap_or_default();

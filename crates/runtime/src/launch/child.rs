@@ -137,7 +137,7 @@ fn become_process(step: &Step, work: &Work<'_>, state: &State) -> rustix::io::Re
         Step::NewSession => rustix::process::setsid().map(drop)?,
         Step::Console { window, device } => console::open(state.root.as_fd(), work.report, *window, *device)?,
         Step::Stdio { uid } => console::take_stdio(work.stdio.ok_or(Errno::BADF)?, *uid)?,
-        Step::Limit { resource, value, .. } => rustix::process::setrlimit(*resource, value.clone())?,
+        Step::Limit { resource, value, .. } => rustix::process::setrlimit(*resource, *value)?,
         Step::Umask(mask) => {
             rustix::process::umask(Mode::from_raw_mode(*mask));
         }
@@ -184,7 +184,9 @@ fn execute(work: &Work<'_>) -> Errno {
     if let Err(errno) = sys::exec::close_on_exec_from(FIRST_TO_CLOSE) {
         return errno;
     }
-    if work.die_with_parent && let Err(errno) = die_with_parent() {
+    if work.die_with_parent
+        && let Err(errno) = die_with_parent()
+    {
         return errno;
     }
     sys::signal::Set::empty().block();

@@ -30,13 +30,14 @@ impl Report {
     }
 
     pub(super) fn to_bytes(self) -> [u8; Report::SIZE] {
-        let [a, b, c, d] = self.step.to_le_bytes();
-        let [e, f, g, h] = self.errno.to_le_bytes();
-        [a, b, c, d, e, f, g, h]
+        let value = u64::from(self.step) << u32::BITS | u64::from(self.errno.cast_unsigned());
+        value.to_le_bytes()
     }
 
-    pub(super) fn from_bytes([a, b, c, d, e, f, g, h]: [u8; Report::SIZE]) -> Report {
-        Report { step: u32::from_le_bytes([a, b, c, d]), errno: i32::from_le_bytes([e, f, g, h]) }
+    pub(super) fn from_bytes(bytes: [u8; Report::SIZE]) -> Report {
+        let value = u64::from_le_bytes(bytes);
+        let low = u32::try_from(value & u64::from(u32::MAX)).unwrap_or_default();
+        Report { step: u32::try_from(value >> u32::BITS).unwrap_or(NO_STEP), errno: low.cast_signed() }
     }
 }
 
@@ -94,10 +95,24 @@ fn hint(step: &Step, errno: Errno) -> Option<&'static str> {
         (Step::JoinCgroup { .. }, Errno::NOSPC) => "the cpuset of the parent cgroup is empty",
         (Step::JoinCgroup { .. }, Errno::BUSY) => "the parent cgroup has processes of its own and controllers enabled",
         (Step::WorkingDirectory(_), Errno::NOENT) => "the directory does not exist in the container",
-        (Step::WorkingDirectory(_) | Step::MakeWorkingDirectory(_), Errno::NOTDIR) => "that path is a file in the container",
+        (Step::WorkingDirectory(_) | Step::MakeWorkingDirectory(_), Errno::NOTDIR) => {
+            "that path is a file in the container"
+        }
         (Step::OomScore(_), Errno::ACCESS) => "lowering it needs CAP_SYS_RESOURCE",
         (Step::Credentials(_), Errno::PERM) => "a capability was asked for that this host does not have to give",
         (Step::Seccomp, Errno::ACCESS) => "installing a filter needs no_new_privs or CAP_SYS_ADMIN",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_survives_the_wire() {
+        for report in [Report::new(0, Errno::PERM), Report::new(70_000, Errno::NOSYS), Report::lost(Errno::PIPE)] {
+            assert_eq!(Report::from_bytes(report.to_bytes()), report);
+        }
+    }
 }

@@ -228,7 +228,8 @@ mod tests {
         for entry in std::fs::read_dir(path).expect("reads").flatten() {
             let name = entry.path();
             if entry.file_type().expect("known").is_dir() {
-                found.extend(listing(&name).into_iter().map(|inner| format!("{}/{inner}", entry.file_name().display())));
+                found
+                    .extend(listing(&name).into_iter().map(|inner| format!("{}/{inner}", entry.file_name().display())));
             }
             found.push(entry.file_name().display().to_string());
         }
@@ -245,7 +246,8 @@ mod tests {
         };
         let absolute = |root: &Path| symlink("/somewhere/else", root.join("data")).expect("linked");
         let up = |root: &Path| symlink("../../../../up", root.join("data")).expect("linked");
-        let cases: [(&dyn Fn(&Path), &CStr, Kind, &str); 5] = [
+        type Setup<'a> = &'a dyn Fn(&Path);
+        let cases: [(Setup<'_>, &CStr, Kind, &str); 5] = [
             (&nothing, c"/a/b/c", Kind::Directory, "root/a/b/c"),
             (&nothing, c"//a/./b/../f", Kind::File, "root/a/f"),
             (&dangling, c"/etc/resolv.conf", Kind::File, "root/run/resolve/stub.conf"),

@@ -49,7 +49,9 @@ fn tree(path: &Path, recursive: bool) -> Result<OwnedFd> {
         let error = Error::system(format!("mount source {}", path.display()), errno);
         match errno {
             Errno::NOENT => error.with_hint("the path must exist on this host"),
-            Errno::INVAL => error.with_hint("it lies on a mount that may not be bound (unbindable, or of another namespace)"),
+            Errno::INVAL => {
+                error.with_hint("it lies on a mount that may not be bound (unbindable, or of another namespace)")
+            }
             _ => error,
         }
     })
@@ -141,7 +143,8 @@ impl Overlay<'_> {
         let [upper, work] = own.each_ref().map(name);
         let text = format!("lowerdir={},upperdir={upper},workdir={work}{volatile}", lower.join(":"));
         if text.len() >= PAGE {
-            let message = format!("overlay of {} layers: this kernel takes about 200 (6.7 and later take 500)", self.lower.len());
+            let message =
+                format!("overlay of {} layers: this kernel takes about 200 (6.7 and later take 500)", self.lower.len());
             return Err(Error::new(crate::ErrorKind::Unsupported, message));
         }
         layers.extend(own);

@@ -170,7 +170,8 @@ impl Namespaces {
             }
         }
         if spaces.new & namespace::MOUNT == 0 {
-            let message = "linux.namespaces: a container without a mount namespace of its own would change the host's mounts";
+            let message =
+                "linux.namespaces: a container without a mount namespace of its own would change the host's mounts";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         Ok(spaces)

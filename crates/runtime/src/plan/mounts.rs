@@ -64,7 +64,8 @@ pub(super) fn finish(linux: &Linux, read_only: bool, process: &Process, steps: &
         steps.push(Step::Remount { target: c"/".to_owned(), change });
     }
     if let Some(kind) = root_propagation(linux)? {
-        steps.push(Step::Remount { target: c"/".to_owned(), change: Change { propagation: Some(kind), ..no_change() } });
+        steps
+            .push(Step::Remount { target: c"/".to_owned(), change: Change { propagation: Some(kind), ..no_change() } });
     }
     Ok(())
 }
@@ -244,7 +245,10 @@ fn sysctl(key: &str, value: &str) -> Result<Step> {
         return Err(Error::new(ErrorKind::Invalid, message));
     }
     let path = format!("/proc/sys/{path}");
-    Ok(Step::Sysctl { path: c_string(path.as_bytes(), "linux.sysctl")?, value: c_string(value.as_bytes(), "linux.sysctl")? })
+    Ok(Step::Sysctl {
+        path: c_string(path.as_bytes(), "linux.sysctl")?,
+        value: c_string(value.as_bytes(), "linux.sysctl")?,
+    })
 }
 
 fn no_change() -> Change {

@@ -143,11 +143,7 @@ mod tests {
         let parsed = options("nosuid,noexec,mode=755,size=64m,lazy").expect("valid");
         let expected = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
         assert_eq!(parsed.change.set, expected);
-        let data: Vec<String> = parsed
-            .data
-            .iter()
-            .map(|(key, value)| format!("{key:?}={value:?}"))
-            .collect();
+        let data: Vec<String> = parsed.data.iter().map(|(key, value)| format!("{key:?}={value:?}")).collect();
         assert_eq!(data, ["\"mode\"=Some(\"755\")", "\"size\"=Some(\"64m\")", "\"lazy\"=None"]);
     }
 

@@ -58,7 +58,7 @@ pub(super) fn add(
     program(process, seccomp)
 }
 
-/// Without no_new_privs only a privileged process may install a filter, so it comes before the drop (`seccomp(2)`).
+/// Without `no_new_privs` only a privileged process may install a filter, so it comes before the drop (`seccomp(2)`).
 fn add_privileges(process: &Process, filtered: bool, steps: &mut Vec<Step>) {
     let no_new_privileges = process.no_new_privileges().unwrap_or(false);
     let user = process.user();
@@ -92,7 +92,10 @@ fn program(process: &Process, seccomp: Option<seccomp::Filter>) -> Result<Progra
     Ok(Program {
         candidates: candidates(name, &environment)?,
         arguments: StringArray::new(Result::<Vec<CString>>::from_iter::<Vec<_>>(strings(arguments, "process.args"))?),
-        environment: StringArray::new(Result::<Vec<CString>>::from_iter::<Vec<_>>(strings(&environment, "process.env"))?),
+        environment: StringArray::new(Result::<Vec<CString>>::from_iter::<Vec<_>>(strings(
+            &environment,
+            "process.env",
+        ))?),
         seccomp,
     })
 }

@@ -255,7 +255,9 @@ impl Step {
     /// What the parent must open for this step.
     pub fn source(&self) -> Option<&Source> {
         match self {
-            Step::JoinCgroup { source, .. } | Step::EnterRoot { source, .. } | Step::Attach { source, .. } => Some(source),
+            Step::JoinCgroup { source, .. } | Step::EnterRoot { source, .. } | Step::Attach { source, .. } => {
+                Some(source)
+            }
             _ => None,
         }
     }

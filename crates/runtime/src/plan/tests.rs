@@ -25,7 +25,7 @@ fn plan(json: &str) -> crate::Result<Plan> {
 
 fn steps(json: &str) -> String {
     let plan = plan(json).expect("a valid configuration");
-    plan.steps.iter().map(|step| format!("{step}\n")).collect()
+    plan.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 const MINIMAL: &str = r#"{"ociVersion":"1.2.0","root":{"path":"rootfs"},
@@ -129,10 +129,18 @@ fn what_cannot_be_done_is_refused_by_name() {
         ("/hostname", r#""x""#, "hostname \"x\": needs a uts namespace"),
         ("/process/args", "[]", "process.args: is empty"),
         ("/process/apparmorProfile", r#""strict""#, "process.apparmorProfile is not supported yet"),
-        ("/linux/sysctl", r#"{"kernel.core_pattern":"|x"}"#, "linux.sysctl \"kernel.core_pattern\": is not a parameter"),
+        (
+            "/linux/sysctl",
+            r#"{"kernel.core_pattern":"|x"}"#,
+            "linux.sysctl \"kernel.core_pattern\": is not a parameter",
+        ),
         ("/linux/sysctl", r#"{"net.../../kernel":"x"}"#, "linux.sysctl \"net.../../kernel\": is not a parameter"),
         ("/mounts", r#"[{"destination":"/","type":"tmpfs"}]"#, "mounts: a mount on / would replace"),
-        ("/mounts", r#"[{"destination":"/proc/self/attr","type":"bind","source":"/x"}]"#, "mount on /proc/self/attr: only"),
+        (
+            "/mounts",
+            r#"[{"destination":"/proc/self/attr","type":"bind","source":"/x"}]"#,
+            "mount on /proc/self/attr: only",
+        ),
         ("/mounts", r#"[{"destination":"/x","type":"bind"}]"#, "mount on /x: a bind mount needs a source"),
         ("/process/rlimits", r#"[{"type":"RLIMIT_CORE","soft":2,"hard":1}]"#, "process.rlimits core: the soft limit 2"),
     ] {
