@@ -237,6 +237,8 @@ mod tests {
         found
     }
 
+    type Setup<'a> = &'a dyn Fn(&Path);
+
     #[test]
     fn what_is_missing_is_made_below_the_root() {
         let nothing = |_: &Path| {};
@@ -246,7 +248,6 @@ mod tests {
         };
         let absolute = |root: &Path| symlink("/somewhere/else", root.join("data")).expect("linked");
         let up = |root: &Path| symlink("../../../../up", root.join("data")).expect("linked");
-        type Setup<'a> = &'a dyn Fn(&Path);
         let cases: [(Setup<'_>, &CStr, Kind, &str); 5] = [
             (&nothing, c"/a/b/c", Kind::Directory, "root/a/b/c"),
             (&nothing, c"//a/./b/../f", Kind::File, "root/a/f"),
