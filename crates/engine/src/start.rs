@@ -28,7 +28,13 @@ impl Engine {
     /// # Errors
     /// As [`Engine::start`].
     pub fn start_detached(&self, created: Created) -> Result<()> {
-        self.started(created, false, None).map(drop)
+        let goes_with_its_end = created.record.auto_remove;
+        self.started(created, false, None)?;
+        // Nobody stays to remove its row when it has ended. So each of its kind removes the rows of those before it.
+        if goes_with_its_end {
+            self.store.collect_ended();
+        }
+        Ok(())
     }
 
     fn started(&self, created: Created, attach: bool, window: Option<WindowSize>) -> Result<Session> {
