@@ -184,6 +184,14 @@ pub fn reopen(fd: impl AsFd, flags: OFlags) -> Result<std::os::fd::OwnedFd> {
         .map_err(|errno| Error::call(errno, format_args!("open({path}, {}) of {}", Flags(flags), Shown::new(&fd))))
 }
 
+/// Refuses flags with which an open creates: the calls that open have no mode to create with.
+pub(crate) fn refuse_creation(flags: OFlags) -> Result<()> {
+    if flags.intersects(OFlags::CREATE) || flags.contains(OFlags::TMPFILE) {
+        return Err(Error::refused(ErrorKind::Unsupported, format_args!("{} does not only open", Flags(flags))));
+    }
+    Ok(())
+}
+
 /// The name under which procfs knows `fd`.
 fn proc_path(fd: BorrowedFd<'_>) -> Result<String> {
     let directory = "/proc/self/fd";

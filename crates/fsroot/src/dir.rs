@@ -46,8 +46,9 @@ impl Dir {
         self.open(name, OFlags::RDONLY | OFlags::DIRECTORY).map(Self)
     }
 
-    /// Opens `name` with `flags`. Opening a FIFO or a device has effects: look first, with `O_PATH`.
+    /// Opens `name` with `flags`; `O_CREAT` and `O_TMPFILE` are refused. Opening a FIFO or a device has effects: look first, with `O_PATH`.
     pub fn open(&self, name: Name<'_>, flags: OFlags) -> Result<OwnedFd> {
+        attributes::refuse_creation(flags)?;
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
         rustix::fs::openat(&self.0, name.as_bytes(), flags, Mode::empty()).map_err(|errno| {
             Error::call(errno, format_args!("openat({}, {name}, {})", Shown::new(&self.0), Flags(flags)))

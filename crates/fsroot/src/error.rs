@@ -167,3 +167,24 @@ impl Display for Flags {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_kernel_is_refused_in_plain_words() {
+        let error = Error::call(Errno::NOSYS, "openat2(3</srv>, \".\", O_PATH)");
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().ends_with("; Linux 5.6 or newer is needed"), "{error}");
+    }
+
+    #[test]
+    fn flags_as_c_has_them() {
+        let check = |flags: OFlags, want: &str| assert_eq!(Flags(flags).to_string(), want);
+        check(OFlags::RDONLY, "O_RDONLY");
+        check(OFlags::RDONLY | OFlags::CLOEXEC, "O_RDONLY|O_CLOEXEC");
+        check(OFlags::PATH | OFlags::NOFOLLOW, "O_PATH|O_NOFOLLOW");
+        check(OFlags::RDWR | OFlags::TRUNC, "O_RDWR|O_TRUNC");
+    }
+}

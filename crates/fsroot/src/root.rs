@@ -66,9 +66,10 @@ impl Root {
         self.open_file(path, OFlags::PATH, follow)
     }
 
-    /// Opens `path` with `flags`. Never creates. Opening a FIFO or a device has effects: for contents that a stranger
+    /// Opens `path` with `flags`; `O_CREAT` and `O_TMPFILE` are refused. Opening a FIFO or a device has effects: for contents that a stranger
     /// may have replaced use [`Self::read_regular`] or [`Self::open_regular`].
     pub fn open_file(&self, path: impl AsRef<Path>, flags: OFlags, follow: Follow) -> Result<OwnedFd> {
+        attributes::refuse_creation(flags)?;
         let flags = match follow {
             Follow::Yes => flags,
             Follow::No => flags | OFlags::NOFOLLOW,

@@ -111,6 +111,16 @@ fn the_last_component_is_followed_only_if_asked() {
 }
 
 #[test]
+fn opening_never_creates() {
+    let scene = Scene::new();
+    for flags in [OFlags::CREATE, OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY, OFlags::TMPFILE | OFlags::WRONLY] {
+        assert!(scene.root.open_file("new", flags, Follow::Yes).is_err(), "{flags:?}");
+        assert!(scene.root.open_file(".", flags, Follow::Yes).is_err(), "{flags:?}");
+    }
+    assert_eq!(fs::read_dir(scene.inside("")).expect("root").count(), 0);
+}
+
+#[test]
 fn only_regular_files_are_read_and_only_so_much() {
     let scene = Scene::new();
     let root = &scene.root;

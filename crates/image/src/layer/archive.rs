@@ -51,6 +51,7 @@ pub(super) enum Kind {
 pub(super) struct Archive<'a, R> {
     input: Input<R>,
     limits: &'a Limits,
+    /// Of global headers only what can be meant for many entries counts: owner and time.
     global: Records,
     /// Contents of the current entry that were not read yet, and the padding behind them.
     left: u64,
@@ -135,7 +136,10 @@ impl<'a, R: Read> Archive<'a, R> {
         let data = self.input.take(size)?;
         self.input.skip(padding(size as u64))?;
         if flag == b'g' {
-            return self.global.add(&data, self.limits);
+            self.global.add(&data, self.limits)?;
+            // Attributes for all entries that follow: nobody writes them, and each entry would cost as much as they are long.
+            self.global.xattrs.clear();
+            return Ok(());
         }
         extensions.seen = true;
         match flag {
@@ -260,10 +264,6 @@ impl Entry {
             _ => 0,
         };
         self.xattrs.clear();
-        if !global.xattrs.is_empty() {
-            let kept = global.xattrs.iter().filter(|(name, _)| !pax.xattrs.contains_key(*name));
-            self.xattrs.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
-        }
         self.xattrs.extend(std::mem::take(&mut pax.xattrs));
         if self.kind != Kind::File {
             self.stored = 0;

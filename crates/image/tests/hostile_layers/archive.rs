@@ -7,7 +7,7 @@ use tar::{EntryType, Header};
 pub(crate) struct Archive(pub(crate) Vec<u8>);
 
 /// One entry, as `tar` would write it.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) struct Item<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) kind: EntryType,
@@ -17,7 +17,7 @@ pub(crate) struct Item<'a> {
     pub(crate) device: (u32, u32),
 }
 
-pub(crate) fn item<'a>(name: &'a (impl AsRef<[u8]> + ?Sized), kind: EntryType) -> Item<'a> {
+pub(crate) fn item(name: &(impl AsRef<[u8]> + ?Sized), kind: EntryType) -> Item<'_> {
     Item { name: name.as_ref(), kind, link: b"", mode: 0o644, data: b"", device: (0, 0) }
 }
 

@@ -206,7 +206,7 @@ fn the_last_entry_of_a_name_counts() {
     check("file, directory", tar().file("d", "x").dir("d").file("d/b", ""), &Tree(&["d dir", "d/b \"\""]));
     check("symlink, symlink", tar().symlink("s", "a").symlink("s", "b"), &Tree(&["s -> b"]));
     let fifo = item("x", EntryType::Fifo);
-    check("fifo, file", tar().item(fifo.clone()).file("x", "1"), &Tree(&["x \"1\""]));
+    check("fifo, file", tar().item(fifo).file("x", "1"), &Tree(&["x \"1\""]));
     check("directory, fifo", tar().file("x/y", "").item(fifo), &Tree(&["x fifo"]));
 }
 
@@ -416,7 +416,7 @@ fn the_stream_is_read_to_its_end() {
         }
     }
     let mut archive = tar().file("f", &"x".repeat(5000)).end();
-    archive.extend_from_slice(&[b'g'; 1_000_001]);
+    archive.resize(archive.len() + 1_000_001, b'g');
     let scene = Scene::new();
     let root = fsroot::Root::open(scene.layer()).expect("the layer's directory");
     let mut count = 0;

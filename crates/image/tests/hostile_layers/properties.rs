@@ -68,7 +68,7 @@ proptest! {
             let name = name.trim_start_matches("../");
             let next = Item { link: link.as_bytes(), mode: 0o755, ..item(name, kinds[*kind]) };
             // Alone as well, so that one bad entry does not hide the others.
-            let _ = scene.unpack(&tar().item(next.clone()).end());
+            let _ = scene.unpack(&tar().item(next).end());
             whole = whole.item(next);
         }
         let _ = Scene::new().unpack(&whole.end());
