@@ -17,6 +17,9 @@ mod layer;
 /// Decompression.
 mod decode;
 
+/// The disk's work, begun early.
+mod writeback;
+
 use std::cell::RefCell;
 
 use store::{Digest, ImageRecord, LayerRef, Lease, Store};

@@ -19,6 +19,7 @@ use crate::document::Descriptor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{LayerState, Progress, ProgressEvent};
 use crate::pull::resolve::Resolved;
+use crate::pull::writeback::Writeback;
 use crate::pull::{PullOptions, layer};
 
 /// Layers at once. More would share the same cores and the same line; each costs some 10 MiB of buffers.
@@ -42,6 +43,14 @@ struct Job<'a> {
 /// Unpacked bytes of each layer that is in the store.
 type Sizes = RefCell<HashMap<Digest, u64>>;
 
+/// What all lanes share.
+struct Context<'scope, 'env, 'a> {
+    scope: &'scope Scope<'scope, 'env>,
+    registry: &'a Registry<'a>,
+    writeback: &'a Writeback,
+    sizes: &'a Sizes,
+}
+
 impl<'e> Fetch<'e> {
     /// Sees to it that all layers are in the store.
     pub(crate) fn layers(
@@ -54,7 +63,9 @@ impl<'e> Fetch<'e> {
         let pairs = || resolved.manifest.layers.iter().zip(&resolved.config.rootfs.diff_ids);
         let queue = RefCell::new(self.missing(pairs(), &sizes)?);
         thread::scope(|scope| {
-            let lane = || Box::pin(self.lane(scope, registry, &queue, &sizes)) as Lane<'_>;
+            let writeback = Writeback::start(scope, self.store.paths().root());
+            let context = Context { scope, registry, writeback: &writeback, sizes: &sizes };
+            let lane = || Box::pin(self.lane(&context, &queue)) as Lane<'_>;
             let count = queue.borrow().len().min(LANES);
             runtime.block_on(all((0..count).map(|_| lane()).collect()))
         })?;
@@ -86,33 +97,22 @@ impl<'e> Fetch<'e> {
         Ok(jobs)
     }
 
-    async fn lane<'scope>(
-        &self,
-        scope: &'scope Scope<'scope, '_>,
-        registry: &Registry<'_>,
-        queue: &RefCell<Vec<Job<'e>>>,
-        sizes: &Sizes,
-    ) -> Result<()>
+    async fn lane<'scope>(&self, context: &Context<'scope, '_, '_>, queue: &RefCell<Vec<Job<'e>>>) -> Result<()>
     where
         'e: 'scope,
     {
         loop {
             let Some(job) = queue.borrow_mut().pop() else { return Ok(()) };
             let (descriptor, diff_id) = (job.descriptor, job.diff_id);
-            let size = self.layer(scope, registry, job).await;
+            let size = self.layer(context, job).await;
             let size = size.map_err(|error| error.within(format_args!("layer {}", descriptor.short_id())))?;
             self.report(descriptor, LayerState::Done);
-            sizes.borrow_mut().insert(diff_id, size);
+            context.sizes.borrow_mut().insert(diff_id, size);
         }
     }
 
     /// One layer, downloaded here and unpacked by a thread; returns its unpacked size.
-    async fn layer<'scope>(
-        &self,
-        scope: &'scope Scope<'scope, '_>,
-        registry: &Registry<'_>,
-        job: Job<'e>,
-    ) -> Result<u64>
+    async fn layer<'scope>(&self, context: &Context<'scope, '_, '_>, job: Job<'e>) -> Result<u64>
     where
         'e: 'scope,
     {
@@ -128,10 +128,10 @@ impl<'e> Fetch<'e> {
         };
         thread::Builder::new()
             .name("unpack".into())
-            .spawn_scoped(scope, worker)
+            .spawn_scoped(context.scope, worker)
             .map_err(|error| Error::new(ErrorKind::Store, format!("cannot start a thread: {error}")))?;
         if wanted.await.is_ok() {
-            self.download(registry, descriptor, piece_sender).await?;
+            self.download(context, descriptor, piece_sender).await?;
         }
         let ended = || Error::new(ErrorKind::Store, "its thread ended without a word");
         size.await.map_err(|_| ended())?
@@ -139,15 +139,16 @@ impl<'e> Fetch<'e> {
 
     async fn download(
         &self,
-        registry: &Registry<'_>,
+        context: &Context<'_, '_, '_>,
         descriptor: &Descriptor,
         pieces: mpsc::Sender<Bytes>,
     ) -> Result<()> {
-        let mut stream = BlobStream::new(registry, descriptor);
+        let mut stream = BlobStream::new(context.registry, descriptor);
         let (mut done, total) = (0, descriptor.size);
         self.report(descriptor, LayerState::Downloading { done, total });
         while let Some(piece) = stream.next().await? {
             done += piece.len() as u64;
+            context.writeback.add(piece.len() as u64);
             if pieces.send(piece).await.is_err() {
                 // The worker has given up and says why.
                 return Ok(());

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use image::{Credentials, CredentialsSource, ErrorKind, PullOptions, pull};
 
@@ -99,10 +99,11 @@ fn a_token_is_fetched_once_and_renewed_when_it_expires() {
     assert_eq!(first.target, "/token?service=a%20service&scope=repository%3Aapp%3Apull");
 }
 
+type Accepts = Box<dyn Fn(&Asked) -> bool + Send + Sync>;
+
 #[test]
 fn credentials_are_exchanged_for_tokens() {
     let form = "grant_type=refresh_token&client_id=phial&service=a%20service&scope=repository%3Aapp%3Apull&refresh_token=r%26f";
-    type Accepts = Box<dyn Fn(&Asked) -> bool + Send + Sync>;
     let cases: [(Credentials, Accepts); 2] = [
         (
             user(),
@@ -190,10 +191,12 @@ fn no_other_origin_gets_the_credentials() {
     assert!(log.iter().all(|asked| asked.header("authorization").is_none()), "{log:?}");
 
     // A stranger that asks for credentials gets none, and one that sends us back does not speak for us.
-    let back = registry.host();
+    let back = Arc::new(OnceLock::new());
+    let registry_host = Arc::clone(&back);
     let asking = Server::start(Image::default(), move |asked, _| match asked.before {
         0 => demand("Basic realm=\"give\""),
-        _ => Answer::new(302, "").with("Location", format!("http://{back}/v2/app/manifests/latest")),
+        _ => Answer::new(302, "")
+            .with("Location", format!("http://{}/v2/app/manifests/latest", back.get().expect("set below"))),
     });
     let target = asking.host();
     let registry = Server::start(Image::small(), move |asked, answer| match asked.header("authorization") {
@@ -201,12 +204,13 @@ fn no_other_origin_gets_the_credentials() {
         Some(BASIC) => answer,
         _ => demand("Basic realm=\"x\""),
     });
+    registry_host.set(registry.host()).expect("set once");
     for part in ["to which no credentials are given", "does not accept the credentials"] {
         let error = pull(&Place::new().store, &registry.app(), &with(user()), &()).expect_err("no blobs");
         assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
         assert!(error.to_string().contains(part), "{error}");
     }
-    assert_eq!(asking.log().len(), 2);
+    assert_eq!(asking.log().len(), 3);
     assert!(asking.log().iter().all(|asked| asked.header("authorization").is_none()), "{:?}", asking.log());
 }
 

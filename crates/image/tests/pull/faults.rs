@@ -62,9 +62,12 @@ fn passing_refusals_are_waited_out() {
 #[test]
 fn patience_ends() {
     let busy = || {
-        Server::start(Image::small(), |asked, answer| match asked.target.contains("/manifests/") {
-            true => Answer::new(429, r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"rate limit\u001b[31m"}]}"#),
-            false => answer,
+        Server::start(Image::small(), |asked, answer| {
+            if asked.target.contains("/manifests/") {
+                Answer::new(429, r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"rate limit\u001b[31m"}]}"#)
+            } else {
+                answer
+            }
         })
     };
     let server = busy();
@@ -77,9 +80,8 @@ fn patience_ends() {
     assert_eq!(server.log().len(), 6);
 
     // A registry that wants to be left alone for an hour is, and the user knows.
-    let server = Server::start(Image::small(), |asked, answer| match asked.target.contains("/manifests/") {
-        true => Answer::new(503, "").with("Retry-After", "3600"),
-        false => answer,
+    let server = Server::start(Image::small(), |asked, answer| {
+        if asked.target.contains("/manifests/") { Answer::new(503, "").with("Retry-After", "3600") } else { answer }
     });
     let error = pull(&place.store, &server.app(), &options(), &()).expect_err("closed");
     assert_eq!((error.kind(), server.log().len()), (ErrorKind::Network, 1));
@@ -88,9 +90,8 @@ fn patience_ends() {
 
 #[test]
 fn dropping_connections_for_ever_ends_the_pull() {
-    let server = Server::start(Image::large(), |asked, answer| match asked.is_blob() && answer.body.len() > 100_000 {
-        true => answer.ending(End::Cut(10)),
-        false => answer,
+    let server = Server::start(Image::large(), |asked, answer| {
+        if asked.is_blob() && answer.body.len() > 100_000 { answer.ending(End::Cut(10)) } else { answer }
     });
     let place = Place::new();
     let error = pull(&place.store, &server.app(), &options(), &()).expect_err("ten bytes each");

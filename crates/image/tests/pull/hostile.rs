@@ -96,26 +96,29 @@ fn a_layer_whose_content_is_not_that_of_the_config() {
 
 #[test]
 fn endless_answers() {
-    check(ErrorKind::Limit, "more than the 4194304 bytes", |asked, answer| match is_manifest(asked) {
-        true => answer.ending(End::Endless),
-        false => answer,
+    check(ErrorKind::Limit, "more than the 4194304 bytes", |asked, answer| {
+        if is_manifest(asked) { answer.ending(End::Endless) } else { answer }
     });
     // The size of a layer is known: what comes after it is not read.
-    let server = Server::start(Image::small(), |asked, answer| match is_layer(asked, &answer) {
-        true => answer.ending(End::Endless),
-        false => answer,
-    });
+    let server =
+        Server::start(
+            Image::small(),
+            |asked, answer| if is_layer(asked, &answer) { answer.ending(End::Endless) } else { answer },
+        );
     let place = Place::new();
     pull(&place.store, &server.app(), &options(), &()).expect("all bytes were right");
 }
 
 #[test]
 fn manifests_that_are_not_what_was_asked_for() {
-    check(ErrorKind::Digest, "Docker-Content-Digest", |asked, answer| match is_manifest(asked) {
-        true => Answer::new(200, answer.body)
-            .with("Content-Type", OCI_MANIFEST)
-            .with("Docker-Content-Digest", Digest::of(b"x").to_string()),
-        false => answer,
+    check(ErrorKind::Digest, "Docker-Content-Digest", |asked, answer| {
+        if is_manifest(asked) {
+            Answer::new(200, answer.body)
+                .with("Content-Type", OCI_MANIFEST)
+                .with("Docker-Content-Digest", Digest::of(b"x").to_string())
+        } else {
+            answer
+        }
     });
     let mut image = Image::small();
     let (_, bytes) = image.manifests["latest"].clone();
@@ -126,9 +129,12 @@ fn manifests_that_are_not_what_was_asked_for() {
     refused(image, &options(), ErrorKind::Digest, "the index says", |_, answer| answer);
 
     // By digest, another manifest is refused whatever the header says.
-    let server = Server::start(Image::small(), |asked, answer| match is_manifest(asked) {
-        true => Answer::new(200, [answer.body.as_slice(), b" "].concat()).with("Content-Type", OCI_MANIFEST),
-        false => answer,
+    let server = Server::start(Image::small(), |asked, answer| {
+        if is_manifest(asked) {
+            Answer::new(200, [answer.body.as_slice(), b" "].concat()).with("Content-Type", OCI_MANIFEST)
+        } else {
+            answer
+        }
     });
     let digest = Digest::of(&Image::small().manifests["latest"].1);
     let error = pull(&Place::new().store, &server.app().at(digest), &options(), &()).expect_err("another manifest");
@@ -139,10 +145,11 @@ fn manifests_that_are_not_what_was_asked_for() {
         ("CVE-2021-41190", r#"{"schemaVersion":2,"manifests":[],"layers":[]}"#),
         ("neither", r#"{"schemaVersion":2}"#),
     ] {
-        check(ErrorKind::Invalid, part, move |asked, answer| match is_manifest(asked) {
-            true => Answer::new(200, body),
-            false => answer,
-        });
+        check(
+            ErrorKind::Invalid,
+            part,
+            move |asked, answer| if is_manifest(asked) { Answer::new(200, body) } else { answer },
+        );
     }
     check(ErrorKind::Invalid, "answers 418", |_, _| Answer::new(418, "\u{1b}[31m"));
 }
@@ -220,19 +227,16 @@ fn layers_from_elsewhere_are_refused_and_nobody_is_asked() {
 
 #[test]
 fn redirects_that_lead_nowhere() {
-    check(ErrorKind::Invalid, "redirects more than 10 times", |asked, answer| match is_manifest(asked) {
-        true => Answer::new(302, "").with("Location", format!("{}x", asked.target)),
-        false => answer,
+    check(ErrorKind::Invalid, "redirects more than 10 times", |asked, answer| {
+        if is_manifest(asked) { Answer::new(302, "").with("Location", format!("{}x", asked.target)) } else { answer }
     });
     for location in ["ftp://x/", "", "https://", "http://user:password@127.0.0.1/", "\u{7f}"] {
-        check(ErrorKind::Invalid, "", move |asked, answer| match is_manifest(asked) {
-            true => Answer::new(307, "").with("Location", location),
-            false => answer,
+        check(ErrorKind::Invalid, "", move |asked, answer| {
+            if is_manifest(asked) { Answer::new(307, "").with("Location", location) } else { answer }
         });
     }
     // Nobody listens in 192.0.2.0/24, and without encryption nobody is asked to.
-    check(ErrorKind::Insecure, "without encryption", |asked, answer| match is_manifest(asked) {
-        true => Answer::new(307, "").with("Location", "http://192.0.2.1/x"),
-        false => answer,
+    check(ErrorKind::Insecure, "without encryption", |asked, answer| {
+        if is_manifest(asked) { Answer::new(307, "").with("Location", "http://192.0.2.1/x") } else { answer }
     });
 }

@@ -150,9 +150,12 @@ fn names_that_are_not_there_are_reported_with_the_registry() {
     assert!(error.to_string().starts_with(&format!("{free}/x:latest: cannot connect to {free}: ")), "{error}");
 
     // Headers that are no text are as good as none.
-    let odd = Server::start(Image::small(), |asked, answer| match asked.target.contains("/manifests/") {
-        true => Answer::new(200, answer.body).with("Content-Type", b"\xff\xfe").with("Docker-Content-Digest", b"\x80"),
-        false => answer,
+    let odd = Server::start(Image::small(), |asked, answer| {
+        if asked.target.contains("/manifests/") {
+            Answer::new(200, answer.body).with("Content-Type", b"\xff\xfe").with("Docker-Content-Digest", b"\x80")
+        } else {
+            answer
+        }
     });
     pull(&place.store, &odd.app(), &options(), &()).expect("the content is right");
 }

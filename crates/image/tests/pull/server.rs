@@ -169,13 +169,12 @@ impl Shared {
         if path == "/v2/" {
             return Answer::new(200, "{}");
         }
-        if path == format!("/v2/app/manifests/{last}") {
-            if let Some((media_type, bytes)) = self.image.manifests.get(last) {
-                let digest = image::Digest::of(bytes).to_string();
-                return Answer::new(200, bytes.clone())
-                    .with("Content-Type", media_type)
-                    .with("Docker-Content-Digest", digest);
-            }
+        let manifest = self.image.manifests.get(last).filter(|_| path == format!("/v2/app/manifests/{last}"));
+        if let Some((media_type, bytes)) = manifest {
+            let digest = image::Digest::of(bytes).to_string();
+            return Answer::new(200, bytes.clone())
+                .with("Content-Type", media_type)
+                .with("Docker-Content-Digest", digest);
         }
         match self.image.blobs.get(last) {
             Some(bytes) if path == format!("/v2/app/blobs/{last}") => ranged(asked, bytes),
@@ -252,9 +251,11 @@ fn write(stream: &mut TcpStream, asked: &Asked, answer: &Answer) -> std::io::Res
     if !answer.body.is_empty() {
         chunk(&answer.body)?;
     }
-    while answer.end == End::Endless {
+    if answer.end == End::Chunked {
+        return chunk(&[]);
+    }
+    loop {
         // Until the client hangs up.
         chunk(&[b' '; 4096])?;
     }
-    chunk(&[])
 }
