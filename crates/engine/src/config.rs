@@ -235,4 +235,17 @@ mod tests {
         let config: ContainerConfig = serde_json::from_str(r#"{"image":"alpine","memory":1}"#).expect("is JSON");
         assert_eq!((config.image.as_str(), config.memory, config.tty), ("alpine", Some(1), false));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_words_make_a_parser_panic(text in "(.|[:,=./0-9a-zA-Z]){0,30}") {
+            let here = std::path::Path::new("/here");
+            for mount in [Mount::parse_volume(&text, here), Mount::parse_mount(&text, here), Mount::parse_tmpfs(&text)] {
+                proptest::prop_assert!(mount.is_err() || mount.is_ok_and(|mount| mount.target.is_absolute()));
+            }
+            let _ = (Ulimit::parse(&text), Signal::parse("-s", &text), CapabilityChoice::parse("--cap-add", &text));
+            let _ = (size::parse_memory(&text), size::parse_cpus(&text), env::parse(&text, |_| None));
+            let _ = (env::parse_file("f", text.as_bytes(), |_| None), parse_hostname(&text), parse_label(&text));
+        }
+    }
 }

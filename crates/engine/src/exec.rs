@@ -1,10 +1,11 @@
 //! Further processes in running containers, and the streams of the first one.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
 
 use image::ImageConfig;
 use oci_spec::runtime::Process;
-use runtime::protocol::{Attach, CONFIG_FILE, Exec, VERSION, WindowSize};
+use runtime::protocol::{Attach, CONFIG_FILE, Exec, Kind, VERSION, WindowSize};
 use serde::Deserialize;
 
 use crate::config::{ContainerConfig, ExecConfig, env};
@@ -13,7 +14,7 @@ use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::lifecycle::Container;
 use crate::lookup::Merged;
-use crate::session::Session;
+use crate::session::{Session, refusal};
 use crate::spec::{Identity, exec_process};
 
 /// Of a container's `config.json`, the part about its process.
@@ -30,6 +31,32 @@ impl Engine {
     /// that the container has not.
     pub fn exec(&self, container: &Container, config: &ExecConfig, window: Option<WindowSize>) -> Result<Session> {
         let connection = self.connect(container)?;
+        let request = Exec { version: VERSION, process: self.further_process(container, config)?, window };
+        Session::exec(&container.record.name, connection, &request, config.open_stdin)
+    }
+
+    /// Runs a further process in a running container, with `/dev/null` as its streams, and leaves it there. It gets no
+    /// terminal: nobody would hold the other side.
+    ///
+    /// # Errors
+    /// As [`Engine::exec`].
+    pub fn exec_detached(&self, container: &Container, config: &ExecConfig) -> Result<()> {
+        let name = &container.record.name;
+        let mut connection = self.connect(container)?;
+        let config = ExecConfig { tty: false, ..config.clone() };
+        let request = Exec { version: VERSION, process: self.further_process(container, &config)?, window: None };
+        let null = File::options().read(true).write(true).open("/dev/null").context(|| "/dev/null")?;
+        let talking = || format!("talking to the supervisor of container {name}");
+        connection.send(Kind::Exec, &request, &[null.as_fd(); 3]).context(talking)?;
+        match connection.receive().context(talking)? {
+            Some((Kind::Started, _)) => Ok(()),
+            Some((Kind::Failed, payload)) => Err(refusal(name, &payload)),
+            _ => Err(Error::new(ErrorKind::System, format!("the supervisor of container {name} went away"))),
+        }
+    }
+
+    /// What `exec` runs, whole.
+    fn further_process(&self, container: &Container, config: &ExecConfig) -> Result<Process> {
         let main = self.process(container)?;
         let identity = config.user.as_deref().map(|user| self.identity_in(container, user)).transpose()?;
         let home_is_own = match identity {
@@ -37,9 +64,7 @@ impl Engine {
             None => false,
         };
         let identity = identity.as_ref().map(|identity| (identity, home_is_own));
-        let process = exec_process(&main, config, identity)?;
-        let request = Exec { version: VERSION, process, window };
-        Session::exec(&container.record.name, connection, &request, config.open_stdin)
+        exec_process(&main, config, identity)
     }
 
     /// Joins the streams of a running container's first process. `stdin` tells whether it gets what is typed.

@@ -55,9 +55,8 @@ impl Engine {
     }
 
     fn end(&self, container: &Container) -> Result<()> {
-        if let Some(mut connection) = self.waiting(container)?
-            && self.signal(container, Signal::KILL)?
-        {
+        if let Some(mut connection) = self.waiting(container)? {
+            self.send(container, Signal::KILL, &connection)?;
             super::stop::ended(container, &mut connection)?;
         }
         self.await_supervisor(&container.record.id)

@@ -59,11 +59,21 @@ impl Engine {
         let Some(mut connection) = self.waiting(container)? else { return Ok(()) };
         let signal = container.config.stop_signal.unwrap_or(Signal::TERM);
         let seconds = timeout.unwrap_or_else(|| container.config.stop_timeout.unwrap_or(STOP_TIMEOUT).into());
-        if self.signal(container, signal)? && !ends_within(&connection, u64::try_from(seconds).ok())? {
-            self.signal(container, Signal::KILL)?;
+        self.send(container, signal, &connection)?;
+        if !ends_within(&connection, u64::try_from(seconds).ok())? {
+            self.send(container, Signal::KILL, &connection)?;
         }
         ended(container, &mut connection)?;
         self.await_supervisor(&container.record.id)
+    }
+
+    /// Sends a signal to a container whose end `waiting` will tell of. That it has ended meanwhile is no error: it is
+    /// what was wanted, whether the supervisor has gone already or still answers that there is no such process.
+    pub(super) fn send(&self, container: &Container, signal: Signal, waiting: &Connection) -> Result<()> {
+        match self.signal(container, signal) {
+            Err(error) if !ends_within(waiting, Some(0))? => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Waits until nobody holds the container's lock any more. Only for a container that has ended: its supervisor is
@@ -80,7 +90,7 @@ impl Engine {
     }
 
     /// Sends a signal; false when the container has ended.
-    pub(super) fn signal(&self, container: &Container, signal: Signal) -> Result<bool> {
+    fn signal(&self, container: &Container, signal: Signal) -> Result<bool> {
         let Some(mut connection) = self.try_connect(container)? else { return Ok(false) };
         let name = &container.record.name;
         let frame = SignalFrame { signal: signal.number() };

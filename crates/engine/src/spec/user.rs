@@ -167,6 +167,19 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_file_gives_an_id_out_of_range(wanted in "[0-9a-z:]{0,12}", passwd in "([a-z0-9:\\n]|:0:|:4294967296:){0,40}", group in ".{0,40}") {
+            if let Ok(who) = Identity::resolve(&wanted, passwd.as_bytes(), group.as_bytes()) {
+                proptest::prop_assert!(who.uid <= MOST_ID && who.groups.iter().all(|gid| *gid <= MOST_ID));
+                proptest::prop_assert!(who.groups.contains(&who.gid));
+                if let Ok(number) = wanted.split(':').next().unwrap_or_default().parse::<u32>() {
+                    proptest::prop_assert_eq!(who.uid, number);
+                }
+            }
+        }
+    }
+
     #[test]
     fn an_image_without_files_has_root_and_numbers() {
         let nobody = Identity { uid: 65534, gid: 65534, groups: vec![65534], home: "/".to_owned() };
