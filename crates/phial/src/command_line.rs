@@ -96,7 +96,9 @@ fn without_value_of_switch(error: &Error, arguments: &[OsString]) -> Option<Vec<
 
 /// Says what the parser has to say: help on standard output, everything else on standard error.
 fn explain(error: &Error, arguments: &[OsString]) -> ExitCode {
-    use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    use ErrorKind::{
+        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion, MissingRequiredArgument, TooFewValues,
+    };
     if matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand | DisplayVersion) {
         let printed = output::print(&error.render().to_string());
         return printed.map_or_else(|failure| failure.report(false), |()| ExitCode::SUCCESS);
@@ -104,9 +106,18 @@ fn explain(error: &Error, arguments: &[OsString]) -> ExitCode {
     if let Some(failure) = not_yet(error, arguments) {
         return failure.report(false);
     }
-    let message = error.render().to_string();
-    say(&format!("phial: {}", message.strip_prefix("error: ").unwrap_or(&message).trim_end()));
     let about_option = text(error, ContextKind::InvalidArg).is_some_and(|argument| argument.starts_with('-'));
+    let message = if !about_option && matches!(error.kind(), MissingRequiredArgument | TooFewValues) {
+        let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+        format!("an argument is missing\n\n{usage}\n\nFor more information, try '--help'.")
+    } else {
+        error.render().to_string()
+    };
+    // The parser's tip to put `--` in front is not how docker's command line works.
+    let is_wrong_tip = |line: &&str| line.trim_start().starts_with("tip: to pass '");
+    let message: Vec<&str> = message.trim_end().lines().filter(|line| !is_wrong_tip(line)).collect();
+    let message = message.join("\n").replace("\n\n\n", "\n\n");
+    say(&format!("phial: {}", message.strip_prefix("error: ").unwrap_or(&message)));
     if about_option { ExitCode::from(BAD_OPTION) } else { ExitCode::FAILURE }
 }
 
@@ -150,5 +161,52 @@ fn text(error: &Error, kind: ContextKind) -> Option<&str> {
         ContextValue::String(text) => Some(text),
         ContextValue::Strings(texts) => texts.first().map(String::as_str),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every command without subcommands, with its whole definition.
+    fn leaves(command: &Command) -> Vec<Command> {
+        let mut command = command.clone();
+        command.build();
+        let below: Vec<Command> = command.get_subcommands().flat_map(leaves).collect();
+        if below.is_empty() { vec![command] } else { below }
+    }
+
+    #[test]
+    fn every_command_is_well_formed_and_has_an_example() {
+        for mut command in leaves(&program()) {
+            let help = command.render_help().to_string();
+            assert!(help.contains("Examples:\n  phial "), "{help}");
+            command.debug_assert();
+        }
+    }
+
+    #[test]
+    fn a_flag_that_docker_has_is_not_an_unknown_one() {
+        let words: Vec<OsString> = ["phial", "--root", "/x", "run", "-p", "80:80", "alpine"].map(OsString::from).into();
+        let error = program().try_get_matches_from(&words).expect_err("there is no -p");
+        assert!(not_yet(&error, &words).is_some());
+    }
+
+    #[test]
+    fn switches_take_values() {
+        let cases: [(&[&str], Option<&[&str]>); 6] = [
+            (&["--rm=true", "x"], Some(&["--rm", "x"])),
+            (&["--rm=false", "x"], Some(&["x"])),
+            (&["-it=false", "x"], Some(&["-i", "x"])),
+            (&["-t=0", "x"], Some(&["x"])),
+            (&["-t=1", "x"], Some(&["-t", "x"])),
+            (&["--rm=perhaps", "x"], None),
+        ];
+        for (given, expected) in cases {
+            let whole = |words: &[&str]| ["phial", "run"].iter().chain(words).map(OsString::from).collect::<Vec<_>>();
+            let given = whole(given);
+            let error = program().try_get_matches_from(&given).expect_err("clap's switches take no value");
+            assert_eq!(without_value_of_switch(&error, &given), expected.map(whole), "{given:?}");
+        }
     }
 }

@@ -155,10 +155,10 @@ const fn group(
     Entry { name, about, kind: Kind::Group { define, entries }, starts: false }
 }
 
-/// Adds a command's options. Its line of help stays the one of the list.
+/// Adds a command's options. Its line of help stays the one of the list; of an option given twice the last counts.
 fn define<T: Execute>(command: Command) -> Command {
     let about = command.get_about().cloned().unwrap_or_default();
-    T::augment_args(command).about(about).next_line_help(false)
+    T::augment_args(command).about(about).next_line_help(false).args_override_self(true)
 }
 
 fn execute<T: Execute>(matches: &ArgMatches, context: &Context) -> Result<ExitCode> {

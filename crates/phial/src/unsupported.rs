@@ -52,7 +52,7 @@ pub(crate) fn flag(command: &str, flag: &str) -> Option<&'static str> {
     let (_, flags) = FLAGS.iter().find(|(name, _)| *name == command)?;
     let mut before = None;
     for known in flags.split_whitespace() {
-        if known == flag {
+        if known == flag && flag.starts_with('-') {
             return before;
         }
         if flag.strip_prefix("--") == Some(known) {

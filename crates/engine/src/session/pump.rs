@@ -101,6 +101,12 @@ impl<'a> Pump<'a> {
             if let Some(outcome) = self.left {
                 return Ok(outcome);
             }
+            if let Some(code) = self.exited
+                && !self.is_output_pending()
+                && [Stream::Out, Stream::Err].into_iter().all(|stream| self.source(stream).is_none())
+            {
+                return Ok(Outcome::Exited(code));
+            }
             let events = self.wait()?;
             if let Some(code) = self.exited
                 && !self.is_output_pending()
