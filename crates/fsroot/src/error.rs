@@ -184,7 +184,7 @@ mod tests {
         let check = |flags: OFlags, want: &str| assert_eq!(Flags(flags).to_string(), want);
         check(OFlags::RDONLY, "O_RDONLY");
         check(OFlags::RDONLY | OFlags::CLOEXEC, "O_RDONLY|O_CLOEXEC");
-        check(OFlags::PATH | OFlags::NOFOLLOW, "O_PATH|O_NOFOLLOW");
+        check(OFlags::PATH | OFlags::NOFOLLOW, "O_NOFOLLOW|O_PATH");
         check(OFlags::RDWR | OFlags::TRUNC, "O_RDWR|O_TRUNC");
     }
 }
