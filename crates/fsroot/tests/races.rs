@@ -4,32 +4,34 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use fsroot::{Follow, OFlags, Root};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
+/// Rounds of work that a test does at least, and exchanges that must have come between.
 const ROUNDS: usize = 400;
+const SWAPS: usize = 200;
 
 /// Runs `work` again and again while `a` and `b` are exchanged in a loop.
 fn while_exchanged(a: &Path, b: &Path, mut work: impl FnMut(usize)) {
-    let stop = AtomicBool::new(false);
+    let (stop, swaps) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        let swapper = scope.spawn(|| {
-            let mut swaps = 0_u64;
+        scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 // A round may have removed one of the two.
-                swaps += u64::from(renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).is_ok());
+                if renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).is_ok() {
+                    swaps.fetch_add(1, Ordering::Relaxed);
+                }
             }
-            swaps
         });
-        for round in 0..ROUNDS {
+        let mut round = 0;
+        while round < ROUNDS || swaps.load(Ordering::Relaxed) < SWAPS {
             work(round);
+            round += 1;
         }
         stop.store(true, Ordering::Relaxed);
-        let swaps = swapper.join().expect("the swapper ends");
-        assert!(swaps > 0, "nothing was ever exchanged");
     });
 }
 
@@ -86,9 +88,13 @@ fn trees_are_removed_inside_whoever_wins() {
     let (host, root) = scene();
     let (a, b) = (host.path().join("root/t/real"), host.path().join("root/t/link"));
     while_exchanged(&a, &b, |_| {
-        let _ = fs::create_dir_all(host.path().join("root/t/real/deep/deeper"));
-        let _ = symlink(host.path().join("victim"), host.path().join("root/t/link"));
-        let _ = root.remove_all("t");
+        // Made beside and moved into place: here the test itself would follow the symlink.
+        let new = host.path().join("root/new");
+        fs::create_dir_all(new.join("real/deep/deeper")).expect("a tree");
+        symlink(host.path().join("victim"), new.join("link")).expect("link");
+        fs::rename(&new, host.path().join("root/t")).expect("moved into place");
+        // May give up, because the other refills it; then the rest is taken once more.
+        while root.remove_all("t").is_err() {}
     });
     assert_untouched(&host);
 }
