@@ -24,6 +24,7 @@ impl Engine {
     /// # Errors
     /// `Conflict` when it runs and `force` is not set.
     pub fn remove(&self, container: &Container, options: RemoveOptions) -> Result<()> {
+        let container = &*self.settled(container)?;
         let name = &container.record.name;
         match &container.state {
             State::Running(_) if options.force => self.end(container)?,

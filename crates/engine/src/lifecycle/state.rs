@@ -128,6 +128,7 @@ impl Engine {
     /// # Errors
     /// `Conflict` when it does not run.
     pub fn connect(&self, container: &Container) -> Result<Connection> {
+        let container = &*self.settled(container)?;
         self.try_connect(container)?.ok_or_else(|| not_running(container))
     }
 

@@ -23,6 +23,7 @@ impl Engine {
     /// # Errors
     /// `Conflict` when the container does not run.
     pub fn kill(&self, container: &Container, signal: Signal) -> Result<()> {
+        let container = &*self.settled(container)?;
         if !container.state.is_running() {
             return Err(not_running(container));
         }
@@ -35,6 +36,7 @@ impl Engine {
     /// # Errors
     /// `System` when its supervisor was killed.
     pub fn wait(&self, container: &Container) -> Result<i32> {
+        let container = &*self.settled(container)?;
         if container.state.is_running()
             && let Some(mut connection) = self.waiting(container)?
         {
@@ -53,6 +55,7 @@ impl Engine {
     /// # Errors
     /// `System` when its supervisor was killed meanwhile.
     pub fn stop(&self, container: &Container, timeout: Option<i64>) -> Result<()> {
+        let container = &*self.settled(container)?;
         if !container.state.is_running() {
             return Ok(());
         }

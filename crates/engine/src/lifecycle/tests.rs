@@ -223,3 +223,29 @@ fn what_inspect_says_is_in_dockers_places() {
     assert_eq!(image["RepoTags"], serde_json::json!(["phial/hello:latest"]));
     assert_eq!(image["Config"]["Entrypoint"], serde_json::json!(["/hello"]));
 }
+
+#[test]
+fn whoever_works_with_a_container_waits_for_its_start() {
+    let bench = Bench::new();
+    for starts in [true, false] {
+        let created = bench.create("one", |_| {}).expect("is created");
+        let seen = bench.engine.container("one").expect("is there");
+        let (engine, id) = (&bench.engine, *created.id());
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| engine.settled(&seen).map(|container| container.state.name()));
+            if starts {
+                // As a supervisor does it: another name first.
+                let directory = engine.paths().run_container(&id);
+                fs::write(directory.join("new"), serde_json::to_vec(&status()).expect("is JSON")).expect("written");
+                fs::rename(directory.join("new"), directory.join(STATUS_FILE)).expect("renamed");
+                assert_eq!(waiting.join().expect("does not panic").expect("runs"), "running");
+                drop(created);
+            } else {
+                drop(created);
+                assert_eq!(waiting.join().expect("does not panic").expect("is there"), "created");
+            }
+        });
+        let lost = bench.engine.container("one").expect("is there");
+        bench.engine.remove(&lost, RemoveOptions::default()).expect("is removed");
+    }
+}
