@@ -20,9 +20,8 @@ mod decode;
 /// The disk's work, begun early.
 mod writeback;
 
-use std::cell::RefCell;
-
 use store::{Digest, ImageRecord, LayerRef, Lease, Store};
+use tokio::runtime::Runtime;
 
 use crate::auth::credentials::CredentialsSource;
 use crate::client::http::Http;
@@ -80,34 +79,43 @@ struct Pull<'a> {
 }
 
 impl Pull<'_> {
-    fn run(&self, runtime: &tokio::runtime::Runtime) -> Result<ImageRecord> {
+    fn run(&self, runtime: &Runtime) -> Result<ImageRecord> {
         let lease = self.store.lease()?;
-        let what = RefCell::new(self.reference.familiar());
+        let known = self.known()?;
+        if let (Some(image), Some(digest)) = (&known, self.reference.digest()) {
+            return Ok(self.done(*digest, image.clone(), true));
+        }
+        let name = self.reference.to_string();
+        self.progress.event(ProgressEvent::Resolving { reference: &name, registry: self.reference.registry() });
         let on_retry = |layer: &str, why: &str| {
-            let name = what.borrow();
             let what = if layer.is_empty() { name.as_str() } else { layer };
             self.progress.event(ProgressEvent::Retrying { what, why });
         };
-        let name = self.reference.to_string();
-        let registry = self.reference.registry();
-        self.progress.event(ProgressEvent::Resolving { reference: &name, registry });
         let http = Http::new(self.options.insecure, self.options.patience);
         let credentials = self.options.credentials.clone();
-        let (registry, resolved) = runtime.block_on(async {
-            let registry = Registry::open(self.reference, http, credentials, &on_retry).await?;
-            let resolved = resolve(&registry, self.store, self.reference, self.options.platform.as_ref()).await?;
-            Ok::<_, Error>((registry, resolved))
-        })?;
+        let registry = runtime.block_on(Registry::open(self.reference, http, credentials, &on_retry))?;
+        if let Some(image) = &known {
+            let digest = runtime.block_on(registry.digest(&self.reference.selector()));
+            if let Some(digest) = digest.filter(|digest| self.has_names(image, *digest)) {
+                return Ok(self.done(digest, image.clone(), true));
+            }
+        }
+        let platform = self.options.platform.as_ref();
+        let resolved = runtime.block_on(resolve(&registry, self.store, self.reference, platform))?;
         self.warn_of_platform(&resolved);
-        if let Some(image) = self.present(&resolved)? {
-            self.progress.event(ProgressEvent::Done { digest: &resolved.digest, already_present: true });
-            return Ok(image);
+        let same = |image: &ImageRecord| image.id == resolved.image_id() && image.manifest == resolved.manifest_digest;
+        if let Some(image) = known.filter(|image| same(image) && self.has_names(image, resolved.digest)) {
+            return Ok(self.done(resolved.digest, image, true));
         }
         let fetch = Fetch { store: self.store, lease: &lease, options: self.options, progress: self.progress };
         let layers = fetch.layers(runtime, &registry, &resolved)?;
         let image = self.commit(&lease, &resolved, layers)?;
-        self.progress.event(ProgressEvent::Done { digest: &resolved.digest, already_present: false });
-        Ok(image)
+        Ok(self.done(resolved.digest, image, false))
+    }
+
+    fn done(&self, digest: Digest, image: ImageRecord, already_present: bool) -> ImageRecord {
+        self.progress.event(ProgressEvent::Done { digest: &digest, already_present });
+        image
     }
 
     /// As docker: an image for another platform that nobody asked for is worth a warning, since emulation may run it.
@@ -127,23 +135,27 @@ impl Pull<'_> {
         names
     }
 
-    /// The image, if it is in the store under all its names and nothing of it is missing.
-    fn present(&self, resolved: &Resolved) -> Result<Option<ImageRecord>> {
-        let found = match self.store.find_image(&self.reference.canonical()) {
-            Ok(found) => found,
+    fn has_names(&self, image: &ImageRecord, digest: Digest) -> bool {
+        self.names(digest).iter().all(|name| image.references.contains(name))
+    }
+
+    /// What the store has under this name, if nothing of it is missing and it is for the right platform.
+    fn known(&self) -> Result<Option<ImageRecord>> {
+        let image = match self.store.find_image(&self.reference.canonical()) {
+            Ok(image) => image,
             Err(error) if error.kind() == store::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let named = self.names(resolved.digest).iter().all(|name| found.references.contains(name));
-        if !named || found.id != resolved.image_id() || found.manifest != resolved.manifest_digest {
+        let wanted = self.options.platform.clone().unwrap_or_else(Platform::host).normal();
+        if !image.platform.parse().is_ok_and(|platform| wanted.runs(&platform)) {
             return Ok(None);
         }
-        for layer in &found.layers {
+        for layer in &image.layers {
             if !self.store.has_layer(&layer.diff_id)? {
                 return Ok(None);
             }
         }
-        Ok(Some(found))
+        Ok(Some(image))
     }
 
     fn commit(&self, lease: &Lease, resolved: &Resolved, layers: Vec<LayerRef>) -> Result<ImageRecord> {

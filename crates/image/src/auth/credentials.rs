@@ -135,7 +135,7 @@ fn read_file(path: &Path) -> Result<Option<ConfigFile>> {
     let mut bytes = Vec::new();
     file.take(FILE_MAX).read_to_end(&mut bytes).map_err(|error| refuse(&error))?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
+        return Ok(Some(ConfigFile::default()));
     }
     serde_json::from_slice(&bytes).map(Some).map_err(|error| refuse(&error))
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
-use crate::client::retry::{Fault, Patience};
+use crate::client::retry::{Again, Fault, Patience};
 use crate::client::tls;
 use crate::client::url::{Origin, redirect};
 use crate::error::{Error, ErrorKind, Result};
@@ -59,6 +60,9 @@ pub(crate) struct Http {
     pub(crate) patience: Patience,
     proxies: Matcher,
     pools: Mutex<HashMap<Origin, Connections>>,
+    /// Whether anybody has answered yet. Before, a connection that cannot be made is a typing error more often than a
+    /// fault that passes.
+    answered: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -69,7 +73,13 @@ enum Connections {
 
 impl Http {
     pub(crate) fn new(insecure: bool, patience: Patience) -> Self {
-        Self { insecure, patience, proxies: Matcher::from_env(), pools: Mutex::default() }
+        Self {
+            insecure,
+            patience,
+            proxies: Matcher::from_env(),
+            pools: Mutex::default(),
+            answered: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn insecure(&self) -> bool {
@@ -114,8 +124,18 @@ impl Http {
             Connections::Proxied(pool) => timeout(self.answer_limit(), pool.request(built)).await,
         };
         match answer {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(broken(origin, &error, error.is_connect())),
+            Ok(Ok(response)) => {
+                self.answered.store(true, Ordering::Relaxed);
+                Ok(response)
+            }
+            Ok(Err(error)) if error.is_connect() => {
+                let mut fault = broken(origin, &error, "cannot connect to");
+                if !self.answered.load(Ordering::Relaxed) {
+                    fault.again = Again::Never;
+                }
+                Err(fault)
+            }
+            Ok(Err(error)) => Err(broken(origin, &error, BROKE)),
             Err(_) => Err(silent(origin, self.patience.idle)),
         }
     }
@@ -153,7 +173,7 @@ impl Http {
             match timeout(self.patience.idle, body.frame()).await {
                 Err(_) => return Err(silent(origin, self.patience.idle)),
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Err(broken(origin, &error, false)),
+                Ok(Some(Err(error))) => return Err(broken(origin, &error, BROKE)),
                 Ok(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
@@ -233,9 +253,10 @@ fn silent(origin: &Origin, limit: Duration) -> Fault {
     Fault::passing(Error::new(ErrorKind::Network, why))
 }
 
+const BROKE: &str = "the connection broke to";
+
 /// What a broken exchange is called: the innermost cause says most.
-fn broken(origin: &Origin, error: &(dyn StdError + 'static), connecting: bool) -> Fault {
-    let verb = if connecting { "cannot connect to" } else { "the connection broke to" };
+fn broken(origin: &Origin, error: &(dyn StdError + 'static), verb: &str) -> Fault {
     match innermost(error) {
         Cause::Nonsense(cause) => {
             Error::new(ErrorKind::Invalid, format!("{origin} answers with what is no HTTP: {cause}")).into()
@@ -262,9 +283,11 @@ fn innermost(error: &(dyn StdError + 'static)) -> Cause {
         }
         // An io::Error hides what it wraps from `source`.
         let wrapped = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        match wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| current.source()) {
-            Some(inner) => current = inner,
-            None => return Cause::Other(current.to_string()),
-        }
+        let wrapped = wrapped.map(|inner| inner as &(dyn StdError + 'static));
+        let Some(inner) = wrapped.or_else(|| current.source()) else {
+            let text = current.to_string();
+            return Cause::Other(text.strip_prefix("failed to ").unwrap_or(&text).to_owned());
+        };
+        current = inner;
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use serde::Deserialize;
 use store::Digest;
 
@@ -72,12 +72,9 @@ impl<'a> Registry<'a> {
 
     /// The manifest or index called `selector` (a tag or a digest), verified.
     pub(crate) async fn manifest(&self, selector: &str) -> Result<Served> {
-        let mut headers = HeaderMap::new();
-        for media_type in [OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST] {
-            headers.append(ACCEPT, HeaderValue::from_static(media_type));
-        }
+        let headers = accepted();
         retrying(self.http.patience, self.on_retry, async || {
-            let (response, origin) = self.get(&format!("manifests/{selector}"), &headers).await?;
+            let (response, origin) = self.request(Method::GET, &format!("manifests/{selector}"), &headers).await?;
             let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
             let content_type = text(CONTENT_TYPE.as_str()).unwrap_or_default().to_owned();
             let claimed = text(CONTENT_DIGEST).map(str::to_owned);
@@ -87,6 +84,13 @@ impl<'a> Registry<'a> {
             Ok(Served { bytes, content_type, digest })
         })
         .await
+    }
+
+    /// The digest of what `selector` names now, without fetching it; `None` if the registry does not say. Docker Hub
+    /// counts fetched manifests against its limit, and not this.
+    pub(crate) async fn digest(&self, selector: &str) -> Option<Digest> {
+        let (response, _) = self.request(Method::HEAD, &format!("manifests/{selector}"), &accepted()).await.ok()?;
+        response.headers().get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
     }
 
     /// A digest that was asked for must be that of the content; one that the registry claims as well.
@@ -124,13 +128,13 @@ impl<'a> Registry<'a> {
 
     /// Asks for a blob; the caller reads and verifies it.
     pub(crate) async fn blob(&self, descriptor: &Descriptor, headers: &HeaderMap) -> Result<(Response, Origin), Fault> {
-        self.get(&format!("blobs/{}", descriptor.digest), headers).await
+        self.request(Method::GET, &format!("blobs/{}", descriptor.digest), headers).await
     }
 
-    async fn get(&self, path: &str, headers: &HeaderMap) -> Result<(Response, Origin), Fault> {
+    async fn request(&self, method: Method, path: &str, headers: &HeaderMap) -> Result<(Response, Origin), Fault> {
         let url = format!("{}/{path}", self.base);
         let url: Uri = url.parse().map_err(|_| Error::new(ErrorKind::Invalid, format!("{url} is no URL")))?;
-        let mut outgoing = Outgoing { headers: headers.clone(), ..Outgoing::get(url) };
+        let mut outgoing = Outgoing { method, headers: headers.clone(), ..Outgoing::get(url) };
         outgoing.authorization = self.authority.header();
         let (mut response, mut origin) = self.http.send(outgoing.clone()).await?;
         if response.status() == StatusCode::UNAUTHORIZED && origin == self.origin {
@@ -175,6 +179,11 @@ impl<'a> Registry<'a> {
         }
         fault
     }
+}
+
+fn accepted() -> HeaderMap {
+    let types = [OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST];
+    types.into_iter().map(|media_type| (ACCEPT, HeaderValue::from_static(media_type))).collect()
 }
 
 /// Which of http and https the registry speaks, where that is open: for this host itself, and where the caller allowed

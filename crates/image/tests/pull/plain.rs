@@ -1,5 +1,8 @@
 //! What a pull does when all is well.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use image::{Digest, ErrorKind, pull};
 
 use crate::content::{Image, LayerBlob, OCI_INDEX, OCI_LAYER, Place, Recorder, gzip, options, reference, tar};
@@ -54,13 +57,49 @@ fn what_is_here_is_not_fetched_again() {
     assert_eq!(again, first);
     assert_eq!(recorder.lines().last().map(String::as_str), Some("done, present before: true"));
     let new: Vec<_> = server.log().split_off(asked);
-    assert!(new.iter().all(|asked| asked.target.ends_with("/manifests/latest")), "{new:?}");
+    // Docker Hub counts GET against its limit.
+    let new: Vec<_> = new.iter().map(|asked| (asked.method.as_str(), asked.target.as_str())).collect();
+    assert_eq!(new, [("HEAD", "/v2/app/manifests/latest")]);
 
-    // Under its digest it is known as well, and gets the name.
+    // Under its digest it is known as well, and nobody has to be asked.
+    let asked = server.log().len();
     let pinned = reference(&format!("{host}/app@{manifest}"));
     let pinned = pull(&place.store, &pinned, &options(), &()).expect("an honest registry");
-    assert_eq!(pinned.id, first.id);
-    assert_eq!(server.layer_requests().len(), 2);
+    assert_eq!((pinned.id, server.log().len()), (first.id, asked));
+}
+
+#[test]
+fn a_tag_that_moved_is_followed() {
+    let (old, new) = (Image::small(), Image::large());
+    let mut both = Image { layers: [old.layers, new.layers].concat(), ..Image::default() };
+    both.blobs = old.blobs.into_iter().chain(new.blobs).collect();
+    both.manifests = old.manifests;
+    let moved = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&moved);
+    let (media_type, bytes) = new.manifests["latest"].clone();
+    let server = Server::start(both, move |asked, answer| {
+        if !flag.load(Ordering::SeqCst) || !asked.target.ends_with("/manifests/latest") {
+            return answer;
+        }
+        // Some registries do not answer HEAD.
+        if asked.method == "HEAD" {
+            Answer::new(405, "")
+        } else {
+            Answer::new(200, bytes.clone()).with("Content-Type", &media_type)
+        }
+    });
+    let place = Place::new();
+    let first = pull(&place.store, &server.app(), &options(), &()).expect("an honest registry");
+    moved.store(true, Ordering::SeqCst);
+    let second = pull(&place.store, &server.app(), &options(), &()).expect("an honest registry");
+    assert_ne!(first.id, second.id);
+    let recorder = Recorder::default();
+    let third = pull(&place.store, &server.app(), &options(), &recorder).expect("an honest registry");
+    assert_eq!(third, second);
+    assert_eq!(recorder.lines().last().map(String::as_str), Some("done, present before: true"));
+    // The old one has lost the tag, and keeps its name by digest.
+    let old = place.store.image(&first.id).expect("it is still there");
+    assert_eq!(old.references, [server.app().at(first.manifest).to_string()]);
 }
 
 #[test]
