@@ -8,7 +8,7 @@ use engine::config::ExecConfig;
 use super::run::environment;
 use super::{Execute, foreground};
 use crate::context::Context;
-use crate::failure::{Cannot, Failure, Result};
+use crate::failure::{Cannot, Result};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,14 +59,15 @@ impl Execute for Exec {
             open_stdin: self.interactive,
             detach: self.detach,
         };
-        if config.detach {
-            return Err(Failure::new("exec --detach is not supported yet"));
-        }
-        let terminal = foreground::Terminal { stdin: config.open_stdin, tty: config.tty };
+        let terminal = foreground::Terminal { stdin: config.open_stdin && !config.detach, tty: config.tty };
         terminal.check()?;
         let doing = || format!("run {} in container {name}", config.command.join(" "));
         let engine = context.engine()?;
         let container = engine.container(&name).cannot(doing)?;
+        if config.detach {
+            engine.exec_detached(&container, &config).cannot(doing)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let signals = foreground::hold_signals()?;
         let session = engine.exec(&container, &config, terminal.window()).cannot(doing)?;
         Ok(terminal.pump(session, signals, &container.record.name)?.code)

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use image::{LayerState, Progress, ProgressEvent, Reference};
@@ -29,17 +30,20 @@ pub(crate) struct PullProgress<'a> {
     /// None where lines are printed.
     bars: OnceLock<Option<MultiProgress>>,
     layers: Mutex<HashMap<String, ProgressBar>>,
+    /// No bar moves any more: lines go below them instead of above.
+    done: AtomicBool,
 }
 
 impl<'a> PullProgress<'a> {
     /// For a pull of `name`, as the user typed it.
     pub(crate) fn new(target: Target, name: &'a str) -> PullProgress<'a> {
-        PullProgress { target, name, bars: OnceLock::new(), layers: Mutex::default() }
+        PullProgress { target, name, bars: OnceLock::new(), layers: Mutex::default(), done: AtomicBool::new(false) }
     }
 
     /// A line that stays. A reader that has gone misses it.
     pub(crate) fn line(&self, line: impl Display) {
-        let written = match (self.bars(), self.target) {
+        let is_among_bars = !self.done.load(Ordering::Relaxed);
+        let written = match (self.bars().filter(|_| is_among_bars), self.target) {
             (Some(bars), _) => bars.println(line.to_string()),
             (None, Target::Stdout) => writeln!(std::io::stdout(), "{line}"),
             (None, Target::Stderr { .. }) => writeln!(std::io::stderr(), "{line}"),
@@ -115,6 +119,7 @@ impl<'a> PullProgress<'a> {
     }
 
     fn done(&self, digest: &impl Display, already_present: bool) {
+        self.done.store(true, Ordering::Relaxed);
         self.line(format_args!("Digest: {digest}"));
         let name = self.familiar();
         if already_present {
