@@ -15,6 +15,12 @@ pub(crate) mod http;
 /// What can be tried again, and when.
 pub(crate) mod retry;
 
+/// Connections in trouble, in words.
+pub(crate) mod broken;
+
+/// Answers other than success, in words.
+pub(crate) mod refusal;
+
 /// Manifests and small blobs, with authorization.
 pub(crate) mod registry;
 

@@ -3,19 +3,17 @@
 //!
 //! OCI distribution specification 1.1, "Pulling manifests", "Pulling blobs", "Error codes".
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, StatusCode, Uri};
-use serde::Deserialize;
 use store::Digest;
 
 use crate::auth::challenge;
 use crate::auth::credentials::CredentialsSource;
 use crate::auth::token::Authority;
 use crate::client::http::{Http, Outgoing, Response};
-use crate::client::retry::{Again, Attempts, Fault, Patience};
+use crate::client::refusal::failure;
+use crate::client::retry::{Attempts, Fault, Patience};
 use crate::client::url::{Origin, host_of, is_loopback};
 use crate::document::{DOCKER_LIST, DOCKER_MANIFEST, Descriptor, OCI_INDEX, OCI_MANIFEST};
 use crate::error::{Error, ErrorKind, Result, printable};
@@ -23,7 +21,6 @@ use crate::reference::Reference;
 
 /// The specification wants registries to take manifests of up to 4 MiB; docker and containerd read no more.
 pub(crate) const DOCUMENT_MAX: u64 = 4 << 20;
-const REFUSAL_MAX: u64 = 64 << 10;
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
 /// Told about each attempt that is made again: what was asked for, what went wrong.
@@ -236,62 +233,4 @@ pub(crate) fn verify(bytes: &[u8], descriptor: &Descriptor) -> Result<()> {
     let (expected, size) = (&descriptor.digest, descriptor.size);
     let why = format!("expected {expected} of {size} bytes, got {digest} of {} bytes", bytes.len());
     Err(Error::new(ErrorKind::Digest, why))
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    errors: Vec<RefusalEntry>,
-    details: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct RefusalEntry {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
-/// The error that an answer other than success is, with what the server says about it.
-pub(crate) async fn failure(http: &Http, response: Response, origin: &Origin, what: &str) -> Fault {
-    let status = response.status();
-    let after = retry_after(response.headers());
-    let said = match http.read(response, origin, REFUSAL_MAX).await {
-        Ok(bytes) => said(&bytes),
-        Err(_) => None,
-    };
-    let (kind, again) = match status {
-        StatusCode::NOT_FOUND => (ErrorKind::NotFound, Again::Never),
-        StatusCode::UNAUTHORIZED => (ErrorKind::Unauthorized, Again::Never),
-        StatusCode::FORBIDDEN => (ErrorKind::Denied, Again::Never),
-        StatusCode::TOO_MANY_REQUESTS => (ErrorKind::TooManyRequests, after.map_or(Again::Later, Again::After)),
-        StatusCode::REQUEST_TIMEOUT => (ErrorKind::Network, Again::Later),
-        status if status.is_server_error() => (ErrorKind::Network, after.map_or(Again::Later, Again::After)),
-        _ => (ErrorKind::Invalid, Again::Never),
-    };
-    let plain = matches!(status, StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    let mut message = if plain { what.to_owned() } else { format!("{what} answers {status}") };
-    if let Some(said) = said {
-        message = format!("{message}: {said}");
-    }
-    if let Again::After(delay) = again {
-        message = format!("{message} (come back in {} s)", delay.as_secs());
-    }
-    Fault { error: Error::new(kind, message), again }
-}
-
-fn said(body: &[u8]) -> Option<String> {
-    let refusal: Refusal = serde_json::from_slice(body).ok()?;
-    let text = match refusal.errors.first() {
-        Some(entry) if entry.message.is_empty() => entry.code.clone(),
-        Some(entry) => entry.message.clone(),
-        None => refusal.details?,
-    };
-    Some(printable(&text)).filter(|text| !text.is_empty())
-}
-
-/// Seconds only; the other form of the header, a date, depends on two clocks and is not used by registries.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
