@@ -20,6 +20,9 @@ use super::poll::{Event, Interest, Poll};
 use super::record;
 use super::start::{Started, Streams};
 
+/// The number of the first client.
+const ENGINE: u64 = 0;
+
 /// A supervisor at work.
 pub(super) struct Dispatcher {
     request: Request,
@@ -29,6 +32,8 @@ pub(super) struct Dispatcher {
     clients: BTreeMap<u64, Client>,
     next_client: u64,
     further: Vec<Further>,
+    /// Whether the engine that asked for the container was attached when it ended.
+    engine_stayed: bool,
     /// How the container ended, once it has.
     ended: Option<ExitRecord>,
     signals: OwnedFd,
@@ -51,8 +56,9 @@ impl Dispatcher {
             output,
             log,
             clients: BTreeMap::new(),
-            next_client: 0,
+            next_client: ENGINE,
             further: Vec::new(),
+            engine_stayed: false,
             ended: None,
             signals,
             listener,
@@ -93,8 +99,17 @@ impl Dispatcher {
             }
             self.settle();
             if self.ended.is_some() && self.clients.is_empty() {
+                self.clean_up();
                 return ExitCode::SUCCESS;
             }
+        }
+    }
+
+    /// Frees what a container with `--rm` leaves, unless its engine has stayed to do that. Its row, now without a
+    /// directory, goes with the next command.
+    fn clean_up(&self) {
+        if self.request.auto_remove && !self.engine_stayed {
+            std::fs::remove_dir_all(&self.request.bundle).ok();
         }
     }
 
@@ -153,6 +168,7 @@ impl Dispatcher {
         self.started.cgroups.remove().ok();
         record::ended(&self.request, &record);
         std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
+        self.engine_stayed = self.clients.contains_key(&ENGINE);
         for client in self.clients.values_mut() {
             if matches!(client.role, Role::Attached { .. } | Role::Waiting) {
                 client.send_control(Kind::Exited, &record);

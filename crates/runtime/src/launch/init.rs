@@ -15,13 +15,9 @@ pub(super) fn stay_with(die_with_parent: bool, rest: impl FnOnce() -> i32) -> Er
     every.block();
     // SAFETY: this process was cloned from one with a single thread and has started none.
     #[expect(unsafe_code, reason = "pid 1 needs a child, made the same way it was made itself")]
-    let child = unsafe { sys::clone::clone3(0, None, || lead(rest)) };
+    let child = unsafe { sys::clone::fork(|| lead(rest)) };
     match child {
-        Ok(child) => {
-            let pid = child.pid;
-            drop(child);
-            sys::exec::exit(stay(pid, every))
-        }
+        Ok(pid) => sys::exec::exit(stay(pid, every)),
         Err(errno) => errno,
     }
 }
