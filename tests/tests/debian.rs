@@ -58,22 +58,26 @@ fn a_terminal_session() -> Result {
     pty.wait_for("/dev/pts/0")?;
     pty.wait_for("24 80")?;
 
-    // Job control: stop what runs, see it, bring it back, interrupt it.
-    pty.send("bash -c \"echo run''ning; exec sleep 1000\"\n")?;
-    pty.wait_for("running")?;
+    // Job control: stop what reads the terminal, see it, bring it back, interrupt it.
+    pty.send("echo st''art; cat\n")?;
+    pty.wait_for("start")?;
+    pty.send("one\n")?;
+    pty.wait_for("one\r\none")?;
     pty.send("\x1a")?;
     pty.wait_for("Stopped")?;
     pty.send("jobs; fg\n")?;
     pty.wait_for("Stopped")?;
-    pty.wait_for("exec sleep 1000")?;
+    pty.send("two\n")?;
+    pty.wait_for("two\r\ntwo")?;
     pty.send("\x03")?;
+    pty.wait_for("^C")?;
     pty.send(&say("interrupted"))?;
     pty.wait_for("interrupted")?;
 
     // The line editor: what is deleted is not run.
     pty.send("echo wrong\x15")?;
     pty.send(&say("right"))?;
-    assert!(!pty.wait_for("\r\nright")?.contains("\r\nwrong"));
+    assert!(!pty.wait_for("right")?.contains("\rwrong"));
     pty.send("exit 7\n")?;
     let (code, output) = pty.finish()?;
     assert_eq!(code, 7, "{output}");
@@ -99,7 +103,7 @@ fn detaching_leaves_it_running() -> Result {
     let stage = Stage::debian()?;
     let mut pty = Pty::start(&stage.phial.command(&["run", "-it", "--name", "shell", &stage.image]), 24, 80)?;
     pty.send(&say("here"))?;
-    pty.wait_for("\r\nhere")?;
+    pty.wait_for("here")?;
     pty.send("\x10\x11")?;
     let (code, output) = pty.finish()?;
     assert_eq!(code, 0, "{output}");
@@ -108,7 +112,7 @@ fn detaching_leaves_it_running() -> Result {
     let mut pty = Pty::start(&stage.phial.command(&["attach", "shell"]), 24, 80)?;
     // A single Ctrl-P still reaches the shell: it brings back the last line.
     pty.send("\x10\n")?;
-    pty.wait_for("\r\nhere")?;
+    pty.wait_for("here")?;
     pty.send("exit 9\n")?;
     let (code, output) = pty.finish()?;
     assert_eq!(code, 9, "{output}");

@@ -120,7 +120,7 @@ fn bind_mounts() -> Result {
     let missing = format!("{data}/made/by/run:/data");
     stage.check(&[
         (&["-v", &volume], "cat /data/file; echo from inside > /data/new", "from the host"),
-        (&["-v", &read_only], "cat /data/new; echo x 2>&1 > /data/no || echo refused", "from inside\nrefused"),
+        (&["-v", &read_only], "cat /data/new; echo x 2>/dev/null > /data/no || echo refused", "from inside\nrefused"),
         (&["--mount", &mount], "cat /data/file; touch /data/no 2>/dev/null || echo refused", "from the host\nrefused"),
         (&["-v", &one_file], "cat /etc/one", "from the host"),
         (&["-v", &missing], "ls -A /data", ""),
