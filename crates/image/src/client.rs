@@ -9,6 +9,9 @@ pub(crate) mod url;
 /// Which certificates are believed.
 pub(crate) mod tls;
 
+/// Where verification deviates from the ordinary.
+pub(crate) mod verify;
+
 /// Requests and redirects, with time limits and errors in words.
 pub(crate) mod http;
 

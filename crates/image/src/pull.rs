@@ -20,6 +20,8 @@ mod decode;
 /// The disk's work, begun early.
 mod writeback;
 
+use std::path::PathBuf;
+
 use store::{Digest, ImageRecord, LayerRef, Lease, Store};
 use tokio::runtime::Runtime;
 
@@ -27,6 +29,7 @@ use crate::auth::credentials::CredentialsSource;
 use crate::client::http::Http;
 use crate::client::registry::Registry;
 use crate::client::retry::Patience;
+use crate::client::tls::CERTS_D;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Limits;
 use crate::platform::Platform;
@@ -44,6 +47,9 @@ pub struct PullOptions {
     /// Accept unknown certificates, and plain HTTP where there is no TLS (`--tls-verify=false`). For this host's own
     /// addresses plain HTTP is always accepted.
     pub insecure: bool,
+    /// Directory with the certificates of single registries, in docker's layout: `HOST[:PORT]/*.crt` are believed,
+    /// `HOST[:PORT]/X.cert` with `X.key` is shown. `None` is `/etc/docker/certs.d`.
+    pub certificates: Option<PathBuf>,
     /// Where credentials come from.
     pub credentials: CredentialsSource,
     /// How long to wait for a registry in trouble.
@@ -91,7 +97,7 @@ impl Pull<'_> {
             let what = if layer.is_empty() { name.as_str() } else { layer };
             self.progress.event(ProgressEvent::Retrying { what, why });
         };
-        let http = Http::new(self.options.insecure, self.options.patience);
+        let http = Http::new(self.options.insecure, self.options.patience, self.certificates());
         let credentials = self.options.credentials.clone();
         let registry = runtime.block_on(Registry::open(self.reference, http, credentials, &on_retry))?;
         if let Some(image) = &known {
@@ -111,6 +117,10 @@ impl Pull<'_> {
         let layers = fetch.layers(runtime, &registry, &resolved)?;
         let image = self.commit(&lease, &resolved, layers)?;
         Ok(self.done(resolved.digest, image, false))
+    }
+
+    fn certificates(&self) -> PathBuf {
+        self.options.certificates.clone().unwrap_or_else(|| PathBuf::from(CERTS_D))
     }
 
     fn done(&self, digest: Digest, image: ImageRecord, already_present: bool) -> ImageRecord {

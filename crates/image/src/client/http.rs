@@ -4,6 +4,7 @@
 //! HTTP/2 is left out on purpose: layers want one connection each, and frames only add a copy.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -57,6 +58,8 @@ pub(crate) struct Http {
     /// Plain HTTP and unknown certificates are fine.
     insecure: bool,
     pub(crate) patience: Patience,
+    /// Certificates per registry.
+    certificates: PathBuf,
     proxies: Matcher,
     pools: Mutex<HashMap<Origin, Connections>>,
     /// Whether anybody has answered yet. Before, a connection that cannot be made is a typing error more often than a
@@ -71,10 +74,11 @@ enum Connections {
 }
 
 impl Http {
-    pub(crate) fn new(insecure: bool, patience: Patience) -> Self {
+    pub(crate) fn new(insecure: bool, patience: Patience, certificates: PathBuf) -> Self {
         Self {
             insecure,
             patience,
+            certificates,
             proxies: Matcher::from_env(),
             pools: Mutex::default(),
             answered: AtomicBool::new(false),
@@ -197,8 +201,9 @@ impl Http {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(self.patience.connect));
-        // For plain HTTP the roots are never looked at, and reading them costs milliseconds.
-        let config = tls::config(&origin.authority(), origin.encrypted && !self.insecure)?;
+        // These connections are for this origin only: for plain HTTP no certificate is ever looked at.
+        let verify = origin.encrypted && !self.insecure;
+        let config = tls::config(&origin.authority(), &self.certificates, verify)?;
         let secured = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
         let Some(proxy) = self.proxy_for(origin) else {
             return Ok(Connections::Direct(pool().build(secured.wrap_connector(tcp))));

@@ -9,4 +9,5 @@ mod faults;
 mod hostile;
 mod plain;
 mod processes;
+mod proxy;
 mod real;

@@ -16,7 +16,7 @@ const BASIC: &str = "Authorization: Basic dXNlcjpzM2NyZXQ=\r\n";
 struct Registry {
     child: Child,
     host: String,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Drop for Registry {
@@ -53,7 +53,7 @@ impl Registry {
         });
         // It must not block when its pipe is full.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, host: host.expect("it says where it listens"), _directory: directory }
+        Self { child, host: host.expect("it says where it listens"), directory }
     }
 
     /// Uploads `image` as `app:latest`, the way clients do: blob by blob, then the manifest.
@@ -140,8 +140,23 @@ fn with_tls() {
     let place = Place::new();
     let error = pull(&place.store, &registry.app(), &options(), &()).expect_err("nobody signed this");
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
-    // It is empty, but it is spoken to.
+    // It is empty, but it is spoken to: without verification, or with the certificate the administrator put down.
+    let certificates = tempfile::tempdir().expect("a directory");
+    let of_host = certificates.path().join(&registry.host);
+    std::fs::create_dir(&of_host).expect("a writable directory");
+    std::fs::copy(registry.directory.path().join("c.pem"), of_host.join("ca.crt")).expect("a writable directory");
     let insecure = PullOptions { insecure: true, ..options() };
-    let error = pull(&place.store, &registry.app(), &insecure, &()).expect_err("nothing there");
-    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let trusting = PullOptions { certificates: Some(certificates.path().to_owned()), ..options() };
+    for options in [insecure, trusting.clone()] {
+        let error = pull(&place.store, &registry.app(), &options, &()).expect_err("nothing there");
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    }
+    // The same certificate is not good for another name, nor for another registry.
+    let (_, port) = registry.host.split_once(':').expect("a port");
+    let localhost = format!("localhost:{port}");
+    std::fs::rename(&of_host, certificates.path().join(&localhost)).expect("a writable directory");
+    for host in [&localhost, &registry.host] {
+        let error = pull(&place.store, &reference(&format!("{host}/app")), &trusting, &()).expect_err("not for it");
+        assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+    }
 }
