@@ -33,7 +33,7 @@ impl Context {
     /// One line for a user who is not root, and what the engine says.
     pub(crate) fn engine(&self) -> Result<Engine> {
         if !rustix::process::geteuid().is_root() {
-            return Err(Failure::new("phial needs root for now: rootless comes later").with_hint("try it with sudo"));
+            return Err(Failure::new("needs root for now: rootless comes later").with_hint("try it with sudo"));
         }
         let paths = self.paths()?;
         let root = paths.root().to_owned();
