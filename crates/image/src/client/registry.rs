@@ -172,7 +172,8 @@ impl<'a> Registry<'a> {
         };
         let mut fault = failure(&self.http, response, &origin, &what).await;
         if status == StatusCode::UNAUTHORIZED && anonymous && !foreign {
-            fault.error = Error::new(ErrorKind::NotFound, fault.error.to_string());
+            // What the registry says here is "authentication required", for names that do not exist as well.
+            fault.error = Error::new(ErrorKind::NotFound, what);
         }
         fault
     }
