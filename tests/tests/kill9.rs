@@ -114,12 +114,18 @@ fn each_survives_or_never_was(flags: &[&str]) -> Result {
 
 /// Whether it runs; if it does it can be worked with, and if not there is nothing of it.
 fn is_alive_or_absent(phial: &Phial, name: &str, moment: Duration) -> Result<bool> {
-    let table = phial.ok(&["ps", "-a"])?;
-    let Some(row) = table.lines().find(|line| line.ends_with(name)) else {
-        return Ok(false);
-    };
+    let mut row = row(phial, name)?;
+    // Its supervisor may be on the way: it no longer needs the command that was killed, and gets there or gives up.
+    while row.as_ref().is_some_and(|row| row.contains("Created")) {
+        row = self::row(phial, name)?;
+    }
+    let Some(row) = row else { return Ok(false) };
     assert!(row.contains("Up "), "{name}, killed after {moment:?}, is neither running nor absent: {row}");
     assert_eq!(phial.ok(&["exec", name, "echo", "alive"])?, "alive");
     phial.ok(&["rm", "-f", name])?;
     Ok(true)
+}
+
+fn row(phial: &Phial, name: &str) -> Result<Option<String>> {
+    Ok(phial.ok(&["ps", "-a"])?.lines().find(|line| line.ends_with(name)).map(str::to_owned))
 }
