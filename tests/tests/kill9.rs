@@ -90,8 +90,7 @@ fn each_survives_or_never_was(flags: &[&str]) -> Result {
     let stage = Stage::busybox()?;
     adopt_orphans()?;
     let phial = &stage.phial;
-    let whole = duration(phial, &["run", "-d", "--name", "measured", &stage.image, "sleep", "1000"])?;
-    phial.ok(&["rm", "-f", "measured"])?;
+    let whole = start(phial, &stage.image)?;
     let before = mounts()?;
     let mut survived = 0;
     for round in 0..TIMES {
@@ -110,6 +109,16 @@ fn each_survives_or_never_was(flags: &[&str]) -> Result {
     let rest = settle(&[stage.registry.pid()]);
     assert!(rest.is_empty(), "processes are left: {rest:?}");
     Ok(())
+}
+
+/// How long a start takes at best: the first one, with everything cold, would put most moments after the end.
+fn start(phial: &Phial, image: &str) -> Result<Duration> {
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        best = best.min(duration(phial, &["run", "-d", "--name", "measured", image, "sleep", "1000"])?);
+        phial.ok(&["rm", "-f", "measured"])?;
+    }
+    Ok(best)
 }
 
 /// Whether it runs; if it does it can be worked with, and if not there is nothing of it.

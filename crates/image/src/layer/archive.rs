@@ -76,9 +76,9 @@ impl<'a, R: Read> Archive<'a, R> {
 
     /// Reads the headers of the next entry into `entry`; false at the end of the archive.
     pub(super) fn next(&mut self, entry: &mut Entry) -> Result<bool> {
-        let rest = self.left + self.padding;
-        (self.left, self.padding) = (0, 0);
-        self.input.skip(rest)?;
+        let (left, padding) = (std::mem::take(&mut self.left), std::mem::take(&mut self.padding));
+        self.input.skip(left)?;
+        self.input.skip_padding(padding)?;
         let mut extensions = Extensions::default();
         loop {
             let Some(block) = self.input.block()? else {

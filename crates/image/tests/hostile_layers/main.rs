@@ -278,12 +278,13 @@ fn broken_archives() {
         |what: &str, bytes: &[u8], message: &str| check_bytes(what, bytes, &Refused(ErrorKind::Malformed, message));
     malformed("half a header", &whole[..300], "cut off");
     malformed("half the contents", &whole[..516], "cut off");
-    malformed("no padding", &whole[..520], "cut off");
+    malformed("half the padding", &whole[..700], "cut off");
     malformed("only an extended header", &tar().pax(&[("path", b"x")]).0, "cut off");
     malformed("an extended header at the end", &tar().pax(&[("path", b"x")]).end(), "followed by no entry");
     malformed("text", &[b'x'; 1024], "checksum");
     malformed("an entry after a zero block", &[&[0; 512][..], &whole].concat(), "follows a zero block");
     check_bytes("nothing at all", b"", &Tree(&[]));
+    check_bytes("no padding", &whole[..520], &Tree(&["f \"contents\""]));
     check_bytes("no end", &whole[..1024], &Tree(&["f \"contents\""]));
     check_bytes("one zero block", &whole[..1536], &Tree(&["f \"contents\""]));
     check(
