@@ -4,6 +4,7 @@
 
 use std::env::{self, var_os};
 use std::ffi::OsStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -49,7 +50,15 @@ fn main() {
     build(&workspace, &target, &target_dir);
     let programs = target_dir.join(target).join("release");
     println!("cargo::rustc-env=PHIAL_RUNTIME={}", programs.join("phial-runtime").display());
+    println!("cargo::rustc-env=PHIAL_RUNTIME_BUILD={}", hash(&programs.join("phial-runtime")));
     println!("cargo::rustc-env=PHIAL_HELLO={}", programs.join("hello").display());
+}
+
+/// Tells one build from another; nothing rests on its being hard to forge.
+fn hash(program: &Path) -> String {
+    let mut hasher = DefaultHasher::new();
+    std::fs::read(program).unwrap_or_default().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 fn variable(name: &str) -> PathBuf {

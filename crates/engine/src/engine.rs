@@ -11,6 +11,8 @@ pub struct Options {
     pub paths: Paths,
     /// The program `phial-runtime`, which supervises containers.
     pub runtime_program: &'static [u8],
+    /// What tells that program from one of another build.
+    pub runtime_build: &'static str,
     /// The program of the built-in `hello` image.
     pub hello_program: &'static [u8],
 }

@@ -31,6 +31,8 @@ mod images;
 mod lifecycle;
 /// What it has written.
 mod logs;
+/// The supervisor's program, in sealed memory.
+mod program;
 /// Terminal on this side, supervisor on the other, and everything that goes between them.
 pub mod session;
 /// Its supervisor.

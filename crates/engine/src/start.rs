@@ -52,8 +52,7 @@ impl Engine {
     }
 
     fn supervise(&self, created: &Created, request: &Request) -> Result<Connection> {
-        let program = sys::memfd::sealed("phial-runtime", self.options.runtime_program)
-            .context(|| "copying the supervisor into memory")?;
+        let program = self.supervisor_program()?;
         let (ours, theirs) = UnixStream::pair().context(|| "making a pair of sockets")?;
         let descriptors = [theirs.as_fd(), created.lock.as_fd()];
         sys::spawn::detached(program.as_fd(), &["phial-runtime", "supervise"], &descriptors)

@@ -37,7 +37,12 @@ impl Context {
         }
         let paths = self.paths()?;
         let root = paths.root().to_owned();
-        let options = Options { paths, runtime_program: embedded::RUNTIME, hello_program: embedded::HELLO };
+        let options = Options {
+            paths,
+            runtime_program: embedded::RUNTIME,
+            runtime_build: embedded::RUNTIME_BUILD,
+            hello_program: embedded::HELLO,
+        };
         Engine::open(options).cannot(|| format!("open the store in {}", root.display()))
     }
 }

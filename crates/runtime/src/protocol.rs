@@ -23,6 +23,11 @@ pub const MAX_CONTROL: usize = 16 * 1024 * 1024;
 /// Bytes before the payload of a frame.
 pub const HEADER: usize = 5;
 
+/// Descriptor under which a supervisor finds its connection to the engine that starts it.
+pub const ENGINE_DESCRIPTOR: i32 = 3;
+/// Descriptor under which it finds the container's lock, and keeps it until the container has ended.
+pub const LOCK_DESCRIPTOR: i32 = 4;
+
 /// File name of the supervisor's socket in the container's run directory.
 pub const SOCKET_FILE: &str = "sock";
 /// File name of the lock that the supervisor holds while it lives.

@@ -34,6 +34,8 @@ pub(super) struct Dispatcher {
     further: Vec<Further>,
     /// Whether the engine that asked for the container was attached when it ended.
     engine_stayed: bool,
+    /// The container's lock; others wait for it to know that the container has ended.
+    lock: Option<OwnedFd>,
     /// How the container ended, once it has.
     ended: Option<ExitRecord>,
     signals: OwnedFd,
@@ -43,7 +45,12 @@ pub(super) struct Dispatcher {
 
 impl Dispatcher {
     /// Takes over a container that runs, and tells the engine so.
-    pub(super) fn new(request: Request, mut started: Started, engine: UnixStream) -> Result<Dispatcher, Errno> {
+    pub(super) fn new(
+        request: Request,
+        mut started: Started,
+        engine: UnixStream,
+        lock: OwnedFd,
+    ) -> Result<Dispatcher, Errno> {
         let poll = Poll::new()?;
         let signals = sys::signal::Set::full().descriptor()?;
         poll.watch(&signals, Event::Signal, Interest::READ)?;
@@ -59,6 +66,7 @@ impl Dispatcher {
             next_client: ENGINE,
             further: Vec::new(),
             engine_stayed: false,
+            lock: Some(lock),
             ended: None,
             signals,
             listener,
@@ -171,6 +179,7 @@ impl Dispatcher {
         self.started.cgroups.remove().ok();
         record::ended(&self.request, &record);
         std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
+        self.lock = None;
         self.engine_stayed = self.clients.contains_key(&ENGINE);
         for client in self.clients.values_mut() {
             if matches!(client.role, Role::Attached { .. } | Role::Waiting) {

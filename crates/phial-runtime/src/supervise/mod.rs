@@ -17,10 +17,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use runtime::protocol::{self, Failed, Kind, Request};
-
-/// The engine's end of this is how a supervisor is asked for; it is also the container's first client.
-const ENGINE_DESCRIPTOR: i32 = 3;
+use runtime::protocol::{self, ENGINE_DESCRIPTOR, Failed, Kind, LOCK_DESCRIPTOR, Request};
 
 /// Serves one container from start to end.
 pub(crate) fn run() -> ExitCode {
@@ -29,13 +26,16 @@ pub(crate) fn run() -> ExitCode {
     sys::signal::Set::full().block();
     // The container sees some of what is made here: its cgroups. The rest lies in directories of root's alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    let Ok(mut engine) = engine() else { return ExitCode::FAILURE };
+    let inherited = || Ok((sys::exec::inherited(ENGINE_DESCRIPTOR)?, sys::exec::inherited(LOCK_DESCRIPTOR)?));
+    let inherited: rustix::io::Result<(OwnedFd, OwnedFd)> = inherited();
+    let Ok((engine, lock)) = inherited else { return ExitCode::FAILURE };
+    let mut engine = UnixStream::from(engine);
     let request = match request(&mut engine) {
         Ok(request) => request,
         Err(error) => return refuse(&mut engine, &error),
     };
     match start::start(&request) {
-        Ok(started) => match dispatch::Dispatcher::new(request, started, engine) {
+        Ok(started) => match dispatch::Dispatcher::new(request, started, engine, lock) {
             Ok(mut dispatcher) => dispatcher.run(),
             Err(_) => ExitCode::FAILURE,
         },
@@ -44,12 +44,6 @@ pub(crate) fn run() -> ExitCode {
             refuse(&mut engine, &error)
         }
     }
-}
-
-/// A copy of the inherited descriptor, owned; the original number is given up with it.
-fn engine() -> rustix::io::Result<UnixStream> {
-    let inherited: OwnedFd = sys::exec::inherited(ENGINE_DESCRIPTOR)?;
-    Ok(UnixStream::from(inherited))
 }
 
 fn request(engine: &mut UnixStream) -> runtime::Result<Request> {

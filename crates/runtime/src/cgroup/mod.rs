@@ -9,7 +9,7 @@ mod devices_program;
 mod hierarchy;
 mod limits;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::LinuxResources;
@@ -115,17 +115,20 @@ impl Cgroups {
     }
 
     /// Descriptor of the container's directory in one hierarchy.
-    pub fn directory(&self, hierarchy: usize) -> Option<impl AsFd + '_> {
+    pub fn directory(&self, hierarchy: usize) -> Option<BorrowedFd<'_>> {
         self.directories.get(hierarchy).map(|directory| directory.fd.as_fd())
     }
 
-    /// `cgroup.procs` of one hierarchy, open for writing: a process that writes `0` joins.
+    /// `tasks` of one v1 hierarchy, open for writing: a thread that writes `0` joins.
+    ///
+    /// `cgroup.procs` would do as well, but stops every fork and exit of the machine while it moves a process, and waits
+    /// for an RCU grace period to do so: 12 ms. A thread that moves itself needs none of that.
     ///
     /// # Errors
     /// `System`, naming the file.
     pub fn members(&self, hierarchy: usize) -> Result<OwnedFd> {
         let directory = &self.directories[hierarchy];
-        directory.open("cgroup.procs", OFlags::WRONLY).map_err(|errno| directory.error("cgroup.procs", errno))
+        directory.open("tasks", OFlags::WRONLY).map_err(|errno| directory.error("tasks", errno))
     }
 
     /// How many processes the kernel has killed because the memory limit was reached.

@@ -93,7 +93,6 @@ fn hint(step: &Step, errno: Errno) -> Option<&'static str> {
             "the mount point is a symbolic link or no directory in the image"
         }
         (Step::JoinCgroup { .. }, Errno::NOSPC) => "the cpuset of the parent cgroup is empty",
-        (Step::JoinCgroup { .. }, Errno::BUSY) => "the parent cgroup has processes of its own and controllers enabled",
         (Step::WorkingDirectory(_), Errno::NOENT) => "the directory does not exist in the container",
         (Step::WorkingDirectory(_) | Step::MakeWorkingDirectory(_), Errno::NOTDIR) => {
             "that path is a file in the container"

@@ -89,7 +89,7 @@ pub fn launch(plan: &Plan, inputs: Inputs<'_>) -> Result<Launched> {
         report: theirs.as_fd(),
         die_with_parent: inputs.die_with_parent,
     };
-    let child = clone(plan, &work, inputs.target)?;
+    let child = clone(plan, &work, &inputs)?;
     drop((theirs, resources));
     drop(inputs.stdio);
     match listen(&ours) {
@@ -103,11 +103,12 @@ pub fn launch(plan: &Plan, inputs: Inputs<'_>) -> Result<Launched> {
 }
 
 /// Clones the child. A further process is born into the container's pid namespace, which only children can be.
-fn clone(plan: &Plan, work: &child::Work<'_>, target: Option<Target<'_>>) -> Result<sys::clone::Child> {
-    let own = target.map(|target| enter_pid_namespace(target.pidfd)).transpose()?;
+fn clone(plan: &Plan, work: &child::Work<'_>, inputs: &Inputs<'_>) -> Result<sys::clone::Child> {
+    let cgroup = plan.cgroup.and_then(|hierarchy| inputs.cgroups.directory(hierarchy));
+    let own = inputs.target.map(|target| enter_pid_namespace(target.pidfd)).transpose()?;
     // SAFETY: supervisors and `phial-runtime` never start a thread.
     #[expect(unsafe_code, reason = "the one place where a container's process is made")]
-    let cloned = unsafe { sys::clone::clone3(plan.namespaces, None, || child::run(work)) };
+    let cloned = unsafe { sys::clone::clone3(plan.namespaces, cgroup, || child::run(work)) };
     if let Some(own) = own {
         let kind = rustix::thread::LinkNameSpaceType::ProcessID;
         rustix::thread::move_into_link_name_space(own.as_fd(), Some(kind))
@@ -117,6 +118,7 @@ fn clone(plan: &Plan, work: &child::Work<'_>, target: Option<Target<'_>>) -> Res
         let error = Error::system("clone3 (make the namespaces)", errno);
         match errno {
             Errno::PERM => error.with_hint("making namespaces needs root (CAP_SYS_ADMIN)"),
+            Errno::BUSY => error.with_hint("the parent cgroup has processes of its own and controllers enabled"),
             Errno::NOSPC => error.with_hint("a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces"),
             _ => error,
         }

@@ -43,6 +43,8 @@ pub struct Context<'a> {
 pub struct Plan {
     /// Namespaces the clone makes.
     pub namespaces: u64,
+    /// The unified cgroup hierarchy, whose cgroup the clone puts the child into.
+    pub cgroup: Option<usize>,
     /// What the child does to itself, in this order.
     pub steps: Vec<Step>,
     /// What it executes in the end.
@@ -73,7 +75,7 @@ impl Plan {
         refuse_unsupported(spec, linux)?;
         let process = spec.process().as_ref().ok_or_else(|| Error::new(ErrorKind::Invalid, "process: is missing"))?;
         let spaces = Namespaces::of(linux)?;
-        let mut steps = join_cgroups(context.hierarchies);
+        let (cgroup, mut steps) = join_cgroups(context.hierarchies);
         if spaces.cgroup {
             steps.push(Step::UnshareCgroup);
         }
@@ -92,7 +94,7 @@ impl Plan {
         let seccomp = seccomp.map_err(|error| Error::new(ErrorKind::Invalid, format!("linux.seccomp: {error}")))?;
         mounts::finish(linux, read_only, process, &mut steps)?;
         let program = process::add(process, &first, seccomp, &mut steps)?;
-        Ok(Plan { namespaces: spaces.new, steps, program })
+        Ok(Plan { namespaces: spaces.new, cgroup, steps, program })
     }
 
     /// The plan of a further process in a running container. It enters the container's namespaces by itself.
@@ -105,19 +107,22 @@ impl Plan {
         window: Option<WindowSize>,
         seccomp: Option<seccomp::Filter>,
     ) -> Result<Plan> {
-        let mut steps = join_cgroups(hierarchies);
+        let (cgroup, mut steps) = join_cgroups(hierarchies);
         let first = process::First { init: false, window, console_device: false };
         let program = process::add(process, &first, seccomp, &mut steps)?;
-        Ok(Plan { namespaces: 0, steps, program })
+        Ok(Plan { namespaces: 0, cgroup, steps, program })
     }
 }
 
-fn join_cgroups(hierarchies: &[cgroup::Hierarchy]) -> Vec<Step> {
+/// The clone can be into a v2 cgroup; v1 cgroups are joined by the child.
+fn join_cgroups(hierarchies: &[cgroup::Hierarchy]) -> (Option<usize>, Vec<Step>) {
     let join = |(number, hierarchy): (usize, &cgroup::Hierarchy)| Step::JoinCgroup {
         hierarchy: hierarchy.name.clone(),
         source: Source::CgroupMembers(number),
     };
-    hierarchies.iter().enumerate().map(join).collect()
+    let unified = hierarchies.iter().position(|hierarchy| hierarchy.unified);
+    let separate = hierarchies.iter().enumerate().filter(|(_, hierarchy)| !hierarchy.unified);
+    (unified, separate.map(join).collect())
 }
 
 fn names(spec: &Spec, new: u64) -> Result<Vec<Step>> {

@@ -31,7 +31,7 @@ pub enum Source {
     },
     /// The container's directory in the cgroup hierarchy of this number, as a detached read-only mount.
     CgroupTree(usize),
-    /// `cgroup.procs` of the container in the cgroup hierarchy of this number.
+    /// `tasks` of the container in the cgroup v1 hierarchy of this number.
     CgroupMembers(usize),
 }
 
@@ -83,11 +83,11 @@ pub struct Credentials {
 /// The steps, in no particular order; a plan orders them.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// Move into the container's cgroup of one hierarchy.
+    /// Move into the container's cgroup of one v1 hierarchy.
     JoinCgroup {
         /// The hierarchy's name, for people.
         hierarchy: String,
-        /// Its `cgroup.procs`.
+        /// Its `tasks`.
         source: Source,
     },
     /// Make the cgroup just joined the root of what is seen.

@@ -35,7 +35,6 @@ const MINIMAL: &str = r#"{"ociVersion":"1.2.0","root":{"path":"rootfs"},
 #[test]
 fn a_minimal_container() {
     insta::assert_snapshot!(steps(MINIMAL), @r"
-    join cgroup (unified)
     make every mount Private (recursively)
     enter root /image
     make device /dev/null
@@ -73,7 +72,6 @@ fn privileges_are_dropped_after_everything_that_needs_them() {
             "maskedPaths":["/proc/kcore"],"readonlyPaths":["/proc/sys"],"sysctl":{"net.ipv4.ip_forward":"1"},
             "seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}}}"#;
     insta::assert_snapshot!(steps(json), @r"
-    join cgroup (unified)
     new cgroup namespace
     make every mount Private (recursively)
     enter root /image
