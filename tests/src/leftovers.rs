@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, wait};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait};
 
 use crate::{Result, process};
 
@@ -66,6 +66,16 @@ pub fn settle(except: &[i32]) -> Vec<process::Stat> {
         wait_for_one_of(&pids);
         last = pids;
     }
+}
+
+/// Ends what did not end by itself. They are descendants of this process, so they are nobody else's.
+pub fn end(processes: &[process::Stat]) {
+    for process in processes {
+        let same = process::stat(process.pid).is_some_and(|now| now.started == process.started);
+        // It may have ended by itself just now.
+        let _ = Pid::from_raw(process.pid).filter(|_| same).map(|pid| kill_process(pid, Signal::KILL));
+    }
+    settle(&[]);
 }
 
 /// Waits until one of these processes ends, for at most the second that a container's end takes at its very worst.

@@ -103,6 +103,17 @@ pub fn program(name: &str, package: &str) -> Result<PathBuf> {
     find(name).context(format!("{name} is missing: 'apt-get install {package}', or 'cargo xtask setup', installs it"))
 }
 
+/// A command that is asked to end when the thread that started it does, even by kill -9 (setpriv(1), `PR_SET_PDEATHSIG`
+/// in prctl(2)): for servers, which nobody else would stop.
+///
+/// # Errors
+/// `setpriv` is missing.
+pub fn server(program_path: &Path) -> Result<Command> {
+    let mut command = Command::new(program("setpriv", "util-linux")?);
+    command.args(["--pdeathsig", "TERM", "--"]).arg(program_path);
+    Ok(command)
+}
+
 /// Looks a program up as a shell would, and in the directories of system programs.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::TempDir;
 
-use crate::process::{Running, program};
+use crate::process::{Running, program, server};
 use crate::{Context, Failure, Result};
 
 /// The user name that [`Access::Basic`] lets in.
@@ -78,7 +78,7 @@ impl Registry {
         let config = files.path().join("config.yml");
         std::fs::write(&config, configuration(&options, &storage, files.path()))?;
 
-        let mut command = Command::new(program("docker-registry", "docker-registry")?);
+        let mut command = server(&program("docker-registry", "docker-registry")?)?;
         command.arg("serve").arg(&config).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = Running::start(&mut command)?;
         let output = process.child().stderr.take().context("docker-registry has no stderr")?;

@@ -102,6 +102,7 @@ fn nothing_left(before: &Snapshot) -> Result {
     if left.is_empty() {
         return Ok(());
     }
+    leftovers::end(&rest);
     left.insert(0, format!("{} thing(s) are left on the host, {} of them processes:", left.len(), rest.len()));
     Err(Failure::new(left.join("\n  ")))
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use end_to_end::process::{Running, program, run};
+use end_to_end::process::{Running, program, run, server};
 use end_to_end::{Context, Result};
 
 use super::peer::{Peer, daemon};
@@ -30,7 +30,7 @@ impl Daemon {
             socket.display()
         );
         fs::write(&config, text)?;
-        let mut command = Command::new(program("containerd", "containerd")?);
+        let mut command = server(&program("containerd", "containerd")?)?;
         let process = daemon(command.arg("--config").arg(&config), &socket, &dir.join("log"))?;
         Ok(Daemon { socket, _process: process })
     }

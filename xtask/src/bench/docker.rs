@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use end_to_end::process::{Running, program, run};
+use end_to_end::process::{Running, program, run, server};
 use end_to_end::{Context, Result};
 
 use super::containerd::Daemon;
@@ -27,7 +27,7 @@ impl Docker {
         let socket = dir.join("docker.sock");
         let config = dir.join("daemon.json");
         fs::write(&config, "{}\n")?;
-        let mut dockerd = Command::new(program("dockerd", "docker.io")?);
+        let mut dockerd = server(&program("dockerd", "docker.io")?)?;
         dockerd.arg("--config-file").arg(&config).arg("--host").arg(format!("unix://{}", socket.display()));
         dockerd.arg("--data-root").arg(dir.join("data")).arg("--exec-root").arg(dir.join("exec"));
         dockerd.arg("--pidfile").arg(dir.join("pid")).arg("--containerd").arg(containerd.socket());
