@@ -115,15 +115,20 @@ fn start(options: &Options, phial: Option<&Path>, dir: &Path) -> Result<Vec<Box<
     Ok(peers)
 }
 
+/// The name of this run, for what peers would otherwise share with another one on the same host.
+fn mark() -> String {
+    format!("phial-bench-{}", std::process::id())
+}
+
 /// What the peers leave even when they are stopped in order: parents of their cgroups, lock files, directories.
 fn clean(before: &Snapshot) {
-    const CGROUPS: [&str; 4] = ["phial-bench", "libpod_parent", "machine.slice", "docker"];
+    let cgroups = [mark().as_str(), "libpod_parent"].map(str::to_owned);
     let mut left = Snapshot::take().since(before);
     // Children first.
     left.reverse();
     for thing in left {
         let path = thing.split_once(" /").map(|(_, path)| format!("/{path}")).unwrap_or_default();
-        if thing.starts_with("cgroup ") && CGROUPS.iter().any(|name| path.contains(name)) {
+        if thing.starts_with("cgroup ") && cgroups.iter().any(|name| path.contains(name)) {
             // One that is still in use stays, and is reported.
             let _ = std::fs::remove_dir(path);
         } else if thing.starts_with("shared memory ") && path.contains("libpod") {

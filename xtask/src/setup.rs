@@ -195,5 +195,14 @@ fn tool(tool: &Tool) -> Result {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(end_to_end::workspace());
+    // What the cargo that started xtask says about xtask: build scripts that look at it would run again, and what
+    // depends on them would be compiled again, by every other cargo.
+    let about_xtask =
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_", "LD_LIBRARY_PATH"];
+    for (name, _) in std::env::vars_os() {
+        if about_xtask.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     command
 }

@@ -53,7 +53,7 @@ impl Containerd {
 
     fn ctr(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("ctr");
-        command.arg("--address").arg(self.daemon.socket()).args(["--namespace", "phial-bench"]).args(arguments);
+        command.arg("--address").arg(self.daemon.socket()).args(["--namespace", &super::mark()]).args(arguments);
         command
     }
 

@@ -38,7 +38,7 @@ impl Docker {
             "--ip-forward=false",
             "--ip-masq=false",
         ]);
-        dockerd.args(["--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent=/phial-bench"]);
+        dockerd.args(["--exec-opt", "native.cgroupdriver=cgroupfs", &format!("--cgroup-parent=/{}", super::mark())]);
         dockerd.args(["--storage-driver=overlay2", "--userland-proxy=false"]);
         let dockerd = daemon(&mut dockerd, &socket, &dir.join("log"))?;
         // A newer client may stand earlier on the search path: Debian's own belongs to this daemon.
