@@ -91,7 +91,8 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
     }
     if let Some(storage) = large {
         let registry = serve(storage)?;
-        report.add(rounds::pull(&peers, &registry.name(large::IMAGE), options.pulls)?);
+        let fresh = |round: usize| start(options, phial, &dir.path().join(format!("pull-{round}")));
+        report.add(rounds::pull(&fresh, &registry.name(large::IMAGE), options.pulls)?);
     }
     Ok(report)
 }

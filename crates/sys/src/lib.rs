@@ -17,6 +17,8 @@ pub mod fdpass;
 pub mod loopback;
 /// Programs in sealed anonymous memory, which nothing can change any more.
 pub mod memfd;
+/// Memory that this process no longer needs.
+pub mod memory;
 /// Attributes of mounts, recursively: `mount_setattr`.
 pub mod mount;
 /// The kernel's filter of system calls: installing a compiled program.

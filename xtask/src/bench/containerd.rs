@@ -77,11 +77,6 @@ impl Peer for Containerd {
         self.ctr(&["images", "pull", "--plain-http", image])
     }
 
-    fn forget(&self, image: &str) -> Result {
-        // With --sync, the content and the snapshots are gone when it returns.
-        run(&mut self.ctr(&["images", "remove", "--sync", image]))?.success().map(drop)
-    }
-
     fn run_true(&self, image: &str) -> Command {
         self.ctr(&["run", "--rm", image, &self.fresh(), "true"])
     }

@@ -68,10 +68,6 @@ impl Peer for Docker {
         self.command(&["pull", image])
     }
 
-    fn forget(&self, image: &str) -> Result {
-        run(&mut self.command(&["rmi", "--force", image]))?.success().map(drop)
-    }
-
     fn run_true(&self, image: &str) -> Command {
         self.command(&["run", "--rm", "--network", "none", image, "true"])
     }

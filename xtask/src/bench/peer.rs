@@ -20,9 +20,6 @@ pub(crate) trait Peer {
     /// A command that pulls an image.
     fn pull(&self, image: &str) -> Command;
 
-    /// Makes the next pull of this image a cold one.
-    fn forget(&self, image: &str) -> Result;
-
     /// A command that runs `true` in a new container without a network, and removes it.
     fn run_true(&self, image: &str) -> Command;
 

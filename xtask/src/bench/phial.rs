@@ -41,10 +41,6 @@ impl Peer for Phial {
         self.command(&["pull", image])
     }
 
-    fn forget(&self, image: &str) -> Result {
-        run(&mut self.command(&["rmi", image]))?.success().map(drop)
-    }
-
     fn run_true(&self, image: &str) -> Command {
         self.command(&["run", "--rm", "--network", "none", image, "true"])
     }

@@ -65,10 +65,6 @@ impl Peer for Podman {
         self.command(&["pull", "--tls-verify=false", image])
     }
 
-    fn forget(&self, image: &str) -> Result {
-        run(&mut self.command(&["rmi", "--force", image]))?.success().map(drop)
-    }
-
     fn run_true(&self, image: &str) -> Command {
         self.run(&["--rm"], image, &["true"])
     }
