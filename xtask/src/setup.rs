@@ -23,8 +23,10 @@ const fn package(name: &'static str, shows: &'static str, reason: &'static str) 
 }
 
 /// What the build needs.
-pub(crate) const BUILD: &[Package] =
-    &[package("musl-tools", "musl-gcc", "the C compiler for musl: SQLite, zstd and ring have C parts")];
+pub(crate) const BUILD: &[Package] = &[
+    package("musl-tools", "musl-gcc", "the C compiler for musl: SQLite, zstd and ring have C parts"),
+    package("make", "make", "builds the memory allocator, jemalloc"),
+];
 
 /// What the demo needs besides.
 pub(crate) const DEMO: &[Package] = &[
