@@ -63,7 +63,7 @@ fn summary(container: &Container, image: &image::Config, now: Timestamp) -> Cont
     ContainerSummary {
         id: record.id.hex(),
         image: record.image_name.clone(),
-        command: container.arguments(image).join(" "),
+        command: container.arguments(image).into_iter().map(quoted).collect::<Vec<_>>().join(" "),
         created_at: record.created.clone(),
         created: format!("{} ago", ago::since(&record.created, now)),
         state: container.state.name(),
@@ -72,6 +72,11 @@ fn summary(container: &Container, image: &image::Config, now: Timestamp) -> Cont
         name: record.name.clone(),
         labels: labels.collect::<Vec<_>>().join(","),
     }
+}
+
+/// A word as docker shows it among others: quoted if it has a space.
+fn quoted(word: String) -> String {
+    if word.contains(' ') { format!("'{word}'") } else { word }
 }
 
 fn status(state: &State, now: Timestamp) -> String {
