@@ -51,6 +51,20 @@ fn what_is_printed() -> Result {
 }
 
 #[test]
+fn a_platform_that_is_asked_for() -> Result {
+    let registry = images::registry()?;
+    let phial = Phial::new()?;
+    let image = registry.name(images::BUSYBOX_INDEX);
+    phial.ok(&["pull", "--platform", "linux/arm64", &image])?;
+    assert!(phial.ok(&["inspect", &image])?.contains("\"arm64\""));
+    let output = phial.run(&["pull", "--platform", "linux/riscv64", &image])?.exited(1)?;
+    assert!(output.stderr.contains("riscv64"), "{output:?}");
+    let output = phial.run(&["pull", "--tls-verify=perhaps", &image])?.exited(125)?;
+    assert!(output.stderr.contains("perhaps"), "{output:?}");
+    phial.ok(&["pull", "--tls-verify=false", &image]).map(drop)
+}
+
+#[test]
 fn a_layer_that_is_there_is_not_fetched_again() -> Result {
     let registry = images::registry()?;
     let phial = Phial::new()?;

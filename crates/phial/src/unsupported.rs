@@ -30,7 +30,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("ps", "all -a filter -f format last -n latest -l no-trunc quiet -q size -s"),
     ("ls", "all -a filter -f format last -n latest -l no-trunc quiet -q size -s digests tree"),
     ("images", "all -a digests filter -f format no-trunc quiet -q tree"),
-    ("pull", "all-tags -a disable-content-trust platform quiet -q"),
+    ("pull", "all-tags -a disable-content-trust quiet -q"),
     ("logs", "details follow -f since tail -n timestamps -t until"),
     ("attach", "detach-keys no-stdin sig-proxy"),
     ("stop", "signal -s time timeout -t"),
