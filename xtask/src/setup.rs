@@ -38,6 +38,7 @@ pub(crate) const DEMO: &[Package] = &[
 pub(crate) const TESTS: &[Package] = &[
     package("mmdebstrap", "mmdebstrap", "makes the Debian image that the tests run"),
     package("zstd", "zstd", "compresses layers of test images"),
+    package("libarchive-tools", "bsdtar", "a second tar, whose archives are unpacked"),
     package("libseccomp-dev", "/usr/include/seccomp.h", "the seccomp compiler is held equal to it"),
 ];
 

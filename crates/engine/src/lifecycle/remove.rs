@@ -58,7 +58,7 @@ impl Engine {
     fn end(&self, container: &Container) -> Result<()> {
         if let Some(mut connection) = self.waiting(container)? {
             self.send(container, Signal::KILL, &connection)?;
-            super::stop::ended(container, &mut connection)?;
+            self.told_end(container, &mut connection)?;
         }
         self.await_supervisor(&container.record.id)
     }

@@ -40,7 +40,7 @@ impl Engine {
         if container.state.is_running()
             && let Some(mut connection) = self.waiting(container)?
         {
-            return Ok(ended(container, &mut connection)?.exit_code);
+            return Ok(self.told_end(container, &mut connection)?.exit_code);
         }
         match self.container(&container.record.id.hex())?.state {
             State::Exited(exit) | State::Created(Some(exit)) => Ok(exit.exit_code),
@@ -66,7 +66,7 @@ impl Engine {
         if !ends_within(&connection, u64::try_from(seconds).ok())? {
             self.send(container, Signal::KILL, &connection)?;
         }
-        ended(container, &mut connection)?;
+        self.told_end(container, &mut connection)?;
         self.await_supervisor(&container.record.id)
     }
 
@@ -117,13 +117,17 @@ impl Engine {
             }
         }
     }
-}
 
-/// The record of the container's end, when it comes.
-pub(crate) fn ended(container: &Container, connection: &mut Connection) -> Result<ExitRecord> {
-    match connection.receive().context(|| format!("waiting for container {}", container.record.name))? {
-        Some((Kind::Exited, payload)) => serde_json::from_slice(&payload).map_err(|_| lost(container)),
-        _ => Err(lost(container)),
+    /// The record of the container's end, when it comes. A supervisor that was leaving while it was asked hangs up
+    /// without an answer; then the record is on disk.
+    pub(crate) fn told_end(&self, container: &Container, connection: &mut Connection) -> Result<ExitRecord> {
+        if let Ok(Some((Kind::Exited, payload))) = connection.receive() {
+            return serde_json::from_slice(&payload).map_err(|_| lost(container));
+        }
+        match self.container(&container.record.id.hex())?.state {
+            State::Exited(record) | State::Created(Some(record)) => Ok(record),
+            _ => Err(lost(container)),
+        }
     }
 }
 

@@ -109,6 +109,11 @@ impl Dispatcher {
             }
             self.settle();
             if self.ended.is_some() && self.clients.is_empty() {
+                // Who connected meanwhile is answered; who comes now finds no socket.
+                self.connection();
+                if !self.clients.is_empty() {
+                    continue;
+                }
                 self.clean_up();
                 return ExitCode::SUCCESS;
             }
@@ -183,13 +188,21 @@ impl Dispatcher {
         std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
         self.lock = None;
         self.engine_stayed = self.clients.contains_key(&ENGINE);
-        for client in self.clients.values_mut() {
-            if matches!(client.role, Role::Attached { .. } | Role::Waiting) {
-                client.send_control(Kind::Exited, &record);
-                client.role = Role::Leaving;
-            }
-        }
         self.ended = Some(record);
+        let told = |client: &Client| matches!(client.role, Role::Attached { .. } | Role::Waiting);
+        let numbers: Vec<u64> =
+            self.clients.iter().filter(|(_, client)| told(client)).map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.tell_end(number);
+        }
+    }
+
+    /// Tells a client how the container ended, which is all that is left to be said. Also one that came just then.
+    fn tell_end(&mut self, number: u64) {
+        if let (Some(client), Some(record)) = (self.clients.get_mut(&number), &self.ended) {
+            client.send_control(Kind::Exited, record);
+            client.role = Role::Leaving;
+        }
     }
 
     fn further_ended(&mut self, pid: Pid, status: WaitStatus) {
@@ -255,6 +268,7 @@ impl Dispatcher {
     fn frame(&mut self, number: u64, frame: Frame) {
         let Some(client) = self.clients.get(&number) else { return };
         match (client.role, frame.kind) {
+            (Role::New, Kind::Attach | Kind::Wait) if self.ended.is_some() => self.tell_end(number),
             (Role::New, Kind::Attach) => self.attach(number, &frame),
             (Role::New, Kind::Exec) => self.exec(number, frame),
             (Role::New, Kind::Wait) => self.set_role(number, Role::Waiting),

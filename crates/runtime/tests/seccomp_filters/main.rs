@@ -20,5 +20,3 @@ mod docker;
 mod kernel;
 /// Numbers and decisions against libseccomp.
 mod libseccomp;
-/// How long it takes.
-mod speed;
