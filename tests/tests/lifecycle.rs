@@ -222,6 +222,20 @@ fn version_and_info() -> Result {
 }
 
 #[test]
+fn an_end_is_seen_at_whatever_moment_one_asks() -> Result {
+    let stage = Stage::busybox()?;
+    // The container ends while `wait` looks, connects or asks, and its supervisor leaves while `rm` does: each of these
+    // moments comes in one of the rounds.
+    for round in 0..150 {
+        let id = stage.start(&[], &["sh", "-c", "echo brief"])?;
+        assert_eq!(stage.phial.ok(&["wait", &id])?, "0", "round {round}");
+        assert_eq!(stage.phial.ok(&["logs", &id])?, "brief", "round {round}");
+        stage.phial.ok(&["rm", &id])?;
+    }
+    Ok(())
+}
+
+#[test]
 fn many_at_once() -> Result {
     let stage = Stage::busybox()?;
     let codes: Vec<Result<i32>> = std::thread::scope(|scope| {
