@@ -52,7 +52,8 @@ pub fn reap_orphans() {
 }
 
 /// Waits until no process below this one is left except those given, and returns those that do not end: a process that
-/// is ending needs a moment, one that sleeps forever is not waited for.
+/// is ending needs a moment, one that writes images to the disk as long as the disk does, one that sleeps forever is not
+/// waited for.
 pub fn settle(except: &[i32]) -> Vec<process::Stat> {
     let mut last = BTreeSet::new();
     loop {
@@ -60,12 +61,18 @@ pub fn settle(except: &[i32]) -> Vec<process::Stat> {
         let alive = process::descendants(own_pid());
         let rest: Vec<_> = alive.into_iter().filter(|process| !except.contains(&process.pid)).collect();
         let pids: BTreeSet<i32> = rest.iter().map(|process| process.pid).collect();
-        if rest.is_empty() || pids == last {
+        if rest.is_empty() || (pids == last && !pids.iter().any(is_syncing)) {
             return rest;
         }
         wait_for_one_of(&pids);
         last = pids;
     }
+}
+
+/// Whether it is `phial system sync`, which `pull` leaves behind to make an image durable.
+fn is_syncing(pid: &i32) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).any(|word| word == b"sync")
 }
 
 /// Ends what did not end by itself. They are descendants of this process, so they are nobody else's.

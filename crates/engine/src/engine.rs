@@ -15,6 +15,8 @@ pub struct Options {
     pub runtime_build: &'static str,
     /// The program of the built-in `hello` image.
     pub hello_program: &'static [u8],
+    /// Where `phial` is, whose `system sync` makes images durable in the background. None: somebody else sees to it.
+    pub program: Option<&'static str>,
 }
 
 /// Everything that can be done with containers and images. Any number of engines work on one store at once.

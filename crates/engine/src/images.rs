@@ -67,7 +67,19 @@ impl Engine {
     /// `Invalid` for what is not a reference, `NotFound` when the registry has no such image, `Image` for the rest.
     pub fn pull(&self, name: &str, options: &PullOptions, progress: &dyn Progress) -> Result<ImageRecord> {
         let reference: Reference = name.parse()?;
-        Ok(image::pull(&self.store, &reference, options, progress)?)
+        let image = image::pull(&self.store, &reference, options, progress)?;
+        self.sync_images_later();
+        Ok(image)
+    }
+
+    /// Makes `phial/toolbox`, an image with a shell, without a registry; `tell` hears each step.
+    ///
+    /// # Errors
+    /// Those of [`builtin::bootstrap_toolbox`].
+    pub fn bootstrap_toolbox(&self, tell: &dyn Fn(&str)) -> Result<ImageRecord> {
+        let image = builtin::bootstrap_toolbox(&self.store, tell)?;
+        self.sync_images_later();
+        Ok(image)
     }
 
     /// The image called `name`, fetched if the policy says so. The built-in `hello` is made here instead.

@@ -23,6 +23,8 @@ mod spec;
 pub mod builtin;
 /// A container's directories, files and row.
 mod create;
+/// Making images durable while nobody waits.
+mod durable;
 /// Further processes in it, and the streams of the first.
 mod exec;
 /// Pulling, finding, listing and removing images.

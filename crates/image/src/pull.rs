@@ -17,9 +17,6 @@ mod layer;
 /// Decompression.
 mod decode;
 
-/// The disk's work, begun early.
-mod writeback;
-
 use std::path::PathBuf;
 
 use store::{Digest, ImageRecord, LayerRef, Lease, Store};

@@ -37,6 +37,8 @@ mod rmi;
 mod run;
 /// `stop`.
 mod stop;
+/// `system sync`.
+mod sync;
 /// `version`.
 mod version;
 /// `wait`.
@@ -97,6 +99,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
     leaf::<version::Version>("version", "Show the version"),
     group("container", "Manage containers", |command| with_entries(command, CONTAINER), CONTAINER),
     group("image", "Manage images", |command| with_entries(command, IMAGE), IMAGE),
+    group("system", "Manage the store as a whole", |command| with_entries(command, SYSTEM), SYSTEM),
 ];
 
 const CONTAINER: &[Entry] = &[
@@ -118,6 +121,11 @@ const IMAGE: &[Entry] = &[
     leaf::<images::Images>("ls", "List images"),
     leaf::<pull::Pull>("pull", "Download an image from a registry"),
     leaf::<rmi::Rmi>("rm", "Remove images"),
+];
+
+const SYSTEM: &[Entry] = &[
+    leaf::<info::Info>("info", "Show what this host is and has"),
+    leaf::<sync::Sync>("sync", "Wait until every image is on disk, safe from a power failure"),
 ];
 
 /// Gives `command` its subcommands, each of which is defined only when it is used.

@@ -42,6 +42,7 @@ impl Context {
             runtime_program: embedded::RUNTIME,
             runtime_build: embedded::RUNTIME_BUILD,
             hello_program: embedded::HELLO,
+            program: Some("/proc/self/exe"),
         };
         Engine::open(options).cannot(|| format!("open the store in {}", root.display()))
     }

@@ -11,7 +11,7 @@ use crate::{Digest, Error, ErrorKind, Lease, Result, Store, tree};
 pub(crate) const UNFINISHED: &str = "blob-";
 
 impl Store {
-    /// Keeps these bytes and returns their digest. It is durable once an image that refers to it is committed.
+    /// Keeps these bytes and returns their digest. It is durable once an image that refers to it is synced.
     ///
     /// # Errors
     /// Those of the file system.

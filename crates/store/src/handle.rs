@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction};
 
 use crate::database::{self, Durability, Failure};
 use crate::lock::{self, Want};
-use crate::{Paths, Result};
+use crate::{Paths, Result, durability};
 
 /// A log of so many bytes is long: some 120 pages.
 const LONG_LOG: u64 = 512 * 1024;
@@ -28,12 +28,14 @@ pub struct Store {
 pub struct Lease(#[expect(dead_code, reason = "held for its lock")] Arc<OwnedFd>);
 
 impl Store {
-    /// Opens the store, which is made if it is not there.
+    /// Opens the store, which is made if it is not there. The first to open it in a boot forgets the images that a power
+    /// failure took.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if a newer version made it.
     pub fn open(paths: &Paths) -> Result<Store> {
         let connection = database::open(paths)?;
+        durability::forget_lost_images(paths, &connection)?;
         Ok(Store { paths: Arc::new(paths.clone()), connection: Mutex::new(connection) })
     }
 

@@ -4,10 +4,10 @@
 //! or none any more ("dangling") because another image took them.
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
-use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::database::{Durability, Failure};
+use crate::durability::unsynced_now;
 use crate::{Digest, Error, ErrorKind, Lease, Result, Store};
 
 /// An image.
@@ -62,16 +62,16 @@ pub struct Removed {
 const COLUMNS: &str = "id, manifest, created, size, platform";
 
 impl Store {
-    /// Lists an image under all of `image.references`, each of which ceases to name another one. All that the image
-    /// consists of is made durable first, so a listed image survives a power failure.
+    /// Lists an image under all of `image.references`, each of which ceases to name another one. It is durable after the
+    /// next [`Store::sync_images`]; a power failure before that takes it whole.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if a layer or blob of the image is not in the store.
     pub fn commit_image(&self, _lease: &Lease, image: &ImageRecord) -> Result<()> {
         self.check_content(image)?;
-        self.sync_content()?;
-        self.write(Durability::Synced, &format!("committing image {}", image.id), |transaction| {
-            insert_image(transaction, image)?;
+        let unsynced = unsynced_now()?;
+        self.write(Durability::Lazy, &format!("committing image {}", image.id), |transaction| {
+            insert_image(transaction, image, &unsynced)?;
             for name in &image.references {
                 insert_tag(transaction, name, &image.id)?;
             }
@@ -170,15 +170,6 @@ impl Store {
         })
     }
 
-    /// One sync for all files of all layers, instead of one for each.
-    fn sync_content(&self) -> Result<()> {
-        let path = self.paths.root();
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        rustix::fs::open(path, flags, Mode::empty())
-            .and_then(rustix::fs::syncfs)
-            .map_err(|errno| Error::io("syncing", path, errno))
-    }
-
     fn check_content(&self, image: &ImageRecord) -> Result<()> {
         let missing = |what: &str, digest: &Digest| {
             Error::new(ErrorKind::NotFound, format!("no such {what}: {digest} (of image {})", image.id))
@@ -215,12 +206,15 @@ fn names_going_with(name: &str, names: &[String]) -> Vec<String> {
     names.iter().filter(goes).cloned().collect()
 }
 
-fn insert_image(transaction: &Transaction<'_>, image: &ImageRecord) -> rusqlite::Result<()> {
+/// A row that is durable stays so: the layers are the same.
+fn insert_image(transaction: &Transaction<'_>, image: &ImageRecord, unsynced: &str) -> rusqlite::Result<()> {
     let id = image.id.hex();
     transaction.execute(
-        "INSERT INTO images (id, manifest, created, size, platform) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (id) DO UPDATE SET manifest = ?2, created = ?3, size = ?4, platform = ?5, hidden = 0",
-        params![id, image.manifest.hex(), image.created, image.size, image.platform],
+        "INSERT INTO images (id, manifest, created, size, platform, unsynced) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (id) DO UPDATE SET
+             manifest = ?2, created = ?3, size = ?4, platform = ?5, hidden = 0,
+             unsynced = iif(unsynced IS NULL, NULL, ?6)",
+        params![id, image.manifest.hex(), image.created, image.size, image.platform, unsynced],
     )?;
     transaction.execute("DELETE FROM image_layers WHERE image = ?1", [&id])?;
     let mut statement = transaction.prepare_cached(

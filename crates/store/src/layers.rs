@@ -1,8 +1,8 @@
 //! Layer directories: `layers/<diff id>/fs` is the tree, `layers/<diff id>/layer.json` says when it came to be.
 //!
-//! A layer is written under `tmp`, and is present once it was renamed. Its files are not synced one by one: an image's
-//! commit syncs them all at once. So after a power failure the directory of a layer that no image refers to may be
-//! there with half of its content; that is why the record names the boot, and such a layer counts as absent.
+//! A layer is written under `tmp`, and is present once it was renamed. Its files are not synced one by one, but all at
+//! once after the image was listed. So after a power failure the directory of a layer that no durable image refers to
+//! may be there with half of its content; that is why the record names the boot, and such a layer counts as absent.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -74,8 +74,7 @@ impl Store {
         if !path.is_dir() {
             return Ok(None);
         }
-        // What an image refers to was synced before the image was listed.
-        if let Some(size) = self.referenced_layer(diff_id)? {
+        if let Some(size) = self.durable_layer(diff_id)? {
             return Ok(Some(Layer { path, size }));
         }
         let Some(record) = read_record(&self.paths.layer(diff_id)) else { return Ok(None) };
@@ -140,11 +139,13 @@ impl Store {
         Ok(Some(LayerSlot::Write(writer)))
     }
 
-    /// The size of a layer that some image refers to.
-    fn referenced_layer(&self, diff_id: &Digest) -> Result<Option<u64>> {
+    /// The size of a layer that some durable image refers to.
+    fn durable_layer(&self, diff_id: &Digest) -> Result<Option<u64>> {
         self.read("looking for a layer", |transaction| {
-            let mut statement =
-                transaction.prepare_cached("SELECT size FROM image_layers WHERE diff_id = ?1 LIMIT 1")?;
+            let mut statement = transaction.prepare_cached(
+                "SELECT image_layers.size FROM image_layers JOIN images ON images.id = image_layers.image
+                 WHERE image_layers.diff_id = ?1 AND images.unsynced IS NULL LIMIT 1",
+            )?;
             let mut rows = statement.query([diff_id.hex()])?;
             Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
         })
@@ -173,7 +174,7 @@ impl LayerWriter {
     }
 
     /// The layer is whole: from now on it is there. `size`: bytes of the unpacked tree. It is durable once an image
-    /// that refers to it is committed.
+    /// that refers to it is synced.
     ///
     /// # Errors
     /// Those of the file system; then the layer is not there.

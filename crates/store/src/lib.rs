@@ -26,13 +26,15 @@ mod containers;
 mod database;
 /// SHA-256 digests, validated on parsing, and the hasher that makes them.
 mod digest;
+/// Images and power failures: listed at once, durable later.
+mod durability;
 /// One opaque error with a [`kind`](Error::kind); its text is complete in itself.
 mod error;
 /// The handle everything starts from, and leases.
 mod handle;
 /// Container ids: 64 hex digits, random.
 mod id;
-/// Images and their names. An image that is listed survives power loss.
+/// Images and their names.
 mod images;
 /// Layer directories: one writer at a time, present by one rename.
 mod layers;

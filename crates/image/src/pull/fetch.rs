@@ -19,7 +19,6 @@ use crate::document::Descriptor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{LayerState, Progress, ProgressEvent};
 use crate::pull::resolve::Resolved;
-use crate::pull::writeback::Writeback;
 use crate::pull::{PullOptions, layer};
 
 /// Layers at once. More would share the same cores and the same line; each costs some 10 MiB of buffers.
@@ -47,7 +46,6 @@ type Sizes = RefCell<HashMap<Digest, u64>>;
 struct Context<'scope, 'env, 'a> {
     scope: &'scope Scope<'scope, 'env>,
     registry: &'a Registry<'a>,
-    writeback: &'a Writeback,
     sizes: &'a Sizes,
 }
 
@@ -63,8 +61,7 @@ impl<'e> Fetch<'e> {
         let pairs = || resolved.manifest.layers.iter().zip(&resolved.config.rootfs.diff_ids);
         let queue = RefCell::new(self.missing(pairs(), &sizes)?);
         thread::scope(|scope| {
-            let writeback = Writeback::start(scope, self.store.paths().root());
-            let context = Context { scope, registry, writeback: &writeback, sizes: &sizes };
+            let context = Context { scope, registry, sizes: &sizes };
             let lane = || Box::pin(self.lane(&context, &queue)) as Lane<'_>;
             let count = queue.borrow().len().min(LANES);
             runtime.block_on(all((0..count).map(|_| lane()).collect()))
@@ -148,7 +145,6 @@ impl<'e> Fetch<'e> {
         self.report(descriptor, LayerState::Downloading { done, total });
         while let Some(piece) = stream.next().await? {
             done += piece.len() as u64;
-            context.writeback.add(piece.len() as u64);
             if pieces.send(piece).await.is_err() {
                 // The worker has given up and says why.
                 return Ok(());

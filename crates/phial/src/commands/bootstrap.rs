@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use engine::builtin::{TOOLBOX, bootstrap_toolbox};
+use engine::builtin::TOOLBOX;
 
 use super::{Execute, pull::familiar};
 use crate::context::Context;
@@ -34,7 +34,7 @@ impl Execute for Bootstrap {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
         let Image::Toolbox = self.image;
-        bootstrap_toolbox(engine.store(), &|step| say(step)).cannot(|| format!("make {TOOLBOX}"))?;
+        engine.bootstrap_toolbox(&|step| say(step)).cannot(|| format!("make {TOOLBOX}"))?;
         output::print_line(&familiar(TOOLBOX))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -8,6 +8,7 @@ mod processes;
 
 mod collection;
 mod containers;
+mod durability;
 mod format;
 mod images;
 mod layers;
