@@ -137,6 +137,22 @@ fn exec_on_a_terminal() -> Result {
 }
 
 #[test]
+fn detaching_from_an_exec_leaves_it_running() -> Result {
+    let stage = Stage::busybox()?;
+    let id = stage.start(&[], &["sleep", "1000"])?;
+    // More than a terminal's buffer holds: the process gets to its end only if somebody still takes what it writes.
+    let script = "trap 'exit 1' HUP; echo ready; read go < /tmp/go; seq 100000; echo done > /tmp/done";
+    stage.phial.ok(&["exec", &id, "mkfifo", "/tmp/go", "/tmp/done"])?;
+    let mut pty = Pty::start(&stage.phial.command(&["exec", "-it", &id, "sh", "-c", script]), 30, 100)?;
+    pty.wait_for("ready")?;
+    pty.send("\x10\x11")?;
+    let (code, output) = pty.finish()?;
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(stage.phial.ok(&["exec", &id, "sh", "-c", "echo go > /tmp/go; cat /tmp/done"])?, "done");
+    Ok(())
+}
+
+#[test]
 fn attach_joins_the_streams() -> Result {
     let stage = Stage::busybox()?;
     let id = stage.start(&["-i"], &["sh", "-c", "while read line; do echo \"got $line\"; done; exit 4"])?;

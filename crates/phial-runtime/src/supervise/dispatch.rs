@@ -144,6 +144,11 @@ impl Dispatcher {
             }
             Event::StdinReady => self.output.flush_stdin(&self.poll),
             Event::Client(number) => self.client(number),
+            Event::Abandoned(number) => {
+                if let Some(process) = self.further.iter_mut().find(|process| process.client == number) {
+                    process.discard(&self.poll);
+                }
+            }
         }
     }
 
@@ -208,6 +213,9 @@ impl Dispatcher {
     fn further_ended(&mut self, pid: Pid, status: WaitStatus) {
         let Some(at) = self.further.iter().position(|process| process.pid == pid) else { return };
         let process = self.further.swap_remove(at);
+        if let Some(terminal) = &process.terminal {
+            self.poll.forget(terminal);
+        }
         let record = ExitRecord {
             version: VERSION,
             exit_code: exit_code(status),
@@ -325,8 +333,8 @@ impl Dispatcher {
                     Some(master) => client.send_with_descriptor(Kind::Started, &reply, master.as_fd()),
                     None => client.send(Kind::Started, &reply),
                 }
-                let (pidfd, started_at) = (launched.child.pidfd, record::now());
-                self.further.push(Further { pid, pidfd, client: number, started_at });
+                let (pidfd, started_at, terminal) = (launched.child.pidfd, record::now(), launched.console);
+                self.further.push(Further { pid, pidfd, client: number, started_at, terminal });
             }
             Err(error) => {
                 client.send_control(Kind::Failed, &super::failed(&error));
@@ -377,8 +385,15 @@ impl Dispatcher {
             let Some(client) = self.clients.remove(&number) else { continue };
             // Closing alone does not do it while a process just cloned still has a copy.
             self.poll.forget(client.descriptor());
-            if client.role == (Role::Attached { stdin: true }) {
-                self.stdin_ended();
+            match client.role {
+                Role::Attached { stdin: true } => self.stdin_ended(),
+                Role::Process(pid) => {
+                    self.further
+                        .iter()
+                        .filter(|process| process.pid == pid)
+                        .for_each(|process| process.abandon(&self.poll));
+                }
+                _ => {}
             }
         }
         let behind = self.clients.values().any(Client::is_behind);

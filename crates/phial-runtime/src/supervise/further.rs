@@ -8,7 +8,9 @@ use runtime::launch::{Inputs, Launched, Stdio, Target, launch};
 use runtime::plan::Plan;
 use runtime::protocol::Exec;
 use runtime::{Error, ErrorKind, Result};
+use rustix::io::Errno;
 
+use super::poll::{Event, Interest, Poll};
 use super::start::Started;
 
 /// A further process that runs, and which client gets its end.
@@ -19,6 +21,33 @@ pub(super) struct Further {
     pub(super) client: u64,
     /// RFC 3339.
     pub(super) started_at: String,
+    /// Master of its terminal. The client has it too, but may leave: then the process must neither be hung up nor wait
+    /// for a reader.
+    pub(super) terminal: Option<OwnedFd>,
+}
+
+impl Further {
+    /// The client is gone: what the process writes to its terminal is watched for, to be thrown away.
+    pub(super) fn abandon(&self, poll: &Poll) {
+        let Some(terminal) = &self.terminal else { return };
+        // Where it cannot be watched the process goes on until the terminal's buffer is full.
+        if super::set_nonblocking(terminal.as_fd()).is_ok() {
+            poll.watch(terminal, Event::Abandoned(self.client), Interest::READ).ok();
+        }
+    }
+
+    /// Throws away what was written to the terminal; at its end, the terminal as well.
+    pub(super) fn discard(&mut self, poll: &Poll) {
+        let Some(terminal) = &self.terminal else { return };
+        match rustix::io::read(terminal, &mut [0; 4096]) {
+            Ok(count) if count > 0 => {}
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Ok(_) | Err(_) => {
+                poll.forget(terminal);
+                self.terminal = None;
+            }
+        }
+    }
 }
 
 /// Starts what is asked for. The streams are the client's; of a terminal the client gets the master.

@@ -20,9 +20,11 @@ pub(super) enum Event {
     StdinReady,
     /// A client sent something, takes bytes again, or is gone.
     Client(u64),
+    /// A further process wrote to its terminal, whose client of this number is gone.
+    Abandoned(u64),
 }
 
-/// Clients' numbers follow those of the other events.
+/// Clients' numbers follow those of the other events, the even ones for clients, the odd ones for what they left.
 const FIRST_CLIENT: u64 = 8;
 
 impl Event {
@@ -33,7 +35,8 @@ impl Event {
             Event::Stdout => 2,
             Event::Stderr => 3,
             Event::StdinReady => 4,
-            Event::Client(number) => FIRST_CLIENT + number,
+            Event::Client(number) => FIRST_CLIENT + 2 * number,
+            Event::Abandoned(number) => FIRST_CLIENT + 2 * number + 1,
         }
     }
 
@@ -44,7 +47,8 @@ impl Event {
             2 => Event::Stdout,
             3 => Event::Stderr,
             4 => Event::StdinReady,
-            number => Event::Client(number - FIRST_CLIENT),
+            number if number % 2 == 0 => Event::Client((number - FIRST_CLIENT) / 2),
+            number => Event::Abandoned((number - FIRST_CLIENT) / 2),
         }
     }
 }
