@@ -42,6 +42,12 @@ pub(crate) const TESTS: &[Package] = &[
     package("libseccomp-dev", "/usr/include/seccomp.h", "the seccomp compiler is held equal to it"),
 ];
 
+/// What the virtual machine of the tests needs besides.
+pub(crate) const VM: &[Package] = &[
+    package("qemu-system-x86", "qemu-system-x86_64", "boots a Debian 12 with its own kernel, to test there"),
+    package("e2fsprogs", "mke2fs", "makes the disks of that machine"),
+];
+
 /// What the bench compares with.
 pub(crate) const PEERS: &[Package] = &[
     package("runc", "runc", "the runtime of docker and containerd"),

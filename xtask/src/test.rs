@@ -5,7 +5,10 @@
 mod nextest;
 /// Which crate may know which, and where `unsafe` may stand.
 mod rules;
+/// The tests once more, on a stock Debian 12 in a virtual machine.
+mod vm;
 
+use std::path::Path;
 use std::process::Command;
 
 use end_to_end::leftovers::{self, Snapshot};
@@ -29,20 +32,42 @@ impl Count {
     }
 }
 
-/// Installs what the tests need, then checks and tests; with a filter, only the tests whose names have it.
+/// What is wanted.
+struct Wanted {
+    /// Only tests whose names have one of these words; all, if there are none.
+    filter: Vec<String>,
+    checks: bool,
+    on_host: bool,
+    in_vm: bool,
+}
+
+impl Wanted {
+    /// Nothing means everything. A filter alone leaves the virtual machine out: whoever names a test is in a hurry.
+    fn parse(words: &[String]) -> Wanted {
+        let (options, filter): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| word == "--vm");
+        let everything = words.is_empty();
+        let vm_only = !options.is_empty();
+        Wanted { filter, checks: everything, on_host: !vm_only, in_vm: everything || vm_only }
+    }
+}
+
+/// Installs what the tests need, then checks and tests; with a filter, only the tests whose names have it; with `--vm`,
+/// only in the virtual machine.
 ///
 /// # Errors
 /// Something failed: what, was printed before.
-pub(crate) fn main(filter: &[String]) -> Result {
+pub(crate) fn main(words: &[String]) -> Result {
+    let wanted = Wanted::parse(words);
     let phase = say::Phase::begin("set-up");
     setup::all()?;
+    if wanted.in_vm {
+        setup::packages(setup::VM)?;
+    }
     phase.end("done");
 
     let mut count = Count::default();
-    if filter.is_empty() {
-        for (name, check) in CHECKS {
-            count.add(counted(name, check));
-        }
+    for (name, check) in CHECKS.into_iter().filter(|_| wanted.checks) {
+        count.add(counted(name, check));
     }
     let mut program = None;
     count.add(counted("build", || {
@@ -50,15 +75,28 @@ pub(crate) fn main(filter: &[String]) -> Result {
         Ok(())
     }));
     if let Some(program) = program {
-        count.add(counted("images for the tests", || images::prepare().map(drop)));
-        // From here on, whoever loses its parent becomes a child of this process, and can be found.
-        leftovers::adopt_orphans()?;
-        let before = Snapshot::take();
-        count.add(nextest::run(&program, filter));
-        count.add(counted("nothing is left on the host", || nothing_left(&before)));
+        count.add(tests(&program, &wanted)?);
     }
     say::line(&format!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped));
     if count.failed == 0 { Ok(()) } else { Err(Failure::new("not everything passed")) }
+}
+
+fn tests(program: &Path, wanted: &Wanted) -> Result<Count> {
+    let mut count = counted("images for the tests", || images::prepare().map(drop));
+    if wanted.in_vm {
+        count.add(counted("a Debian 12 for the virtual machine", vm::prepare));
+    }
+    // From here on, whoever loses its parent becomes a child of this process, and can be found.
+    leftovers::adopt_orphans()?;
+    let before = Snapshot::take();
+    if wanted.on_host {
+        count.add(nextest::run(program, &wanted.filter));
+    }
+    if wanted.in_vm {
+        count.add(vm::run(program, &wanted.filter));
+    }
+    count.add(counted("nothing is left on the host", || nothing_left(&before)));
+    Ok(count)
 }
 
 type Check = (&'static str, fn() -> Result);

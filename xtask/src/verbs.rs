@@ -11,7 +11,9 @@ const HELP: &str = "\
 usage: cargo xtask VERB
 
   demo             install what the build needs, build, run a container, pull an image and run that
-  test [FILTER…]   install what the tests need, run every check and every test; with a filter, those tests only
+  test [FILTER…]   install what the tests need, run every check and every test, the tests once more in a virtual
+                   machine; with a filter, those tests only, and not there
+  test --vm [FILTER…]   only those tests in the virtual machine
   bench [OPTION…]  compare with docker, podman and containerd, side by side; 'bench --help' lists the options
   setup            install what build and tests need, and nothing else
 ";

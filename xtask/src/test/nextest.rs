@@ -56,14 +56,19 @@ fn report() -> PathBuf {
     target().join("nextest/default/junit.xml")
 }
 
-/// How many tests there are, whatever the filter.
-fn number_of_tests() -> Result<usize> {
+/// Builds all tests, and lists them and the programs that they are in.
+pub(super) fn list() -> Result<Value> {
     let mut list = nextest("list");
     let output = list.args(["--message-format", "json"]).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(Failure::new(format!("the tests cannot be built or listed: {}", output.status)));
     }
-    let list: Value = serde_json::from_slice(&output.stdout)?;
+    serde_json::from_slice(&output.stdout).map_err(Into::into)
+}
+
+/// How many tests there are, whatever the filter.
+fn number_of_tests() -> Result<usize> {
+    let list = list()?;
     let number = list["test-count"].as_u64().context("nextest list has no test-count")?;
     usize::try_from(number).context("test-count")
 }

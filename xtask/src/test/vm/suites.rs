@@ -1,0 +1,80 @@
+//! What is tested in the virtual machine: test programs that a nextest on the host has built, Phial, and the images
+//! that they use, on a disk. All programs are static, so they run in any Linux as they are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use end_to_end::process::{program, run};
+use end_to_end::{Context, Result, images};
+use serde_json::Value;
+
+use super::debian::ext4;
+use crate::test::nextest;
+
+/// Package and program. Left out of the end-to-end tests is `kill9`, whose 120 rounds take too long here. Of the other
+/// packages those are here that ask the kernel for what differs between kernels: cgroups, and layers under an overlay.
+const SUITES: [(&str, &str); 10] = [
+    ("end-to-end", "debian"),
+    ("end-to-end", "errors"),
+    ("end-to-end", "harness"),
+    ("end-to-end", "leftovers"),
+    ("end-to-end", "lifecycle"),
+    ("end-to-end", "limits"),
+    ("end-to-end", "program"),
+    ("end-to-end", "pull"),
+    ("end-to-end", "run"),
+    ("runtime", "runtime"),
+];
+
+/// Tests of these suites that cannot be run there, or not in a time that one would wait.
+const LEFT_OUT: [&str; 1] = [
+    // Takes packages from apt's servers; the machine has no network.
+    "a_shell_where_no_registry_is",
+];
+
+/// An ext4 image below `work` with everything that the machine runs.
+pub(super) fn disk(program: &Path, filter: &[String], work: &Path) -> Result<PathBuf> {
+    let tree = work.join("tree");
+    let programs = tree.join("programs");
+    fs::create_dir_all(&programs)?;
+    for (name, file) in built()? {
+        link(&file, &programs.join(name))?;
+    }
+    link(program, &tree.join("phial"))?;
+    let images = images::prepare()?;
+    let same = tree.join("test-images").join(images.file_name().context("the images have no directory")?);
+    fs::create_dir_all(tree.join("test-images"))?;
+    link(&images, &same)?;
+    fs::write(tree.join("run"), include_str!("run.sh"))?;
+    fs::write(tree.join("arguments"), arguments(filter))?;
+    let image = work.join("tests.ext4");
+    ext4(&tree, &image)?;
+    Ok(image)
+}
+
+/// Names and files of the test programs.
+fn built() -> Result<Vec<(String, PathBuf)>> {
+    let list = nextest::list()?;
+    let suites = list["rust-suites"].as_object().context("nextest list has no rust-suites")?;
+    let find = |(package, name): (&str, &str)| {
+        let is = |suite: &&Value| suite["package-name"] == package && suite["binary-name"] == name;
+        let path = suites.values().find(is).and_then(|suite| suite["binary-path"].as_str());
+        let path = path.context(format!("package {package} has no tests named {name}"))?;
+        Ok((format!("{package}-{name}"), PathBuf::from(path)))
+    };
+    SUITES.into_iter().map(find).collect()
+}
+
+/// For libtest, one word a line.
+fn arguments(filter: &[String]) -> String {
+    let skipped = LEFT_OUT.iter().flat_map(|name| ["--skip", name]);
+    let words = ["--test-threads=2"].into_iter().chain(skipped).chain(filter.iter().map(String::as_str));
+    words.map(|word| format!("{word}\n")).collect()
+}
+
+/// A file or directory once more, without a copy of its content.
+fn link(from: &Path, to: &Path) -> Result {
+    let mut cp = Command::new(self::program("cp", "coreutils")?);
+    run(cp.args(["--archive", "--link", "--"]).arg(from).arg(to))?.success().map(drop)
+}
