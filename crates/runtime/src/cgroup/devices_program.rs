@@ -40,6 +40,7 @@ pub(super) fn compile(rules: &[LinuxDeviceCgroup]) -> Vec<Instruction> {
     ];
     for rule in rules.iter().rev() {
         let conditions = conditions(rule);
+        let always_decides = conditions.is_empty();
         // Past the other conditions, the move and the exit, to the next rule.
         let mut left = conditions.len() + 2;
         for mut condition in conditions {
@@ -51,6 +52,10 @@ pub(super) fn compile(rules: &[LinuxDeviceCgroup]) -> Vec<Instruction> {
         }
         program.push(instruction(MOVE, RESULT, 0, 0, i32::from(rule.allow())));
         program.push(instruction(EXIT, 0, 0, 0, 0));
+        if always_decides {
+            // The kernel's verifier refuses a program with instructions that are never reached.
+            return program;
+        }
     }
     program.push(instruction(MOVE, RESULT, 0, 0, 0));
     program.push(instruction(EXIT, 0, 0, 0, 0));
@@ -170,5 +175,31 @@ mod tests {
             assert_eq!(allows(&program, kind, access, major, minor), expected, "{kind} {access} {major}:{minor}");
         }
         assert!(!allows(&compile(&[]), 2, 2, 1, 3));
+    }
+
+    /// How many instructions some input reaches; all jumps go forward.
+    fn reached(program: &[Instruction]) -> usize {
+        let mut reached = vec![false; program.len() + 1];
+        reached[0] = true;
+        for (at, instruction) in program.iter().enumerate().filter(|(_, instruction)| instruction.code != EXIT) {
+            let here = reached[at];
+            reached[at + 1] |= here;
+            if matches!(instruction.code, JUMP_UNEQUAL | JUMP_UNEQUAL_REGISTER) {
+                reached[at + 1 + usize::try_from(instruction.offset).expect("jumps go forward")] |= here;
+            }
+        }
+        reached.into_iter().filter(|reached| *reached).count()
+    }
+
+    #[test]
+    fn every_instruction_is_reached() {
+        let everything = |allow| rule(allow, LinuxDeviceType::A, -1, -1, "rwm");
+        let null = rule(true, LinuxDeviceType::C, 1, 3, "rw");
+        let lists =
+            [vec![], vec![everything(false)], vec![everything(false), null.clone()], vec![null, everything(true)]];
+        for rules in lists {
+            let program = compile(&rules);
+            assert_eq!(reached(&program), program.len(), "{rules:?}");
+        }
     }
 }
