@@ -62,6 +62,17 @@ pub fn exit(status: i32) -> ! {
     }
 }
 
+/// Lets a descriptor stand for what another one stands for, close-on-exec (`dup3(2)`). No allocation.
+///
+/// # Errors
+/// `EINVAL` if both are the same.
+pub fn replace(descriptor: BorrowedFd<'_>, by: BorrowedFd<'_>) -> Result<(), Errno> {
+    // SAFETY: both are open; the number that is replaced stays open, so whoever owns it still does.
+    #[expect(unsafe_code, reason = "rustix wants to own what is replaced")]
+    let result = unsafe { libc::dup3(by.as_raw_fd(), descriptor.as_raw_fd(), libc::O_CLOEXEC) };
+    if result < 0 { Err(last_errno()) } else { Ok(()) }
+}
+
 /// Marks every descriptor from `first` on close-on-exec. No allocation.
 ///
 /// # Errors

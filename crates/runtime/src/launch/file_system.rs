@@ -2,7 +2,7 @@
 //!
 //! Mount points are found with [`resolve`] and used by descriptor: nothing is mounted onto a path.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatFs};
@@ -31,7 +31,8 @@ pub(super) fn enter_root(resource: &Resource, scratch: &CStr) -> rustix::io::Res
             attach_to(tree.as_fd(), CWD, scratch)?;
             tree.as_fd()
         }
-        Resource::Overlay { options, .. } => {
+        Resource::Overlay { options, directories } => {
+            reopen(directories)?;
             rustix::mount::mount(c"overlay", scratch, c"overlay", MountFlags::empty(), options.as_c_str())?;
             opened = rustix::fs::open(scratch, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
             opened.as_fd()
@@ -42,6 +43,16 @@ pub(super) fn enter_root(resource: &Resource, scratch: &CStr) -> rustix::io::Res
     rustix::process::pivot_root(c".", c".")?;
     rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
     rustix::process::chdir(c"/")
+}
+
+/// Lets the numbers stand for the same directories in mounts of this process's own namespace: the parent's descriptors
+/// belong to mounts of the host's, which overlayfs refuses as layers (`EINVAL`).
+fn reopen(directories: &[(CString, OwnedFd)]) -> rustix::io::Result<()> {
+    for (path, number) in directories {
+        let own = rustix::fs::open(path.as_c_str(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        sys::exec::replace(number.as_fd(), own.as_fd())?;
+    }
+    Ok(())
 }
 
 /// Mounts a new file system. proc and sysfs go on a real directory only: through a link, what is later written to

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
@@ -22,8 +23,8 @@ pub(super) enum Resource {
     /// Options for `mount(2)`, on kernels whose overlayfs takes no list of layers through `fsconfig`.
     Overlay {
         options: CString,
-        /// Layers that the options name by number.
-        _layers: Vec<OwnedFd>,
+        /// Directories that the options name by number, with their paths.
+        directories: Vec<(CString, OwnedFd)>,
     },
 }
 
@@ -132,12 +133,14 @@ impl Overlay<'_> {
     fn options(&self) -> Result<Resource> {
         const PAGE: usize = 4096;
         let open = |path: &Path| {
-            rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())
-                .map_err(|errno| Error::system(path.display(), errno))
+            let directory = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())
+                .map_err(|errno| Error::system(path.display(), errno))?;
+            let path = CString::new(path.as_os_str().as_bytes()).expect("a path that was opened has no zero byte");
+            Ok((path, directory))
         };
-        let name = |fd: &OwnedFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
-        let mut layers = self.lower.iter().map(|path| open(path)).collect::<Result<Vec<_>>>()?;
-        let lower: Vec<String> = layers.iter().map(name).collect();
+        let name = |(_, fd): &(CString, OwnedFd)| format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let mut directories = self.lower.iter().map(|path| open(path)).collect::<Result<Vec<_>>>()?;
+        let lower: Vec<String> = directories.iter().map(name).collect();
         let own = [open(self.upper)?, open(self.work)?];
         let volatile = if self.volatile { ",volatile" } else { "" };
         let [upper, work] = own.each_ref().map(name);
@@ -147,8 +150,8 @@ impl Overlay<'_> {
                 format!("overlay of {} layers: this kernel takes about 200 (6.7 and later take 500)", self.lower.len());
             return Err(Error::new(crate::ErrorKind::Unsupported, message));
         }
-        layers.extend(own);
+        directories.extend(own);
         let options = CString::new(text).expect("made of numbers and fixed words");
-        Ok(Resource::Overlay { options, _layers: layers })
+        Ok(Resource::Overlay { options, directories })
     }
 }
