@@ -61,7 +61,7 @@ pub fn settle(except: &[i32]) -> Vec<process::Stat> {
         let alive = process::descendants(own_pid());
         let rest: Vec<_> = alive.into_iter().filter(|process| !except.contains(&process.pid)).collect();
         let pids: BTreeSet<i32> = rest.iter().map(|process| process.pid).collect();
-        if rest.is_empty() || (pids == last && !pids.iter().any(is_syncing)) {
+        if rest.is_empty() || (pids == last && !pids.iter().copied().any(is_syncing)) {
             return rest;
         }
         wait_for_one_of(&pids);
@@ -70,7 +70,7 @@ pub fn settle(except: &[i32]) -> Vec<process::Stat> {
 }
 
 /// Whether it is `phial system sync`, which `pull` leaves behind to make an image durable.
-fn is_syncing(pid: &i32) -> bool {
+fn is_syncing(pid: i32) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.split(|byte| *byte == 0).any(|word| word == b"sync")
 }
