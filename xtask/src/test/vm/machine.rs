@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use super::debian::{self, Debian};
 
 /// After this much silence it is taken to hang. The longest single test takes a fifth of it.
-const SILENCE: Duration = Duration::from_secs(300);
+const SILENCE: Duration = Duration::from_mins(5);
 
 /// How a machine ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
