@@ -5,6 +5,8 @@
 //! program as a user does. Nothing here is skipped when a tool is missing: it is a [`Failure`] that says what to
 //! install.
 
+/// An OCI bundle, and the built `phial-runtime` on it.
+pub mod bundle;
 /// The one error: a sentence for whoever reads the log.
 mod failure;
 /// An HTTP/1.1 client of one request per connection: enough to fill a registry on loopback.

@@ -4,7 +4,6 @@
 //! [`Identity`]. Field by field it follows what docker gives its runtime, runtime-spec 1.3.
 
 mod defaults;
-mod devices;
 mod host;
 mod mounts;
 mod process;

@@ -1,8 +1,18 @@
-//! The small program that stays with a container.
+//! The small program that makes containers: runc's verbs, and the supervisor that stays with each container of `phial`.
 
-mod arguments;
+/// Words to verbs.
+mod command_line;
+/// Containers that this program has made, on disk and in the kernel.
+mod container;
+/// What is said when a verb did not work, and where.
+mod failure;
+/// Running from memory that nothing can change.
+mod sealed;
+/// The process that stays with a container of `phial`.
 mod supervise;
+/// What each verb does.
+mod verbs;
 
 fn main() -> std::process::ExitCode {
-    arguments::dispatch(std::env::args().skip(1))
+    command_line::run(std::env::args_os().skip(1))
 }

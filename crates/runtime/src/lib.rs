@@ -18,6 +18,8 @@
 pub mod capability;
 /// Control groups: found, made, limited, removed.
 pub mod cgroup;
+/// Maps of user namespaces.
+pub mod idmap;
 /// Carrying out a plan: from steps to a process.
 pub mod launch;
 /// From a configuration to ordered steps; pure, printable, testable without root.

@@ -13,6 +13,8 @@ pub mod clone;
 pub mod exec;
 /// File descriptors sent over unix sockets.
 pub mod fdpass;
+/// Keyrings of sessions.
+pub mod keyring;
 /// Bringing up the loopback interface of a new network namespace.
 pub mod loopback;
 /// Programs in sealed anonymous memory, which nothing can change any more.

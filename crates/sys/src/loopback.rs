@@ -20,8 +20,10 @@ pub fn up() -> Result<(), Errno> {
     // SAFETY: the structure consists of integers and byte arrays, for which zero is a value.
     #[expect(unsafe_code, reason = "the C structure has a union and no constructor")]
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    request.ifr_name[0] = b'l'.cast_signed();
-    request.ifr_name[1] = b'o'.cast_signed();
+    // The character of C is signed on x86-64 and unsigned on aarch64.
+    for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes()) {
+        *to = libc::c_char::from_ne_bytes([*from]);
+    }
     request.ifr_ifru.ifru_flags = UP_AND_RUNNING;
     // SAFETY: SIOCSIFFLAGS reads an ifreq, which the pointer gives; the socket is open.
     #[expect(unsafe_code, reason = "an ioctl that rustix does not offer")]

@@ -1,8 +1,8 @@
-//! Limits: memory, CPU time, processes, devices.
+//! Limits: memory, CPU time, processes.
 
 use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxPids, LinuxResources};
 
-use super::{Host, devices};
+use super::Host;
 use crate::config::ContainerConfig;
 use crate::config::size::NANO;
 use crate::error::{Error, Result};
@@ -17,10 +17,11 @@ const CPU_PERIOD: u64 = 100_000;
 pub(super) fn resources(config: &ContainerConfig, host: &Host) -> Result<LinuxResources> {
     let mut resources = LinuxResources::default();
     resources
-        .set_devices(Some(devices::rules()))
         .set_memory(config.memory.map(memory))
         .set_cpu(config.nano_cpus.map(|nano| cpu(nano, host)).transpose()?)
-        .set_pids(config.pids_limit.map(pids));
+        .set_pids(config.pids_limit.map(pids))
+        // What every container may use is the runtime's to say.
+        .set_devices(None);
     Ok(resources)
 }
 

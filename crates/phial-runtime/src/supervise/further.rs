@@ -5,7 +5,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use runtime::launch::{Inputs, Launched, Stdio, Target, launch};
-use runtime::plan::Plan;
+use runtime::plan::{Plan, Streams};
 use runtime::protocol::Exec;
 use runtime::{Error, ErrorKind, Result};
 use rustix::io::Errno;
@@ -65,7 +65,8 @@ pub(super) fn start(
             return Err(Error::new(ErrorKind::Invalid, message));
         }
     };
-    let plan = Plan::exec(&exec.process, &started.hierarchies, exec.window, started.seccomp.clone())?;
+    let plan = Plan::exec(&exec.process, &started.hierarchies, exec.window, started.seccomp.clone(), Streams::Given)?;
     let target = Target { pidfd: container.as_fd(), namespaces: started.namespaces };
-    launch(&plan, Inputs { cgroups: &started.cgroups, stdio, target: Some(target), die_with_parent: false })
+    let cgroups = &started.cgroups;
+    launch(&plan, Inputs { cgroups, stdio, target: Some(target), die_with_parent: false, helper: None })
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use oci_spec::runtime::Spec;
 use runtime::cgroup::{self, Cgroups, Hierarchy};
 use runtime::launch::{Inputs, Launched, Stdio, launch};
-use runtime::plan::{Context, Plan};
+use runtime::plan::{self, Context, Plan, StartMode};
 use runtime::protocol::{CONFIG_FILE, Request, StdinMode};
 use runtime::seccomp::Filter;
 use runtime::{Error, Result};
@@ -47,6 +47,9 @@ pub(super) fn start(request: &Request) -> Result<Started> {
         hierarchies: &hierarchies,
         window: request.window,
         init: request.init,
+        streams: plan::Streams::Given,
+        start: StartMode::AtOnce,
+        keyring: Some(&request.id),
     };
     let plan = Plan::container(&spec, &context)?;
     let terminal = spec.process().as_ref().and_then(oci_spec::runtime::Process::terminal).unwrap_or(false);
@@ -57,8 +60,8 @@ pub(super) fn start(request: &Request) -> Result<Started> {
     let resources = linux.and_then(|linux| linux.resources().as_ref());
     let cgroups = Cgroups::create(&hierarchies, &path, resources)?;
     let at = super::record::now();
-    match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true }) {
-        Ok(Launched { child, console }) => {
+    match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true, helper: None }) {
+        Ok(Launched { child, console, .. }) => {
             let own_cgroup = plan.steps.iter().any(|step| matches!(step, runtime::plan::Step::UnshareCgroup));
             let cgroup_bit = if own_cgroup { sys::clone::namespace::CGROUP } else { 0 };
             let streams = Streams { terminal: console, ..streams };

@@ -8,6 +8,34 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::error::{Error, Result};
 
+/// What every container may use, whatever its rules say: making device files, which alone gives nothing, the devices
+/// of the specification ("Default Devices"), and terminals.
+const DEFAULTS: [(LinuxDeviceType, Option<i64>, Option<i64>, &str); 11] = [
+    (LinuxDeviceType::C, None, None, "m"),
+    (LinuxDeviceType::B, None, None, "m"),
+    (LinuxDeviceType::C, Some(1), Some(3), "rwm"),
+    (LinuxDeviceType::C, Some(1), Some(5), "rwm"),
+    (LinuxDeviceType::C, Some(1), Some(7), "rwm"),
+    (LinuxDeviceType::C, Some(1), Some(8), "rwm"),
+    (LinuxDeviceType::C, Some(1), Some(9), "rwm"),
+    (LinuxDeviceType::C, Some(5), Some(0), "rwm"),
+    (LinuxDeviceType::C, Some(5), Some(1), "rwm"),
+    (LinuxDeviceType::C, Some(5), Some(2), "rwm"),
+    (LinuxDeviceType::C, Some(136), None, "rwm"),
+];
+
+/// The rules of a configuration between "nothing" and [`DEFAULTS`]: what no rule allows is not allowed.
+pub(super) fn with_defaults(rules: &[LinuxDeviceCgroup]) -> Vec<LinuxDeviceCgroup> {
+    let rule = |allow, kind, major: Option<i64>, minor: Option<i64>, access: &str| {
+        let mut rule = LinuxDeviceCgroup::default();
+        rule.set_allow(allow).set_typ(Some(kind)).set_major(major).set_minor(minor).set_access(Some(access.to_owned()));
+        rule
+    };
+    let defaults = DEFAULTS.map(|(kind, major, minor, access)| rule(true, kind, major, minor, access));
+    let nothing = rule(false, LinuxDeviceType::A, None, None, "rwm");
+    std::iter::once(nothing).chain(rules.iter().cloned()).chain(defaults).collect()
+}
+
 /// Sets the rules of a container's cgroup; later rules override earlier ones.
 pub(super) fn apply(directory: BorrowedFd<'_>, path: &Path, unified: bool, rules: &[LinuxDeviceCgroup]) -> Result<()> {
     if unified {

@@ -4,6 +4,7 @@
 //! hierarchy. Only directories of the container's own are ever made or changed, with one exception: v2 controllers
 //! that a limit needs are enabled in the parent.
 
+mod control;
 mod devices;
 mod devices_program;
 mod hierarchy;
@@ -98,15 +99,15 @@ impl Cgroups {
     }
 
     fn devices(&self, rules: &[oci_spec::runtime::LinuxDeviceCgroup]) -> Result<()> {
-        if rules.is_empty() {
-            return Ok(());
-        }
         let has = |directory: &&Directory| directory.unified || directory.has("devices");
         let Some(directory) = self.directories.iter().find(has) else {
+            if rules.is_empty() {
+                return Ok(());
+            }
             let message = "linux.resources.devices: this host has no cgroup controller devices";
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
-        devices::apply(directory.fd.as_fd(), &directory.path, directory.unified, rules)
+        devices::apply(directory.fd.as_fd(), &directory.path, directory.unified, &devices::with_defaults(rules))
     }
 
     /// The container's directories, one per hierarchy in the order given at creation.

@@ -11,7 +11,7 @@ use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
 
 use super::failure::Report;
 use super::source::Resource;
-use super::{Stdio, Target, console, credentials, file_system, init};
+use super::{Stdio, Target, console, credentials, file_system, hooks, init, talk};
 use crate::plan::{Plan, Step};
 
 /// What the parent prepared.
@@ -38,13 +38,17 @@ pub(super) struct State {
 
 /// Runs all steps; returns the exit status if the last one does not become the program.
 pub(super) fn run(work: &Work<'_>) -> i32 {
-    match prepare() {
+    match prepare(work) {
         Ok(mut state) => run_from(work, &mut state, 0),
         Err(errno) => fail(work, 0, errno),
     }
 }
 
-fn prepare() -> rustix::io::Result<State> {
+fn prepare(work: &Work<'_>) -> rustix::io::Result<State> {
+    // While the parent writes its maps, a process must not hide from it: first of all.
+    if matches!(work.plan.steps.first(), Some(Step::EnterUserNamespace)) {
+        talk::ask(work.report, talk::Question::Maps)?;
+    }
     // What the parent runs is not for the container's eyes (CVE-2016-9962); executing the program lifts this.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     // Modes in the plan are meant as they are; a step sets the mask of the process.
@@ -106,10 +110,12 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
         Step::UnshareCgroup => sys::clone::unshare(sys::clone::namespace::CGROUP)?,
         Step::JoinNamespace { flag, path, .. } => join_namespace(*flag, path)?,
         Step::Propagation(kind) => file_system::propagate(*kind)?,
-        Step::EnterRoot { scratch, .. } => {
-            file_system::enter_root(resource.ok_or(Errno::BADF)?, scratch)?;
-            state.root = open_root()?;
-        }
+        Step::AttachRoot { at, .. } => state.root = file_system::attach_root(resource.ok_or(Errno::BADF)?, at)?,
+        Step::PivotRoot => file_system::pivot_root(state.root.as_fd())?,
+        Step::EnterUserNamespace => credentials::become_root()?,
+        Step::HostHooks => talk::ask(work.report, talk::Question::Hooks)?,
+        Step::Hooks { hooks, .. } => hooks::run(hooks, descriptor(resource)?)?,
+        Step::SessionKeyring(name) => sys::keyring::join_session(name)?,
         Step::Loopback => sys::loopback::up()?,
         Step::Hostname(name) => rustix::system::sethostname(name.to_bytes())?,
         Step::Domainname(name) => rustix::system::setdomainname(name.to_bytes())?,
@@ -126,6 +132,11 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
         Step::OomScore(value) => {
             file_system::write_proc(state.root.as_fd(), c"/proc/self/oom_score_adj", value.to_bytes())?;
         }
+        Step::FindProgram => find_program(work)?,
+        Step::AwaitStart(_) => {
+            talk::tell(work.report, talk::Question::Ready)?;
+            talk::await_start(descriptor(resource)?)?;
+        }
         step => become_process(step, work, state)?,
     }
     Ok(())
@@ -137,6 +148,7 @@ fn become_process(step: &Step, work: &Work<'_>, state: &State) -> rustix::io::Re
         Step::NewSession => rustix::process::setsid().map(drop)?,
         Step::Console { window, device } => console::open(state.root.as_fd(), work.report, *window, *device)?,
         Step::Stdio { uid } => console::take_stdio(work.stdio.ok_or(Errno::BADF)?, *uid)?,
+        Step::KeepStdio { uid } => console::own_stdio(*uid)?,
         Step::Limit { resource, value, .. } => rustix::process::setrlimit(*resource, *value)?,
         Step::Umask(mask) => {
             rustix::process::umask(Mode::from_raw_mode(*mask));
@@ -145,7 +157,9 @@ fn become_process(step: &Step, work: &Work<'_>, state: &State) -> rustix::io::Re
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true)?,
         Step::Seccomp => {
             let filter = work.plan.program.seccomp.as_ref().ok_or(Errno::INVAL)?;
-            sys::seccomp::install(filter.program(), filter.flags())?;
+            if let Some(listener) = sys::seccomp::install(filter.program(), filter.flags())? {
+                talk::hand_over(work.report, talk::Question::Listener, listener.as_fd())?;
+            }
         }
         _ => return Err(Errno::NOSYS),
     }
@@ -180,8 +194,8 @@ pub(super) fn die_with_parent() -> rustix::io::Result<()> {
 /// Tries each path the program may have, as `execvp(3)` does: one that is not there leads to the next; one that may not
 /// be executed is remembered, in case none is better.
 fn execute(work: &Work<'_>) -> Errno {
-    const FIRST_TO_CLOSE: u32 = 3;
-    if let Err(errno) = sys::exec::close_on_exec_from(FIRST_TO_CLOSE) {
+    const FIRST: u32 = 3;
+    if let Err(errno) = sys::exec::close_on_exec_from(FIRST + work.plan.preserved) {
         return errno;
     }
     if work.die_with_parent
@@ -200,4 +214,26 @@ fn execute(work: &Work<'_>) -> Errno {
         }
     }
     result
+}
+
+/// Whether one of the candidates can be executed by the user that this process has become.
+fn find_program(work: &Work<'_>) -> rustix::io::Result<()> {
+    use rustix::fs::{Access, AtFlags};
+    let mut result = Errno::NOENT;
+    for candidate in &work.plan.program.candidates {
+        match rustix::fs::accessat(CWD, candidate, Access::EXEC_OK, AtFlags::EACCESS) {
+            Ok(()) if is_file(candidate)? => return Ok(()),
+            Ok(()) | Err(Errno::ACCESS) => result = Errno::ACCESS,
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            // A filter that knows no faccessat2: the execution itself will tell.
+            Err(Errno::NOSYS | Errno::PERM) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Err(result)
+}
+
+fn is_file(path: &std::ffi::CStr) -> rustix::io::Result<bool> {
+    use rustix::fs::FileType;
+    Ok(FileType::from_raw_mode(rustix::fs::stat(path)?.st_mode) == FileType::RegularFile)
 }

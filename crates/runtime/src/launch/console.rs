@@ -8,11 +8,9 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
 use super::file_system::bind_file;
+use super::talk::{self, Question};
 use super::{Stdio, resolve};
 use crate::protocol::WindowSize;
-
-/// What a message that carries a descriptor says; the length tells it from a failure.
-const TERMINAL: &[u8] = b"t";
 
 /// `/dev/ptmx` of any devpts: character device 5:2.
 const PTMX: (u32, u32) = (5, 2);
@@ -43,20 +41,29 @@ pub(super) fn open(
     }
     rustix::process::ioctl_tiocsctty(&slave)?;
     take(slave.as_fd(), slave.as_fd(), slave.as_fd())?;
-    sys::fdpass::send(parent, TERMINAL, &[master.as_fd()]).map(drop)
+    talk::hand_over(parent, Question::Terminal, master.as_fd())
 }
 
-/// Takes the parent's descriptors as streams. They become the user's, so that `/dev/stdout` can be opened.
+/// Takes the parent's descriptors as streams.
 pub(super) fn take_stdio(stdio: &Stdio, uid: u32) -> rustix::io::Result<()> {
     take(stdio.stdin.as_fd(), stdio.stdout.as_fd(), stdio.stderr.as_fd())?;
+    own_stdio(uid)
+}
+
+/// Makes the streams the user's, so that `/dev/stdout` can be opened.
+pub(super) fn own_stdio(uid: u32) -> rustix::io::Result<()> {
     if uid == 0 {
         return Ok(());
     }
     for stream in [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()] {
         let found = rustix::fs::fstat(stream)?;
-        // /dev/null stays root's.
-        if FileType::from_raw_mode(found.st_mode) == FileType::Fifo {
-            rustix::fs::fchown(stream, Some(rustix::fs::Uid::from_raw(uid)), None)?;
+        // /dev/null and the terminals of others stay theirs.
+        if FileType::from_raw_mode(found.st_mode) != FileType::CharacterDevice {
+            match rustix::fs::fchown(stream, Some(rustix::fs::Uid::from_raw(uid)), None) {
+                // A stream of somebody whom this user namespace does not know stays his.
+                Ok(()) | Err(Errno::PERM | Errno::INVAL) => {}
+                Err(errno) => return Err(errno),
+            }
         }
     }
     Ok(())

@@ -34,6 +34,14 @@ pub(super) fn drop_to(ids: &Credentials) -> rustix::io::Result<()> {
     set_capabilities(ids)
 }
 
+/// Becomes the root of a user namespace whose maps were just written.
+pub(super) fn become_root() -> rustix::io::Result<()> {
+    rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+    rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
+    // A change of ids makes a process visible again.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+}
+
 fn set_capabilities(ids: &Credentials) -> rustix::io::Result<()> {
     let sets = ids.capabilities;
     rustix::thread::clear_ambient_capability_set()?;

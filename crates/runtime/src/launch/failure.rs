@@ -47,7 +47,7 @@ pub(super) fn describe(plan: &Plan, report: Report) -> Error {
     let step = usize::try_from(report.step).ok().and_then(|number| plan.steps.get(number));
     match step {
         None => Error::system("the connection to the new process", errno),
-        Some(Step::Execute) => execute(plan, errno),
+        Some(Step::Execute | Step::FindProgram) => execute(plan, errno),
         Some(step) => {
             let error = Error::system(step, errno);
             match hint(step, errno) {
@@ -99,6 +99,8 @@ fn hint(step: &Step, errno: Errno) -> Option<&'static str> {
         }
         (Step::OomScore(_), Errno::ACCESS) => "lowering it needs CAP_SYS_RESOURCE",
         (Step::Credentials(_), Errno::PERM) => "a capability was asked for that this host does not have to give",
+        (Step::Hooks { .. }, Errno::CHILD) => "a hook ended with another status than 0",
+        (Step::Hooks { .. }, Errno::TIMEDOUT) => "a hook was killed because its time was over",
         (Step::Seccomp, Errno::ACCESS) => "installing a filter needs no_new_privs or CAP_SYS_ADMIN",
         _ => return None,
     })

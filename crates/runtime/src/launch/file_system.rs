@@ -23,26 +23,19 @@ pub(super) fn propagate(kind: Propagation) -> rustix::io::Result<()> {
     set_attributes(CWD, c"/", &change)
 }
 
-/// Makes a detached mount the root and lets go of everything that was there (`pivot_root(2)`).
-pub(super) fn enter_root(resource: &Resource, scratch: &CStr) -> rustix::io::Result<()> {
-    let opened;
-    let root = match resource {
+/// Puts the root file system on a directory of the host; what comes back stands for it.
+pub(super) fn attach_root(resource: &Resource, at: &CStr) -> rustix::io::Result<OwnedFd> {
+    match resource {
         Resource::Descriptor(tree) => {
-            attach_to(tree.as_fd(), CWD, scratch)?;
-            tree.as_fd()
+            attach_to(tree.as_fd(), CWD, at)?;
+            rustix::io::fcntl_dupfd_cloexec(tree, 0)
         }
         Resource::Overlay { options, directories } => {
             reopen(directories)?;
-            rustix::mount::mount(c"overlay", scratch, c"overlay", MountFlags::empty(), options.as_c_str())?;
-            opened = rustix::fs::open(scratch, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-            opened.as_fd()
+            rustix::mount::mount(c"overlay", at, c"overlay", MountFlags::empty(), options.as_c_str())?;
+            rustix::fs::open(at, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         }
-    };
-    rustix::process::fchdir(root)?;
-    // With "." twice, the old root ends up on top of the new one, where it is unmounted without needing a place.
-    rustix::process::pivot_root(c".", c".")?;
-    rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
-    rustix::process::chdir(c"/")
+    }
 }
 
 /// Lets the numbers stand for the same directories in mounts of this process's own namespace: the parent's descriptors
@@ -53,6 +46,15 @@ fn reopen(directories: &[(CString, OwnedFd)]) -> rustix::io::Result<()> {
         sys::exec::replace(number.as_fd(), own.as_fd())?;
     }
     Ok(())
+}
+
+/// Makes what was attached the root and lets go of everything that was there (`pivot_root(2)`).
+pub(super) fn pivot_root(root: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    rustix::process::fchdir(root)?;
+    // With "." twice, the old root ends up on top of the new one, where it is unmounted without needing a place.
+    rustix::process::pivot_root(c".", c".")?;
+    rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
+    rustix::process::chdir(c"/")
 }
 
 /// Mounts a new file system. proc and sysfs go on a real directory only: through a link, what is later written to

@@ -9,20 +9,24 @@ mod console;
 mod credentials;
 mod failure;
 mod file_system;
+mod hooks;
 mod init;
 mod resolve;
 mod source;
+mod talk;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{WaitOptions, waitpid};
+use rustix::process::{Pid, WaitOptions, waitpid};
 
 use crate::cgroup::Cgroups;
 use crate::error::{Error, Result};
-use crate::plan::Plan;
+use crate::plan::{HookPoint, Plan, Source, Step};
 use failure::Report;
+use source::Resource;
+use talk::Question;
 
 /// The process's ends of its standard streams.
 #[derive(Debug)]
@@ -44,42 +48,82 @@ pub struct Target<'a> {
     pub namespaces: u64,
 }
 
+/// What the caller does while the process waits.
+pub trait Helper {
+    /// Writes the maps of the process's new user namespace.
+    ///
+    /// # Errors
+    /// The launch fails with it.
+    fn write_maps(&mut self, process: Pid) -> Result<()>;
+
+    /// Runs the hooks of the host.
+    ///
+    /// # Errors
+    /// The launch fails with it.
+    fn run_hooks(&mut self, process: Pid) -> Result<()>;
+
+    /// The state of the container as hooks read it, at a point of its life.
+    fn state(&self, process: Pid, point: HookPoint) -> Vec<u8>;
+
+    /// Takes the listener of the process's filter of system calls.
+    ///
+    /// # Errors
+    /// The launch fails with it.
+    fn take_listener(&mut self, process: Pid, listener: OwnedFd) -> Result<()>;
+}
+
 /// What a plan is carried out with.
-#[derive(Debug)]
 pub struct Inputs<'a> {
     /// The container's cgroups.
     pub cgroups: &'a Cgroups,
-    /// The streams of a process without a terminal.
+    /// The streams of a process that is given some.
     pub stdio: Option<Stdio>,
     /// The container to enter, for a further process.
     pub target: Option<Target<'a>>,
     /// Whether the process is killed when the caller ends.
     pub die_with_parent: bool,
+    /// For plans with a user namespace, hooks or a listener.
+    pub helper: Option<&'a mut dyn Helper>,
 }
 
-/// A process that runs its program.
+/// A process that runs its program, or is about to.
 #[derive(Debug)]
 pub struct Launched {
     /// The process, a child of the caller.
     pub child: sys::clone::Child,
     /// The master of its terminal, if it has one.
     pub console: Option<OwnedFd>,
+    /// With a gate: where the rest of its launch is heard.
+    connection: Option<OwnedFd>,
 }
 
-/// Carries out a plan. When it returns without an error, the program runs; else nothing is left of the process.
+impl Launched {
+    /// Of a process behind a gate that was opened: waits until it has become its program.
+    ///
+    /// # Errors
+    /// As of [`launch`].
+    pub fn executed(&mut self, plan: &Plan) -> Result<()> {
+        let Some(connection) = self.connection.take() else { return Ok(()) };
+        let mut buffer = [0; Report::SIZE];
+        match talk::hear(&connection, &mut buffer) {
+            Ok((Report::SIZE, _)) => Err(failure::describe(plan, Report::from_bytes(buffer))),
+            Ok(_) => Ok(()),
+            Err(errno) => Err(failure::describe(plan, Report::lost(errno))),
+        }
+    }
+}
+
+/// Carries out a plan. When it returns without an error, the program runs, or waits behind its gate; else nothing is left of
+/// the process.
 ///
 /// The calling process must have a single thread.
 ///
 /// # Errors
 /// The failed step in words; the kind tells a missing or unusable program from everything else.
-pub fn launch(plan: &Plan, inputs: Inputs<'_>) -> Result<Launched> {
-    let resources = plan
-        .steps
-        .iter()
-        .map(|step| step.source().map(|source| source::open(source, inputs.cgroups)).transpose())
-        .collect::<Result<Vec<_>>>()?;
-    let flags = SocketFlags::CLOEXEC;
-    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
+pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
+    let open = |step: &Step| step.source().map(|source| source::open(source, inputs.cgroups)).transpose();
+    let resources = plan.steps.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(|errno| Error::system("socketpair", errno))?;
     let work = child::Work {
         plan,
@@ -90,14 +134,18 @@ pub fn launch(plan: &Plan, inputs: Inputs<'_>) -> Result<Launched> {
         die_with_parent: inputs.die_with_parent,
     };
     let child = clone(plan, &work, &inputs)?;
-    drop((theirs, resources));
-    drop(inputs.stdio);
-    match listen(&ours) {
-        Ok(console) => Ok(Launched { child, console }),
-        Err(report) => {
-            // The child ends by itself after a report; it is reaped here because no one else knows of it.
+    drop(theirs);
+    drop(inputs.stdio.take());
+    let mut parent = Parent { plan, process: child.pid, resources, helper: inputs.helper };
+    match parent.listen(&ours) {
+        Ok((console, waits)) => Ok(Launched { child, console, connection: waits.then_some(ours) }),
+        Err(error) => {
+            // After a report it ends by itself; one that still waits for us must be told. It is reaped here because no
+            // one else knows of it.
+            drop(ours);
+            rustix::process::pidfd_send_signal(&child.pidfd, rustix::process::Signal::KILL).ok();
             waitpid(Some(child.pid), WaitOptions::empty()).ok();
-            Err(failure::describe(plan, report))
+            Err(error)
         }
     }
 }
@@ -105,7 +153,8 @@ pub fn launch(plan: &Plan, inputs: Inputs<'_>) -> Result<Launched> {
 /// Clones the child. A further process is born into the container's pid namespace, which only children can be.
 fn clone(plan: &Plan, work: &child::Work<'_>, inputs: &Inputs<'_>) -> Result<sys::clone::Child> {
     let cgroup = plan.cgroup.and_then(|hierarchy| inputs.cgroups.directory(hierarchy));
-    let own = inputs.target.map(|target| enter_pid_namespace(target.pidfd)).transpose()?;
+    let has_pid = |target: &Target<'_>| target.namespaces & sys::clone::namespace::PID != 0;
+    let own = inputs.target.filter(has_pid).map(|target| enter_pid_namespace(target.pidfd)).transpose()?;
     // SAFETY: supervisors and `phial-runtime` never start a thread.
     #[expect(unsafe_code, reason = "the one place where a container's process is made")]
     let cloned = unsafe { sys::clone::clone3(plan.namespaces, cgroup, || child::run(work)) };
@@ -132,17 +181,61 @@ fn enter_pid_namespace(pidfd: BorrowedFd<'_>) -> Result<OwnedFd> {
     Ok(own.into())
 }
 
-/// Hears what the child has to say until it has become the program, or has failed.
-fn listen(socket: &OwnedFd) -> std::result::Result<Option<OwnedFd>, Report> {
-    let mut console = None;
-    loop {
-        let mut buffer = [0; Report::SIZE];
-        match sys::fdpass::receive(socket, &mut buffer) {
-            Ok((0, _)) => return Ok(console),
-            Ok((Report::SIZE, _)) => return Err(Report::from_bytes(buffer)),
-            Ok((_, mut descriptors)) => console = descriptors.pop().or(console),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(Report::lost(errno)),
+/// The parent while the child goes through its steps.
+struct Parent<'a, 'h> {
+    plan: &'a Plan,
+    process: Pid,
+    resources: Vec<Option<Resource>>,
+    helper: Option<&'h mut dyn Helper>,
+}
+
+impl Parent<'_, '_> {
+    /// Hears what the child has to say until it has become the program, waits behind its gate, or has failed. Returns
+    /// the terminal, and whether it waits.
+    fn listen(&mut self, child: &OwnedFd) -> Result<(Option<OwnedFd>, bool)> {
+        let lost = |errno| failure::describe(self.plan, Report::lost(errno));
+        let mut console = None;
+        loop {
+            let mut buffer = [0; Report::SIZE];
+            let (count, descriptor) = talk::hear(child, &mut buffer).map_err(lost)?;
+            if count == Report::SIZE {
+                return Err(failure::describe(self.plan, Report::from_bytes(buffer)));
+            }
+            if count == 0 {
+                return Ok((console, false));
+            }
+            match Question::from_byte(buffer[0]).ok_or_else(|| lost(Errno::PROTO))? {
+                Question::Ready => return Ok((console, true)),
+                Question::Terminal => console = descriptor,
+                Question::Listener => self.take_listener(descriptor)?,
+                question @ (Question::Maps | Question::Hooks) => {
+                    self.help(question)?;
+                    talk::answer(child).map_err(lost)?;
+                }
+            }
+        }
+    }
+
+    fn help(&mut self, question: Question) -> Result<()> {
+        let process = self.process;
+        let helper = self.helper.as_mut().ok_or_else(|| Error::system("launch", "nobody writes maps or runs hooks"))?;
+        if question == Question::Maps {
+            return helper.write_maps(process);
+        }
+        helper.run_hooks(process)?;
+        for (step, resource) in self.plan.steps.iter().zip(&self.resources) {
+            if let (Some(Source::HookState(point)), Some(Resource::Descriptor(file))) = (step.source(), resource) {
+                rustix::io::write(file, &helper.state(process, *point))
+                    .map_err(|errno| Error::system("state for hooks", errno))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_listener(&mut self, listener: Option<OwnedFd>) -> Result<()> {
+        match (&mut self.helper, listener) {
+            (Some(helper), Some(listener)) => helper.take_listener(self.process, listener),
+            _ => Err(Error::system("launch", "nobody takes the listener of the seccomp filter")),
         }
     }
 }

@@ -38,7 +38,20 @@ pub(super) fn open(source: &Source, cgroups: &Cgroups) -> Result<Resource> {
         Source::Bind { path, recursive, change } => bind(path, *recursive, change).map(Resource::Descriptor),
         Source::CgroupTree(hierarchy) => cgroup_tree(cgroups, *hierarchy).map(Resource::Descriptor),
         Source::CgroupMembers(hierarchy) => cgroups.members(*hierarchy).map(Resource::Descriptor),
+        Source::StartGate(path) => gate(path).map(Resource::Descriptor),
+        Source::HookState(_) => memory().map(Resource::Descriptor),
     }
+}
+
+/// Open for both, so that neither side waits for the other to open it (`fifo(7)`).
+fn gate(path: &Path) -> Result<OwnedFd> {
+    rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
+        .map_err(|errno| Error::system(path.display(), errno))
+}
+
+fn memory() -> Result<OwnedFd> {
+    rustix::fs::memfd_create(c"state", rustix::fs::MemfdFlags::CLOEXEC)
+        .map_err(|errno| Error::system("memfd_create", errno))
 }
 
 fn tree(path: &Path, recursive: bool) -> Result<OwnedFd> {

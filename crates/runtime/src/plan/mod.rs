@@ -3,6 +3,7 @@
 //! Nothing here touches the host. A plan can be printed, compared and tested without root; `launch` carries it out.
 //! Specification: runtime-spec 1.3, `config.md` and `config-linux.md`.
 
+mod hooks;
 mod mounts;
 mod options;
 mod process;
@@ -16,7 +17,7 @@ use sys::clone::namespace;
 use sys::exec::StringArray;
 use sys::mount::Propagation;
 
-pub use step::{Credentials, Device, NewMount, Source, Step};
+pub use step::{Credentials, Device, Hook, HookPoint, NewMount, Source, Step};
 
 use crate::cgroup;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,6 +37,33 @@ pub struct Context<'a> {
     pub window: Option<WindowSize>,
     /// Whether a small init of ours is pid 1.
     pub init: bool,
+    /// Where the process's streams come from when it has no terminal.
+    pub streams: Streams,
+    /// How the program's execution waits for somebody's word.
+    pub start: StartMode,
+    /// Name of the session keyring that is made; None keeps the caller's.
+    pub keyring: Option<&'a str>,
+}
+
+/// Where a process's stdin, stdout and stderr come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streams {
+    /// Descriptors that the caller of `launch` gives.
+    Given,
+    /// The caller's own, and this many descriptors after them.
+    Inherited {
+        /// Descriptors from 3 on that the program keeps.
+        preserved: u32,
+    },
+}
+
+/// When a container's program is executed.
+#[derive(Debug, Clone)]
+pub enum StartMode {
+    /// As soon as everything is ready.
+    AtOnce,
+    /// When a byte comes through the fifo at this path (`create`, then `start`).
+    Gate(PathBuf),
 }
 
 /// How a process comes to be.
@@ -49,6 +77,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What it executes in the end.
     pub program: Program,
+    /// Descriptors from 3 on that the program keeps.
+    pub preserved: u32,
 }
 
 /// A program to execute.
@@ -72,29 +102,45 @@ impl Plan {
     pub fn container(spec: &Spec, context: &Context<'_>) -> Result<Plan> {
         let none = Linux::default();
         let linux = spec.linux().as_ref().unwrap_or(&none);
-        refuse_unsupported(spec, linux)?;
+        refuse_unsupported(linux)?;
         let process = spec.process().as_ref().ok_or_else(|| Error::new(ErrorKind::Invalid, "process: is missing"))?;
         let spaces = Namespaces::of(linux)?;
-        let (cgroup, mut steps) = join_cgroups(context.hierarchies);
+        let (cgroup, joins) = join_cgroups(context.hierarchies);
+        let mut steps = Vec::with_capacity(64);
+        if spaces.new & namespace::USER != 0 {
+            steps.push(Step::EnterUserNamespace);
+        }
+        steps.extend(joins);
         if spaces.cgroup {
             steps.push(Step::UnshareCgroup);
         }
         steps.extend(spaces.joined);
         steps.push(Step::Propagation(Propagation::Private));
         let scratch = c_string(context.scratch.as_os_str().as_encoded_bytes(), "bundle")?;
-        steps.push(Step::EnterRoot { source: Source::Rootfs(context.rootfs.clone()), scratch });
+        steps.push(Step::AttachRoot { source: Source::Rootfs(context.rootfs.clone()), at: scratch });
         if spaces.new & namespace::NETWORK != 0 {
             steps.push(Step::Loopback);
         }
         steps.extend(names(spec, spaces.new)?);
         mounts::add(spec, linux, context.hierarchies, &mut steps)?;
-        let first = process::First { init: context.init, window: context.window, console_device: true };
+        let first = process::First {
+            init: context.init,
+            window: context.window,
+            console_device: true,
+            streams: context.streams,
+            keyring: context.keyring,
+            start: context.start.clone(),
+            hooks: hooks::before_program(spec)?,
+        };
         let read_only = spec.root().as_ref().and_then(oci_spec::runtime::Root::readonly).unwrap_or(false);
         let seccomp = linux.seccomp().as_ref().map(seccomp::compile).transpose();
         let seccomp = seccomp.map_err(|error| Error::new(ErrorKind::Invalid, format!("linux.seccomp: {error}")))?;
         mounts::finish(linux, read_only, process, &mut steps)?;
-        let program = process::add(process, &first, seccomp, &mut steps)?;
-        Ok(Plan { namespaces: spaces.new, cgroup, steps, program })
+        hooks::before_root(spec, &mut steps)?;
+        steps.push(Step::PivotRoot);
+        mounts::propagate_root(linux, &mut steps)?;
+        let program = process::add(process, first, seccomp, &mut steps)?;
+        Ok(Plan { namespaces: spaces.new, cgroup, steps, program, preserved: context.streams.preserved() })
     }
 
     /// The plan of a further process in a running container. It enters the container's namespaces by itself.
@@ -106,11 +152,29 @@ impl Plan {
         hierarchies: &[cgroup::Hierarchy],
         window: Option<WindowSize>,
         seccomp: Option<seccomp::Filter>,
+        streams: Streams,
     ) -> Result<Plan> {
         let (cgroup, mut steps) = join_cgroups(hierarchies);
-        let first = process::First { init: false, window, console_device: false };
-        let program = process::add(process, &first, seccomp, &mut steps)?;
-        Ok(Plan { namespaces: 0, cgroup, steps, program })
+        let first = process::First {
+            init: false,
+            window,
+            console_device: false,
+            streams,
+            keyring: None,
+            start: StartMode::AtOnce,
+            hooks: None,
+        };
+        let program = process::add(process, first, seccomp, &mut steps)?;
+        Ok(Plan { namespaces: 0, cgroup, steps, program, preserved: streams.preserved() })
+    }
+}
+
+impl Streams {
+    fn preserved(self) -> u32 {
+        match self {
+            Streams::Given => 0,
+            Streams::Inherited { preserved } => preserved,
+        }
     }
 }
 
@@ -159,11 +223,11 @@ impl Namespaces {
                 LinuxNamespaceType::Pid => ("pid", namespace::PID),
                 LinuxNamespaceType::Network => ("network", namespace::NETWORK),
                 LinuxNamespaceType::Cgroup => ("cgroup", namespace::CGROUP),
-                LinuxNamespaceType::User => return Err(unsupported("linux.namespaces: user")),
+                LinuxNamespaceType::User => ("user", namespace::USER),
                 LinuxNamespaceType::Time => return Err(unsupported("linux.namespaces: time")),
             };
             match entry.path() {
-                Some(_) if matches!(kind, "mount" | "pid") => {
+                Some(_) if matches!(kind, "mount" | "pid" | "user") => {
                     return Err(unsupported(&format!("linux.namespaces: a path for {kind}")));
                 }
                 Some(path) => {
@@ -184,11 +248,8 @@ impl Namespaces {
 }
 
 /// Names the first field that this runtime would have to ignore.
-fn refuse_unsupported(spec: &Spec, linux: &Linux) -> Result<()> {
+fn refuse_unsupported(linux: &Linux) -> Result<()> {
     let fields = [
-        ("hooks", spec.hooks().is_some()),
-        ("linux.uidMappings", linux.uid_mappings().as_ref().is_some_and(|maps| !maps.is_empty())),
-        ("linux.gidMappings", linux.gid_mappings().as_ref().is_some_and(|maps| !maps.is_empty())),
         ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
         ("linux.intelRdt", linux.intel_rdt().is_some()),
         ("linux.memoryPolicy", linux.memory_policy().is_some()),

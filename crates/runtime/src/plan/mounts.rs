@@ -1,8 +1,10 @@
 //! Steps for mounts, devices, masks and read-only paths.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::{Linux, LinuxDeviceType, Mount, Process, Spec};
+use oci_spec::runtime::{Linux, LinuxDeviceType, LinuxNamespace, LinuxNamespaceType, Mount, Process, Spec};
 use rustix::fs::FileType;
 use rustix::mount::MountAttrFlags;
 use sys::mount::{Change, Propagation};
@@ -63,9 +65,14 @@ pub(super) fn finish(linux: &Linux, read_only: bool, process: &Process, steps: &
         let change = Change { set: MountAttrFlags::MOUNT_ATTR_RDONLY, ..no_change() };
         steps.push(Step::Remount { target: c"/".to_owned(), change });
     }
+    Ok(())
+}
+
+/// Gives the root the propagation asked for; once it is the root, because a shared one cannot become it.
+pub(super) fn propagate_root(linux: &Linux, steps: &mut Vec<Step>) -> Result<()> {
     if let Some(kind) = root_propagation(linux)? {
-        steps
-            .push(Step::Remount { target: c"/".to_owned(), change: Change { propagation: Some(kind), ..no_change() } });
+        let change = Change { propagation: Some(kind), ..no_change() };
+        steps.push(Step::Remount { target: c"/".to_owned(), change });
     }
     Ok(())
 }
@@ -219,11 +226,32 @@ fn add_devices(linux: &Linux, steps: &mut Vec<Step>) -> Result<()> {
             gid: device.gid().unwrap_or(0),
         }));
     }
+    if has_user_namespace(linux) {
+        bind_devices(steps);
+    }
     for (content, path) in LINKS {
         let content = c_string(content.as_bytes(), "links")?;
         steps.push(Step::Link { content, path: c_string(path.as_bytes(), "links")? });
     }
     Ok(())
+}
+
+fn has_user_namespace(linux: &Linux) -> bool {
+    let of_user = |space: &LinuxNamespace| space.typ() == LinuxNamespaceType::User;
+    linux.namespaces().iter().flatten().any(of_user)
+}
+
+/// In a user namespace no device file can be made (`mknod(2)`, `EPERM`): those of the host are mounted instead.
+fn bind_devices(steps: &mut [Step]) {
+    for step in steps {
+        let Step::Device(device) = step else { continue };
+        if device.kind == FileType::Fifo {
+            continue;
+        }
+        let path = Path::new(OsStr::from_bytes(device.path.to_bytes())).to_owned();
+        let source = Source::Bind { path, recursive: false, change: no_change() };
+        *step = Step::Attach { source, target: device.path.clone() };
+    }
 }
 
 /// Kernel parameters that are per namespace; all others would change the host (runtime-spec, sysctl).

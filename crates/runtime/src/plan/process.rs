@@ -10,7 +10,7 @@ use oci_spec::runtime::{PosixRlimitType, Process};
 use rustix::process::{Resource, Rlimit};
 use sys::exec::StringArray;
 
-use super::{Credentials, Program, Step, c_string, container_path, unsupported};
+use super::{Credentials, Program, Source, StartMode, Step, Streams, c_string, container_path, unsupported};
 use crate::capability::Sets;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::WindowSize;
@@ -20,26 +20,37 @@ use crate::seccomp;
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What distinguishes a container's first process from a further one.
-pub(super) struct First {
+pub(super) struct First<'a> {
     pub(super) init: bool,
     pub(super) window: Option<WindowSize>,
     pub(super) console_device: bool,
+    pub(super) streams: Streams,
+    pub(super) keyring: Option<&'a str>,
+    pub(super) start: StartMode,
+    /// Run just before the program.
+    pub(super) hooks: Option<Step>,
 }
 
 /// Adds the process's steps, and says what it executes.
 pub(super) fn add(
     process: &Process,
-    first: &First,
+    first: First<'_>,
     seccomp: Option<seccomp::Filter>,
     steps: &mut Vec<Step>,
 ) -> Result<Program> {
     refuse_unsupported(process)?;
     let user = process.user();
     steps.push(Step::NewSession);
+    if let Some(name) = first.keyring {
+        steps.push(Step::SessionKeyring(c_string(name.as_bytes(), "id")?));
+    }
     if process.terminal().unwrap_or(false) {
-        steps.push(Step::Console { window: first.window, device: first.console_device });
-    } else {
+        let window = first.window.or_else(|| console_size(process));
+        steps.push(Step::Console { window, device: first.console_device });
+    } else if first.streams == Streams::Given {
         steps.push(Step::Stdio { uid: user.uid() });
+    } else {
+        steps.push(Step::KeepStdio { uid: user.uid() });
     }
     for limit in process.rlimits().iter().flatten() {
         steps.push(rlimit(limit.typ(), limit.soft(), limit.hard())?);
@@ -54,8 +65,18 @@ pub(super) fn add(
     if first.init {
         steps.push(Step::Init);
     }
+    if let StartMode::Gate(path) = first.start {
+        steps.extend([Step::FindProgram, Step::AwaitStart(Source::StartGate(path))]);
+    }
+    steps.extend(first.hooks);
     steps.push(Step::Execute);
     program(process, seccomp)
+}
+
+fn console_size(process: &Process) -> Option<WindowSize> {
+    let size = process.console_size()?;
+    let part = |number: u64| u16::try_from(number).unwrap_or(u16::MAX);
+    Some(WindowSize { rows: part(size.height()), columns: part(size.width()) })
 }
 
 /// Without `no_new_privs` only a privileged process may install a filter, so it comes before the drop (`seccomp(2)`).

@@ -33,6 +33,45 @@ pub enum Source {
     CgroupTree(usize),
     /// `tasks` of the container in the cgroup v1 hierarchy of this number.
     CgroupMembers(usize),
+    /// A fifo at this path, open for reading and writing, from which the container's start is read.
+    StartGate(PathBuf),
+    /// A file in memory for the state of the container that hooks read; filled once the container's pid is known.
+    HookState(HookPoint),
+}
+
+/// When hooks are run (runtime-spec `config.md`, "POSIX-platform Hooks").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookPoint {
+    /// On the host, before the root is entered: `prestart` and `createRuntime`.
+    CreateRuntime,
+    /// In the container's namespaces, before the root is entered.
+    CreateContainer,
+    /// In the container, just before its program.
+    StartContainer,
+}
+
+impl HookPoint {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            HookPoint::CreateRuntime => "createRuntime",
+            HookPoint::CreateContainer => "createContainer",
+            HookPoint::StartContainer => "startContainer",
+        }
+    }
+}
+
+/// A program that is run at a [`HookPoint`] by the container's first process.
+#[derive(Debug)]
+pub struct Hook {
+    /// Absolute path.
+    pub path: CString,
+    /// Its arguments, the first being its name.
+    pub arguments: sys::exec::StringArray,
+    /// Its whole environment: nothing is inherited (CVE-2025-23266).
+    pub environment: sys::exec::StringArray,
+    /// Seconds after which it is killed.
+    pub timeout: Option<u32>,
 }
 
 /// A file system made new for the container.
@@ -81,7 +120,7 @@ pub struct Credentials {
 }
 
 /// The steps, in no particular order; a plan orders them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Step {
     /// Move into the container's cgroup of one v1 hierarchy.
     JoinCgroup {
@@ -103,13 +142,15 @@ pub enum Step {
     },
     /// Cut this mount namespace off from the host's.
     Propagation(Propagation),
-    /// Make the root file system the root, and drop everything of the host.
-    EnterRoot {
+    /// Put the root file system into the mount namespace. The steps after it work below it.
+    AttachRoot {
         /// The root file system.
         source: Source,
-        /// A directory of the host to put it on while the root is changed; nothing of it is touched.
-        scratch: CString,
+        /// A directory of the host to put it on until it is the root; nothing of it is touched.
+        at: CString,
     },
+    /// Make the root file system the root, and drop everything of the host.
+    PivotRoot,
     /// Bring the loopback interface up.
     Loopback,
     /// Set the host name.
@@ -166,6 +207,30 @@ pub enum Step {
         /// The new owner.
         uid: u32,
     },
+    /// Keep stdin, stdout and stderr as they are, owned by the process's user.
+    KeepStdio {
+        /// The new owner.
+        uid: u32,
+    },
+    /// Get the maps of the new user namespace from the parent, and become its root.
+    EnterUserNamespace,
+    /// Let the parent run its hooks.
+    HostHooks,
+    /// Run hooks.
+    Hooks {
+        /// Where in the container's life this is.
+        point: HookPoint,
+        /// What they read from stdin.
+        state: Source,
+        /// In this order.
+        hooks: Vec<Hook>,
+    },
+    /// Have a session keyring of one's own, so that the caller's keys are out of reach.
+    SessionKeyring(CString),
+    /// Make sure that the program can be executed, while somebody still listens.
+    FindProgram,
+    /// Tell the parent that everything is ready, and wait for the start.
+    AwaitStart(Source),
     /// Set a resource limit.
     Limit {
         /// Its name, for people.
@@ -202,7 +267,8 @@ impl fmt::Display for Step {
             Step::UnshareCgroup => f.write_str("new cgroup namespace"),
             Step::JoinNamespace { kind, path, .. } => write!(f, "join {kind} namespace {}", text(path)),
             Step::Propagation(kind) => write!(f, "make every mount {kind:?} (recursively)"),
-            Step::EnterRoot { source, .. } => write!(f, "enter root {source}"),
+            Step::AttachRoot { source, .. } => write!(f, "attach root {source}"),
+            Step::PivotRoot => f.write_str("make it the root"),
             Step::Loopback => f.write_str("bring up loopback interface lo"),
             Step::Hostname(name) => write!(f, "set host name {}", text(name)),
             Step::Domainname(name) => write!(f, "set domain name {}", text(name)),
@@ -217,6 +283,16 @@ impl fmt::Display for Step {
             Step::NewSession => f.write_str("new session"),
             Step::Console { .. } => f.write_str("open terminal"),
             Step::Stdio { uid } => write!(f, "take stdio (owner {uid})"),
+            Step::KeepStdio { uid } => write!(f, "keep stdio (owner {uid})"),
+            Step::EnterUserNamespace => f.write_str("become root of the new user namespace"),
+            Step::HostHooks => f.write_str("run hooks prestart and createRuntime on the host"),
+            Step::Hooks { point, hooks, .. } => {
+                write!(f, "run hooks {}", point.name())?;
+                hooks.iter().try_for_each(|hook| write!(f, " {}", text(&hook.path)))
+            }
+            Step::SessionKeyring(name) => write!(f, "new session keyring {}", text(name)),
+            Step::FindProgram => f.write_str("find program"),
+            Step::AwaitStart(_) => f.write_str("wait for the start"),
             Step::Limit { name, value, .. } => {
                 write!(f, "set limit {name} to {}:{}", limit(value.current), limit(value.maximum))
             }
@@ -237,8 +313,11 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Rootfs(Rootfs::Overlay { lower, .. }) => write!(f, "overlay of {} layers", lower.len()),
-            Source::Rootfs(Rootfs::Directory(path)) | Source::Bind { path, .. } => write!(f, "{}", path.display()),
+            Source::Rootfs(Rootfs::Directory(path)) | Source::Bind { path, .. } | Source::StartGate(path) => {
+                write!(f, "{}", path.display())
+            }
             Source::CgroupTree(number) | Source::CgroupMembers(number) => write!(f, "cgroup hierarchy {number}"),
+            Source::HookState(_) => f.write_str("state of the container"),
         }
     }
 }
@@ -255,9 +334,11 @@ impl Step {
     /// What the parent must open for this step.
     pub fn source(&self) -> Option<&Source> {
         match self {
-            Step::JoinCgroup { source, .. } | Step::EnterRoot { source, .. } | Step::Attach { source, .. } => {
-                Some(source)
-            }
+            Step::JoinCgroup { source, .. }
+            | Step::AttachRoot { source, .. }
+            | Step::Attach { source, .. }
+            | Step::Hooks { state: source, .. }
+            | Step::AwaitStart(source) => Some(source),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oci_spec::runtime::Spec;
 
-use super::{Context, Plan};
+use super::{Context, Plan, StartMode, Streams};
 use crate::cgroup::Hierarchy;
 use crate::protocol::Rootfs;
 
@@ -19,6 +19,9 @@ fn plan(json: &str) -> crate::Result<Plan> {
         hierarchies: &hierarchies,
         window: None,
         init: false,
+        streams: Streams::Given,
+        start: StartMode::AtOnce,
+        keyring: None,
     };
     Plan::container(&spec, &context)
 }
@@ -36,7 +39,7 @@ const MINIMAL: &str = r#"{"ociVersion":"1.2.0","root":{"path":"rootfs"},
 fn a_minimal_container() {
     insta::assert_snapshot!(steps(MINIMAL), @r"
     make every mount Private (recursively)
-    enter root /image
+    attach root /image
     make device /dev/null
     make device /dev/zero
     make device /dev/full
@@ -49,6 +52,7 @@ fn a_minimal_container() {
     link /dev/stderr to /proc/self/fd/2
     link /dev/ptmx to pts/ptmx
     make working directory /
+    make it the root
     new session
     take stdio (owner 0)
     change to working directory /
@@ -74,7 +78,7 @@ fn privileges_are_dropped_after_everything_that_needs_them() {
     insta::assert_snapshot!(steps(json), @r"
     new cgroup namespace
     make every mount Private (recursively)
-    enter root /image
+    attach root /image
     bring up loopback interface lo
     set host name glass
     mount proc on /proc
@@ -97,6 +101,7 @@ fn privileges_are_dropped_after_everything_that_needs_them() {
     mask /proc/kcore
     make working directory /srv
     change mount /
+    make it the root
     new session
     open terminal
     set limit nofile to 10:20
@@ -123,7 +128,7 @@ fn what_cannot_be_done_is_refused_by_name() {
     };
     for (field, value, message) in [
         ("/linux/namespaces", "[]", "linux.namespaces: a container without a mount namespace"),
-        ("/linux/namespaces", r#"[{"type":"mount"},{"type":"user"}]"#, "linux.namespaces: user is not supported yet"),
+        ("/linux/namespaces", r#"[{"type":"mount"},{"type":"time"}]"#, "linux.namespaces: time is not supported yet"),
         ("/hostname", r#""x""#, "hostname \"x\": needs a uts namespace"),
         ("/process/args", "[]", "process.args: is empty"),
         ("/process/apparmorProfile", r#""strict""#, "process.apparmorProfile is not supported yet"),

@@ -14,13 +14,14 @@ use crate::test::nextest;
 
 /// Package and program. Left out of the end-to-end tests is `kill9`, whose 120 rounds take too long here. Of the other
 /// packages those are here that ask the kernel for what differs between kernels: cgroups, and layers under an overlay.
-const SUITES: [(&str, &str); 10] = [
+const SUITES: [(&str, &str); 11] = [
     ("end-to-end", "debian"),
     ("end-to-end", "errors"),
     ("end-to-end", "harness"),
     ("end-to-end", "leftovers"),
     ("end-to-end", "lifecycle"),
     ("end-to-end", "limits"),
+    ("end-to-end", "oci"),
     ("end-to-end", "program"),
     ("end-to-end", "pull"),
     ("end-to-end", "run"),
@@ -46,6 +47,7 @@ pub(super) fn disk(program: &Path, filter: &[String], work: &Path) -> Result<Pat
         link(&file, &programs.join(name))?;
     }
     link(program, &tree.join("phial"))?;
+    link(&program.with_file_name("phial-runtime"), &tree.join("phial-runtime"))?;
     let images = images::prepare()?;
     let same = tree.join("test-images").join(images.file_name().context("the images have no directory")?);
     fs::create_dir_all(tree.join("test-images"))?;

@@ -1,0 +1,37 @@
+//! What each verb does, one file each; what several need is in files of its own.
+
+/// `create`.
+pub(crate) mod create;
+/// `delete`.
+pub(crate) mod delete;
+/// `exec`.
+pub(crate) mod exec;
+/// Programs that a configuration wants to be run, on the host.
+mod hooks;
+/// `kill`.
+pub(crate) mod kill;
+/// `list`.
+pub(crate) mod list;
+/// Making a container's process, which `create` and `run` do alike.
+mod make;
+/// What the caller gets of a process besides its status: pid file, pidfd, terminal.
+mod notify;
+/// `pause` and `resume`.
+pub(crate) mod pause;
+/// `plan`.
+pub(crate) mod plan;
+/// `ps`.
+pub(crate) mod ps;
+/// `run`.
+pub(crate) mod run;
+/// `spec`.
+pub(crate) mod spec;
+/// `start`.
+pub(crate) mod start;
+/// `state`.
+pub(crate) mod state;
+/// Staying with a process in the foreground: signals, terminal, status.
+mod stay;
+
+/// The version of the runtime specification that configurations are read by.
+pub(crate) const SPEC_VERSION: &str = "1.3.0";

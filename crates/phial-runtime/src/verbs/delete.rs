@@ -1,0 +1,68 @@
+//! `delete`: what is left of a container goes.
+
+use std::process::ExitCode;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Signal, pidfd_send_signal};
+
+use super::hooks::Hooks;
+use crate::command_line::{Global, Words};
+use crate::container::{Container, Status};
+use crate::failure::{Failure, Result};
+
+/// Deletes a container.
+pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
+    let force = words.has("force");
+    let id = words.argument(0)?;
+    let container = match Container::load(global, id) {
+        Ok(container) => container,
+        Err(failure) if !force => return Err(failure),
+        Err(_) => {
+            crate::container::clear(global, id)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    match container.status()? {
+        Status::Stopped => {}
+        Status::Created => end(&container)?,
+        Status::Running | Status::Paused if force => end(&container)?,
+        status => {
+            let message = format!("cannot delete container {id} that is not stopped: {}", status.name());
+            return Err(Failure::new(message).with_hint("kill it first, or use --force"));
+        }
+    }
+    remove(global, &container)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Kills every process, and waits until the first one has ended.
+fn end(container: &Container) -> Result<()> {
+    let Some(process) = container.process() else { return Ok(()) };
+    container.cgroups()?.signal_all(Signal::KILL)?;
+    pidfd_send_signal(&process, Signal::KILL).ok();
+    loop {
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], None) {
+            Err(Errno::INTR) => {}
+            other => return other.map(drop).map_err(|errno| Failure::system("waiting for the container's end", errno)),
+        }
+    }
+}
+
+/// Removes a container whose first process has ended, with what is left in its cgroups.
+pub(super) fn remove(global: &Global, container: &Container) -> Result<()> {
+    let cgroups = container.cgroups()?;
+    // Without a pid namespace of its own, processes outlive the first one.
+    if !cgroups.processes()?.is_empty() {
+        cgroups.signal_all(Signal::KILL)?;
+    }
+    cgroups.remove()?;
+    let spec = container.config();
+    container.forget()?;
+    if let Ok(spec) = spec {
+        let saved = &container.saved;
+        Hooks::new(&saved.id, &saved.bundle, &spec)
+            .after_stop(&mut |error| global.log.write("warning", &error.to_string()));
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! `kill`: a signal for a container.
+
+use std::process::ExitCode;
+
+use rustix::process::{Signal, pidfd_send_signal};
+
+use crate::command_line::{Global, Words};
+use crate::container::{Container, Status};
+use crate::failure::{Failure, Result};
+
+/// Sends a signal.
+pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
+    let container = Container::load(global, words.argument(0)?)?;
+    let signal = if words.arguments.len() > 1 { parse(words.argument(1)?)? } else { Signal::TERM };
+    let shares_pids = container.saved.namespaces & sys::clone::namespace::PID == 0;
+    if words.has("all") || (signal == Signal::KILL && shares_pids) {
+        container.cgroups()?.signal_all(signal)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let not_running = || Failure::new("container not running");
+    let process = container.process().ok_or_else(not_running)?;
+    pidfd_send_signal(&process, signal).map_err(|_| not_running())?;
+    // What is frozen does not even die.
+    if signal == Signal::KILL && container.status()? == Status::Paused {
+        container.cgroups()?.thaw()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A signal by number, or by name with or without `SIG`.
+fn parse(text: &str) -> Result<Signal> {
+    let unknown = || Failure::new(format!("unknown signal {text:?}")).with_hint("a number, or a name such as TERM");
+    if let Ok(number) = text.parse::<i32>() {
+        return sys::signal::number(number).ok_or_else(unknown);
+    }
+    let name = text.to_ascii_uppercase();
+    let name = name.strip_prefix("SIG").unwrap_or(&name);
+    NAMES.iter().find(|(known, _)| *known == name).map(|(_, signal)| *signal).ok_or_else(unknown)
+}
+
+const NAMES: [(&str, Signal); 31] = [
+    ("HUP", Signal::HUP),
+    ("INT", Signal::INT),
+    ("QUIT", Signal::QUIT),
+    ("ILL", Signal::ILL),
+    ("TRAP", Signal::TRAP),
+    ("ABRT", Signal::ABORT),
+    ("BUS", Signal::BUS),
+    ("FPE", Signal::FPE),
+    ("KILL", Signal::KILL),
+    ("USR1", Signal::USR1),
+    ("SEGV", Signal::SEGV),
+    ("USR2", Signal::USR2),
+    ("PIPE", Signal::PIPE),
+    ("ALRM", Signal::ALARM),
+    ("TERM", Signal::TERM),
+    ("STKFLT", Signal::STKFLT),
+    ("CHLD", Signal::CHILD),
+    ("CONT", Signal::CONT),
+    ("STOP", Signal::STOP),
+    ("TSTP", Signal::TSTP),
+    ("TTIN", Signal::TTIN),
+    ("TTOU", Signal::TTOU),
+    ("URG", Signal::URG),
+    ("XCPU", Signal::XCPU),
+    ("XFSZ", Signal::XFSZ),
+    ("VTALRM", Signal::VTALARM),
+    ("PROF", Signal::PROF),
+    ("WINCH", Signal::WINCH),
+    ("IO", Signal::IO),
+    ("PWR", Signal::POWER),
+    ("SYS", Signal::SYS),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_have_names_and_numbers() {
+        for (text, signal) in
+            [("9", Signal::KILL), ("KILL", Signal::KILL), ("sigterm", Signal::TERM), ("15", Signal::TERM)]
+        {
+            assert_eq!(parse(text).ok(), Some(signal), "{text}");
+        }
+        for text in ["", "0", "65", "-1", "SIG", "NOSUCH", "33"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

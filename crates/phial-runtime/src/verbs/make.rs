@@ -1,0 +1,165 @@
+//! Making a container's process from a bundle, up to the point where it waits for its start.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Spec;
+use runtime::cgroup::{self, Cgroups};
+use runtime::launch::{Inputs, Launched, launch};
+use runtime::plan::{Context, Plan, StartMode, Streams};
+use runtime::protocol::Rootfs;
+
+use super::hooks::Hooks;
+use super::notify::Notify;
+use crate::command_line::{Global, Words};
+use crate::container::{Container, New, Saved};
+use crate::failure::{Failure, Result};
+
+/// A bundle, read.
+pub(super) struct Bundle {
+    pub(super) path: PathBuf,
+    pub(super) config: Vec<u8>,
+    pub(super) spec: Spec,
+}
+
+/// A container that waits for its start.
+pub(super) struct Made {
+    pub(super) container: Container,
+    pub(super) launched: Launched,
+    pub(super) plan: Plan,
+    pub(super) spec: Spec,
+    pub(super) cgroups: Cgroups,
+}
+
+impl Bundle {
+    /// Reads the bundle that the options name.
+    pub(super) fn read(words: &Words) -> Result<Bundle> {
+        let path = words.path("bundle").unwrap_or_else(|| PathBuf::from("."));
+        let path = path.canonicalize().map_err(|error| Failure::system(format!("bundle {}", path.display()), error))?;
+        let file = words.path("config").unwrap_or_else(|| path.join("config.json"));
+        let config = std::fs::read(&file).map_err(|error| {
+            Failure::system(file.display(), error)
+                .with_hint("--bundle names the directory that has it; 'spec' writes one")
+        })?;
+        let spec = serde_json::from_slice(&config)
+            .map_err(|error| Failure::system(file.display(), error).with_hint("it is no OCI runtime configuration"))?;
+        Ok(Bundle { path, config, spec })
+    }
+
+    /// The root file system, absolute.
+    pub(super) fn rootfs(&self) -> Result<PathBuf> {
+        let root = self.spec.root().as_ref().ok_or_else(|| Failure::new("root: is missing in the configuration"))?;
+        let path = self.path.join(root.path());
+        path.canonicalize().map_err(|error| Failure::system(format!("root.path {}", path.display()), error))
+    }
+}
+
+/// Where the container's cgroups go: `linux.cgroupsPath`, else the id.
+pub(super) fn cgroups_path(spec: &Spec, id: &str) -> PathBuf {
+    let given = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().clone());
+    given.unwrap_or_else(|| Path::new("/").join(id))
+}
+
+/// Makes the container; what it leaves when that fails is nothing.
+pub(super) fn make(global: &Global, words: &Words, id: &str, detached: bool) -> Result<Made> {
+    let bundle = Bundle::read(words)?;
+    let terminal = bundle.spec.process().as_ref().and_then(oci_spec::runtime::Process::terminal).unwrap_or(false);
+    let notify = Notify::of(words, terminal, detached)?;
+    let rootfs = bundle.rootfs()?;
+    let new = New::make(global, id)?;
+    let gate = new.prepare(&bundle.config)?;
+    let hierarchies = cgroup::detect()?;
+    let keyring = format!("_ses.{id}");
+    let preserved = preserved(words)?;
+    let context = Context {
+        rootfs: &Rootfs::Directory(rootfs.clone()),
+        scratch: &rootfs,
+        hierarchies: &hierarchies,
+        window: None,
+        init: false,
+        streams: Streams::Inherited { preserved },
+        start: StartMode::Gate(gate),
+        keyring: (!words.has("no-new-keyring")).then_some(keyring.as_str()),
+    };
+    let plan = Plan::container(&bundle.spec, &context)?;
+    let resources = bundle.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+    let cgroups = Cgroups::create(&hierarchies, &cgroups_path(&bundle.spec, id), resources)?;
+    let made = process(id, new, &bundle, &rootfs, &cgroups, &plan, &notify);
+    match made {
+        Ok((container, launched)) => Ok(Made { container, launched, plan, spec: bundle.spec, cgroups }),
+        Err(failure) => {
+            cgroups.remove().ok();
+            Err(failure)
+        }
+    }
+}
+
+fn process(
+    id: &str,
+    new: New,
+    bundle: &Bundle,
+    rootfs: &Path,
+    cgroups: &Cgroups,
+    plan: &Plan,
+    notify: &Notify,
+) -> Result<(Container, Launched)> {
+    let mut hooks = Hooks::new(id, &bundle.path, &bundle.spec);
+    let inputs = Inputs { cgroups, stdio: None, target: None, die_with_parent: false, helper: Some(&mut hooks) };
+    let mut launched = launch(plan, inputs)?;
+    let namespaces = plan.namespaces | joined(plan);
+    let saved = Saved::new(id, launched.child.pid, &bundle.path, rootfs, cgroups, namespaces);
+    let kept = new.keep(saved).and_then(|container| {
+        notify.tell(&launched.child, launched.console.take(), &mut launched.console)?;
+        Ok(container)
+    });
+    match kept {
+        Ok(container) => Ok((container, launched)),
+        Err(failure) => {
+            end(&launched);
+            Err(failure)
+        }
+    }
+}
+
+/// Namespaces that the process has made or entered by itself.
+fn joined(plan: &Plan) -> u64 {
+    use runtime::plan::Step;
+    let bit = |step: &Step| match step {
+        Step::UnshareCgroup => sys::clone::namespace::CGROUP,
+        Step::JoinNamespace { flag, .. } => *flag,
+        _ => 0,
+    };
+    plan.steps.iter().map(bit).fold(0, |all, bit| all | bit)
+}
+
+/// Ends a process that nobody will know of.
+pub(super) fn end(launched: &Launched) {
+    rustix::process::pidfd_send_signal(&launched.child.pidfd, rustix::process::Signal::KILL).ok();
+    rustix::process::waitpid(Some(launched.child.pid), rustix::process::WaitOptions::empty()).ok();
+}
+
+/// `--preserve-fds`, and what socket activation passes (`sd_listen_fds(3)`).
+pub(super) fn preserved(words: &Words) -> Result<u32> {
+    let asked: u32 = words.number("preserve-fds")?.unwrap_or(0);
+    let listen = std::env::var("LISTEN_FDS").ok().and_then(|number| number.parse().ok()).unwrap_or(0);
+    for number in 3..3 + i32::try_from(asked).unwrap_or(i32::MAX - 3) {
+        if !Path::new(&format!("/proc/self/fd/{number}")).exists() {
+            return Err(Failure::new(format!("--preserve-fds {asked}: descriptor {number} is not open")));
+        }
+    }
+    Ok(asked + listen)
+}
+
+impl Made {
+    /// Removes the container and everything of it.
+    pub(super) fn discard(&self) {
+        end(&self.launched);
+        self.cgroups.remove().ok();
+        self.container.forget().ok();
+    }
+
+    /// The terminal's master, if the caller holds it himself.
+    pub(super) fn console(&mut self) -> Option<OwnedFd> {
+        self.launched.console.take()
+    }
+}

@@ -1,0 +1,41 @@
+//! `run`: `create` and `start` in one, and, unless detached, waiting for the end.
+
+use std::process::ExitCode;
+
+use rustix::process::{getpid, set_child_subreaper};
+
+use super::hooks::Hooks;
+use super::make::{Made, make};
+use super::start::open_gate;
+use super::{delete, stay};
+use crate::command_line::{Global, Words};
+use crate::failure::{Failure, Result};
+
+/// Runs a container.
+pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
+    let detached = words.has("detach");
+    if !detached && !words.has("no-subreaper") {
+        // Processes of a container without a pid namespace of its own become ours to reap.
+        set_child_subreaper(Some(getpid())).ok();
+    }
+    let signals = (!detached).then(stay::Signals::hold).transpose()?;
+    let mut made = make(global, words, words.argument(0)?, detached)?;
+    if let Err(failure) = begin(&mut made) {
+        made.discard();
+        return Err(failure);
+    }
+    let Some(signals) = signals else { return Ok(ExitCode::SUCCESS) };
+    let console = made.console();
+    let code = stay::until_end(&made.launched.child, console, &signals)?;
+    if !words.has("keep") {
+        delete::remove(global, &made.container)?;
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn begin(made: &mut Made) -> Result<()> {
+    open_gate(&made.container)?;
+    made.launched.executed(&made.plan)?;
+    let saved = &made.container.saved;
+    Hooks::new(&saved.id, &saved.bundle, &made.spec).after_start(saved.init_process_pid).map_err(Failure::from)
+}

@@ -1,0 +1,85 @@
+//! What the two halves of a launch say to one another: single bytes, some with a descriptor. A failed step is longer
+//! (`failure::Report`).
+//!
+//! The child's functions allocate nothing.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+
+/// What the child wants, or has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Question {
+    /// Its user namespace has no maps yet. Answered.
+    Maps = b'm',
+    /// It is time for the hooks of the host. Answered.
+    Hooks = b'h',
+    /// The master of its terminal comes along.
+    Terminal = b't',
+    /// The listener of its filter comes along.
+    Listener = b'l',
+    /// All is ready; the start is awaited.
+    Ready = b'r',
+}
+
+/// The parent's answer. If it gives up it closes the connection instead.
+pub(super) const GO: &[u8] = b"g";
+
+impl Question {
+    pub(super) fn from_byte(byte: u8) -> Option<Question> {
+        let all = [Question::Maps, Question::Hooks, Question::Terminal, Question::Listener, Question::Ready];
+        all.into_iter().find(|question| *question as u8 == byte)
+    }
+}
+
+/// Says something to the parent.
+pub(super) fn tell(parent: BorrowedFd<'_>, question: Question) -> rustix::io::Result<()> {
+    sys::fdpass::send(parent, &[question as u8], &[]).map(drop)
+}
+
+/// Says something to the parent, with a descriptor.
+pub(super) fn hand_over(parent: BorrowedFd<'_>, question: Question, fd: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    sys::fdpass::send(parent, &[question as u8], &[fd]).map(drop)
+}
+
+/// Asks the parent for something, and waits until it is done.
+pub(super) fn ask(parent: BorrowedFd<'_>, question: Question) -> rustix::io::Result<()> {
+    tell(parent, question)?;
+    let mut answer = [0; 1];
+    loop {
+        match rustix::io::read(parent, &mut answer) {
+            // The parent has given up, and says why itself.
+            Ok(0) => return Err(Errno::CANCELED),
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Waits for a byte from the gate. It is open for writing here too, so that who starts never meets one without a reader.
+pub(super) fn await_start(gate: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    loop {
+        match rustix::io::read(gate, &mut [0; 1]) {
+            Err(Errno::INTR) => {}
+            other => return other.map(drop),
+        }
+    }
+}
+
+/// Parent: hears the next thing; None when the child is gone or has become its program.
+pub(super) fn hear(child: &OwnedFd, buffer: &mut [u8]) -> rustix::io::Result<(usize, Option<OwnedFd>)> {
+    loop {
+        match sys::fdpass::receive(child, buffer) {
+            Ok((count, mut descriptors)) => return Ok((count, descriptors.pop())),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Parent: what the child asked for is done.
+pub(super) fn answer(child: &OwnedFd) -> rustix::io::Result<()> {
+    sys::fdpass::send(child.as_fd(), GO, &[]).map(drop)
+}

@@ -1,0 +1,114 @@
+//! An OCI bundle of busybox, and the built `phial-runtime` on it: as an engine calls a runtime.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::process::{Output, find, run, shell_code, words};
+use crate::{Context, Failure, Result, phial};
+
+/// A bundle, and a place for the runtime's state.
+#[derive(Debug)]
+pub struct Bundle {
+    program: PathBuf,
+    dir: TempDir,
+    /// What becomes `config.json` with the next command.
+    pub config: Value,
+}
+
+impl Bundle {
+    /// A root file system of busybox, and the configuration that `spec` writes, without a terminal.
+    ///
+    /// # Errors
+    /// busybox is missing, or the program was not built.
+    pub fn new() -> Result<Bundle> {
+        let program = phial::program()?.with_file_name("phial-runtime");
+        let dir = tempfile::Builder::new().prefix("phial-").tempdir()?;
+        let rootfs = dir.path().join("rootfs");
+        for name in ["bin", "dev", "proc", "sys", "tmp"] {
+            fs::create_dir_all(rootfs.join(name))?;
+        }
+        let busybox = find("busybox").context("busybox is missing: 'cargo xtask setup' installs it")?;
+        fs::copy(busybox, rootfs.join("bin/busybox"))?;
+        for name in ["cat", "echo", "id", "ls", "readlink", "sh", "sleep", "stty", "test", "true", "tty"] {
+            std::os::unix::fs::symlink("busybox", rootfs.join("bin").join(name))?;
+        }
+        run(Command::new(&program).arg("spec").current_dir(dir.path()))?.success()?;
+        let mut config: Value = serde_json::from_slice(&fs::read(dir.path().join("config.json"))?)?;
+        config["process"]["terminal"] = json!(false);
+        let id = dir.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        config["linux"]["cgroupsPath"] = json!(format!("/{id}"));
+        Ok(Bundle { program, dir, config })
+    }
+
+    /// The bundle's directory.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The program that the container runs.
+    pub fn arguments(&mut self, arguments: &[&str]) {
+        self.config["process"]["args"] = json!(arguments);
+    }
+
+    /// A command line of the runtime, not started, with the configuration as it is now on disk.
+    ///
+    /// # Errors
+    /// The configuration cannot be written.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
+        fs::write(self.path().join("config.json"), serde_json::to_vec(&self.config)?)?;
+        let mut command = Command::new(&self.program);
+        command.arg("--root").arg(self.path().join("state")).args(arguments).current_dir(self.path());
+        Ok(command)
+    }
+
+    /// Runs a command line to its end with nothing on stdin.
+    ///
+    /// # Errors
+    /// The program could not be started.
+    pub fn run(&self, arguments: &[&str]) -> Result<Output> {
+        run(&mut self.command(arguments)?)
+    }
+
+    /// Runs a command line that must succeed, and returns its stdout.
+    ///
+    /// # Errors
+    /// It did not succeed.
+    pub fn ok(&self, arguments: &[&str]) -> Result<String> {
+        self.run(arguments)?.success()
+    }
+
+    /// Creates a container whose process has `/dev/null` as its streams: pipes of ours would stay open in it.
+    ///
+    /// # Errors
+    /// It did not succeed.
+    pub fn create(&self, arguments: &[&str]) -> Result {
+        let mut command = self.command(&[&["create"], arguments].concat())?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match shell_code(command.status()?) {
+            0 => Ok(()),
+            code => Err(Failure::new(format!("`{}`: {code}", words(&command)))),
+        }
+    }
+
+    /// `state` of a container.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn state(&self, id: &str) -> Result<Value> {
+        serde_json::from_str(&self.ok(&["state", id])?).map_err(Into::into)
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        let ids = self.run(&["list", "-q"]).and_then(Output::success).unwrap_or_default();
+        for id in ids.lines() {
+            // A test that failed says more than what its clean-up could not do.
+            let _ = self.run(&["delete", "--force", id]);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! `phial-runtime` by itself, with runc's command line, on bundles.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use end_to_end::bundle::Bundle;
+use end_to_end::process::Running;
+use end_to_end::pty::Pty;
+use end_to_end::{Context, Result};
+use rustix::process::Signal;
+use serde_json::json;
+
+#[test]
+fn run_gives_output_and_status() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["sh", "-c", "echo out; echo err >&2; exit 7"]);
+    let output = bundle.run(&["run", "one"])?.exited(7)?;
+    assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("out\n", "err\n"));
+    assert_eq!(bundle.ok(&["list", "-q"])?, "");
+    bundle.arguments(&["sh", "-c", "kill -USR1 $$; kill -KILL $$; sleep 1000"]);
+    // pid 1 of a namespace gets no signal that it does not wait for.
+    let mut run = Running::start(&mut bundle.command(&["run", "two"])?)?;
+    while bundle.run(&["kill", "two", "KILL"])?.code != 0 {}
+    assert_eq!(run.wait()?, 137);
+    Ok(())
+}
+
+#[test]
+fn a_container_from_create_to_delete() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["sleep", "1000"]);
+    bundle.create(&["--pid-file", "pid", "c"])?;
+    let state = bundle.state("c")?;
+    assert_eq!((&state["status"], &state["id"]), (&json!("created"), &json!("c")));
+    assert_eq!(state["pid"].to_string(), std::fs::read_to_string(bundle.path().join("pid"))?);
+    assert_eq!(state["bundle"], json!(bundle.path()));
+    let again = bundle.run(&["create", "c"])?.exited(1)?;
+    assert!(again.stderr.contains("container with given ID already exists"), "{again:?}");
+
+    bundle.ok(&["start", "c"])?;
+    assert_eq!(bundle.state("c")?["status"], "running");
+    assert!(bundle.run(&["start", "c"])?.exited(1)?.stderr.contains("cannot start an already running container"));
+    let refused = bundle.run(&["delete", "c"])?.exited(1)?;
+    assert!(refused.stderr.contains("cannot delete container c that is not stopped: running"), "{refused:?}");
+    assert!(bundle.ok(&["list"])?.lines().any(|line| line.starts_with("c ") && line.contains("running")));
+    assert!(bundle.ok(&["ps", "c"])?.contains("sleep 1000"));
+
+    bundle.ok(&["kill", "c", "KILL"])?;
+    while bundle.state("c")?["status"] != "stopped" {}
+    assert!(bundle.run(&["kill", "c"])?.exited(1)?.stderr.contains("container not running"));
+    assert!(bundle.run(&["exec", "c", "true"])?.exited(255)?.stderr.contains("cannot exec in a stopped container"));
+    bundle.ok(&["delete", "c"])?;
+    assert!(bundle.run(&["state", "c"])?.exited(1)?.stderr.contains("does not exist"));
+    bundle.ok(&["delete", "--force", "c"]).map(drop)
+}
+
+#[test]
+fn exec_is_in_the_container() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["sleep", "1000"]);
+    bundle.create(&["c"])?;
+    bundle.ok(&["start", "c"])?;
+    let script = "id -u; id -g; echo $X; for k in mnt pid net uts ipc cgroup; do readlink /proc/self/ns/$k; done";
+    let told = bundle.ok(&["exec", "-e", "X=y", "-u", "5:6", "c", "sh", "-c", script])?;
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.get(..3), Some(&["5", "6", "y"][..]), "{told}");
+    for (kind, inside) in ["mnt", "pid", "net", "uts", "ipc"].iter().zip(&lines[3..]) {
+        let outside = std::fs::read_link(format!("/proc/self/ns/{kind}"))?.display().to_string();
+        assert_ne!(**inside, outside, "{kind}");
+    }
+    // CVE-2024-40635, CVE-2022-29162.
+    for user in ["4294967296", "4294967295", "-1", "root"] {
+        bundle.run(&["exec", "-u", user, "c", "true"])?.exited(255)?;
+    }
+    let inheritable = "while read k v; do test $k = CapInh: && echo $v; done < /proc/self/status; true";
+    assert_eq!(bundle.ok(&["exec", "--cap", "CAP_NET_RAW", "c", "sh", "-c", inheritable])?, "0000000000000000\n");
+    bundle.run(&["exec", "c", "sh", "-c", "exit 9"])?.exited(9)?;
+    assert!(bundle.run(&["exec", "c", "nope"])?.exited(255)?.stderr.contains("executable file not found in $PATH"));
+    // CVE-2024-21626.
+    for number in 3..20 {
+        bundle.run(&["exec", "--cwd", &format!("/proc/self/fd/{number}"), "c", "true"])?.exited(255)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_paused_container_does_nothing() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["sleep", "1000"]);
+    bundle.create(&["c"])?;
+    bundle.ok(&["start", "c"])?;
+    bundle.ok(&["pause", "c"])?;
+    assert_eq!(bundle.state("c")?["status"], "paused");
+    assert!(bundle.run(&["exec", "c", "true"])?.exited(255)?.stderr.contains("paused container"));
+    bundle.ok(&["resume", "c"])?;
+    bundle.ok(&["exec", "c", "true"])?;
+    assert!(bundle.run(&["resume", "c"])?.exited(1)?.stderr.contains("container not paused"));
+    bundle.ok(&["pause", "c"])?;
+    bundle.ok(&["delete", "--force", "c"]).map(drop)
+}
+
+#[test]
+fn hooks_run_at_their_times_with_the_state_and_nothing_else() -> Result {
+    let mut bundle = Bundle::new()?;
+    let script = bundle.path().join("hook");
+    let log = bundle.path().join("log");
+    // No output but the log: LD_PRELOAD of the container must not reach a hook (CVE-2025-23266).
+    let text = format!(
+        "#!/bin/sh\necho \"$1 $(sed 's/.*\"status\":\"\\([a-z]*\\)\".*/\\1/') [$LD_PRELOAD$OWN]\" >> {}\n",
+        log.display()
+    );
+    std::fs::write(&script, text)?;
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
+    let hook = |name: &str| json!([{"path": script, "args": ["hook", name], "env": ["OWN=x", "PATH=/usr/bin:/bin"], "timeout": 60}]);
+    let names = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"];
+    bundle.config["hooks"] = names.iter().map(|name| ((*name).to_owned(), hook(name))).collect();
+    bundle.config["process"]["env"] = json!(["PATH=/bin", "LD_PRELOAD=/evil.so"]);
+    bundle.arguments(&["true"]);
+    bundle.ok(&["run", "c"])?;
+    let told = std::fs::read_to_string(&log)?;
+    let expected = "prestart creating [x]\ncreateRuntime creating [x]\ncreateContainer creating [x]\npoststart running [x]\npoststop stopped [x]\n";
+    assert_eq!(told, expected);
+
+    bundle.config["hooks"] = json!({"createRuntime": [{"path": "/bin/false"}]});
+    let failed = bundle.run(&["run", "c"])?.exited(1)?;
+    assert!(failed.stderr.contains("hooks.createRuntime: /bin/false: exit status: 1"), "{failed:?}");
+    bundle.config["hooks"] =
+        json!({"createContainer": [{"path": "/bin/sleep", "args": ["sleep", "1000"], "timeout": 1}]});
+    let failed = bundle.run(&["run", "c"])?.exited(1)?;
+    assert!(failed.stderr.contains("its time was over"), "{failed:?}");
+    assert_eq!(bundle.ok(&["list", "-q"])?, "");
+    Ok(())
+}
+
+#[test]
+fn a_user_namespace_has_the_maps_of_the_configuration() -> Result {
+    let mut bundle = Bundle::new()?;
+    let namespaces = bundle.config["linux"]["namespaces"].as_array_mut().context("namespaces")?;
+    namespaces.push(json!({"type": "user"}));
+    let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
+    bundle.config["linux"]["uidMappings"] = map.clone();
+    bundle.config["linux"]["gidMappings"] = map;
+    run_in(bundle.path(), "chmod 755 . rootfs; chown -R 100000:100000 rootfs")?;
+    bundle.arguments(&["sh", "-c", "id -u; while read a b c; do echo $a $b $c; done < /proc/self/uid_map"]);
+    assert_eq!(bundle.ok(&["run", "c"])?, "0\n0 100000 65536\n");
+    Ok(())
+}
+
+fn run_in(directory: &Path, script: &str) -> Result {
+    let mut shell = std::process::Command::new("sh");
+    end_to_end::process::run(shell.args(["-c", script]).current_dir(directory))?.success().map(drop)
+}
+
+#[test]
+fn a_terminal_in_the_foreground() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.config["process"]["terminal"] = json!(true);
+    let directory = bundle.path().display().to_string();
+    bundle.arguments(&["sh", "-c", "tty; stty size; read line; echo got $line; exit 5"]);
+    let mut pty = Pty::start(&bundle.command(&["run", "--bundle", &directory, "c"])?, 24, 80)?;
+    pty.wait_for("/dev/pts/0")?;
+    pty.wait_for("24 80")?;
+    pty.send("word\n")?;
+    pty.wait_for("got word")?;
+    let (code, output) = pty.finish()?;
+    assert_eq!(code, 5, "{output}");
+    let refused = bundle.run(&["run", "-d", "c"])?.exited(1)?;
+    assert!(refused.stderr.contains("cannot allocate tty if runc will detach without setting console socket"));
+    Ok(())
+}
+
+#[test]
+fn signals_reach_the_process() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["sh", "-c", "trap 'exit 3' TERM; echo ready > /tmp/ready; while :; do sleep 1000 & wait; done"]);
+    bundle.config["root"]["readonly"] = json!(false);
+    let mut run = Running::start(&mut bundle.command(&["run", "c"])?)?;
+    while !bundle.path().join("rootfs/tmp/ready").exists() {
+        assert!(run.is_alive());
+    }
+    run.signal(Signal::TERM)?;
+    assert_eq!(run.wait()?, 3);
+    Ok(())
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line_and_in_the_log() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["nope"]);
+    let output = bundle.run(&["--log", "log", "--log-format", "json", "run", "c"])?.exited(1)?;
+    assert!(
+        output.stderr.starts_with("phial-runtime: exec \"nope\": executable file not found in $PATH\n"),
+        "{output:?}"
+    );
+    let entry: serde_json::Value = serde_json::from_slice(&std::fs::read(bundle.path().join("log"))?)?;
+    assert_eq!(entry["level"], "error");
+    assert!(entry["msg"].as_str().context("msg")?.contains("executable file not found"), "{entry}");
+    for id in ["../x", "a/b", ".", "..", ""] {
+        bundle.run(&["run", id])?.exited(1)?;
+    }
+    bundle.run(&["--no-such-option", "list"])?.exited(1)?;
+    bundle.run(&["run"])?.exited(1)?;
+    assert_eq!(bundle.ok(&["list", "-q"])?, "");
+    Ok(())
+}
+
+#[test]
+fn a_container_cannot_reach_the_program_of_the_host() -> Result {
+    // CVE-2019-5736: what the interpreter line names is what this process was before it became the program.
+    let mut bundle = Bundle::new()?;
+    let script = bundle.path().join("rootfs/bin/script");
+    std::fs::write(&script, "#!/proc/self/exe\n")?;
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
+    bundle.arguments(&["script"]);
+    bundle.create(&["c"])?;
+    let pid = bundle.state("c")?["pid"].to_string();
+    let program = std::fs::read_link(format!("/proc/{pid}/exe"))?.display().to_string();
+    assert!(program.starts_with("/memfd:phial-runtime"), "{program}");
+    let writing = std::fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/exe"));
+    assert!(writing.is_err());
+    bundle.ok(&["delete", "c"]).map(drop)
+}
+
+#[test]
+fn the_plan_can_be_read() -> Result {
+    let bundle = Bundle::new()?;
+    let plan = bundle.ok(&["plan"])?;
+    for step in ["mount proc on /proc", "mask /proc/kcore", "make it the root", "execute program"] {
+        assert!(plan.contains(step), "{step} is not in\n{plan}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&bundle.ok(&["plan", "--format", "json"])?)?;
+    assert_eq!(json["program"][0], "sh");
+    Ok(())
+}
