@@ -85,8 +85,8 @@ impl Peer for Podman {
 
 impl Drop for Podman {
     fn drop(&mut self) {
-        // Podman binds its storage directory to itself and leaves it so.
+        // Podman binds its storage directory to itself, sometimes more than once, and leaves it so.
         let overlay = self.dir.join("root/overlay");
-        let _ = run(Command::new("umount").arg("--quiet").arg(overlay));
+        while run(Command::new("umount").arg("--quiet").arg(&overlay)).is_ok_and(|output| output.code == 0) {}
     }
 }
