@@ -31,7 +31,7 @@ pub(super) enum Resource {
 /// Opens one source.
 pub(super) fn open(source: &Source, cgroups: &Cgroups) -> Result<Resource> {
     match source {
-        Source::Rootfs(Rootfs::Directory(path)) => tree(path, true).map(Resource::Descriptor),
+        Source::Rootfs(Rootfs::Directory(path)) => spread(path, true, Propagation::Private).map(Resource::Descriptor),
         Source::Rootfs(Rootfs::Overlay { lower, upper, work, volatile }) => {
             Overlay { lower, upper, work, volatile: *volatile }.mount()
         }
@@ -71,17 +71,26 @@ fn tree(path: &Path, recursive: bool) -> Result<OwnedFd> {
     })
 }
 
-fn bind(path: &Path, recursive: bool, change: &Change) -> Result<OwnedFd> {
+/// A copy with this propagation, everywhere. What is shared with the host could not become the root (`pivot_root(2)`,
+/// `EINVAL`).
+fn spread(path: &Path, recursive: bool, propagation: Propagation) -> Result<OwnedFd> {
     let tree = tree(path, recursive)?;
-    let failed = |errno| Error::system(format!("mount options of {}", path.display()), errno);
-    // Private unless asked otherwise: a mount made in the container must not appear on the host.
-    let propagation = change.propagation.or(Some(Propagation::Private));
     let none = MountAttrFlags::empty();
-    let spread = Change { set: none, clear: none, propagation, recursive: true };
-    sys::mount::set_attributes(tree.as_fd(), c"", &spread).map_err(failed)?;
+    let change = Change { set: none, clear: none, propagation: Some(propagation), recursive: true };
+    sys::mount::set_attributes(tree.as_fd(), c"", &change).map_err(|errno| options_failed(path, errno))?;
+    Ok(tree)
+}
+
+fn options_failed(path: &Path, errno: Errno) -> Error {
+    Error::system(format!("mount options of {}", path.display()), errno)
+}
+
+fn bind(path: &Path, recursive: bool, change: &Change) -> Result<OwnedFd> {
+    // Private unless asked otherwise: a mount made in the container must not appear on the host.
+    let tree = spread(path, recursive, change.propagation.unwrap_or(Propagation::Private))?;
     if !change.set.is_empty() || !change.clear.is_empty() {
         let own = Change { propagation: None, recursive: false, ..*change };
-        sys::mount::set_attributes(tree.as_fd(), c"", &own).map_err(failed)?;
+        sys::mount::set_attributes(tree.as_fd(), c"", &own).map_err(|errno| options_failed(path, errno))?;
     }
     Ok(tree)
 }
