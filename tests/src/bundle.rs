@@ -59,7 +59,10 @@ impl Bundle {
     /// # Errors
     /// The configuration cannot be written.
     pub fn command(&self, arguments: &[&str]) -> Result<Command> {
-        fs::write(self.path().join("config.json"), serde_json::to_vec(&self.config)?)?;
+        // Whole or not at all: a command that still runs may be about to read it.
+        let (file, temporary) = (self.path().join("config.json"), self.path().join(".config.json"));
+        fs::write(&temporary, serde_json::to_vec(&self.config)?)?;
+        fs::rename(temporary, file)?;
         let mut command = Command::new(&self.program);
         command.arg("--root").arg(self.path().join("state")).args(arguments).current_dir(self.path());
         Ok(command)

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::process::{Output, run, run_with_input};
+use crate::process::{self, Output, run, run_with_input};
 use crate::{Failure, Result};
 
 /// Set by `cargo xtask test`: the program to test.
@@ -117,9 +118,29 @@ impl Phial {
     }
 }
 
+impl Phial {
+    /// Ends every `phial system sync` that a pull has left on this root: one that was just started would make the store
+    /// anew in a directory that is being removed. To kill it at any moment is safe.
+    fn end_syncs(&self) {
+        let root = self.root().display().to_string();
+        let is_ours = |line: &[u8]| {
+            let has = |wanted: &str| line.split(|byte| *byte == 0).any(|word| word == wanted.as_bytes());
+            has(&root) && has("sync")
+        };
+        for process in process::all() {
+            let line = std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+            if let (true, Some(pid)) = (is_ours(&line), Pid::from_raw(process.pid)) {
+                // It may have ended by itself just now.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+}
+
 impl Drop for Phial {
     fn drop(&mut self) {
         let result = self.remove_containers();
+        self.end_syncs();
         // A second panic would hide the first one's message.
         if !std::thread::panicking() {
             result.expect("the containers of a test can be removed");

@@ -20,7 +20,10 @@ fn run_gives_output_and_status() -> Result {
     bundle.arguments(&["sh", "-c", "kill -USR1 $$; kill -KILL $$; sleep 1000"]);
     // pid 1 of a namespace gets no signal that it does not wait for.
     let mut run = Running::start(&mut bundle.command(&["run", "two"])?)?;
-    while bundle.run(&["kill", "two", "KILL"])?.code != 0 {}
+    while !bundle.run(&["state", "two"])?.stdout.contains("\"running\"") {
+        assert!(run.is_alive());
+    }
+    bundle.ok(&["kill", "two", "KILL"])?;
     assert_eq!(run.wait()?, 137);
     Ok(())
 }
