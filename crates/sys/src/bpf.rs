@@ -20,6 +20,9 @@ pub struct Instruction {
 
 const PROG_LOAD: libc::c_int = 5;
 const PROG_ATTACH: libc::c_int = 8;
+const PROG_DETACH: libc::c_int = 9;
+const PROG_GET_FD_BY_ID: libc::c_int = 13;
+const PROG_QUERY: libc::c_int = 16;
 const TYPE_CGROUP_DEVICE: u32 = 15;
 const ATTACH_CGROUP_DEVICE: u32 = 6;
 /// Programs of the container's own descendants are asked too; all must allow.
@@ -47,6 +50,56 @@ struct Attach {
     flags: u32,
 }
 
+#[repr(C)]
+struct Query {
+    target: u32,
+    kind: u32,
+    flags: u32,
+    attach_flags: u32,
+    ids: u64,
+    count: u32,
+}
+
+#[repr(C)]
+struct ById {
+    id: u32,
+    next: u32,
+    flags: u32,
+}
+
+/// Most programs that the kernel attaches to one cgroup (`BPF_CGROUP_MAX_PROGS`).
+const MOST_PROGRAMS: usize = 64;
+
+/// Loads a device program and attaches it to the cgroup v2 directory given, in place of those that are attached to it. At
+/// every moment either the old ones decide, or both.
+///
+/// # Errors
+/// As of [`attach_device_program`].
+pub fn replace_device_program(cgroup: BorrowedFd<'_>, program: &[Instruction]) -> Result<(), Errno> {
+    let mut ids = [0_u32; MOST_PROGRAMS];
+    let query = Query {
+        target: number(cgroup.as_raw_fd())?,
+        kind: ATTACH_CGROUP_DEVICE,
+        flags: 0,
+        attach_flags: 0,
+        ids: ids.as_mut_ptr() as u64,
+        count: u32::try_from(MOST_PROGRAMS).map_err(|_| Errno::TOOBIG)?,
+    };
+    bpf(PROG_QUERY, &query)?;
+    attach_device_program(cgroup, program)?;
+    // The kernel fills from the front; no program has the id zero.
+    for id in ids.into_iter().take_while(|id| *id != 0) {
+        let old = match bpf(PROG_GET_FD_BY_ID, &ById { id, next: 0, flags: 0 }) {
+            // It went by itself.
+            Err(Errno::NOENT) => continue,
+            other => owned(other?),
+        };
+        let program = number(old.as_raw_fd())?;
+        bpf(PROG_DETACH, &Attach { target: query.target, program, kind: ATTACH_CGROUP_DEVICE, flags: 0 })?;
+    }
+    Ok(())
+}
+
 /// Loads a device program and attaches it to the cgroup v2 directory given.
 ///
 /// # Errors
@@ -63,11 +116,7 @@ pub fn attach_device_program(cgroup: BorrowedFd<'_>, program: &[Instruction]) ->
         kernel_version: 0,
         flags: 0,
     };
-    let loaded = bpf(PROG_LOAD, &load)?;
-    // SAFETY: the kernel returned a new descriptor that nothing else owns.
-    #[expect(unsafe_code, reason = "a raw descriptor from the kernel")]
-    let loaded = unsafe { OwnedFd::from_raw_fd(loaded) };
-    let number = |fd: i32| u32::try_from(fd).map_err(|_| Errno::BADF);
+    let loaded = owned(bpf(PROG_LOAD, &load)?);
     let attach = Attach {
         target: number(cgroup.as_raw_fd())?,
         program: number(loaded.as_raw_fd())?,
@@ -75,6 +124,19 @@ pub fn attach_device_program(cgroup: BorrowedFd<'_>, program: &[Instruction]) ->
         flags: ALLOW_MULTI,
     };
     bpf(PROG_ATTACH, &attach).map(drop)
+}
+
+fn number(descriptor: i32) -> Result<u32, Errno> {
+    u32::try_from(descriptor).map_err(|_| Errno::BADF)
+}
+
+/// A descriptor that `bpf(2)` has just returned.
+fn owned(descriptor: i32) -> OwnedFd {
+    // SAFETY: the kernel returned a new descriptor that nothing else owns.
+    #[expect(unsafe_code, reason = "a raw descriptor from the kernel")]
+    unsafe {
+        OwnedFd::from_raw_fd(descriptor)
+    }
 }
 
 fn bpf<T>(command: libc::c_int, attributes: &T) -> Result<i32, Errno> {

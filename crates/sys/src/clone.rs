@@ -97,6 +97,34 @@ pub unsafe fn fork(child: impl FnOnce() -> i32) -> Result<Pid, Errno> {
     }
 }
 
+/// Makes a child that holds a place: it has no descriptors, heeds no signal but `SIGKILL`, and dies with the thread that made
+/// it. Whoever has it killed must wait for it as well.
+///
+/// # Errors
+/// As of [`clone3`].
+pub fn placeholder() -> Result<Child, Errno> {
+    let parent = rustix::process::getpid();
+    // SAFETY: other threads may exist, but this child makes nothing but system calls: it meets none of their locks.
+    #[expect(unsafe_code, reason = "clone3 asks for what the child may do")]
+    unsafe {
+        clone3(0, None, || hold_place(parent))
+    }
+}
+
+/// No allocation.
+fn hold_place(parent: Pid) -> i32 {
+    let everything = crate::signal::Set::full();
+    everything.block();
+    let dies = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    // The parent may have ended before it was said that this one dies with it.
+    if dies.is_err() || rustix::process::getppid() != Some(parent) || crate::exec::close_from(0).is_err() {
+        return 1;
+    }
+    loop {
+        everything.wait();
+    }
+}
+
 /// Leaves the given namespaces for new ones. No allocation.
 ///
 /// # Errors

@@ -36,14 +36,27 @@ impl Hierarchy {
 /// # Errors
 /// `System` when /proc cannot be read or nothing is mounted.
 pub fn detect() -> Result<Vec<Hierarchy>> {
-    let text = std::fs::read_to_string("/proc/self/mountinfo")
-        .map_err(|error| Error::system("/proc/self/mountinfo", error))?;
-    let found = parse(&text);
+    let found = chosen(all()?);
     if found.is_empty() {
         let error = Error::system("cgroups", "no cgroup file system is mounted");
         return Err(error.with_hint("mount one: mount -t cgroup2 none /sys/fs/cgroup"));
     }
     Ok(found)
+}
+
+/// Every hierarchy that is mounted, those included that a container gets no cgroup in.
+pub(super) fn all() -> Result<Vec<Hierarchy>> {
+    let text = std::fs::read_to_string("/proc/self/mountinfo")
+        .map_err(|error| Error::system("/proc/self/mountinfo", error))?;
+    Ok(parse(&text))
+}
+
+/// Of those that are mounted, those that a container gets a cgroup in.
+pub(super) fn chosen(mut all: Vec<Hierarchy>) -> Vec<Hierarchy> {
+    if all.iter().any(|hierarchy| !hierarchy.unified) {
+        all.retain(|hierarchy| !hierarchy.unified);
+    }
+    all
 }
 
 /// Reads a mountinfo table.
@@ -54,9 +67,6 @@ pub(super) fn parse(mountinfo: &str) -> Vec<Hierarchy> {
         if !all.iter().any(|known| known.name == found.name) {
             all.push(found);
         }
-    }
-    if all.iter().any(|hierarchy| !hierarchy.unified) {
-        all.retain(|hierarchy| !hierarchy.unified);
     }
     all
 }
