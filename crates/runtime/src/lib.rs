@@ -28,6 +28,8 @@ pub mod plan;
 pub mod protocol;
 /// Filters of system calls: Docker's default profile, and a compiler to BPF.
 pub mod seccomp;
+/// Signals by name and number.
+pub mod signal;
 
 mod error;
 

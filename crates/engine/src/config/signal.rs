@@ -13,17 +13,6 @@ use crate::error::{Error, Result};
 #[serde(transparent)]
 pub struct Signal(i32);
 
-/// Names of the signals 1 to 31, in order.
-const NAMES: [&str; 31] = [
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
-    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
-    "PWR", "SYS",
-];
-/// Second names.
-const ALIASES: [(&str, i32); 4] = [("CLD", 17), ("IOT", 6), ("POLL", 29), ("UNUSED", 31)];
-/// First and last of the real-time signals, as C libraries leave them to programs.
-const REAL_TIME: (i32, i32) = (34, 64);
-
 impl Signal {
     /// What `stop` sends when neither flag nor image says otherwise.
     pub const TERM: Signal = Signal(15);
@@ -36,7 +25,7 @@ impl Signal {
     /// # Errors
     /// `Invalid` for anything else.
     pub fn parse(flag: &str, text: &str) -> Result<Signal> {
-        find(text).ok_or_else(|| {
+        runtime::signal::parse(text).map(Signal).ok_or_else(|| {
             Error::invalid(format!("{flag} {text}: no such signal"))
                 .with_hint("give a name such as SIGTERM, or a number from 1 to 64")
         })
@@ -50,42 +39,8 @@ impl Signal {
 
 impl Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (first, last) = REAL_TIME;
-        match usize::try_from(self.0 - 1).ok().and_then(|index| NAMES.get(index)) {
-            Some(name) => write!(f, "SIG{name}"),
-            None if self.0 == first => f.write_str("SIGRTMIN"),
-            None if self.0 == last => f.write_str("SIGRTMAX"),
-            None if self.0 > first => write!(f, "SIGRTMIN+{}", self.0 - first),
-            None => write!(f, "{}", self.0),
-        }
+        f.write_str(&runtime::signal::name(self.0))
     }
-}
-
-fn find(text: &str) -> Option<Signal> {
-    if let Ok(number) = text.parse::<i32>() {
-        return (1..=64).contains(&number).then_some(Signal(number));
-    }
-    let upper = text.to_ascii_uppercase();
-    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    if let Some(index) = NAMES.iter().position(|known| *known == name) {
-        return i32::try_from(index + 1).ok().map(Signal);
-    }
-    if let Some((_, number)) = ALIASES.iter().find(|(known, _)| *known == name) {
-        return Some(Signal(*number));
-    }
-    real_time(name)
-}
-
-fn real_time(name: &str) -> Option<Signal> {
-    let (first, last) = REAL_TIME;
-    let number = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
-        (Some(""), _) => first,
-        (_, Some("")) => last,
-        (Some(above), _) => first + above.strip_prefix('+')?.parse::<u8>().map(i32::from).ok()?,
-        (_, Some(below)) => last - below.strip_prefix('-')?.parse::<u8>().map(i32::from).ok()?,
-        (None, None) => return None,
-    };
-    (first..=last).contains(&number).then_some(Signal(number))
 }
 
 #[cfg(test)]

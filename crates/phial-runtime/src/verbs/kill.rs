@@ -30,47 +30,8 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
 /// A signal by number, or by name with or without `SIG`.
 fn parse(text: &str) -> Result<Signal> {
     let unknown = || Failure::new(format!("unknown signal {text:?}")).with_hint("a number, or a name such as TERM");
-    if let Ok(number) = text.parse::<i32>() {
-        return sys::signal::number(number).ok_or_else(unknown);
-    }
-    let name = text.to_ascii_uppercase();
-    let name = name.strip_prefix("SIG").unwrap_or(&name);
-    NAMES.iter().find(|(known, _)| *known == name).map(|(_, signal)| *signal).ok_or_else(unknown)
+    runtime::signal::parse(text).and_then(sys::signal::number).ok_or_else(unknown)
 }
-
-const NAMES: [(&str, Signal); 31] = [
-    ("HUP", Signal::HUP),
-    ("INT", Signal::INT),
-    ("QUIT", Signal::QUIT),
-    ("ILL", Signal::ILL),
-    ("TRAP", Signal::TRAP),
-    ("ABRT", Signal::ABORT),
-    ("BUS", Signal::BUS),
-    ("FPE", Signal::FPE),
-    ("KILL", Signal::KILL),
-    ("USR1", Signal::USR1),
-    ("SEGV", Signal::SEGV),
-    ("USR2", Signal::USR2),
-    ("PIPE", Signal::PIPE),
-    ("ALRM", Signal::ALARM),
-    ("TERM", Signal::TERM),
-    ("STKFLT", Signal::STKFLT),
-    ("CHLD", Signal::CHILD),
-    ("CONT", Signal::CONT),
-    ("STOP", Signal::STOP),
-    ("TSTP", Signal::TSTP),
-    ("TTIN", Signal::TTIN),
-    ("TTOU", Signal::TTOU),
-    ("URG", Signal::URG),
-    ("XCPU", Signal::XCPU),
-    ("XFSZ", Signal::XFSZ),
-    ("VTALRM", Signal::VTALARM),
-    ("PROF", Signal::PROF),
-    ("WINCH", Signal::WINCH),
-    ("IO", Signal::IO),
-    ("PWR", Signal::POWER),
-    ("SYS", Signal::SYS),
-];
 
 #[cfg(test)]
 mod tests {
