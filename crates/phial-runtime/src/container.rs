@@ -226,11 +226,9 @@ impl Container {
     }
 
     fn save(&self) -> Result<()> {
-        let (path, temporary) = (self.directory.join(STATE), self.directory.join(".state"));
+        let path = self.directory.join(STATE);
         let text = serde_json::to_vec(&self.saved).map_err(|error| Failure::system(path.display(), error))?;
-        fs::write(&temporary, text)
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(|error| Failure::system(path.display(), error))
+        crate::files::replace(&path, &text).map_err(|error| Failure::system(path.display(), error))
     }
 
     /// The configuration as it was when the container was created.

@@ -6,6 +6,8 @@ mod command_line;
 mod container;
 /// What is said when a verb did not work, and where.
 mod failure;
+/// Files that are there whole or not at all.
+mod files;
 /// Running from memory that nothing can change.
 mod sealed;
 /// The process that stays with a container of `phial`.

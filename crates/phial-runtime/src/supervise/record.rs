@@ -5,10 +5,7 @@ use std::path::Path;
 use runtime::protocol::{EXIT_FILE, ExitRecord, Request, STATUS_FILE, Status, VERSION};
 use serde::Serialize;
 
-/// This moment, RFC 3339 with nanoseconds, UTC.
-pub(super) fn now() -> String {
-    jiff::Timestamp::now().to_string()
-}
+pub(super) use crate::failure::now;
 
 /// Records that the container runs.
 pub(super) fn running(request: &Request, status: &Status) -> std::io::Result<()> {
@@ -35,9 +32,6 @@ pub(super) fn not_started(request: &Request, error: &runtime::Error) {
     ended(request, &record);
 }
 
-/// Writes a file whole or not at all: readers see the old content or the new.
 fn replace(directory: &Path, name: &str, content: &impl Serialize) -> std::io::Result<()> {
-    let temporary = directory.join(format!(".{name}"));
-    std::fs::write(&temporary, serde_json::to_vec(content)?)?;
-    std::fs::rename(temporary, directory.join(name))
+    crate::files::replace(&directory.join(name), &serde_json::to_vec(content)?)
 }

@@ -32,13 +32,14 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
     let notify = Notify::of(words, process.terminal().unwrap_or(false), detached)?;
     let signals = (!detached).then(stay::Signals::hold).transpose()?;
     let mut launched = start(&container, &spec, &process, words)?;
-    let console = launched.console.take();
-    if let Err(failure) = notify.tell(&launched.child, console, &mut launched.console) {
-        end(&launched);
-        return Err(failure);
-    }
+    let console = match notify.tell(&launched.child, launched.console.take()) {
+        Ok(console) => console,
+        Err(failure) => {
+            end(&launched);
+            return Err(failure);
+        }
+    };
     let Some(signals) = signals else { return Ok(ExitCode::SUCCESS) };
-    let console = launched.console.take();
     stay::until_end(&launched.child, console, &signals).map(ExitCode::from)
 }
 

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Spec;
-use runtime::cgroup::{self, Cgroups};
+use runtime::cgroup::{self, Cgroups, Hierarchy};
 use runtime::launch::{Inputs, Launched, launch};
 use runtime::plan::{Context, Plan, StartMode, Streams};
 use runtime::protocol::Rootfs;
@@ -52,6 +52,31 @@ impl Bundle {
         let path = self.path.join(root.path());
         path.canonicalize().map_err(|error| Failure::system(format!("root.path {}", path.display()), error))
     }
+
+    /// The plan of its container.
+    pub(super) fn plan(&self, rootfs: &Path, hierarchies: &[Hierarchy], choices: Choices) -> Result<Plan> {
+        let context = Context {
+            rootfs: &Rootfs::Directory(rootfs.to_owned()),
+            // Where the root is put until it is the root: hooks look for it there.
+            scratch: rootfs,
+            hierarchies,
+            window: None,
+            init: false,
+            streams: Streams::Inherited { preserved: choices.preserved },
+            start: choices.start,
+            keyring: choices.keyring.as_deref(),
+        };
+        Ok(Plan::container(&self.spec, &context)?)
+    }
+}
+
+/// What the configuration leaves to the caller.
+pub(super) struct Choices {
+    /// Descriptors from 3 on that the program keeps.
+    pub(super) preserved: u32,
+    pub(super) start: StartMode,
+    /// Name of a new session keyring.
+    pub(super) keyring: Option<String>,
 }
 
 /// Where the container's cgroups go: `linux.cgroupsPath`, else the id.
@@ -69,19 +94,9 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, detached: bool) -> 
     let new = New::make(global, id)?;
     let gate = new.prepare(&bundle.config)?;
     let hierarchies = cgroup::detect()?;
-    let keyring = format!("_ses.{id}");
-    let preserved = preserved(words)?;
-    let context = Context {
-        rootfs: &Rootfs::Directory(rootfs.clone()),
-        scratch: &rootfs,
-        hierarchies: &hierarchies,
-        window: None,
-        init: false,
-        streams: Streams::Inherited { preserved },
-        start: StartMode::Gate(gate),
-        keyring: (!words.has("no-new-keyring")).then_some(keyring.as_str()),
-    };
-    let plan = Plan::container(&bundle.spec, &context)?;
+    let keyring = (!words.has("no-new-keyring")).then(|| format!("_ses.{id}"));
+    let choices = Choices { preserved: preserved(words)?, start: StartMode::Gate(gate), keyring };
+    let plan = bundle.plan(&rootfs, &hierarchies, choices)?;
     let resources = bundle.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     let cgroups = Cgroups::create(&hierarchies, &cgroups_path(&bundle.spec, id), resources)?;
     let made = process(id, new, &bundle, &rootfs, &cgroups, &plan, &notify);
@@ -108,11 +123,11 @@ fn process(
     let mut launched = launch(plan, inputs)?;
     let namespaces = plan.namespaces | joined(plan);
     let saved = Saved::new(id, launched.child.pid, &bundle.path, rootfs, cgroups, namespaces);
-    let kept = new.keep(saved).and_then(|container| {
-        notify.tell(&launched.child, launched.console.take(), &mut launched.console)?;
+    let told = new.keep(saved).and_then(|container| {
+        launched.console = notify.tell(&launched.child, launched.console.take())?;
         Ok(container)
     });
-    match kept {
+    match told {
         Ok(container) => Ok((container, launched)),
         Err(failure) => {
             end(&launched);

@@ -1,6 +1,5 @@
 //! What the caller gets of a process: its pid in a file, a pidfd and the master of its terminal through sockets.
 
-use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -38,19 +37,24 @@ impl Notify {
         }
     }
 
-    /// Sends everything. A terminal that nobody was named for goes to `own`.
-    pub(super) fn tell(&self, child: &Child, console: Option<OwnedFd>, own: &mut Option<OwnedFd>) -> Result<()> {
-        match (&self.console_socket, console) {
-            (Some(socket), Some(master)) => send(socket, b"/dev/ptmx", master.as_fd())?,
-            (_, console) => *own = console,
-        }
+    /// Sends everything. A terminal that nobody was named for comes back.
+    pub(super) fn tell(&self, child: &Child, console: Option<OwnedFd>) -> Result<Option<OwnedFd>> {
+        let own = match (&self.console_socket, console) {
+            (Some(socket), Some(master)) => {
+                send(socket, b"/dev/ptmx", master.as_fd())?;
+                None
+            }
+            (_, console) => console,
+        };
         if let Some(socket) = &self.pidfd_socket {
             send(socket, b"pidfd", child.pidfd.as_fd())?;
         }
         if let Some(file) = &self.pid_file {
-            write_pid(file, child.pid.as_raw_nonzero().get())?;
+            let pid = child.pid.as_raw_nonzero().to_string();
+            // An engine reads it as soon as it is there.
+            crate::files::replace(file, pid.as_bytes()).map_err(|error| Failure::system(file.display(), error))?;
         }
-        Ok(())
+        Ok(own)
     }
 }
 
@@ -58,13 +62,4 @@ fn send(socket: &Path, payload: &[u8], descriptor: BorrowedFd<'_>) -> Result<()>
     let failed = |error: &dyn std::fmt::Display| Failure::system(socket.display(), error);
     let stream = UnixStream::connect(socket).map_err(|error| failed(&error))?;
     sys::fdpass::send(&stream, payload, &[descriptor]).map(drop).map_err(|errno| failed(&errno))
-}
-
-/// Whole or not at all: an engine reads it as soon as it is there.
-fn write_pid(file: &Path, pid: i32) -> Result<()> {
-    let name = file.file_name().ok_or_else(|| Failure::new(format!("--pid-file {}: is no file", file.display())))?;
-    let temporary = file.with_file_name(format!(".{}", name.display()));
-    fs::write(&temporary, pid.to_string())
-        .and_then(|()| fs::rename(&temporary, file))
-        .map_err(|error| Failure::system(file.display(), error))
 }

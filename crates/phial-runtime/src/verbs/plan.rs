@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use runtime::cgroup;
-use runtime::plan::{Context, Plan, StartMode, Streams};
-use runtime::protocol::Rootfs;
+use runtime::plan::StartMode;
 use serde::Serialize;
 
-use super::make::Bundle;
+use super::make::{Bundle, Choices};
 use crate::command_line::{Global, Words};
 use crate::failure::{Failure, Result, print, print_json};
 
@@ -25,17 +24,8 @@ pub(crate) fn run(_global: &Global, words: &Words) -> Result<ExitCode> {
     let bundle = Bundle::read(words)?;
     let rootfs = bundle.rootfs()?;
     let hierarchies = cgroup::detect()?;
-    let context = Context {
-        rootfs: &Rootfs::Directory(rootfs.clone()),
-        scratch: &rootfs,
-        hierarchies: &hierarchies,
-        window: None,
-        init: false,
-        streams: Streams::Inherited { preserved: 0 },
-        start: StartMode::AtOnce,
-        keyring: None,
-    };
-    let plan = Plan::container(&bundle.spec, &context)?;
+    let choices = Choices { preserved: 0, start: StartMode::AtOnce, keyring: None };
+    let plan = bundle.plan(&rootfs, &hierarchies, choices)?;
     let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
     let strings = plan.program.arguments.strings();
     let program = strings.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
