@@ -71,8 +71,7 @@ pub fn settle(except: &[i32]) -> Vec<process::Stat> {
 
 /// Whether it is `phial system sync`, which `pull` leaves behind to make an image durable.
 fn is_syncing(pid: i32) -> bool {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    line.split(|byte| *byte == 0).any(|word| word == b"sync")
+    process::arguments(pid).iter().any(|word| word == "sync")
 }
 
 /// Ends what did not end by itself. They are descendants of this process, so they are nobody else's.

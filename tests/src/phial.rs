@@ -123,13 +123,10 @@ impl Phial {
     /// anew in a directory that is being removed. To kill it at any moment is safe.
     fn end_syncs(&self) {
         let root = self.root().display().to_string();
-        let is_ours = |line: &[u8]| {
-            let has = |wanted: &str| line.split(|byte| *byte == 0).any(|word| word == wanted.as_bytes());
-            has(&root) && has("sync")
-        };
         for process in process::all() {
-            let line = std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
-            if let (true, Some(pid)) = (is_ours(&line), Pid::from_raw(process.pid)) {
+            let words = process::arguments(process.pid);
+            let is_ours = words.contains(&root) && words.iter().any(|word| word == "sync");
+            if let (true, Some(pid)) = (is_ours, Pid::from_raw(process.pid)) {
                 // It may have ended by itself just now.
                 let _ = kill_process(pid, Signal::KILL);
             }

@@ -231,6 +231,12 @@ pub struct Stat {
     pub started: u64,
 }
 
+/// The words that a process was started with; none for one that has ended.
+pub fn arguments(pid: i32) -> Vec<String> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
 /// Every process that can be seen.
 pub fn all() -> Vec<Stat> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
