@@ -1,5 +1,8 @@
-//! Running from sealed memory. A container's process is a copy of this one until it becomes its program, and through
+//! Out of a container's reach. A container's process is a copy of this one until it becomes its program, and through
 //! `/proc/self/exe` it could get hold of what this one runs from (CVE-2019-5736): that must be nothing of the host's.
+//!
+//! Where the kernel allows it, this process leaves its file, which costs next to nothing. Elsewhere (without root, on a
+//! kernel without `CONFIG_CHECKPOINT_RESTORE`) it starts itself anew from a sealed copy in memory.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -10,11 +13,18 @@ use sys::exec::StringArray;
 
 use crate::failure::{Failure, Result};
 
-/// Returns if this program runs from sealed memory, else starts it anew from there.
+/// Returns once this process runs from nothing of the host's; for that it may start anew.
 ///
 /// # Errors
 /// `/proc` is not there, or memory is short.
 pub(crate) fn ensure() -> Result<()> {
+    if sys::program::leave_file().is_ok() {
+        return Ok(());
+    }
+    start_from_memory()
+}
+
+fn start_from_memory() -> Result<()> {
     const PATH: &str = "/proc/self/exe";
     let failed = |cause: &dyn std::fmt::Display| Failure::system(PATH, cause);
     let file = File::open(PATH).map_err(|error| failed(&error))?;

@@ -23,6 +23,8 @@ pub mod memfd;
 pub mod memory;
 /// Attributes of mounts, recursively: `mount_setattr`.
 pub mod mount;
+/// The file that this program runs from, and leaving it.
+pub mod program;
 /// The kernel's filter of system calls: installing a compiled program.
 pub mod seccomp;
 /// Signals as file descriptors, masks and dispositions.
