@@ -39,6 +39,8 @@ pub(crate) const TESTS: &[Package] = &[
     package("mmdebstrap", "mmdebstrap", "makes the Debian image that the tests run"),
     package("zstd", "zstd", "compresses layers of test images"),
     package("libarchive-tools", "bsdtar", "a second tar, whose archives are unpacked"),
+    package("runc", "runc", "writes configurations that must run here"),
+    package("crun", "crun", "writes configurations that must run here"),
     package("libseccomp-dev", "/usr/include/seccomp.h", "the seccomp compiler is held equal to it"),
 ];
 

@@ -64,14 +64,19 @@ pub struct Sets {
 
 impl Sets {
     /// The sets of an OCI configuration; an absent set is empty.
+    ///
+    /// Ambient capabilities must be permitted and inheritable as well (`capabilities(7)`), else the kernel says `EPERM`.
+    /// `runc spec` and `crun spec` write an ambient set without an inheritable one, which is to mean none since
+    /// CVE-2022-24769: those that cannot be are left out, so that such a configuration runs with an empty ambient set.
     pub fn of(capabilities: &LinuxCapabilities) -> Sets {
         let bits = |set: &Option<Capabilities>| set.as_ref().map_or(0, |set| set.iter().copied().map(bit).sum());
+        let (permitted, inheritable) = (bits(capabilities.permitted()), bits(capabilities.inheritable()));
         Sets {
             bounding: bits(capabilities.bounding()),
             effective: bits(capabilities.effective()),
-            permitted: bits(capabilities.permitted()),
-            inheritable: bits(capabilities.inheritable()),
-            ambient: bits(capabilities.ambient()),
+            permitted,
+            inheritable,
+            ambient: bits(capabilities.ambient()) & permitted & inheritable,
         }
     }
 }
@@ -102,6 +107,22 @@ pub fn available() -> rustix::io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ambient_capabilities_are_permitted_and_inheritable() {
+        // As `runc spec` writes it, and as it must be for ambient capabilities to be.
+        for (inheritable, ambient) in [(None, 0), (Some(["CAP_KILL"]), 1 << 5)] {
+            let json = serde_json::json!({
+                "bounding": ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"],
+                "effective": ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"],
+                "permitted": ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"],
+                "inheritable": inheritable,
+                "ambient": ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
+            });
+            let sets = Sets::of(&serde_json::from_value(json).expect("capabilities"));
+            assert_eq!((sets.permitted, sets.ambient), (1 << 29 | 1 << 5 | 1 << 10, ambient));
+        }
+    }
 
     #[test]
     fn numbers_are_those_of_the_kernel() {
