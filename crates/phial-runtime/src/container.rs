@@ -128,10 +128,14 @@ impl New {
         }
     }
 
-    /// Keeps the configuration, and makes the gate.
-    pub(crate) fn prepare(&self, config: &[u8]) -> Result<PathBuf> {
+    /// Keeps the configuration.
+    pub(crate) fn keep_config(&self, config: &[u8]) -> Result<()> {
         let path = self.directory.join(CONFIG);
-        fs::write(&path, config).map_err(|error| Failure::system(path.display(), error))?;
+        fs::write(&path, config).map_err(|error| Failure::system(path.display(), error))
+    }
+
+    /// Makes the fifo through which it is started.
+    pub(crate) fn make_gate(&self) -> Result<PathBuf> {
         let gate = self.directory.join(GATE);
         let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600));
         rustix::fs::mknodat(rustix::fs::CWD, &gate, kind, mode, 0)
@@ -268,13 +272,21 @@ impl Container {
 
     /// Removes what is kept of it.
     pub(crate) fn forget(&self) -> Result<()> {
+        // Of these some may be missing; what else there is stops the removal of the directory.
+        for file in [GATE, CONFIG, STATE] {
+            rustix::fs::unlink(self.directory.join(file)).ok();
+        }
+        if rustix::fs::rmdir(&self.directory).is_ok() {
+            return Ok(());
+        }
         fs::remove_dir_all(&self.directory).map_err(|error| Failure::system(self.directory.display(), error))
     }
 }
 
 /// When a process was started, in clock ticks since the boot (`proc_pid_stat(5)`, field 22); None if it has ended.
 fn started(pid: i32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let bytes = sys::file::read(rustix::fs::CWD, format!("/proc/{pid}/stat")).ok()?;
+    let text = std::str::from_utf8(&bytes).ok()?;
     // The name is in parentheses and may hold anything.
     let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
     if matches!(fields.next()?, "Z" | "X") {

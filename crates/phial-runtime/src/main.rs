@@ -15,6 +15,11 @@ mod supervise;
 /// What each verb does.
 mod verbs;
 
+/// The allocator of musl maps and unmaps pages for every kind of size that comes and goes: fifty system calls in the
+/// life of `run`, where this one makes three.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> std::process::ExitCode {
     command_line::run(std::env::args_os().skip(1))
 }

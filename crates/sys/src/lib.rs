@@ -13,6 +13,8 @@ pub mod clone;
 pub mod exec;
 /// File descriptors sent over unix sockets.
 pub mod fdpass;
+/// Whole files that have no size before they are read.
+pub mod file;
 /// Keyrings of sessions.
 pub mod keyring;
 /// Bringing up the loopback interface of a new network namespace.

@@ -174,7 +174,7 @@ struct Addresses {
 impl Addresses {
     /// Fields of `/proc/self/stat`, counted as in `proc_pid_stat(5)`.
     fn read() -> Result<Addresses, Errno> {
-        let text = std::fs::read("/proc/self/stat").map_err(|_| Errno::NOENT)?;
+        let text = crate::file::read(CWD, c"/proc/self/stat")?;
         // The name, field 2, is in parentheses and may hold anything.
         let end = text.iter().rposition(|byte| *byte == b')').ok_or(Errno::INVAL)?;
         let text = std::str::from_utf8(&text[end + 1..]).map_err(|_| Errno::INVAL)?;

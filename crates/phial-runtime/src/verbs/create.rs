@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::make::make;
+use super::make::{Begin, make};
 use crate::command_line::{Global, Words};
 use crate::failure::Result;
 
 /// Creates a container.
 pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
-    make(global, words, words.argument(0)?, true)?;
+    make(global, words, words.argument(0)?, Begin::Later)?;
     Ok(ExitCode::SUCCESS)
 }

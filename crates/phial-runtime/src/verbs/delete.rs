@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use oci_spec::runtime::Spec;
+use runtime::cgroup::Cgroups;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -50,18 +52,19 @@ fn end(container: &Container) -> Result<()> {
 }
 
 /// Removes a container whose first process has ended, with what is left in its cgroups.
-pub(super) fn remove(global: &Global, container: &Container) -> Result<()> {
-    let cgroups = container.cgroups()?;
-    // Without a pid namespace of its own, processes outlive the first one.
-    if !cgroups.processes()?.is_empty() {
-        cgroups.signal_all(Signal::KILL)?;
-    }
-    cgroups.remove()?;
+fn remove(global: &Global, container: &Container) -> Result<()> {
     let spec = container.config();
+    clear(global, container, &container.cgroups()?, spec.as_ref().ok())
+}
+
+/// As [`remove`], for who has made the container himself and still knows everything of it.
+pub(super) fn clear(global: &Global, container: &Container, cgroups: &Cgroups, spec: Option<&Spec>) -> Result<()> {
+    // Without a pid namespace of its own, processes outlive the first one.
+    cgroups.kill_and_remove()?;
     container.forget()?;
-    if let Ok(spec) = spec {
+    if let Some(spec) = spec {
         let saved = &container.saved;
-        Hooks::new(&saved.id, &saved.bundle, &spec)
+        Hooks::new(&saved.id, &saved.bundle, spec)
             .after_stop(&mut |error| global.log.write("warning", &error.to_string()));
     }
     Ok(())

@@ -79,6 +79,17 @@ pub(super) struct Choices {
     pub(super) keyring: Option<String>,
 }
 
+/// When a new container is started, and who stays with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// By `start`.
+    Later,
+    /// By the caller, who stays.
+    AtOnce,
+    /// By the caller, who leaves.
+    Detached,
+}
+
 /// Where the container's cgroups go: `linux.cgroupsPath`, else the id.
 pub(super) fn cgroups_path(spec: &Spec, id: &str) -> PathBuf {
     let given = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().clone());
@@ -86,16 +97,20 @@ pub(super) fn cgroups_path(spec: &Spec, id: &str) -> PathBuf {
 }
 
 /// Makes the container; what it leaves when that fails is nothing.
-pub(super) fn make(global: &Global, words: &Words, id: &str, detached: bool) -> Result<Made> {
+pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Result<Made> {
     let bundle = Bundle::read(words)?;
     let terminal = bundle.spec.process().as_ref().and_then(oci_spec::runtime::Process::terminal).unwrap_or(false);
-    let notify = Notify::of(words, terminal, detached)?;
+    let notify = Notify::of(words, terminal, begin != Begin::AtOnce)?;
     let rootfs = bundle.rootfs()?;
     let new = New::make(global, id)?;
-    let gate = new.prepare(&bundle.config)?;
+    new.keep_config(&bundle.config)?;
+    let start = match begin {
+        Begin::Later => StartMode::Gate(new.make_gate()?),
+        Begin::AtOnce | Begin::Detached => StartMode::Asked,
+    };
     let hierarchies = cgroup::detect()?;
     let keyring = (!words.has("no-new-keyring")).then(|| format!("_ses.{id}"));
-    let choices = Choices { preserved: preserved(words)?, start: StartMode::Gate(gate), keyring };
+    let choices = Choices { preserved: preserved(words)?, start, keyring };
     let plan = bundle.plan(&rootfs, &hierarchies, choices)?;
     let resources = bundle.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     let cgroups = Cgroups::create(&hierarchies, &cgroups_path(&bundle.spec, id), resources)?;

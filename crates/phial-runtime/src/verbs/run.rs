@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use rustix::process::{getpid, set_child_subreaper};
 
 use super::hooks::Hooks;
-use super::make::{Made, make};
-use super::start::open_gate;
+use super::make::{Begin, Made, make};
 use super::{delete, stay};
 use crate::command_line::{Global, Words};
 use crate::failure::{Failure, Result};
@@ -19,8 +18,9 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
         set_child_subreaper(Some(getpid())).ok();
     }
     let signals = (!detached).then(stay::Signals::hold).transpose()?;
-    let mut made = make(global, words, words.argument(0)?, detached)?;
-    if let Err(failure) = begin(&mut made) {
+    let begin = if detached { Begin::Detached } else { Begin::AtOnce };
+    let mut made = make(global, words, words.argument(0)?, begin)?;
+    if let Err(failure) = start(&mut made) {
         made.discard();
         return Err(failure);
     }
@@ -28,14 +28,15 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
     let console = made.console();
     let code = stay::until_end(&made.launched.child, console, &signals)?;
     if !words.has("keep") {
-        delete::remove(global, &made.container)?;
+        delete::clear(global, &made.container, &made.cgroups, Some(&made.spec))?;
     }
+    // This process ends now: the kernel closes its descriptors faster than they are closed one by one.
+    std::mem::forget((made, signals));
     Ok(ExitCode::from(code))
 }
 
-fn begin(made: &mut Made) -> Result<()> {
-    open_gate(&made.container)?;
-    made.launched.executed(&made.plan)?;
+fn start(made: &mut Made) -> Result<()> {
+    made.launched.go_on(&made.plan)?;
     let saved = &made.container.saved;
     Hooks::new(&saved.id, &saved.bundle, &made.spec).after_start(saved.init_process_pid).map_err(Failure::from)
 }

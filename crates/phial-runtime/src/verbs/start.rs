@@ -31,7 +31,7 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
 }
 
 /// Lets the process go on. The gate can be opened once: whoever removes it is the one who has started the container.
-pub(super) fn open_gate(container: &Container) -> Result<()> {
+fn open_gate(container: &Container) -> Result<()> {
     let path = container.gate();
     let failed = |errno: Errno| Failure::system(path.display(), errno);
     let gate: OwnedFd =

@@ -69,7 +69,9 @@ fn make_in(hierarchy: &Hierarchy, relative: &Path, writes: &[Write], existing: E
     make(&path, existing)?;
     let directory = Directory::open(&path, version, &hierarchy.controllers)?;
     match version {
-        Version::V1 if directory.has("cpuset") => inherit_cpuset(&path, &hierarchy.mount)?,
+        Version::V1 if directory.has("cpuset") => {
+            inherit_cpuset(&directory, &hierarchy.mount, existing == Existing::Replace)?;
+        }
         Version::V1 => {}
         Version::V2 => enable::check_kind(&directory, writes)?,
     }
@@ -102,24 +104,31 @@ fn make(path: &Path, existing: Existing) -> Result<()> {
 
 /// A v1 cpuset takes no process before it has processors and memory nodes; a new one has none, and gets those of its
 /// parent, which may be as new.
-fn inherit_cpuset(path: &Path, mount: &Path) -> Result<()> {
-    let parent = path.parent().unwrap_or(mount);
-    for file in ["cpuset.cpus", "cpuset.mems"] {
-        if !read(&path.join(file))?.is_empty() {
+fn inherit_cpuset(directory: &Directory, mount: &Path, is_new: bool) -> Result<()> {
+    const FILES: [&str; 2] = ["cpuset.cpus", "cpuset.mems"];
+    let get = |of: &Directory, file: &str| of.get(file).map_err(|errno| of.error(file, errno));
+    let mut above = None;
+    for file in FILES {
+        if !is_new && !get(directory, file)?.is_empty() {
             continue;
         }
-        let mut value = read(&parent.join(file))?;
-        if value.is_empty() && parent != mount && parent.starts_with(mount) {
-            inherit_cpuset(parent, mount)?;
-            value = read(&parent.join(file))?;
-        }
-        let own = path.join(file);
-        std::fs::write(&own, value).map_err(|error| Error::system(own.display(), error))?;
+        let parent = match above.take() {
+            Some(parent) => parent,
+            None => parent_cpuset(directory, mount)?,
+        };
+        let value = get(&parent, file)?;
+        directory.set(file, &value).map_err(|errno| directory.error(file, errno))?;
+        above = Some(parent);
     }
     Ok(())
 }
 
-fn read(path: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::system(path.display(), error))?;
-    Ok(text.trim().to_owned())
+/// The cgroup above, with processors and memory nodes.
+fn parent_cpuset(directory: &Directory, mount: &Path) -> Result<Directory> {
+    let path = directory.path.parent().unwrap_or(mount);
+    let parent = Directory::open(path, directory.version, &directory.controllers)?;
+    if path != mount && path.starts_with(mount) {
+        inherit_cpuset(&parent, mount, false)?;
+    }
+    Ok(parent)
 }

@@ -72,13 +72,14 @@ pub(super) fn apply(directory: &Directory, rules: &[LinuxDeviceCgroup]) -> Resul
     }
     let open = |file| directory.file(file, OFlags::WRONLY).map_err(|errno| directory.error(file, errno));
     let (allow, deny) = (open("devices.allow")?, open("devices.deny")?);
-    for rule in rules {
-        let file = if rule.allow() { allow.as_fd() } else { deny.as_fd() };
-        for text in rule_texts(rule) {
-            rustix::io::write(file, text.as_bytes()).map_err(|errno| {
-                Error::system(format!("device rule {text:?} of {}", directory.path.display()), errno)
-            })?;
-        }
+    let mut lines: Vec<(bool, String)> = Vec::with_capacity(rules.len());
+    lines.extend(rules.iter().flat_map(|rule| rule_texts(rule).into_iter().map(|text| (rule.allow(), text))));
+    // Most configurations begin with "nothing" as well.
+    lines.dedup();
+    for (allowed, text) in lines {
+        let file = if allowed { allow.as_fd() } else { deny.as_fd() };
+        rustix::io::write(file, text.as_bytes())
+            .map_err(|errno| Error::system(format!("device rule {text:?} of {}", directory.path.display()), errno))?;
     }
     Ok(())
 }

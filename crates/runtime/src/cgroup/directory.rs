@@ -48,17 +48,8 @@ impl Directory {
 
     /// The content of a file, without white space at its end.
     pub(super) fn get(&self, name: &str) -> rustix::io::Result<String> {
-        let fd = self.file(name, OFlags::RDONLY)?;
-        let mut bytes = Vec::new();
-        loop {
-            let filled = bytes.len();
-            bytes.resize(filled + 4096, 0);
-            let count = rustix::io::read(&fd, &mut bytes[filled..])?;
-            bytes.truncate(filled + count);
-            if count == 0 {
-                return Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned());
-            }
-        }
+        let bytes = sys::file::read(&self.fd, name)?;
+        Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
     }
 
     /// As [`get`](Directory::get), where a file that is not there, or whose cgroup is just going, is no error.

@@ -46,9 +46,9 @@ pub fn detect() -> Result<Vec<Hierarchy>> {
 
 /// Every hierarchy that is mounted, those included that a container gets no cgroup in.
 pub(super) fn all() -> Result<Vec<Hierarchy>> {
-    let text = std::fs::read_to_string("/proc/self/mountinfo")
-        .map_err(|error| Error::system("/proc/self/mountinfo", error))?;
-    Ok(parse(&text))
+    const TABLE: &str = "/proc/self/mountinfo";
+    let bytes = sys::file::read(rustix::fs::CWD, TABLE).map_err(|errno| Error::system(TABLE, errno))?;
+    Ok(parse(&String::from_utf8_lossy(&bytes)))
 }
 
 /// Of those that are mounted, those that a container gets a cgroup in.

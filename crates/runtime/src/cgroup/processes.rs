@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Cgroups;
+use super::directory::Directory;
 use super::limits::Version;
 use crate::error::{Error, Result};
 
@@ -17,14 +18,18 @@ impl Cgroups {
     /// `System`, naming the file.
     pub fn processes(&self) -> Result<Vec<Pid>> {
         let mut found = Vec::new();
-        // Every hierarchy has them all. The freezer's is the one whose processes `signal_all` stops.
-        let freezer = self.directories.iter().find(|directory| directory.has("freezer"));
-        if let Some(directory) = freezer.or(self.directories.first()) {
+        if let Some(directory) = self.holder() {
             collect(&directory.path, &mut found)?;
         }
         found.sort_unstable_by_key(|process| process.as_raw_nonzero());
         found.dedup();
         Ok(found)
+    }
+
+    /// The directory whose processes stand for all. Every hierarchy has them; the freezer's are those that
+    /// [`signal_all`](Cgroups::signal_all) stops.
+    pub(super) fn holder(&self) -> Option<&Directory> {
+        self.directories.iter().find(|directory| directory.has("freezer")).or(self.directories.first())
     }
 
     /// Sends a signal to every process of the container. `SIGKILL` none escapes by forking, and it wakes what is frozen.

@@ -133,6 +133,7 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
             file_system::write_proc(state.root.as_fd(), c"/proc/self/oom_score_adj", value.to_bytes())?;
         }
         Step::FindProgram => find_program(work)?,
+        Step::AwaitCaller => talk::ask(work.report, talk::Question::Ready)?,
         Step::AwaitStart(_) => {
             talk::tell(work.report, talk::Question::Ready)?;
             talk::await_start(descriptor(resource)?)?;

@@ -93,22 +93,27 @@ pub struct Launched {
     pub child: sys::clone::Child,
     /// The master of its terminal, if it has one.
     pub console: Option<OwnedFd>,
-    /// With a gate: where the rest of its launch is heard.
+    /// Of one that waits for its start: where the rest of its launch is heard.
     connection: Option<OwnedFd>,
+    /// What its steps were given: closed with this value, which a caller that ends need not do one by one.
+    #[expect(dead_code, reason = "held, not used")]
+    resources: Vec<Option<Resource>>,
 }
 
 impl Launched {
-    /// Of a process behind a gate that was opened: waits until it has become its program.
+    /// Of a process that waits for its caller ([`StartMode::Asked`](crate::plan::StartMode::Asked)): lets it go on, and
+    /// waits until it has become its program.
     ///
     /// # Errors
     /// As of [`launch`].
-    pub fn executed(&mut self, plan: &Plan) -> Result<()> {
+    pub fn go_on(&mut self, plan: &Plan) -> Result<()> {
         let Some(connection) = self.connection.take() else { return Ok(()) };
+        let lost = |errno| failure::describe(plan, Report::lost(errno));
+        talk::answer(&connection).map_err(lost)?;
         let mut buffer = [0; Report::SIZE];
-        match talk::hear(&connection, &mut buffer) {
-            Ok((Report::SIZE, _)) => Err(failure::describe(plan, Report::from_bytes(buffer))),
-            Ok(_) => Ok(()),
-            Err(errno) => Err(failure::describe(plan, Report::lost(errno))),
+        match talk::hear(&connection, &mut buffer).map_err(lost)? {
+            (Report::SIZE, _) => Err(failure::describe(plan, Report::from_bytes(buffer))),
+            _ => Ok(()),
         }
     }
 }
@@ -138,7 +143,10 @@ pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
     drop(inputs.stdio.take());
     let mut parent = Parent { plan, process: child.pid, resources, helper: inputs.helper };
     match parent.listen(&ours) {
-        Ok((console, waits)) => Ok(Launched { child, console, connection: waits.then_some(ours) }),
+        Ok((console, waits)) => {
+            let connection = waits.then_some(ours);
+            Ok(Launched { child, console, connection, resources: parent.resources })
+        }
         Err(error) => {
             // After a report it ends by itself; one that still waits for us must be told. It is reaped here because no
             // one else knows of it.

@@ -36,7 +36,9 @@ pub(super) fn open(root: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> rustix::
 pub(super) fn open_or_make(root: BorrowedFd<'_>, path: &CStr, kind: Kind) -> rustix::io::Result<OwnedFd> {
     match open(root, path, OFlags::PATH) {
         Err(Errno::NOENT) => {
-            make(root, path, kind)?;
+            if !make_last(root, path, kind)? {
+                make(root, path, kind)?;
+            }
             open(root, path, OFlags::PATH)
         }
         other => other,
@@ -45,13 +47,36 @@ pub(super) fn open_or_make(root: BorrowedFd<'_>, path: &CStr, kind: Kind) -> rus
 
 /// Opens the directory that `path` lies in, making it if needed, and gives the last component.
 pub(super) fn open_parent<'a>(root: BorrowedFd<'_>, path: &'a CStr) -> rustix::io::Result<(OwnedFd, &'a CStr)> {
+    let (parent, name) = split(path)?;
+    let directory = open_or_make(root, parent.as_c_str()?, Kind::Directory)?;
+    Ok((directory, name))
+}
+
+/// Makes the last component where nothing but that is missing, the usual case; false if more is to be done.
+fn make_last(root: BorrowedFd<'_>, path: &CStr, kind: Kind) -> rustix::io::Result<bool> {
+    let (parent, name) = split(path)?;
+    if matches!(name.to_bytes(), b"" | b"." | b"..") {
+        return Ok(false);
+    }
+    match open(root, parent.as_c_str()?, OFlags::PATH | OFlags::DIRECTORY) {
+        // What is there already is a dangling link, or was made at this moment.
+        Ok(directory) => match make_new(directory.as_fd(), name, kind) {
+            Err(Errno::EXIST) => Ok(false),
+            other => other.map(|()| true),
+        },
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The directory that a path lies in, and the last component.
+fn split(path: &CStr) -> rustix::io::Result<(PathBuffer, &CStr)> {
     let bytes = path.to_bytes();
     let slash = bytes.iter().rposition(|byte| *byte == b'/').ok_or(Errno::INVAL)?;
     let mut parent = PathBuffer::new();
     parent.set(if slash == 0 { b"/" } else { &bytes[..slash] })?;
-    let directory = open_or_make(root, parent.as_c_str()?, Kind::Directory)?;
     let name = CStr::from_bytes_with_nul(&path.to_bytes_with_nul()[slash + 1..]).map_err(|_| Errno::INVAL)?;
-    Ok((directory, name))
+    Ok((parent, name))
 }
 
 /// Walks the path, component by component, and makes what is missing.
@@ -96,15 +121,21 @@ fn make(root: BorrowedFd<'_>, path: &CStr, kind: Kind) -> rustix::io::Result<()>
 }
 
 fn make_one(directory: BorrowedFd<'_>, name: &CStr, kind: Kind) -> rustix::io::Result<()> {
-    let made = match kind {
+    match make_new(directory, name, kind) {
+        // Somebody else made it at the same moment.
+        Err(Errno::EXIST) => Ok(()),
+        other => other,
+    }
+}
+
+fn make_new(directory: BorrowedFd<'_>, name: &CStr, kind: Kind) -> rustix::io::Result<()> {
+    match kind {
         Kind::Directory => rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(0o755)),
         Kind::File => {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
             rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(0o644)).map(drop)
         }
-    };
-    // Somebody else made it at the same moment.
-    if made == Err(Errno::EXIST) { Ok(()) } else { made }
+    }
 }
 
 /// A path of bounded length on the stack, always followed by a zero byte.

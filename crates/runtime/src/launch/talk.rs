@@ -19,7 +19,7 @@ pub(super) enum Question {
     Terminal = b't',
     /// The listener of its filter comes along.
     Listener = b'l',
-    /// All is ready; the start is awaited.
+    /// All is ready; the start is awaited. Answered where the parent gives it ([`answer`]), not where a gate does.
     Ready = b'r',
 }
 

@@ -64,6 +64,8 @@ pub enum StartMode {
     AtOnce,
     /// When a byte comes through the fifo at this path (`create`, then `start`).
     Gate(PathBuf),
+    /// When the caller of `launch` says so, once it has noted what it must (`run`).
+    Asked,
 }
 
 /// How a process comes to be.

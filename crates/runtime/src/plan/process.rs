@@ -65,8 +65,10 @@ pub(super) fn add(
     if first.init {
         steps.push(Step::Init);
     }
-    if let StartMode::Gate(path) = first.start {
-        steps.extend([Step::FindProgram, Step::AwaitStart(Source::StartGate(path))]);
+    match first.start {
+        StartMode::AtOnce => {}
+        StartMode::Asked => steps.push(Step::AwaitCaller),
+        StartMode::Gate(path) => steps.extend([Step::FindProgram, Step::AwaitStart(Source::StartGate(path))]),
     }
     steps.extend(first.hooks);
     steps.push(Step::Execute);

@@ -231,6 +231,8 @@ pub enum Step {
     FindProgram,
     /// Tell the parent that everything is ready, and wait for the start.
     AwaitStart(Source),
+    /// Tell the parent that everything is ready, and wait for its word.
+    AwaitCaller,
     /// Set a resource limit.
     Limit {
         /// Its name, for people.
@@ -292,7 +294,7 @@ impl fmt::Display for Step {
             }
             Step::SessionKeyring(name) => write!(f, "new session keyring {}", text(name)),
             Step::FindProgram => f.write_str("find program"),
-            Step::AwaitStart(_) => f.write_str("wait for the start"),
+            Step::AwaitStart(_) | Step::AwaitCaller => f.write_str("wait for the start"),
             Step::Limit { name, value, .. } => {
                 write!(f, "set limit {name} to {}:{}", limit(value.current), limit(value.maximum))
             }
