@@ -1,5 +1,6 @@
 //! The last steps of a process before it becomes another program, and leaving without any ceremony.
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_char};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -10,6 +11,8 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub struct StringArray {
     strings: Vec<std::ffi::CString>,
+    /// Ends with a zero byte; the last of the strings, if there is one.
+    room: Option<Box<[Cell<u8>]>>,
     pointers: Vec<*const c_char>,
 }
 
@@ -17,7 +20,41 @@ impl StringArray {
     /// Takes the strings in order.
     pub fn new(strings: Vec<std::ffi::CString>) -> StringArray {
         let pointers = strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect();
-        StringArray { strings, pointers }
+        StringArray { strings, room: None, pointers }
+    }
+
+    /// Takes the strings in order, and one more that can still be changed, up to this many bytes ([`StringArray::fill`]).
+    pub fn with_room(strings: Vec<std::ffi::CString>, last: &std::ffi::CStr, length: usize) -> StringArray {
+        let zeros = std::iter::repeat_n(0, length.saturating_sub(last.to_bytes().len()) + 1);
+        let room: Box<[Cell<u8>]> = last.to_bytes().iter().copied().chain(zeros).map(Cell::new).collect();
+        let own = strings.iter().map(|string| string.as_ptr());
+        let pointers = own.chain([room.as_ptr().cast(), std::ptr::null()]).collect();
+        StringArray { strings, room: Some(room), pointers }
+    }
+
+    /// Changes the last string. No allocation.
+    ///
+    /// # Errors
+    /// `ENAMETOOLONG` if there is not room enough, `EINVAL` for a zero byte; the string is then what it was.
+    pub fn fill(&self, parts: &[&[u8]]) -> Result<(), Errno> {
+        let bytes = || parts.iter().copied().flatten();
+        let room = self.room.as_deref().ok_or(Errno::NAMETOOLONG)?;
+        if bytes().count() >= room.len() {
+            return Err(Errno::NAMETOOLONG);
+        }
+        if bytes().any(|byte| *byte == 0) {
+            return Err(Errno::INVAL);
+        }
+        for (cell, byte) in room.iter().zip(bytes().chain([&0])) {
+            cell.set(*byte);
+        }
+        Ok(())
+    }
+
+    /// What the last string is now, if it can be changed.
+    pub fn last(&self) -> Option<Vec<u8>> {
+        let room = self.room.as_deref()?;
+        Some(room.iter().map(Cell::get).take_while(|byte| *byte != 0).collect())
     }
 
     /// The strings.
@@ -28,7 +65,8 @@ impl StringArray {
 
 /// Becomes the program at `path`; returns only if that did not work. No allocation.
 pub fn execve(path: &CStr, arguments: &StringArray, environment: &StringArray) -> Errno {
-    // SAFETY: the path is a C string, both arrays end with a null pointer and point into strings that they own.
+    // SAFETY: the path is a C string, both arrays end with a null pointer and point into strings that they own; the last
+    // byte of one that can be changed is always zero.
     #[expect(unsafe_code, reason = "rustix keeps execve out of its safe interface")]
     unsafe {
         libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr())
@@ -129,4 +167,22 @@ pub fn inherited(number: i32) -> Result<OwnedFd, Errno> {
     // SAFETY: it is open, and by the agreement with the starter nothing else in this process knows of it.
     #[expect(unsafe_code, reason = "ownership of an inherited descriptor begins here")]
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_string_can_be_changed_as_far_as_there_is_room() {
+        let array = StringArray::with_room(vec![c"A=1".to_owned()], c"HOME=/", 10);
+        assert_eq!(array.last().as_deref(), Some(&b"HOME=/"[..]));
+        assert_eq!(array.fill(&[b"HOME=", b"/root!"]), Err(Errno::NAMETOOLONG));
+        assert_eq!(array.fill(&[b"HOME=", b"/\0"]), Err(Errno::INVAL));
+        assert_eq!(array.fill(&[b"HOME=", b"/root"]), Ok(()));
+        assert_eq!(array.last().as_deref(), Some(&b"HOME=/root"[..]));
+        assert_eq!(array.fill(&[b"HOME=", b"/"]), Ok(()));
+        assert_eq!(array.last().as_deref(), Some(&b"HOME=/"[..]));
+        assert_eq!(StringArray::new(Vec::new()).fill(&[]), Err(Errno::NAMETOOLONG));
+    }
 }

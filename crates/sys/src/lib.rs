@@ -17,6 +17,8 @@ pub mod fdpass;
 pub mod file;
 /// Keyrings of sessions.
 pub mod keyring;
+/// Landlock: access to files that a process forbids itself.
+pub mod landlock;
 /// Bringing up the loopback interface of a new network namespace.
 pub mod loopback;
 /// Programs in sealed anonymous memory, which nothing can change any more.
@@ -27,6 +29,8 @@ pub mod memory;
 pub mod mount;
 /// The file that this program runs from, and leaving it.
 pub mod program;
+/// Scheduling, processors, priority of input and output, memory nodes and execution domain of this process.
+pub mod schedule;
 /// The kernel's filter of system calls: installing a compiled program.
 pub mod seccomp;
 /// Signals as file descriptors, masks and dispositions.

@@ -98,6 +98,8 @@ const EXEC: &[Flag] = &[
     DETACH,
     PID_FILE,
     PIDFD_SOCKET,
+    value("apparmor", "PROFILE", "AppArmor profile of the process"),
+    value("process-label", "LABEL", "SELinux label of the process"),
     switch("no-new-privs", "rule out gaining privileges by executing files"),
     value("cap", "CAPABILITY", "one more capability; may be given several times").or('c'),
     PRESERVE,

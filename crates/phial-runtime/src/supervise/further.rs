@@ -65,7 +65,8 @@ pub(super) fn start(
             return Err(Error::new(ErrorKind::Invalid, message));
         }
     };
-    let plan = Plan::exec(&exec.process, &started.hierarchies, exec.window, started.seccomp.clone(), Streams::Given)?;
+    let plan =
+        Plan::exec(&exec.process, &started.hierarchies, exec.window, started.confinement.clone(), Streams::Given)?;
     let target = Target { pidfd: container.as_fd(), namespaces: started.namespaces };
     let cgroups = &started.cgroups;
     launch(&plan, Inputs { cgroups, stdio, target: Some(target), die_with_parent: false, helper: None })

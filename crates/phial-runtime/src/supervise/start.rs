@@ -7,9 +7,8 @@ use std::path::Path;
 use oci_spec::runtime::Spec;
 use runtime::cgroup::{self, Cgroups, Hierarchy};
 use runtime::launch::{Inputs, Launched, Stdio, launch};
-use runtime::plan::{self, Context, Plan, StartMode};
+use runtime::plan::{self, Confinement, Context, Plan, StartMode};
 use runtime::protocol::{CONFIG_FILE, Request, StdinMode};
-use runtime::seccomp::Filter;
 use runtime::{Error, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -21,8 +20,8 @@ pub(super) struct Started {
     pub(super) hierarchies: Vec<Hierarchy>,
     /// Namespaces that further processes enter.
     pub(super) namespaces: u64,
-    /// Filter that further processes get too.
-    pub(super) seccomp: Option<Filter>,
+    /// What further processes get too.
+    pub(super) confinement: Confinement,
     /// RFC 3339.
     pub(super) at: String,
 }
@@ -66,8 +65,8 @@ pub(super) fn start(request: &Request) -> Result<Started> {
             let cgroup_bit = if own_cgroup { sys::clone::namespace::CGROUP } else { 0 };
             let streams = Streams { terminal: console, ..streams };
             let namespaces = plan.namespaces | cgroup_bit;
-            let seccomp = plan.program.seccomp;
-            Ok(Started { process: child, streams, cgroups, hierarchies, namespaces, seccomp, at })
+            let confinement = plan.confinement;
+            Ok(Started { process: child, streams, cgroups, hierarchies, namespaces, confinement, at })
         }
         Err(error) => {
             cgroups.remove().ok();

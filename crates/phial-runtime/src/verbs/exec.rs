@@ -6,7 +6,7 @@ use oci_spec::runtime::{Capability, LinuxCapabilities, Process, Spec};
 
 use runtime::cgroup;
 use runtime::launch::{Inputs, Launched, Target, launch};
-use runtime::plan::{Plan, Streams};
+use runtime::plan::{Confinement, Plan, Streams};
 use std::os::fd::AsFd;
 
 use super::make::{end, preserved};
@@ -45,11 +45,9 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
 
 fn start(container: &Container, spec: &Spec, process: &Process, words: &Words) -> Result<Launched> {
     let hierarchies = cgroup::detect()?;
-    let filter = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
-    let filter = filter.map(runtime::seccomp::compile).transpose();
-    let filter = filter.map_err(|error| Failure::system("linux.seccomp", error))?;
+    let confinement = Confinement::of(spec)?;
     let streams = Streams::Inherited { preserved: preserved(words)? };
-    let plan = Plan::exec(process, &hierarchies, None, filter, streams)?;
+    let plan = Plan::exec(process, &hierarchies, None, confinement, streams)?;
     let cgroups = container.cgroups()?;
     let pidfd = container.process().ok_or_else(|| Failure::new("cannot exec in a stopped container"))?;
     let target = Target { pidfd: pidfd.as_fd(), namespaces: container.saved.namespaces };
@@ -79,6 +77,12 @@ fn process(words: &Words, spec: &Spec) -> Result<Process> {
     process.set_env(Some(environment));
     if words.has("no-new-privs") {
         process.set_no_new_privileges(Some(true));
+    }
+    if let Some(profile) = words.text("apparmor")? {
+        process.set_apparmor_profile(Some(profile.to_owned()));
+    }
+    if let Some(label) = words.text("process-label")? {
+        process.set_selinux_label(Some(label.to_owned()));
     }
     user(words, &mut process)?;
     capabilities(words, &mut process)?;

@@ -10,8 +10,9 @@ use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
 
 use super::failure::Report;
+use super::procfs::Procfs;
 use super::source::Resource;
-use super::{Stdio, Target, console, credentials, file_system, hooks, init, talk};
+use super::{Stdio, Target, confine, console, credentials, file_system, home, hooks, init, procfs, talk};
 use crate::plan::{Plan, Step};
 
 /// What the parent prepared.
@@ -21,6 +22,8 @@ pub(super) struct Work<'a> {
     pub(super) resources: &'a [Option<Resource>],
     pub(super) stdio: Option<&'a Stdio>,
     pub(super) target: Option<Target<'a>>,
+    /// For plans that write files of /proc.
+    pub(super) procfs: Option<&'a Procfs>,
     /// Where failures and the terminal are sent. Closed by the execution of the program.
     pub(super) report: BorrowedFd<'a>,
     pub(super) die_with_parent: bool,
@@ -60,7 +63,7 @@ fn run_from(work: &Work<'_>, state: &mut State, first: usize) -> i32 {
     let mut entered = work.target.is_none() || first > 0;
     for (number, step) in work.plan.steps.iter().enumerate().skip(first) {
         // A further process joins the cgroups by the host's paths, then enters the container.
-        if !entered && !matches!(step, Step::JoinCgroup { .. }) {
+        if !entered && !matches!(step, Step::JoinCgroup { .. } | Step::OomScore(_) | Step::Affinity { .. }) {
             if let Err(errno) = enter(work, state) {
                 return fail(work, number, errno);
             }
@@ -124,14 +127,21 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
         Step::Remount { target, change } => file_system::remount(state.root.as_fd(), target, change)?,
         Step::Device(device) => file_system::device(state.root.as_fd(), device)?,
         Step::Link { content, path } => file_system::link(state.root.as_fd(), content, path)?,
-        Step::Sysctl { path, value } => file_system::write_proc(state.root.as_fd(), path, value.to_bytes())?,
+        Step::Sysctl { path, value } => proc_of(work)?.write(procfs::inside(path)?, value.to_bytes())?,
         Step::Mask(path) => file_system::mask(state, path)?,
         Step::ReadOnly(path) => file_system::read_only(state.root.as_fd(), path)?,
         Step::MakeWorkingDirectory(path) => file_system::make_directory(state.root.as_fd(), path)?,
         Step::WorkingDirectory(path) => file_system::change_directory(state.root.as_fd(), path)?,
-        Step::OomScore(value) => {
-            file_system::write_proc(state.root.as_fd(), c"/proc/self/oom_score_adj", value.to_bytes())?;
-        }
+        // In a user namespace of its own, this process may not: the parent has done it together with the maps.
+        Step::OomScore(_) if work.plan.namespaces & sys::clone::namespace::USER != 0 => {}
+        Step::OomScore(value) => proc_of(work)?.write(c"self/oom_score_adj", value.to_bytes())?,
+        Step::AppArmor(profile) => confine::app_armor(proc_of(work)?, profile)?,
+        Step::SelinuxLabel(label) => proc_of(work)?.write(c"thread-self/attr/exec", label.to_bytes())?,
+        Step::KeyLabel(label) => proc_of(work)?.write(c"thread-self/attr/keycreate", label.to_bytes())?,
+        Step::LabelFile { label, path } => confine::label_file(state.root.as_fd(), path, label)?,
+        Step::Home { uid } => home::set(state.root.as_fd(), *uid, &work.plan.program.environment),
+        Step::LandlockAllow { path, access } => confine::allow(work, state.root.as_fd(), path, *access)?,
+        Step::Landlock(_) => confine::restrict(work)?,
         Step::FindProgram => find_program(work)?,
         Step::AwaitCaller => talk::ask(work.report, talk::Question::Ready)?,
         Step::AwaitStart(_) => {
@@ -151,13 +161,18 @@ fn become_process(step: &Step, work: &Work<'_>, state: &State) -> rustix::io::Re
         Step::Stdio { uid } => console::take_stdio(work.stdio.ok_or(Errno::BADF)?, *uid)?,
         Step::KeepStdio { uid } => console::own_stdio(*uid)?,
         Step::Limit { resource, value, .. } => rustix::process::setrlimit(*resource, *value)?,
+        Step::Scheduler { attributes, .. } => sys::schedule::set_attributes(attributes)?,
+        Step::IoPriority { value, .. } => sys::schedule::set_io_priority(*value)?,
+        Step::Affinity { mask, .. } => sys::schedule::set_affinity(mask)?,
+        Step::MemoryPolicy { mode, nodes, .. } => sys::schedule::set_memory_policy(*mode, nodes)?,
+        Step::Personality { value, .. } => sys::schedule::set_personality(*value)?,
         Step::Umask(mask) => {
             rustix::process::umask(Mode::from_raw_mode(*mask));
         }
         Step::Credentials(ids) => credentials::drop_to(ids)?,
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true)?,
         Step::Seccomp => {
-            let filter = work.plan.program.seccomp.as_ref().ok_or(Errno::INVAL)?;
+            let filter = work.plan.confinement.seccomp.as_ref().ok_or(Errno::INVAL)?;
             if let Some(listener) = sys::seccomp::install(filter.program(), filter.flags())? {
                 talk::hand_over(work.report, talk::Question::Listener, listener.as_fd())?;
             }
@@ -165,6 +180,10 @@ fn become_process(step: &Step, work: &Work<'_>, state: &State) -> rustix::io::Re
         _ => return Err(Errno::NOSYS),
     }
     Ok(())
+}
+
+fn proc_of<'a>(work: &Work<'a>) -> rustix::io::Result<&'a Procfs> {
+    work.procfs.ok_or(Errno::BADF)
 }
 
 fn descriptor(resource: Option<&Resource>) -> rustix::io::Result<BorrowedFd<'_>> {

@@ -5,9 +5,6 @@ use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
 
 use crate::plan::Credentials;
 
-/// Most supplementary groups: what fits on the stack here is far below the kernel's 65536 and above what anybody has.
-const MAX_GROUPS: usize = 1024;
-
 /// Drops to the given ids and capabilities; nothing can be regained afterwards.
 ///
 /// The order matters: the bounding set is reduced while `CAP_SETPCAP` lasts, groups and ids while `CAP_SETGID` and
@@ -26,7 +23,8 @@ pub(super) fn drop_to(ids: &Credentials) -> rustix::io::Result<()> {
         }
     }
     rustix::thread::set_keep_capabilities(true)?;
-    set_groups(&ids.groups)?;
+    // The primary group is among them (CVE-2022-36109).
+    rustix::thread::set_thread_groups(&ids.groups)?;
     let (uid, gid) = (Uid::from_raw(ids.uid), Gid::from_raw(ids.gid));
     rustix::thread::set_thread_res_gid(gid, gid, gid)?;
     rustix::thread::set_thread_res_uid(uid, uid, uid)?;
@@ -60,14 +58,4 @@ fn set_capabilities(ids: &Credentials) -> rustix::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Sets the supplementary groups, the primary one among them (CVE-2022-36109).
-fn set_groups(groups: &[u32]) -> rustix::io::Result<()> {
-    let mut list = [Gid::ROOT; MAX_GROUPS];
-    let list = list.get_mut(..groups.len()).ok_or(Errno::INVAL)?;
-    for (to, from) in list.iter_mut().zip(groups) {
-        *to = Gid::from_raw(*from);
-    }
-    rustix::thread::set_thread_groups(list)
 }

@@ -99,6 +99,10 @@ fn hint(step: &Step, errno: Errno) -> Option<&'static str> {
         }
         (Step::OomScore(_), Errno::ACCESS) => "lowering it needs CAP_SYS_RESOURCE",
         (Step::Credentials(_), Errno::PERM) => "a capability was asked for that this host does not have to give",
+        (Step::Affinity { .. }, Errno::INVAL) => {
+            "none of these processors may be used in this cgroup: see Cpus_allowed_list in /proc/self/status"
+        }
+        (Step::AppArmor(_), Errno::NOENT) => "the profile is not loaded: see /sys/kernel/security/apparmor/profiles",
         (Step::Hooks { .. }, Errno::CHILD) => "a hook ended with another status than 0",
         (Step::Hooks { .. }, Errno::TIMEDOUT) => "a hook was killed because its time was over",
         (Step::Seccomp, Errno::ACCESS) => "installing a filter needs no_new_privs or CAP_SYS_ADMIN",

@@ -5,7 +5,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatFs};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
@@ -35,6 +35,7 @@ pub(super) fn attach_root(resource: &Resource, at: &CStr) -> rustix::io::Result<
             rustix::mount::mount(c"overlay", at, c"overlay", MountFlags::empty(), options.as_c_str())?;
             rustix::fs::open(at, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         }
+        Resource::Ruleset(..) => Err(Errno::BADF),
     }
 }
 
@@ -133,16 +134,6 @@ pub(super) fn link(root: BorrowedFd<'_>, content: &CStr, path: &CStr) -> rustix:
         Err(Errno::EXIST) => Ok(()),
         other => other,
     }
-}
-
-/// Writes a file of /proc, and of nothing that stands in its place (CVE-2025-52881).
-pub(super) fn write_proc(root: BorrowedFd<'_>, path: &CStr, value: &[u8]) -> rustix::io::Result<()> {
-    let file = resolve::open(root, path, OFlags::WRONLY)?;
-    let StatFs { f_type, .. } = rustix::fs::fstatfs(&file)?;
-    if f_type != rustix::fs::PROC_SUPER_MAGIC {
-        return Err(Errno::NOTSUP);
-    }
-    rustix::io::write(&file, value).map(drop)
 }
 
 /// Hides what is at a path, if anything is: a file behind the null device, a directory behind an empty one.

@@ -5,12 +5,16 @@
 //! memory or words happens here; [`child`] only makes system calls.
 
 mod child;
+mod confine;
 mod console;
 mod credentials;
 mod failure;
 mod file_system;
+mod home;
 mod hooks;
 mod init;
+mod kernel;
+mod procfs;
 mod resolve;
 mod source;
 mod talk;
@@ -25,6 +29,7 @@ use crate::cgroup::Cgroups;
 use crate::error::{Error, Result};
 use crate::plan::{HookPoint, Plan, Source, Step};
 use failure::Report;
+use procfs::Procfs;
 use source::Resource;
 use talk::Question;
 
@@ -126,6 +131,8 @@ impl Launched {
 /// # Errors
 /// The failed step in words; the kind tells a missing or unusable program from everything else.
 pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
+    kernel::check(plan)?;
+    let procfs = plan.steps.iter().any(Step::writes_proc).then(Procfs::open).transpose()?;
     let open = |step: &Step| step.source().map(|source| source::open(source, inputs.cgroups)).transpose();
     let resources = plan.steps.iter().map(open).collect::<Result<Vec<_>>>()?;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
@@ -135,13 +142,14 @@ pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
         resources: &resources,
         stdio: inputs.stdio.as_ref(),
         target: inputs.target,
+        procfs: procfs.as_ref(),
         report: theirs.as_fd(),
         die_with_parent: inputs.die_with_parent,
     };
     let child = clone(plan, &work, &inputs)?;
     drop(theirs);
     drop(inputs.stdio.take());
-    let mut parent = Parent { plan, process: child.pid, resources, helper: inputs.helper };
+    let mut parent = Parent { plan, process: child.pid, resources, procfs, helper: inputs.helper };
     match parent.listen(&ours) {
         Ok((console, waits)) => {
             let connection = waits.then_some(ours);
@@ -163,9 +171,11 @@ fn clone(plan: &Plan, work: &child::Work<'_>, inputs: &Inputs<'_>) -> Result<sys
     let cgroup = plan.cgroup.and_then(|hierarchy| inputs.cgroups.directory(hierarchy));
     let has_pid = |target: &Target<'_>| target.namespaces & sys::clone::namespace::PID != 0;
     let own = inputs.target.filter(has_pid).map(|target| enter_pid_namespace(target.pidfd)).transpose()?;
+    let affinity = plan.processors.as_deref().map(kernel::Affinity::change).transpose()?;
     // SAFETY: supervisors and `phial-runtime` never start a thread.
     #[expect(unsafe_code, reason = "the one place where a container's process is made")]
     let cloned = unsafe { sys::clone::clone3(plan.namespaces, cgroup, || child::run(work)) };
+    drop(affinity);
     if let Some(own) = own {
         let kind = rustix::thread::LinkNameSpaceType::ProcessID;
         rustix::thread::move_into_link_name_space(own.as_fd(), Some(kind))
@@ -194,6 +204,7 @@ struct Parent<'a, 'h> {
     plan: &'a Plan,
     process: Pid,
     resources: Vec<Option<Resource>>,
+    procfs: Option<Procfs>,
     helper: Option<&'h mut dyn Helper>,
 }
 
@@ -228,7 +239,8 @@ impl Parent<'_, '_> {
         let process = self.process;
         let helper = self.helper.as_mut().ok_or_else(|| Error::system("launch", "nobody writes maps or runs hooks"))?;
         if question == Question::Maps {
-            return helper.write_maps(process);
+            helper.write_maps(process)?;
+            return self.write_oom_score();
         }
         helper.run_hooks(process)?;
         for (step, resource) in self.plan.steps.iter().zip(&self.resources) {
@@ -238,6 +250,20 @@ impl Parent<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// For a process in a user namespace of its own.
+    fn write_oom_score(&self) -> Result<()> {
+        let score = |step: &Step| match step {
+            Step::OomScore(score) => Some((step.to_string(), score.clone())),
+            _ => None,
+        };
+        let (Some(procfs), Some((step, score))) = (&self.procfs, self.plan.steps.iter().find_map(score)) else {
+            return Ok(());
+        };
+        let path = format!("{}/oom_score_adj", self.process.as_raw_nonzero());
+        let path = std::ffi::CString::new(path).expect("a number and a name");
+        procfs.write(&path, score.to_bytes()).map_err(|errno| Error::system(step, errno))
     }
 
     fn take_listener(&mut self, listener: Option<OwnedFd>) -> Result<()> {

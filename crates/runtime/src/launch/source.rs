@@ -20,6 +20,8 @@ use crate::protocol::Rootfs;
 pub(super) enum Resource {
     /// A descriptor: a detached mount, or a file.
     Descriptor(OwnedFd),
+    /// A set of Landlock rules, and the kinds of access that it handles on this kernel.
+    Ruleset(OwnedFd, u64),
     /// Options for `mount(2)`, on kernels whose overlayfs takes no list of layers through `fsconfig`.
     Overlay {
         options: CString,
@@ -40,6 +42,7 @@ pub(super) fn open(source: &Source, cgroups: &Cgroups) -> Result<Resource> {
         Source::CgroupMembers(hierarchy) => cgroups.members(*hierarchy).map(Resource::Descriptor),
         Source::StartGate(path) => gate(path).map(Resource::Descriptor),
         Source::HookState(_) => memory().map(Resource::Descriptor),
+        Source::LandlockRuleset(handled) => super::kernel::ruleset(*handled),
     }
 }
 

@@ -3,10 +3,15 @@
 //! Nothing here touches the host. A plan can be printed, compared and tested without root; `launch` carries it out.
 //! Specification: runtime-spec 1.3, `config.md` and `config-linux.md`.
 
+mod confinement;
 mod hooks;
+mod labels;
+mod landlock;
 mod mounts;
 mod options;
 mod process;
+mod ranges;
+mod schedule;
 mod step;
 
 use std::ffi::CString;
@@ -17,12 +22,13 @@ use sys::clone::namespace;
 use sys::exec::StringArray;
 use sys::mount::Propagation;
 
+pub use confinement::Confinement;
+pub use landlock::{ANNOTATION as LANDLOCK_ANNOTATION, Handled, Rules};
 pub use step::{Credentials, Device, Hook, HookPoint, NewMount, Source, Step};
 
 use crate::cgroup;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Rootfs, WindowSize};
-use crate::seccomp;
 
 /// What the configuration alone does not say.
 #[derive(Debug, Clone)]
@@ -75,10 +81,14 @@ pub struct Plan {
     pub namespaces: u64,
     /// The unified cgroup hierarchy, whose cgroup the clone puts the child into.
     pub cgroup: Option<usize>,
+    /// The processors it is cloned on, as a mask.
+    pub processors: Option<Vec<u64>>,
     /// What the child does to itself, in this order.
     pub steps: Vec<Step>,
     /// What it executes in the end.
     pub program: Program,
+    /// What it has in common with the container's other processes.
+    pub confinement: Confinement,
     /// Descriptors from 3 on that the program keeps.
     pub preserved: u32,
 }
@@ -92,8 +102,6 @@ pub struct Program {
     pub arguments: StringArray,
     /// Its environment.
     pub environment: StringArray,
-    /// The filter of system calls.
-    pub seccomp: Option<seccomp::Filter>,
 }
 
 impl Plan {
@@ -112,6 +120,7 @@ impl Plan {
         if spaces.new & namespace::USER != 0 {
             steps.push(Step::EnterUserNamespace);
         }
+        steps.extend(process::oom_score(process)?);
         steps.extend(joins);
         if spaces.cgroup {
             steps.push(Step::UnshareCgroup);
@@ -135,14 +144,16 @@ impl Plan {
             hooks: hooks::before_program(spec)?,
         };
         let read_only = spec.root().as_ref().and_then(oci_spec::runtime::Root::readonly).unwrap_or(false);
-        let seccomp = linux.seccomp().as_ref().map(seccomp::compile).transpose();
-        let seccomp = seccomp.map_err(|error| Error::new(ErrorKind::Invalid, format!("linux.seccomp: {error}")))?;
+        let confinement = Confinement::of(spec)?;
         mounts::finish(linux, read_only, process, &mut steps)?;
         hooks::before_root(spec, &mut steps)?;
         steps.push(Step::PivotRoot);
         mounts::propagate_root(linux, &mut steps)?;
-        let program = process::add(process, first, seccomp, &mut steps)?;
-        Ok(Plan { namespaces: spaces.new, cgroup, steps, program, preserved: context.streams.preserved() })
+        labels::of_mounts(linux, &mut steps)?;
+        let program = process::add(process, first, &confinement, &mut steps)?;
+        let (namespaces, preserved) = (spaces.new, context.streams.preserved());
+        // Where further processes run is asked for in `execCPUAffinity`; the first one runs where its cgroup says.
+        Ok(Plan { namespaces, cgroup, processors: None, steps, program, confinement, preserved })
     }
 
     /// The plan of a further process in a running container. It enters the container's namespaces by itself.
@@ -153,10 +164,12 @@ impl Plan {
         process: &oci_spec::runtime::Process,
         hierarchies: &[cgroup::Hierarchy],
         window: Option<WindowSize>,
-        seccomp: Option<seccomp::Filter>,
+        confinement: Confinement,
         streams: Streams,
     ) -> Result<Plan> {
-        let (cgroup, mut steps) = join_cgroups(hierarchies);
+        let (cgroup, joins) = join_cgroups(hierarchies);
+        let (processors, affinity) = schedule::affinity(process.exec_cpu_affinity().as_ref())?;
+        let mut steps: Vec<Step> = process::oom_score(process)?.into_iter().chain(joins).chain(affinity).collect();
         let first = process::First {
             init: false,
             window,
@@ -166,8 +179,9 @@ impl Plan {
             start: StartMode::AtOnce,
             hooks: None,
         };
-        let program = process::add(process, first, seccomp, &mut steps)?;
-        Ok(Plan { namespaces: 0, cgroup, steps, program, preserved: streams.preserved() })
+        let program = process::add(process, first, &confinement, &mut steps)?;
+        let preserved = streams.preserved();
+        Ok(Plan { namespaces: 0, cgroup, processors, steps, program, confinement, preserved })
     }
 }
 
@@ -254,10 +268,7 @@ fn refuse_unsupported(linux: &Linux) -> Result<()> {
     let fields = [
         ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
         ("linux.intelRdt", linux.intel_rdt().is_some()),
-        ("linux.memoryPolicy", linux.memory_policy().is_some()),
-        ("linux.personality", linux.personality().is_some()),
         ("linux.timeOffsets", linux.time_offsets().as_ref().is_some_and(|offsets| !offsets.is_empty())),
-        ("linux.mountLabel", linux.mount_label().as_ref().is_some_and(|label| !label.is_empty())),
     ];
     match fields.into_iter().find(|(_, present)| *present) {
         Some((field, _)) => Err(unsupported(field)),

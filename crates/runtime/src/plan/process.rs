@@ -7,17 +7,22 @@ use std::ffi::CString;
 use std::path::Path;
 
 use oci_spec::runtime::{PosixRlimitType, Process};
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Gid, Resource, Rlimit};
 use sys::exec::StringArray;
 
-use super::{Credentials, Program, Source, StartMode, Step, Streams, c_string, container_path, unsupported};
+use super::{
+    Confinement, Credentials, Program, Rules, Source, StartMode, Step, Streams, c_string, container_path, labels,
+    schedule,
+};
 use crate::capability::Sets;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::WindowSize;
-use crate::seccomp;
 
 /// Where programs are sought when the environment has no PATH.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Most bytes of `HOME=` and a directory that was looked up.
+const LONGEST_HOME: usize = 1024;
 
 /// What distinguishes a container's first process from a further one.
 pub(super) struct First<'a> {
@@ -35,13 +40,13 @@ pub(super) struct First<'a> {
 pub(super) fn add(
     process: &Process,
     first: First<'_>,
-    seccomp: Option<seccomp::Filter>,
+    confinement: &Confinement,
     steps: &mut Vec<Step>,
 ) -> Result<Program> {
-    refuse_unsupported(process)?;
     let user = process.user();
     steps.push(Step::NewSession);
     if let Some(name) = first.keyring {
+        steps.extend(labels::of_keys(process)?);
         steps.push(Step::SessionKeyring(c_string(name.as_bytes(), "id")?));
     }
     if process.terminal().unwrap_or(false) {
@@ -55,13 +60,15 @@ pub(super) fn add(
     for limit in process.rlimits().iter().flatten() {
         steps.push(rlimit(limit.typ(), limit.soft(), limit.hard())?);
     }
-    if let Some(score) = process.oom_score_adj() {
-        steps.push(Step::OomScore(c_string(score.to_string().as_bytes(), "process.oomScoreAdj")?));
-    }
+    schedule::add(process, steps)?;
+    confinement.domain(steps)?;
     let directory = container_path(process.cwd());
     steps.push(Step::WorkingDirectory(c_string(directory.as_os_str().as_encoded_bytes(), "process.cwd")?));
     steps.push(Step::Umask(user.umask().unwrap_or(0o022)));
-    add_privileges(process, seccomp.is_some(), steps);
+    let program = program(process, steps)?;
+    steps.extend(confinement.landlock.iter().flat_map(Rules::allow));
+    labels::of_program(process, steps)?;
+    add_privileges(process, confinement, steps)?;
     if first.init {
         steps.push(Step::Init);
     }
@@ -72,7 +79,17 @@ pub(super) fn add(
     }
     steps.extend(first.hooks);
     steps.push(Step::Execute);
-    program(process, seccomp)
+    Ok(program)
+}
+
+/// Comes early: whoever has entered a user namespace may not lower it any more.
+pub(super) fn oom_score(process: &Process) -> Result<Option<Step>> {
+    let Some(score) = process.oom_score_adj() else { return Ok(None) };
+    if !(-1000..=1000).contains(&score) {
+        let message = format!("process.oomScoreAdj {score}: is not between -1000 and 1000");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    Ok(Some(Step::OomScore(c_string(score.to_string().as_bytes(), "process.oomScoreAdj")?)))
 }
 
 fn console_size(process: &Process) -> Option<WindowSize> {
@@ -81,49 +98,61 @@ fn console_size(process: &Process) -> Option<WindowSize> {
     Some(WindowSize { rows: part(size.height()), columns: part(size.width()) })
 }
 
-/// Without `no_new_privs` only a privileged process may install a filter, so it comes before the drop (`seccomp(2)`).
-fn add_privileges(process: &Process, filtered: bool, steps: &mut Vec<Step>) {
-    let no_new_privileges = process.no_new_privileges().unwrap_or(false);
-    let user = process.user();
-    if filtered && !no_new_privileges {
-        steps.push(Step::Seccomp);
+/// Without `no_new_privs` only a privileged process may install rules and a filter, so they come before the drop
+/// (`seccomp(2)`, `landlock(7)`).
+fn add_privileges(process: &Process, confinement: &Confinement, steps: &mut Vec<Step>) -> Result<()> {
+    let rules = confinement.landlock.iter().map(Rules::restrict);
+    let filter = confinement.seccomp.iter().map(|_| Step::Seccomp);
+    let confine = rules.chain(filter);
+    let credentials = Step::Credentials(credentials(process)?);
+    if process.no_new_privileges().unwrap_or(false) {
+        steps.extend([credentials, Step::NoNewPrivileges]);
+        steps.extend(confine);
+    } else {
+        steps.extend(confine);
+        steps.push(credentials);
     }
-    let mut groups = vec![user.gid()];
-    groups.extend(user.additional_gids().iter().flatten().filter(|gid| **gid != user.gid()));
-    steps.push(Step::Credentials(Credentials {
-        uid: user.uid(),
-        gid: user.gid(),
-        groups,
-        capabilities: process.capabilities().as_ref().map(Sets::of).unwrap_or_default(),
-    }));
-    if no_new_privileges {
-        steps.push(Step::NoNewPrivileges);
-        if filtered {
-            steps.push(Step::Seccomp);
-        }
-    }
+    Ok(())
 }
 
-fn program(process: &Process, seccomp: Option<seccomp::Filter>) -> Result<Program> {
+fn credentials(process: &Process) -> Result<Credentials> {
+    /// What the kernel takes (`NGROUPS_MAX`).
+    const MOST_GROUPS: usize = 65_536;
+    let user = process.user();
+    let more = user.additional_gids().iter().flatten().filter(|gid| **gid != user.gid());
+    let groups: Vec<Gid> = [user.gid()].iter().chain(more).map(|gid| Gid::from_raw(*gid)).collect();
+    if groups.len() > MOST_GROUPS {
+        let message = format!("process.user.additionalGids: {} groups; the kernel takes {MOST_GROUPS}", groups.len());
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    let capabilities = process.capabilities().as_ref().map(Sets::of).unwrap_or_default();
+    Ok(Credentials { uid: user.uid(), gid: user.gid(), groups, capabilities })
+}
+
+/// What is executed. A step for the home directory is added where the environment does not name it.
+fn program(process: &Process, steps: &mut Vec<Step>) -> Result<Program> {
     let arguments = process.args().as_deref().unwrap_or_default();
     let name = arguments.first().ok_or_else(|| Error::new(ErrorKind::Invalid, "process.args: is empty"))?;
     if name.is_empty() {
         return Err(Error::new(ErrorKind::CommandNotFound, "process.args: the program's name is empty"));
     }
     let environment = unique(process.env().as_deref().unwrap_or_default());
-    let strings = |list: &[String], field| list.iter().map(|text| c_string(text.as_bytes(), field)).collect();
-    Ok(Program {
-        candidates: candidates(name, &environment)?,
-        arguments: StringArray::new(Result::<Vec<CString>>::from_iter::<Vec<_>>(strings(arguments, "process.args"))?),
-        environment: StringArray::new(Result::<Vec<CString>>::from_iter::<Vec<_>>(strings(
-            &environment,
-            "process.env",
-        ))?),
-        seccomp,
-    })
+    let strings = |list: &[String], field: &str| -> Result<Vec<CString>> {
+        list.iter().map(|text| c_string(text.as_bytes(), field)).collect()
+    };
+    let candidates = candidates(name, &environment)?;
+    let named = environment.iter().any(|entry| entry.starts_with("HOME="));
+    let environment = strings(&environment, "process.env")?;
+    let environment = if named {
+        StringArray::new(environment)
+    } else {
+        steps.push(Step::Home { uid: process.user().uid() });
+        StringArray::with_room(environment, c"HOME=/", LONGEST_HOME)
+    };
+    Ok(Program { candidates, arguments: StringArray::new(strings(arguments, "process.args")?), environment })
 }
 
-/// One entry per variable, the last one given wins and keeps its place.
+/// One entry per variable, the last one given wins and keeps its place. An empty home directory is none.
 fn unique(environment: &[String]) -> Vec<String> {
     let key = |entry: &String| entry.split_once('=').map_or(entry.clone(), |(key, _)| key.to_owned());
     let mut kept: Vec<String> = Vec::with_capacity(environment.len());
@@ -133,6 +162,7 @@ fn unique(environment: &[String]) -> Vec<String> {
             None => kept.push(entry.clone()),
         }
     }
+    kept.retain(|entry| entry != "HOME=");
     kept
 }
 
@@ -146,21 +176,6 @@ fn candidates(name: &str, environment: &[String]) -> Result<Vec<CString>> {
         c_string(Path::new(directory).join(name).as_os_str().as_encoded_bytes(), "process.args")
     };
     path.split(':').map(join).collect()
-}
-
-fn refuse_unsupported(process: &Process) -> Result<()> {
-    let present = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
-    let fields = [
-        ("process.apparmorProfile", present(process.apparmor_profile())),
-        ("process.selinuxLabel", present(process.selinux_label())),
-        ("process.ioPriority", process.io_priority().is_some()),
-        ("process.scheduler", process.scheduler().is_some()),
-        ("process.execCPUAffinity", process.exec_cpu_affinity().is_some()),
-    ];
-    match fields.into_iter().find(|(_, present)| *present) {
-        Some((field, _)) => Err(unsupported(field)),
-        None => Ok(()),
-    }
 }
 
 fn rlimit(kind: PosixRlimitType, soft: u64, hard: u64) -> Result<Step> {

@@ -9,9 +9,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use rustix::mount::MountAttrFlags;
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Gid, Resource, Rlimit};
 use sys::mount::{Change, Propagation};
 
+use super::landlock;
 use crate::capability::Sets;
 use crate::protocol::Rootfs;
 
@@ -37,6 +38,8 @@ pub enum Source {
     StartGate(PathBuf),
     /// A file in memory for the state of the container that hooks read; filled once the container's pid is known.
     HookState(HookPoint),
+    /// A set of Landlock rules, without any yet.
+    LandlockRuleset(landlock::Handled),
 }
 
 /// When hooks are run (runtime-spec `config.md`, "POSIX-platform Hooks").
@@ -113,8 +116,8 @@ pub struct Credentials {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Supplementary groups.
-    pub groups: Vec<u32>,
+    /// Supplementary groups, the primary one among them.
+    pub groups: Vec<Gid>,
     /// Capabilities.
     pub capabilities: Sets,
 }
@@ -256,6 +259,70 @@ pub enum Step {
     Umask(u32),
     /// Adjust the likelihood of being killed when memory is short.
     OomScore(CString),
+    /// Set how the process is scheduled.
+    Scheduler {
+        /// Its policy, for people.
+        policy: String,
+        /// As the kernel takes it.
+        attributes: sys::schedule::Attributes,
+    },
+    /// Set the priority of input and output.
+    IoPriority {
+        /// Its class, for people.
+        class: String,
+        /// Class and level, as the kernel takes them.
+        value: u16,
+    },
+    /// Run on these processors only.
+    Affinity {
+        /// As they were given.
+        list: String,
+        /// A bit for each.
+        mask: Vec<u64>,
+    },
+    /// Set where memory comes from.
+    MemoryPolicy {
+        /// Mode and nodes, for people.
+        shown: String,
+        /// Mode and flags, as the kernel takes them.
+        mode: i32,
+        /// A bit for each node.
+        nodes: Vec<u64>,
+    },
+    /// Set the execution domain.
+    Personality {
+        /// Domain and flags, for people.
+        shown: String,
+        /// As the kernel takes them.
+        value: u32,
+    },
+    /// Have the program executed under an AppArmor profile.
+    AppArmor(CString),
+    /// Have the program executed with a label of SELinux.
+    SelinuxLabel(CString),
+    /// Have keys that are made from now on labelled.
+    KeyLabel(CString),
+    /// Label a file of the container.
+    LabelFile {
+        /// The label.
+        label: CString,
+        /// Absolute path in the container.
+        path: CString,
+    },
+    /// Look up the user's home directory in the container.
+    Home {
+        /// The user.
+        uid: u32,
+    },
+    /// Allow access to what lies at and below a path.
+    LandlockAllow {
+        /// Absolute path in the container.
+        path: CString,
+        /// Kinds of access, as the kernel has them.
+        access: u64,
+    },
+    /// Come under the rules of Landlock.
+    Landlock(Source),
     /// Stay as pid 1, pass signals on and reap; the steps after this happen in a child.
     Init,
     /// Become the program.
@@ -305,6 +372,18 @@ impl fmt::Display for Step {
             Step::Seccomp => f.write_str("install seccomp filter"),
             Step::Umask(mask) => write!(f, "set umask {mask:04o}"),
             Step::OomScore(value) => write!(f, "set oom_score_adj {}", text(value)),
+            Step::Scheduler { policy, .. } => write!(f, "set scheduler {policy}"),
+            Step::IoPriority { class, value } => write!(f, "set I/O priority {class} {}", value & 7),
+            Step::Affinity { list, .. } => write!(f, "run on processors {list}"),
+            Step::MemoryPolicy { shown, .. } => write!(f, "set memory policy {shown}"),
+            Step::Personality { shown, .. } => write!(f, "set personality {shown}"),
+            Step::AppArmor(profile) => write!(f, "use AppArmor profile {}", text(profile)),
+            Step::SelinuxLabel(label) => write!(f, "use SELinux label {}", text(label)),
+            Step::KeyLabel(label) => write!(f, "label keys {}", text(label)),
+            Step::LabelFile { label, path } => write!(f, "label {} {}", text(path), text(label)),
+            Step::Home { uid } => write!(f, "find home directory of user {uid}"),
+            Step::LandlockAllow { path, .. } => write!(f, "allow access below {} (Landlock)", text(path)),
+            Step::Landlock(source) => write!(f, "restrict to {source}"),
             Step::Init => f.write_str("stay as init"),
             Step::Execute => f.write_str("execute program"),
         }
@@ -320,6 +399,7 @@ impl fmt::Display for Source {
             }
             Source::CgroupTree(number) | Source::CgroupMembers(number) => write!(f, "cgroup hierarchy {number}"),
             Source::HookState(_) => f.write_str("state of the container"),
+            Source::LandlockRuleset(_) => f.write_str("Landlock rules"),
         }
     }
 }
@@ -333,6 +413,14 @@ fn limit(value: Option<u64>) -> String {
 }
 
 impl Step {
+    /// Whether files of /proc are written.
+    pub fn writes_proc(&self) -> bool {
+        matches!(
+            self,
+            Step::Sysctl { .. } | Step::OomScore(_) | Step::AppArmor(_) | Step::SelinuxLabel(_) | Step::KeyLabel(_)
+        )
+    }
+
     /// What the parent must open for this step.
     pub fn source(&self) -> Option<&Source> {
         match self {
@@ -340,6 +428,7 @@ impl Step {
             | Step::AttachRoot { source, .. }
             | Step::Attach { source, .. }
             | Step::Hooks { state: source, .. }
+            | Step::Landlock(source)
             | Step::AwaitStart(source) => Some(source),
             _ => None,
         }

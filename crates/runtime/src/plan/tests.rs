@@ -57,6 +57,7 @@ fn a_minimal_container() {
     take stdio (owner 0)
     change to working directory /
     set umask 0022
+    find home directory of user 0
     become user 0 group 0
     execute program
     ");
@@ -107,6 +108,7 @@ fn privileges_are_dropped_after_everything_that_needs_them() {
     set limit nofile to 10:20
     change to working directory /srv
     set umask 0022
+    find home directory of user 7
     become user 7 group 8
     set no_new_privs
     install seccomp filter
@@ -131,7 +133,13 @@ fn what_cannot_be_done_is_refused_by_name() {
         ("/linux/namespaces", r#"[{"type":"mount"},{"type":"time"}]"#, "linux.namespaces: time is not supported yet"),
         ("/hostname", r#""x""#, "hostname \"x\": needs a uts namespace"),
         ("/process/args", "[]", "process.args: is empty"),
-        ("/process/apparmorProfile", r#""strict""#, "process.apparmorProfile is not supported yet"),
+        ("/process/oomScoreAdj", "1001", "process.oomScoreAdj 1001: is not between"),
+        ("/annotations", r#"{"org.phial.landlock":"{}"}"#, "annotation org.phial.landlock: missing field `ruleset`"),
+        (
+            "/linux/seccomp",
+            r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}"#,
+            "linux.seccomp: SCMP_ACT_NOTIFY needs a listenerPath",
+        ),
         (
             "/linux/sysctl",
             r#"{"kernel.core_pattern":"|x"}"#,
@@ -150,4 +158,74 @@ fn what_cannot_be_done_is_refused_by_name() {
         let error = with(field, value);
         assert!(error.starts_with(message), "{field} {value}: {error}");
     }
+}
+
+#[test]
+fn a_process_with_everything() {
+    let json = r#"{"ociVersion":"1.3.0","root":{"path":"rootfs"},
+        "annotations":{"org.phial.landlock":"{\"ruleset\":{\"handledAccess\":{\"handledAccessFs\":[\"execute\"]}},\"rules\":{\"pathBeneath\":[{\"allowedAccess\":[\"execute\"],\"paths\":[\"/bin\"]}]}}"},
+        "process":{"cwd":"/","args":["true"],"env":["HOME=","HOME=/x"],"user":{"uid":0,"gid":0},"oomScoreAdj":5,
+            "scheduler":{"policy":"SCHED_BATCH"},"ioPriority":{"class":"IOPRIO_CLASS_BE","priority":4},
+            "execCPUAffinity":{"initial":"0"},"apparmorProfile":"strict","selinuxLabel":"a:b:c"},
+        "mounts":[{"destination":"/proc","type":"proc"},{"destination":"/tmp","type":"tmpfs"},
+            {"destination":"/dev/mqueue","type":"mqueue"}],
+        "linux":{"namespaces":[{"type":"mount"},{"type":"user"}],"mountLabel":"d:e:f",
+            "personality":{"domain":"LINUX32"},"memoryPolicy":{"mode":"MPOL_LOCAL"},
+            "uidMappings":[],"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}}}"#;
+    let all = steps(json);
+    let (early, late): (Vec<&str>, Vec<&str>) = (
+        all.lines()
+            .filter(|line| line.contains("mount") && line.contains(" on ") || line.contains("label /"))
+            .collect(),
+        all.lines().skip_while(|line| *line != "new session").collect(),
+    );
+    assert!(all.starts_with("become root of the new user namespace\nset oom_score_adj 5\n"), "{all}");
+    insta::assert_snapshot!(early[..4].join("\n"), @r"
+    mount proc on /proc
+    mount tmpfs on /tmp
+    mount mqueue on /dev/mqueue
+    label /dev/mqueue d:e:f
+    ");
+    insta::assert_snapshot!(late.join("\n"), @r"
+    new session
+    take stdio (owner 0)
+    set scheduler SCHED_BATCH
+    set I/O priority IOPRIO_CLASS_BE 4
+    set personality LINUX32
+    set memory policy MPOL_LOCAL
+    change to working directory /
+    set umask 0022
+    allow access below /bin (Landlock)
+    use SELinux label a:b:c
+    use AppArmor profile strict
+    restrict to Landlock rules
+    install seccomp filter
+    become user 0 group 0
+    execute program
+    ");
+}
+
+#[test]
+fn a_further_process_is_confined_as_the_first() {
+    let json = r#"{"ociVersion":"1.3.0","linux":{"personality":{"domain":"LINUX"},"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}}}"#;
+    let spec: Spec = serde_json::from_str(json).expect("a configuration");
+    let process = r#"{"cwd":"/","args":["true"],"env":["HOME=/"],"user":{"uid":0,"gid":0},"oomScoreAdj":5,
+        "execCPUAffinity":{"initial":"0","final":"1"}}"#;
+    let process = serde_json::from_str(process).expect("a process");
+    let confinement = super::Confinement::of(&spec).expect("valid");
+    let plan = Plan::exec(&process, &[], None, confinement, Streams::Given).expect("valid");
+    assert_eq!(plan.processors, Some(vec![1]));
+    let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(steps.join("\n"), @r"
+    set oom_score_adj 5
+    run on processors 1
+    new session
+    take stdio (owner 0)
+    set personality LINUX
+    change to working directory /
+    set umask 0022
+    install seccomp filter
+    become user 0 group 0
+    execute program
+    ");
 }
