@@ -22,6 +22,8 @@ mod podman;
 mod report;
 /// Rounds of one measurement after the other.
 mod rounds;
+/// OCI runtimes without an engine.
+mod runtimes;
 
 use std::path::Path;
 
@@ -35,6 +37,7 @@ use self::report::Report;
 use crate::{programs, say, setup};
 
 pub(crate) use self::options::HELP;
+pub(crate) use self::runtimes::{INSIDE, inside};
 
 /// Installs the peers, measures, reports.
 ///
@@ -69,11 +72,17 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
         let storage = Some(storage.to_owned());
         Registry::with(RegistryOptions { storage, read_only: true, access: Access::Anonymous })
     };
+    let dir = tempfile::Builder::new().prefix("phial-bench-").tempdir()?;
+    let mut report = Report::new();
+    if options.measures(Measurement::Runtime) {
+        runtimes::measure(&mut report, options.runs, dir.path())?;
+    }
+    if !options.needs_engines() {
+        return Ok(report);
+    }
     let registry = serve(small)?;
     let image = registry.name(images::BUSYBOX);
-    let dir = tempfile::Builder::new().prefix("phial-bench-").tempdir()?;
     let peers = start(options, phial, dir.path())?;
-    let mut report = Report::new();
     for peer in &peers {
         peer.prepare(&image).context(peer.name())?;
         report.peer(peer.name(), &peer.version()?);

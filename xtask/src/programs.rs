@@ -18,5 +18,10 @@ pub(crate) fn build() -> Result<PathBuf> {
     if !status.success() {
         return Err(Failure::new(format!("cargo build --release: {status}")));
     }
-    Ok(target().join("x86_64-unknown-linux-musl/release/phial"))
+    Ok(path())
+}
+
+/// Where `phial` is once it is built.
+pub(crate) fn path() -> PathBuf {
+    target().join("x86_64-unknown-linux-musl/release/phial")
 }

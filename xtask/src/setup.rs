@@ -57,6 +57,8 @@ pub(crate) const PEERS: &[Package] = &[
     package("containerd", "containerd", "a peer"),
     package("docker.io", "dockerd", "a peer"),
     package("podman", "podman", "a peer"),
+    package("strace", "strace", "counts the system calls of a runtime"),
+    package("time", "/usr/bin/time", "tells the memory that a runtime needs"),
 ];
 
 /// The C compiler's target and the standard library for it.

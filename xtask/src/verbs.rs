@@ -35,6 +35,7 @@ pub(crate) fn main(words: Vec<String>) -> ExitCode {
             return ExitCode::SUCCESS;
         }
         "bench" => root("bench").and_then(|()| bench::main(&rest)),
+        bench::INSIDE => bench::inside(&rest),
         "setup" => root("setup").and_then(|()| setup::all()),
         _ => {
             say::error(&format!("there is no verb `{verb}`\n{HELP}"));

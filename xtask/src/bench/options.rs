@@ -8,7 +8,7 @@ use super::{containerd, docker, phial, podman};
 pub(crate) const HELP: &str = "\
 usage: cargo xtask bench [OPTION…]
 
-  --only WHAT[,WHAT…]    run, exec, memory, pull (all)
+  --only WHAT[,WHAT…]    runtime, run, exec, memory, pull (all)
   --peers NAME[,NAME…]   phial, docker, podman, containerd (all)
   --runs N               rounds of run and exec (20)
   --pulls N              rounds of pull (3)
@@ -17,6 +17,7 @@ usage: cargo xtask bench [OPTION…]
 /// Something that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Measurement {
+    Runtime,
     Run,
     Exec,
     Memory,
@@ -26,11 +27,12 @@ pub(crate) enum Measurement {
 impl Measurement {
     fn parse(word: &str) -> Result<Measurement> {
         match word {
+            "runtime" => Ok(Measurement::Runtime),
             "run" => Ok(Measurement::Run),
             "exec" => Ok(Measurement::Exec),
             "memory" => Ok(Measurement::Memory),
             "pull" => Ok(Measurement::Pull),
-            _ => Err(Failure::new(format!("`{word}` is none of run, exec, memory, pull"))),
+            _ => Err(Failure::new(format!("`{word}` is none of runtime, run, exec, memory, pull"))),
         }
     }
 }
@@ -49,9 +51,15 @@ impl Options {
         self.only.contains(&measurement)
     }
 
+    /// Whether anything is measured of more than the runtimes alone.
+    pub(crate) fn needs_engines(&self) -> bool {
+        self.only.iter().any(|measurement| *measurement != Measurement::Runtime)
+    }
+
     pub(crate) fn parse(words: &[String]) -> Result<Options> {
         let known = [phial::NAME, docker::NAME, podman::NAME, containerd::NAME];
-        let all = vec![Measurement::Run, Measurement::Exec, Measurement::Memory, Measurement::Pull];
+        let all =
+            vec![Measurement::Runtime, Measurement::Run, Measurement::Exec, Measurement::Memory, Measurement::Pull];
         let mut options = Options { only: all, peers: known.map(str::to_owned).to_vec(), runs: 20, pulls: 3 };
         let mut words = words.iter();
         while let Some(word) = words.next() {

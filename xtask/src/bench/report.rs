@@ -14,6 +14,7 @@ use super::phial;
 pub(crate) enum Unit {
     Milliseconds,
     Kibibytes,
+    Calls,
 }
 
 impl Unit {
@@ -21,7 +22,12 @@ impl Unit {
         match self {
             Unit::Milliseconds => "ms",
             Unit::Kibibytes => "KiB",
+            Unit::Calls => "calls",
         }
+    }
+
+    fn from_name(name: &str) -> Option<Unit> {
+        [Unit::Milliseconds, Unit::Kibibytes, Unit::Calls].into_iter().find(|unit| unit.name() == name)
     }
 }
 
@@ -71,7 +77,9 @@ enum Budget {
 }
 
 fn budgets(title: &str) -> Vec<Budget> {
-    if title.starts_with("run ") {
+    if title.starts_with("runtime: ") {
+        of_runtimes(title)
+    } else if title.starts_with("run ") {
         vec![Budget::PartOf(0.1, "containerd"), Budget::PartOf(0.2, "podman")]
     } else if title.starts_with("exec ") {
         vec![Budget::PartOf(0.1, "docker")]
@@ -84,7 +92,30 @@ fn budgets(title: &str) -> Vec<Budget> {
     }
 }
 
+/// Budgets of the OCI runtime beside crun.
+fn of_runtimes(title: &str) -> Vec<Budget> {
+    match (title.contains("CPU"), title.contains("seccomp")) {
+        (true, true) => vec![Budget::PartOf(0.25, "crun")],
+        _ if title.contains("system calls") => vec![Budget::AtMost(400.0)],
+        _ if title.contains("execve") => vec![Budget::AtMost(1.0)],
+        _ if title.contains("peak memory") => vec![Budget::AtMost(2048.0)],
+        _ => vec![Budget::PartOf(0.5, "crun")],
+    }
+}
+
 impl Table {
+    /// A table that another process has measured, with the names of its columns.
+    pub(crate) fn from_json(json: &Value, names: &[&'static str]) -> Result<Table> {
+        let series = json["series"].as_array().into_iter().flatten().map(|series| {
+            let name = names.iter().find(|name| series["peer"] == **name).context("a peer of no known name")?;
+            let samples = series["samples"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+            Ok(Series { name, samples })
+        });
+        let title = json["title"].as_str().context("a table has a title")?.to_owned();
+        let unit = json["unit"].as_str().and_then(Unit::from_name).context("a table has a unit")?;
+        Ok(Table { title, unit, series: series.collect::<Result<_>>()? })
+    }
+
     fn median(&self, name: &str) -> Option<f64> {
         self.series.iter().find(|series| series.name == name).map(Series::median)
     }
@@ -126,7 +157,7 @@ impl Table {
         budgets(&self.title).into_iter().filter_map(one).collect()
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let series = self.series.iter().map(|series| {
             json!({"peer": series.name, "median": series.median(), "least": series.least(), "samples": series.samples})
         });

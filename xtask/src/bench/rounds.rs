@@ -57,7 +57,7 @@ fn interleaved(title: &str, peers: &Peers, rounds: usize, measure: impl Fn(&dyn 
 }
 
 /// One round is not counted: it fills the caches for everybody alike.
-fn rounds_of(
+pub(super) fn rounds_of(
     title: &str,
     rounds: usize,
     round_of: impl Fn(usize, &mut dyn FnMut(&'static str, f64)) -> Result,
@@ -78,7 +78,7 @@ fn rounds_of(
 }
 
 /// Milliseconds from the start of a command to its end.
-fn time(command: &mut Command) -> Result<f64> {
+pub(super) fn time(command: &mut Command) -> Result<f64> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let begun = Instant::now();
     let status = command.status()?;
