@@ -49,6 +49,11 @@ impl Bundle {
         self.dir.path()
     }
 
+    /// An id that no other test uses.
+    pub fn id(&self) -> String {
+        self.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     /// The program that the container runs.
     pub fn arguments(&mut self, arguments: &[&str]) {
         self.config["process"]["args"] = json!(arguments);

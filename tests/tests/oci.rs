@@ -235,3 +235,24 @@ fn the_plan_can_be_read() -> Result {
     assert_eq!(json["program"][0], "sh");
     Ok(())
 }
+
+#[test]
+fn the_trace_is_the_plan() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["true"]);
+    let plan = bundle.ok(&["plan"])?;
+    let id = bundle.id();
+    let output = bundle.run(&["run", "--trace", &id])?;
+    let done = |line: &str| Some(line.split_once(" ms  ")?.1.trim().to_owned());
+    let traced: Vec<String> = output.stderr.lines().filter_map(done).collect();
+    let mut rest = traced.iter();
+    for line in plan.lines() {
+        let step = line.trim_start().split_once("  ").map_or(line, |(_, step)| step);
+        // What only 'run' adds, such as its keyring, lies in between; the program is executed without a word.
+        if step != "execute program" {
+            assert!(rest.any(|line| line == step), "{step:?} is not in its place in {traced:#?}");
+        }
+    }
+    assert_eq!(traced.last().map(String::as_str), Some("in all"));
+    output.success().map(drop)
+}

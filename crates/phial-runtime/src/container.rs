@@ -106,6 +106,7 @@ pub(crate) fn root(global: &Global) -> Result<PathBuf> {
 /// The directory of a container that is being made. Dropped without [`keep`](New::keep), it goes.
 #[derive(Debug)]
 pub(crate) struct New {
+    id: String,
     directory: PathBuf,
     kept: bool,
 }
@@ -119,13 +120,18 @@ impl New {
         private.mode(0o711).recursive(true).create(&root).map_err(|error| Failure::system(root.display(), error))?;
         let directory = root.join(id);
         match fs::DirBuilder::new().mode(0o711).create(&directory) {
-            Ok(()) => Ok(New { directory, kept: false }),
+            Ok(()) => Ok(New { id: id.to_owned(), directory, kept: false }),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 Err(Failure::new(format!("container with given ID already exists: {id}"))
                     .with_hint("delete it, or use another id"))
             }
             Err(error) => Err(Failure::system(directory.display(), error)),
         }
+    }
+
+    /// The container's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Keeps the configuration.

@@ -32,6 +32,8 @@ pub(crate) mod start;
 pub(crate) mod state;
 /// Staying with a process in the foreground: signals, terminal, status.
 mod stay;
+/// What is done, with the time that it took.
+mod trace;
 
 /// The version of the runtime specification that configurations are read by.
 pub(crate) const SPEC_VERSION: &str = "1.3.0";

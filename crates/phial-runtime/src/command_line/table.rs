@@ -84,6 +84,7 @@ const RUN: &[Flag] = &[
     PRESERVE,
     NO_KEYRING,
     DETACH,
+    switch("trace", "print each step as it is done, with its duration, on stderr"),
     switch("no-subreaper", "do not adopt processes that lose their parent"),
     switch("keep", "do not delete the container when its process has ended"),
 ];

@@ -16,12 +16,14 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::Serialize;
 
 use super::SPEC_VERSION;
+use super::trace::Trace;
 
 /// What hooks are, and what they read.
 pub(super) struct Hooks<'a> {
     id: &'a str,
     bundle: &'a Path,
     spec: &'a Spec,
+    trace: Option<&'a mut Trace>,
 }
 
 /// The state of a container (runtime-spec `runtime.md`).
@@ -40,7 +42,12 @@ pub(super) struct State<'a> {
 
 impl<'a> Hooks<'a> {
     pub(super) fn new(id: &'a str, bundle: &'a Path, spec: &'a Spec) -> Hooks<'a> {
-        Hooks { id, bundle, spec }
+        Hooks { id, bundle, spec, trace: None }
+    }
+
+    /// Tells of each step as it is done.
+    pub(super) fn traced(self, trace: &'a mut Trace) -> Hooks<'a> {
+        Hooks { trace: Some(trace), ..self }
     }
 
     fn json(&self, status: &str, pid: Option<i32>) -> Vec<u8> {
@@ -96,6 +103,16 @@ impl Helper for Hooks<'_> {
     fn state(&self, process: Pid, point: HookPoint) -> Vec<u8> {
         let status = if point == HookPoint::StartContainer { "created" } else { "creating" };
         self.json(status, Some(process.as_raw_nonzero().get()))
+    }
+
+    fn traces(&self) -> bool {
+        self.trace.as_ref().is_some_and(|trace| trace.is_wanted())
+    }
+
+    fn done(&mut self, what: &dyn std::fmt::Display, took: std::time::Duration) {
+        if let Some(trace) = &mut self.trace {
+            trace.done(what, took);
+        }
     }
 
     fn take_listener(&mut self, _process: Pid, _listener: OwnedFd) -> runtime::Result<()> {

@@ -11,6 +11,7 @@ use runtime::protocol::Rootfs;
 
 use super::hooks::Hooks;
 use super::notify::Notify;
+use super::trace::Trace;
 use crate::command_line::{Global, Words};
 use crate::container::{Container, New, Saved};
 use crate::failure::{Failure, Result};
@@ -29,6 +30,7 @@ pub(super) struct Made {
     pub(super) plan: Plan,
     pub(super) spec: Spec,
     pub(super) cgroups: Cgroups,
+    pub(super) trace: Trace,
 }
 
 impl Bundle {
@@ -98,7 +100,9 @@ pub(super) fn cgroups_path(spec: &Spec, id: &str) -> PathBuf {
 
 /// Makes the container; what it leaves when that fails is nothing.
 pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Result<Made> {
+    let mut trace = Trace::new(words.has("trace"));
     let bundle = Bundle::read(words)?;
+    trace.mark("read the configuration");
     let terminal = bundle.spec.process().as_ref().and_then(oci_spec::runtime::Process::terminal).unwrap_or(false);
     let notify = Notify::of(words, terminal, begin != Begin::AtOnce)?;
     let rootfs = bundle.rootfs()?;
@@ -108,15 +112,18 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
         Begin::Later => StartMode::Gate(new.make_gate()?),
         Begin::AtOnce | Begin::Detached => StartMode::Asked,
     };
+    trace.mark("take the id");
     let hierarchies = cgroup::detect()?;
     let keyring = (!words.has("no-new-keyring")).then(|| format!("_ses.{id}"));
     let choices = Choices { preserved: preserved(words)?, start, keyring };
     let plan = bundle.plan(&rootfs, &hierarchies, choices)?;
+    trace.mark("make the plan");
     let resources = bundle.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     let cgroups = Cgroups::create(&hierarchies, &cgroups_path(&bundle.spec, id), resources)?;
-    let made = process(id, new, &bundle, &rootfs, &cgroups, &plan, &notify);
+    trace.mark("make the cgroups");
+    let made = process(new, &bundle, &rootfs, &cgroups, &plan, &notify, &mut trace);
     match made {
-        Ok((container, launched)) => Ok(Made { container, launched, plan, spec: bundle.spec, cgroups }),
+        Ok((container, launched)) => Ok(Made { container, launched, plan, spec: bundle.spec, cgroups, trace }),
         Err(failure) => {
             cgroups.remove().ok();
             Err(failure)
@@ -125,19 +132,20 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
 }
 
 fn process(
-    id: &str,
     new: New,
     bundle: &Bundle,
     rootfs: &Path,
     cgroups: &Cgroups,
     plan: &Plan,
     notify: &Notify,
+    trace: &mut Trace,
 ) -> Result<(Container, Launched)> {
-    let mut hooks = Hooks::new(id, &bundle.path, &bundle.spec);
+    let id = new.id().to_owned();
+    let mut hooks = Hooks::new(&id, &bundle.path, &bundle.spec).traced(trace);
     let inputs = Inputs { cgroups, stdio: None, target: None, die_with_parent: false, helper: Some(&mut hooks) };
     let mut launched = launch(plan, inputs)?;
     let namespaces = plan.namespaces | joined(plan);
-    let saved = Saved::new(id, launched.child.pid, &bundle.path, rootfs, cgroups, namespaces);
+    let saved = Saved::new(&id, launched.child.pid, &bundle.path, rootfs, cgroups, namespaces);
     let told = new.keep(saved).and_then(|container| {
         launched.console = notify.tell(&launched.child, launched.console.take())?;
         Ok(container)

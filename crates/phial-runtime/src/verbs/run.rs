@@ -36,7 +36,11 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
 }
 
 fn start(made: &mut Made) -> Result<()> {
-    made.launched.go_on(&made.plan)?;
-    let saved = &made.container.saved;
-    Hooks::new(&saved.id, &saved.bundle, &made.spec).after_start(saved.init_process_pid).map_err(Failure::from)
+    let Made { container, launched, plan, spec, trace, .. } = made;
+    let saved = &container.saved;
+    trace.mark("note its state");
+    launched.go_on(plan, &mut Hooks::new(&saved.id, &saved.bundle, spec).traced(trace))?;
+    trace.mark("execute the program");
+    trace.total("in all");
+    Hooks::new(&saved.id, &saved.bundle, spec).after_start(saved.init_process_pid).map_err(Failure::from)
 }

@@ -12,6 +12,7 @@ use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
 use super::failure::Report;
 use super::procfs::Procfs;
 use super::source::Resource;
+use super::trace::Clock;
 use super::{Stdio, Target, confine, console, credentials, file_system, home, hooks, init, procfs, talk};
 use crate::plan::{Plan, Step};
 
@@ -27,6 +28,8 @@ pub(super) struct Work<'a> {
     /// Where failures and the terminal are sent. Closed by the execution of the program.
     pub(super) report: BorrowedFd<'a>,
     pub(super) die_with_parent: bool,
+    /// Whether the parent wants to know how long each step takes.
+    pub(super) traces: bool,
 }
 
 /// What the steps have made so far.
@@ -60,6 +63,7 @@ fn prepare(work: &Work<'_>) -> rustix::io::Result<State> {
 }
 
 fn run_from(work: &Work<'_>, state: &mut State, first: usize) -> i32 {
+    let mut clock = work.traces.then(Clock::start);
     let mut entered = work.target.is_none() || first > 0;
     for (number, step) in work.plan.steps.iter().enumerate().skip(first) {
         // A further process joins the cgroups by the host's paths, then enters the container.
@@ -76,6 +80,9 @@ fn run_from(work: &Work<'_>, state: &mut State, first: usize) -> i32 {
         };
         if let Err(errno) = result {
             return fail(work, number, errno);
+        }
+        if let Some(clock) = &mut clock {
+            clock.tell(work.report, number);
         }
         if matches!(step, Step::Init | Step::Execute) {
             break;

@@ -18,8 +18,10 @@ mod procfs;
 mod resolve;
 mod source;
 mod talk;
+mod trace;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -32,6 +34,7 @@ use failure::Report;
 use procfs::Procfs;
 use source::Resource;
 use talk::Question;
+use trace::Done;
 
 /// The process's ends of its standard streams.
 #[derive(Debug)]
@@ -75,6 +78,14 @@ pub trait Helper {
     /// # Errors
     /// The launch fails with it.
     fn take_listener(&mut self, process: Pid, listener: OwnedFd) -> Result<()>;
+
+    /// Whether to be told what takes how long.
+    fn traces(&self) -> bool {
+        false
+    }
+
+    /// Is told that a step, or what comes before the steps, is done.
+    fn done(&mut self, _what: &dyn std::fmt::Display, _took: Duration) {}
 }
 
 /// What a plan is carried out with.
@@ -101,7 +112,6 @@ pub struct Launched {
     /// Of one that waits for its start: where the rest of its launch is heard.
     connection: Option<OwnedFd>,
     /// What its steps were given: closed with this value, which a caller that ends need not do one by one.
-    #[expect(dead_code, reason = "held, not used")]
     resources: Vec<Option<Resource>>,
 }
 
@@ -111,15 +121,14 @@ impl Launched {
     ///
     /// # Errors
     /// As of [`launch`].
-    pub fn go_on(&mut self, plan: &Plan) -> Result<()> {
+    pub fn go_on(&mut self, plan: &Plan, helper: &mut dyn Helper) -> Result<()> {
         let Some(connection) = self.connection.take() else { return Ok(()) };
-        let lost = |errno| failure::describe(plan, Report::lost(errno));
-        talk::answer(&connection).map_err(lost)?;
-        let mut buffer = [0; Report::SIZE];
-        match talk::hear(&connection, &mut buffer).map_err(lost)? {
-            (Report::SIZE, _) => Err(failure::describe(plan, Report::from_bytes(buffer))),
-            _ => Ok(()),
-        }
+        talk::answer(&connection).map_err(|errno| failure::describe(plan, Report::lost(errno)))?;
+        let resources = std::mem::take(&mut self.resources);
+        let mut parent = Parent { plan, process: self.child.pid, resources, procfs: None, helper: Some(helper) };
+        let result = parent.listen(&connection);
+        self.resources = parent.resources;
+        result.map(drop)
     }
 }
 
@@ -133,8 +142,10 @@ impl Launched {
 pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
     kernel::check(plan)?;
     let procfs = plan.steps.iter().any(Step::writes_proc).then(Procfs::open).transpose()?;
+    let mut clock = Instant::now();
     let open = |step: &Step| step.source().map(|source| source::open(source, inputs.cgroups)).transpose();
     let resources = plan.steps.iter().map(open).collect::<Result<Vec<_>>>()?;
+    told(&mut inputs, &mut clock, "open what the steps need");
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(|errno| Error::system("socketpair", errno))?;
     let work = child::Work {
@@ -145,8 +156,10 @@ pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
         procfs: procfs.as_ref(),
         report: theirs.as_fd(),
         die_with_parent: inputs.die_with_parent,
+        traces: inputs.helper.as_ref().is_some_and(|helper| helper.traces()),
     };
     let child = clone(plan, &work, &inputs)?;
+    told(&mut inputs, &mut clock, "clone a process into its new namespaces");
     drop(theirs);
     drop(inputs.stdio.take());
     let mut parent = Parent { plan, process: child.pid, resources, procfs, helper: inputs.helper };
@@ -163,6 +176,13 @@ pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
             waitpid(Some(child.pid), WaitOptions::empty()).ok();
             Err(error)
         }
+    }
+}
+
+fn told(inputs: &mut Inputs<'_>, clock: &mut Instant, what: &str) {
+    if let Some(helper) = inputs.helper.as_mut().filter(|helper| helper.traces()) {
+        helper.done(&what, clock.elapsed());
+        *clock = Instant::now();
     }
 }
 
@@ -215,13 +235,18 @@ impl Parent<'_, '_> {
         let lost = |errno| failure::describe(self.plan, Report::lost(errno));
         let mut console = None;
         loop {
-            let mut buffer = [0; Report::SIZE];
+            let mut buffer = [0; Done::SIZE];
             let (count, descriptor) = talk::hear(child, &mut buffer).map_err(lost)?;
-            if count == Report::SIZE {
-                return Err(failure::describe(self.plan, Report::from_bytes(buffer)));
+            match count {
+                0 => return Ok((console, false)),
+                Done::SIZE => {
+                    self.step_done(Done::from_bytes(buffer));
+                    continue;
+                }
+                _ => {}
             }
-            if count == 0 {
-                return Ok((console, false));
+            if let (Report::SIZE, Some(report)) = (count, buffer.first_chunk()) {
+                return Err(failure::describe(self.plan, Report::from_bytes(*report)));
             }
             match Question::from_byte(buffer[0]).ok_or_else(|| lost(Errno::PROTO))? {
                 Question::Ready => return Ok((console, true)),
@@ -232,6 +257,12 @@ impl Parent<'_, '_> {
                     talk::answer(child).map_err(lost)?;
                 }
             }
+        }
+    }
+
+    fn step_done(&mut self, done: Done) {
+        if let (Some(helper), Some(step)) = (&mut self.helper, self.plan.steps.get(done.step)) {
+            helper.done(step, done.took);
         }
     }
 
