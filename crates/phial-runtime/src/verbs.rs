@@ -12,6 +12,8 @@ mod hooks;
 pub(crate) mod kill;
 /// `list`.
 pub(crate) mod list;
+/// Handing the listener of a filter of system calls over.
+mod listener;
 /// Making a container's process, which `create` and `run` do alike.
 mod make;
 /// What the caller gets of a process besides its status: pid file, pidfd, terminal.

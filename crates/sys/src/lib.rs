@@ -19,6 +19,8 @@ pub mod file;
 pub mod keyring;
 /// Landlock: access to files that a process forbids itself.
 pub mod landlock;
+/// Answering system calls for processes whose filter asks for it.
+pub mod listener;
 /// Bringing up the loopback interface of a new network namespace.
 pub mod loopback;
 /// Programs in sealed anonymous memory, which nothing can change any more.

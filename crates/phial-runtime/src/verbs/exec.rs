@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use oci_spec::runtime::{Capability, LinuxCapabilities, Process, Spec};
 
 use runtime::cgroup;
-use runtime::launch::{Inputs, Launched, Target, launch};
+use runtime::launch::{Helper, Inputs, Launched, Target, launch};
 use runtime::plan::{Confinement, Plan, Streams};
 use std::os::fd::AsFd;
 
+use super::hooks::State;
+use super::listener;
 use super::make::{end, preserved};
 use super::notify::Notify;
 use super::stay;
@@ -51,7 +53,9 @@ fn start(container: &Container, spec: &Spec, process: &Process, words: &Words) -
     let cgroups = container.cgroups()?;
     let pidfd = container.process().ok_or_else(|| Failure::new("cannot exec in a stopped container"))?;
     let target = Target { pidfd: pidfd.as_fd(), namespaces: container.saved.namespaces };
-    let inputs = Inputs { cgroups: &cgroups, stdio: None, target: Some(target), die_with_parent: false, helper: None };
+    let mut helper = listener::Further { spec, state: State::of(container, spec)? };
+    let helper: Option<&mut dyn Helper> = Some(&mut helper);
+    let inputs = Inputs { cgroups: &cgroups, stdio: None, target: Some(target), die_with_parent: false, helper };
     Ok(launch(&plan, inputs)?)
 }
 

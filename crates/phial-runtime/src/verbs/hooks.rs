@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use oci_spec::runtime::{Hook, Spec};
+use runtime::Error;
 use runtime::launch::Helper;
 use runtime::plan::HookPoint;
-use runtime::{Error, ErrorKind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::Serialize;
 
 use super::SPEC_VERSION;
 use super::trace::Trace;
+use crate::container::{Container, Status};
+use crate::failure::Result;
 
 /// What hooks are, and what they read.
 pub(super) struct Hooks<'a> {
@@ -27,7 +29,7 @@ pub(super) struct Hooks<'a> {
 }
 
 /// The state of a container (runtime-spec `runtime.md`).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct State<'a> {
     pub(super) oci_version: &'a str,
@@ -40,6 +42,22 @@ pub(super) struct State<'a> {
     pub(super) annotations: Option<&'a std::collections::HashMap<String, String>>,
 }
 
+impl<'a> State<'a> {
+    /// That of a container as it is now.
+    pub(super) fn of(container: &'a Container, spec: &'a Spec) -> Result<State<'a>> {
+        let status = container.status()?;
+        let saved = &container.saved;
+        Ok(State {
+            oci_version: SPEC_VERSION,
+            id: &saved.id,
+            status: status.name(),
+            pid: Some(if status == Status::Stopped { 0 } else { saved.init_process_pid }),
+            bundle: saved.bundle.clone(),
+            annotations: spec.annotations().as_ref(),
+        })
+    }
+}
+
 impl<'a> Hooks<'a> {
     pub(super) fn new(id: &'a str, bundle: &'a Path, spec: &'a Spec) -> Hooks<'a> {
         Hooks { id, bundle, spec, trace: None }
@@ -50,16 +68,19 @@ impl<'a> Hooks<'a> {
         Hooks { trace: Some(trace), ..self }
     }
 
-    fn json(&self, status: &str, pid: Option<i32>) -> Vec<u8> {
-        let state = State {
+    fn state_at<'s>(&'s self, status: &'s str, pid: Option<i32>) -> State<'s> {
+        State {
             oci_version: SPEC_VERSION,
             id: self.id,
             status,
             pid,
             bundle: self.bundle.to_owned(),
             annotations: self.spec.annotations().as_ref(),
-        };
-        serde_json::to_vec(&state).unwrap_or_default()
+        }
+    }
+
+    fn json(&self, status: &str, pid: Option<i32>) -> Vec<u8> {
+        serde_json::to_vec(&self.state_at(status, pid)).unwrap_or_default()
     }
 
     fn list(&self, name: &str) -> &'a [Hook] {
@@ -115,8 +136,9 @@ impl Helper for Hooks<'_> {
         }
     }
 
-    fn take_listener(&mut self, _process: Pid, _listener: OwnedFd) -> runtime::Result<()> {
-        Err(Error::new(ErrorKind::Unsupported, "linux.seccomp.listenerPath is not supported yet"))
+    fn take_listener(&mut self, process: Pid, listener: OwnedFd) -> runtime::Result<()> {
+        let state = self.state_at("creating", Some(process.as_raw_nonzero().get()));
+        super::listener::send(self.spec, state, process, &listener)
     }
 }
 

@@ -5,10 +5,9 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::SPEC_VERSION;
 use super::hooks;
 use crate::command_line::{Global, Words};
-use crate::container::{Container, Status};
+use crate::container::Container;
 use crate::failure::{Result, print_json};
 
 /// The state of the specification, with what runc adds.
@@ -25,16 +24,8 @@ struct State<'a> {
 pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
     let container = Container::load(global, words.argument(0)?)?;
     let spec = container.config()?;
-    let status = container.status()?;
     let saved = &container.saved;
-    let specified = hooks::State {
-        oci_version: SPEC_VERSION,
-        id: &saved.id,
-        status: status.name(),
-        pid: Some(if status == Status::Stopped { 0 } else { saved.init_process_pid }),
-        bundle: saved.bundle.clone(),
-        annotations: spec.annotations().as_ref(),
-    };
+    let specified = hooks::State::of(&container, &spec)?;
     print_json(&State { specified, rootfs: &saved.rootfs, created: &saved.created, owner: "" })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -141,8 +141,11 @@ impl<'a> Rules<'a> {
             if name.is_empty() {
                 return Err(invalid("seccomp: a rule has an empty system call name"));
             }
-            if answer == answer::NOTIFY && name == "write" {
-                return Err(invalid("seccomp: SCMP_ACT_NOTIFY cannot be used for write, which start-up itself needs"));
+            // By sendmsg the listener itself is handed over; nobody could answer that call yet.
+            if answer == answer::NOTIFY && matches!(name.as_str(), "write" | "sendmsg") {
+                let message =
+                    format!("seccomp: SCMP_ACT_NOTIFY cannot be used for {name}, which start-up itself needs");
+                return Err(invalid(message));
             }
             if let Some(numbers) = syscalls::numbers(name) {
                 self.calls.push(Call { name, numbers, rules: range.clone() });
