@@ -55,6 +55,9 @@ fn prepare(work: &Work<'_>) -> rustix::io::Result<State> {
     if matches!(work.plan.steps.first(), Some(Step::EnterUserNamespace)) {
         talk::ask(work.report, talk::Question::Maps)?;
     }
+    // Now, because the filter of an older profile lets no close_range(2) through; what is opened later has the mark.
+    const FIRST: u32 = 3;
+    sys::exec::close_on_exec_from(FIRST + work.plan.preserved)?;
     // What the parent runs is not for the container's eyes (CVE-2016-9962); executing the program lifts this.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     // Modes in the plan are meant as they are; a step sets the mask of the process.
@@ -221,10 +224,6 @@ pub(super) fn die_with_parent() -> rustix::io::Result<()> {
 /// Tries each path the program may have, as `execvp(3)` does: one that is not there leads to the next; one that may not
 /// be executed is remembered, in case none is better.
 fn execute(work: &Work<'_>) -> Errno {
-    const FIRST: u32 = 3;
-    if let Err(errno) = sys::exec::close_on_exec_from(FIRST + work.plan.preserved) {
-        return errno;
-    }
     if work.die_with_parent
         && let Err(errno) = die_with_parent()
     {
