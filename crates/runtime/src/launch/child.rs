@@ -42,6 +42,9 @@ pub(super) struct State {
     pub(super) empty: Option<OwnedFd>,
 }
 
+/// The first descriptor that is no standard stream.
+const AFTER_STREAMS: u32 = 3;
+
 /// Runs all steps; returns the exit status if the last one does not become the program.
 pub(super) fn run(work: &Work<'_>) -> i32 {
     match prepare(work) {
@@ -56,8 +59,7 @@ fn prepare(work: &Work<'_>) -> rustix::io::Result<State> {
         talk::ask(work.report, talk::Question::Maps)?;
     }
     // Now, because the filter of an older profile lets no close_range(2) through; what is opened later has the mark.
-    const FIRST: u32 = 3;
-    sys::exec::close_on_exec_from(FIRST + work.plan.preserved)?;
+    sys::exec::close_on_exec_from(AFTER_STREAMS + work.plan.preserved)?;
     // What the parent runs is not for the container's eyes (CVE-2016-9962); executing the program lifts this.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     // Modes in the plan are meant as they are; a step sets the mask of the process.
