@@ -34,6 +34,22 @@ impl Failure {
         Failure::new(format!("{what}: {cause}"))
     }
 
+    /// Of a file that is not the JSON it should be. What could have stood there goes into the hint: the list is long.
+    pub(crate) fn json(what: impl fmt::Display, error: &serde_json::Error) -> Failure {
+        let text = error.to_string();
+        if let Some((name, place)) =
+            text.strip_prefix("no variant for CAP_").and_then(|rest| rest.split_once(" (").zip(rest.split_once(')')))
+        {
+            return Failure::system(what, format!("unknown capability CAP_{}{}", name.0, place.1))
+                .with_hint("see capabilities(7) for those there are");
+        }
+        let Some((wrong, expected)) = text.split_once(", expected one of ") else {
+            return Failure::system(what, text).with_hint("it is no OCI runtime configuration, or not whole");
+        };
+        let (expected, place) = expected.rsplit_once(" at line ").unwrap_or((expected, "?"));
+        Failure::system(what, format!("{wrong} at line {place}")).with_hint(format!("one of {expected}"))
+    }
+
     #[must_use]
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());

@@ -149,7 +149,9 @@ fn run_all(name: &str, hooks: &[Hook], state: &[u8]) -> runtime::Result<()> {
 fn run(name: &str, hook: &Hook, state: &[u8]) -> runtime::Result<()> {
     let what = format!("hooks.{name}: {}", hook.path().display());
     let failed = |cause: &dyn std::fmt::Display| Error::system(&what, cause);
-    let mut child = spawn(hook).map_err(|error| failed(&error))?;
+    let mut child = spawn(hook).map_err(|error| {
+        failed(&error).with_hint("it must be a program on the host; a script needs its interpreter there as well")
+    })?;
     if let Some(mut stdin) = child.stdin.take() {
         // A hook need not read it.
         stdin.write_all(state).ok();

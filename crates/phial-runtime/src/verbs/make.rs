@@ -43,8 +43,7 @@ impl Bundle {
             Failure::system(file.display(), error)
                 .with_hint("--bundle names the directory that has it; 'spec' writes one")
         })?;
-        let spec = serde_json::from_slice(&config)
-            .map_err(|error| Failure::system(file.display(), error).with_hint("it is no OCI runtime configuration"))?;
+        let spec = serde_json::from_slice(&config).map_err(|error| Failure::json(file.display(), &error))?;
         Ok(Bundle { path, config, spec })
     }
 
@@ -52,7 +51,10 @@ impl Bundle {
     pub(super) fn rootfs(&self) -> Result<PathBuf> {
         let root = self.spec.root().as_ref().ok_or_else(|| Failure::new("root: is missing in the configuration"))?;
         let path = self.path.join(root.path());
-        path.canonicalize().map_err(|error| Failure::system(format!("root.path {}", path.display()), error))
+        path.canonicalize().map_err(|error| {
+            Failure::system(format!("root.path {}", path.display()), error)
+                .with_hint("it names the directory with the container's root file system, from the bundle on")
+        })
     }
 
     /// The plan of its container.

@@ -100,8 +100,23 @@ fn run_from(work: &Work<'_>, state: &mut State, first: usize) -> i32 {
 const NOT_STARTED: i32 = 125;
 
 fn fail(work: &Work<'_>, step: usize, errno: Errno) -> i32 {
-    sys::fdpass::send(work.report, &Report::new(step, errno).to_bytes(), &[]).ok();
+    let report = Report::new(step, errno).to_bytes();
+    // What is wrong with a program is found out by who can read it: it comes along.
+    let file = match work.plan.steps.get(step) {
+        Some(Step::Execute | Step::FindProgram) => found(work),
+        _ => None,
+    };
+    match file {
+        Some(file) => sys::fdpass::send(work.report, &report, &[file.as_fd()]).ok(),
+        None => sys::fdpass::send(work.report, &report, &[]).ok(),
+    };
     NOT_STARTED
+}
+
+/// The first of the program's candidates that is there.
+fn found(work: &Work<'_>) -> Option<OwnedFd> {
+    let open = |path| rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok();
+    work.plan.program.candidates.iter().find_map(open)
 }
 
 fn enter(work: &Work<'_>, state: &mut State) -> rustix::io::Result<()> {

@@ -1,5 +1,12 @@
 //! A failed step, from the child's fixed-size report to words a person can act on.
 
+/// The commonest causes of failed steps.
+mod causes;
+/// Why a program cannot be executed.
+mod program;
+
+use std::os::fd::{AsFd, OwnedFd};
+
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind};
@@ -41,16 +48,16 @@ impl Report {
     }
 }
 
-/// Words the report.
-pub(super) fn describe(plan: &Plan, report: Report) -> Error {
+/// Words the report. With a program that could not be executed comes what was found under its name.
+pub(super) fn describe(plan: &Plan, report: Report, file: Option<&OwnedFd>) -> Error {
     let errno = Errno::from_raw_os_error(report.errno);
     let step = usize::try_from(report.step).ok().and_then(|number| plan.steps.get(number));
     match step {
         None => Error::system("the connection to the new process", errno),
-        Some(Step::Execute | Step::FindProgram) => execute(plan, errno),
+        Some(Step::Execute | Step::FindProgram) => program::explain(plan, errno, file.map(AsFd::as_fd)),
         Some(step) => {
             let error = Error::system(step, errno);
-            match hint(step, errno) {
+            match causes::hint(step, errno) {
                 Some(hint) => error.with_hint(hint),
                 None => error,
             }
@@ -58,56 +65,10 @@ pub(super) fn describe(plan: &Plan, report: Report) -> Error {
     }
 }
 
-fn execute(plan: &Plan, errno: Errno) -> Error {
-    let name = plan.program.arguments.strings().first().map(|name| name.to_string_lossy().into_owned());
-    let name = name.unwrap_or_default();
-    let searched = !name.contains('/');
-    match errno {
-        Errno::NOENT if searched => {
-            Error::new(ErrorKind::CommandNotFound, format!("exec {name:?}: executable file not found in $PATH"))
-                .with_hint("check the spelling, the image's PATH, or give the full path of the program")
-        }
-        Errno::NOENT => Error::new(ErrorKind::CommandNotFound, format!("exec {name:?}: no such file or directory"))
-            .with_hint("the file is missing in the image, or the interpreter it names (#! line, dynamic loader) is"),
-        Errno::NOTDIR => Error::new(ErrorKind::CommandNotFound, format!("exec {name:?}: not a directory")),
-        Errno::ACCESS => Error::new(ErrorKind::CommandNotExecutable, format!("exec {name:?}: permission denied"))
-            .with_hint("the file needs the x permission for the container's user, and must not be a directory"),
-        Errno::NOEXEC => Error::new(ErrorKind::CommandNotExecutable, format!("exec {name:?}: exec format error"))
-            .with_hint("it was built for another architecture, or is a script without a #! line"),
-        errno => Error::new(ErrorKind::CommandNotExecutable, format!("exec {name:?}: {errno}")),
-    }
-}
-
-/// What to do about the commonest causes.
-fn hint(step: &Step, errno: Errno) -> Option<&'static str> {
-    Some(match (step, errno) {
-        (Step::Limit { .. }, Errno::PERM) => {
-            "this host does not let it be raised above its own hard limit (needs CAP_SYS_RESOURCE): give a lower value"
-        }
-        (Step::Attach { .. }, Errno::NOTDIR) => {
-            "a directory can be mounted only on a directory, a file only on a file: check source and target"
-        }
-        (Step::Mount(_), Errno::NODEV) => "this kernel does not have that file system",
-        (Step::Mount(_), Errno::INVAL) => "the file system does not take one of the options",
-        (Step::Mount(_) | Step::Attach { .. }, Errno::LOOP | Errno::NOTDIR) => {
-            "the mount point is a symbolic link or no directory in the image"
-        }
-        (Step::JoinCgroup { .. }, Errno::NOSPC) => "the cpuset of the parent cgroup is empty",
-        (Step::WorkingDirectory(_), Errno::NOENT) => "the directory does not exist in the container",
-        (Step::WorkingDirectory(_) | Step::MakeWorkingDirectory(_), Errno::NOTDIR) => {
-            "that path is a file in the container"
-        }
-        (Step::OomScore(_), Errno::ACCESS) => "lowering it needs CAP_SYS_RESOURCE",
-        (Step::Credentials(_), Errno::PERM) => "a capability was asked for that this host does not have to give",
-        (Step::Affinity { .. }, Errno::INVAL) => {
-            "none of these processors may be used in this cgroup: see Cpus_allowed_list in /proc/self/status"
-        }
-        (Step::AppArmor(_), Errno::NOENT) => "the profile is not loaded: see /sys/kernel/security/apparmor/profiles",
-        (Step::Hooks { .. }, Errno::CHILD) => "a hook ended with another status than 0",
-        (Step::Hooks { .. }, Errno::TIMEDOUT) => "a hook was killed because its time was over",
-        (Step::Seccomp, Errno::ACCESS) => "installing a filter needs no_new_privs or CAP_SYS_ADMIN",
-        _ => return None,
-    })
+/// The process is gone, and has not said why.
+pub(super) fn vanished() -> Error {
+    Error::new(ErrorKind::System, "the process was killed before it could become the program")
+        .with_hint("is linux.resources.memory.limit too low to start anything? 'dmesg' names who ran out of memory")
 }
 
 #[cfg(test)]

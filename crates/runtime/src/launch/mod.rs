@@ -123,10 +123,10 @@ impl Launched {
     /// As of [`launch`].
     pub fn go_on(&mut self, plan: &Plan, helper: &mut dyn Helper) -> Result<()> {
         let Some(connection) = self.connection.take() else { return Ok(()) };
-        talk::answer(&connection).map_err(|errno| failure::describe(plan, Report::lost(errno)))?;
+        talk::answer(&connection).map_err(|errno| failure::describe(plan, Report::lost(errno), None))?;
         let resources = std::mem::take(&mut self.resources);
         let mut parent = Parent { plan, process: self.child.pid, resources, procfs: None, helper: Some(helper) };
-        let result = parent.listen(&connection);
+        let result = parent.listen(&connection, false);
         self.resources = parent.resources;
         result.map(drop)
     }
@@ -163,7 +163,8 @@ pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
     drop(theirs);
     drop(inputs.stdio.take());
     let mut parent = Parent { plan, process: child.pid, resources, procfs, helper: inputs.helper };
-    match parent.listen(&ours) {
+    let waits = plan.steps.iter().any(|step| matches!(step, Step::AwaitStart(_) | Step::AwaitCaller));
+    match parent.listen(&ours, waits) {
         Ok((console, waits)) => {
             let connection = waits.then_some(ours);
             Ok(Launched { child, console, connection, resources: parent.resources })
@@ -206,7 +207,13 @@ fn clone(plan: &Plan, work: &child::Work<'_>, inputs: &Inputs<'_>) -> Result<sys
         match errno {
             Errno::PERM => error.with_hint("making namespaces needs root (CAP_SYS_ADMIN)"),
             Errno::BUSY => error.with_hint("the parent cgroup has processes of its own and controllers enabled"),
-            Errno::NOSPC => error.with_hint("a limit of namespaces is reached: see /proc/sys/user/max_*_namespaces"),
+            Errno::NOSPC | Errno::USERS => error
+                .with_hint("a limit of namespaces is reached, or 0 forbids them: see /proc/sys/user/max_*_namespaces"),
+            Errno::INVAL => error.with_hint("this kernel lacks one of the kinds in linux.namespaces"),
+            Errno::AGAIN => {
+                error.with_hint("a limit of processes is reached: ulimit -u, or pids.max of the own cgroup")
+            }
+            Errno::NOMEM => error.with_hint("memory ran out, or the pid namespace that is joined has ended"),
             _ => error,
         }
     })
@@ -230,14 +237,15 @@ struct Parent<'a, 'h> {
 
 impl Parent<'_, '_> {
     /// Hears what the child has to say until it has become the program, waits behind its gate, or has failed. Returns
-    /// the terminal, and whether it waits.
-    fn listen(&mut self, child: &OwnedFd) -> Result<(Option<OwnedFd>, bool)> {
-        let lost = |errno| failure::describe(self.plan, Report::lost(errno));
+    /// the terminal, and whether it waits. One that is `expected` to wait cannot become the program before.
+    fn listen(&mut self, child: &OwnedFd, expected: bool) -> Result<(Option<OwnedFd>, bool)> {
+        let lost = |errno| failure::describe(self.plan, Report::lost(errno), None);
         let mut console = None;
         loop {
             let mut buffer = [0; Done::SIZE];
             let (count, descriptor) = talk::hear(child, &mut buffer).map_err(lost)?;
             match count {
+                0 if expected => return Err(failure::vanished()),
                 0 => return Ok((console, false)),
                 Done::SIZE => {
                     self.step_done(Done::from_bytes(buffer));
@@ -246,7 +254,7 @@ impl Parent<'_, '_> {
                 _ => {}
             }
             if let (Report::SIZE, Some(report)) = (count, buffer.first_chunk()) {
-                return Err(failure::describe(self.plan, Report::from_bytes(*report)));
+                return Err(failure::describe(self.plan, Report::from_bytes(*report), descriptor.as_ref()));
             }
             match Question::from_byte(buffer[0]).ok_or_else(|| lost(Errno::PROTO))? {
                 Question::Ready => return Ok((console, true)),

@@ -12,7 +12,8 @@ use crate::seccomp;
 pub struct Confinement {
     /// The filter of system calls.
     pub seccomp: Option<seccomp::Filter>,
-    pub(super) landlock: Option<landlock::Rules>,
+    /// Rules about files.
+    pub landlock: Option<landlock::Rules>,
     personality: Option<LinuxPersonality>,
     memory_policy: Option<LinuxMemoryPolicy>,
 }

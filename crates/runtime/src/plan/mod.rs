@@ -213,6 +213,11 @@ fn names(spec: &Spec, new: u64) -> Result<Vec<Step>> {
             let message = format!("{field} {name:?}: needs a uts namespace of the container's own");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
+        // `sethostname(2)`: EINVAL beyond.
+        if name.len() > 64 {
+            let message = format!("{field} {name:?}: has {} bytes; the kernel takes 64", name.len());
+            return Err(Error::new(ErrorKind::Invalid, message).with_hint("give a shorter one"));
+        }
         let value = c_string(name.as_bytes(), field)?;
         steps.push(if field == "hostname" { Step::Hostname(value) } else { Step::Domainname(value) });
     }

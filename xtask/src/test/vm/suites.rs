@@ -14,10 +14,11 @@ use crate::test::nextest;
 
 /// Package and program. Left out of the end-to-end tests is `kill9`, whose 120 rounds take too long here. Of the other
 /// packages those are here that ask the kernel for what differs between kernels: cgroups, and layers under an overlay.
-const SUITES: [(&str, &str); 14] = [
+const SUITES: [(&str, &str); 15] = [
     ("end-to-end", "debian"),
     ("end-to-end", "errors"),
     ("end-to-end", "harness"),
+    ("end-to-end", "hints"),
     ("end-to-end", "landlock"),
     ("end-to-end", "leftovers"),
     ("end-to-end", "lifecycle"),
