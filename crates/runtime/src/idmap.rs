@@ -1,6 +1,7 @@
 //! Maps of a new user namespace (`user_namespaces(7)`), from the configuration to the kernel.
 
 use std::fmt::Write;
+use std::process::{Command, Stdio};
 
 use oci_spec::runtime::{LinuxIdMapping, Spec};
 use rustix::process::Pid;
@@ -10,24 +11,75 @@ use crate::error::{Error, ErrorKind, Result};
 /// Most lines that the kernel takes.
 const MOST_LINES: usize = 340;
 
+/// One of the two maps.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    field: &'static str,
+    file: &'static str,
+    /// The program that may write what its caller may not.
+    helper: &'static str,
+    /// Which ranges it gives to whom.
+    ranges: &'static str,
+}
+
+const USERS: Kind = Kind { field: "linux.uidMappings", file: "uid_map", helper: "newuidmap", ranges: "/etc/subuid" };
+const GROUPS: Kind = Kind { field: "linux.gidMappings", file: "gid_map", helper: "newgidmap", ranges: "/etc/subgid" };
+
 /// Writes the maps of `linux.uidMappings` and `linux.gidMappings` for a process that has just been given a user
-/// namespace of its own.
+/// namespace of its own. A user other than root may give his own id; for ranges of others that the host has set aside
+/// for him, `newuidmap(1)` and `newgidmap(1)` are called.
 ///
 /// # Errors
-/// `Invalid` for maps that cannot be, `System` when the kernel refuses one.
+/// `Invalid` for maps that cannot be, `System` when the kernel or one of those programs refuses one.
 pub fn write(spec: &Spec, process: Pid) -> Result<()> {
     let linux = spec.linux().as_ref();
     let uids = linux.and_then(|linux| linux.uid_mappings().as_deref()).unwrap_or_default();
     let gids = linux.and_then(|linux| linux.gid_mappings().as_deref()).unwrap_or_default();
-    for (field, file, list) in [("linux.uidMappings", "uid_map", uids), ("linux.gidMappings", "gid_map", gids)] {
-        let path = format!("/proc/{}/{file}", process.as_raw_nonzero());
-        let text = text(field, list)?;
-        std::fs::write(&path, &text).map_err(|error| {
-            Error::system(format!("{field}: {path}"), error)
-                .with_hint("ranges must not overlap, and need privilege over the host's ids that they name")
-        })?;
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid().as_raw());
+    for (kind, list, own) in [(USERS, uids, uid.as_raw()), (GROUPS, gids, gid)] {
+        let text = text(kind.field, list)?;
+        if uid.is_root() {
+            put(kind, process, kind.file, &text)?;
+        } else if is_own(list, own) {
+            if kind.file == GROUPS.file {
+                // Who gives a group may not take it away (user_namespaces(7)): the kernel asks for this first.
+                put(kind, process, "setgroups", "deny")?;
+            }
+            put(kind, process, kind.file, &text)?;
+        } else {
+            call(kind, process, &text)?;
+        }
     }
     Ok(())
+}
+
+/// Whether a list has nothing but the caller's id.
+fn is_own(list: &[LinuxIdMapping], own: u32) -> bool {
+    matches!(list, [map] if map.host_id() == own && map.size() == 1)
+}
+
+fn put(kind: Kind, process: Pid, file: &str, text: &str) -> Result<()> {
+    let path = format!("/proc/{}/{file}", process.as_raw_nonzero());
+    std::fs::write(&path, text).map_err(|error| {
+        Error::system(format!("{}: {path}", kind.field), error)
+            .with_hint("ranges must not overlap, and need privilege over the host's ids that they name")
+    })
+}
+
+fn call(kind: Kind, process: Pid, text: &str) -> Result<()> {
+    let mut command = Command::new(kind.helper);
+    command.arg(process.as_raw_nonzero().to_string()).args(text.split_whitespace()).stdin(Stdio::null());
+    let what = format!("{}: {}", kind.field, kind.helper);
+    let output = command.output().map_err(|error| {
+        Error::system(&what, error)
+            .with_hint(format!("install it (Debian: uidmap), or run as root: {} may give more ids", kind.helper))
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Error::system(what, format!("{}: {}", output.status, said.trim()))
+        .with_hint(format!("{} lists the ranges that each user may give; 'id' tells who you are", kind.ranges)))
 }
 
 /// The lines as the kernel reads them.
@@ -64,6 +116,14 @@ mod tests {
     fn lines_are_the_kernels() {
         let lines = text("f", &[map(0, 100_000, 65_536), map(65_536, 5, 1)]).expect("valid");
         assert_eq!(lines, "0 100000 65536\n65536 5 1\n");
+    }
+
+    #[test]
+    fn ones_own_id_needs_nobody() {
+        assert!(is_own(&[map(0, 1000, 1)], 1000));
+        for list in [vec![map(0, 1000, 2)], vec![map(0, 1001, 1)], vec![map(0, 1000, 1), map(1, 100_000, 9)]] {
+            assert!(!is_own(&list, 1000), "{list:?}");
+        }
     }
 
     #[test]

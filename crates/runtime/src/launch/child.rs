@@ -32,6 +32,14 @@ pub(super) struct Work<'a> {
     pub(super) traces: bool,
 }
 
+impl Work<'_> {
+    /// Whether the process ends up in a user namespace that was made for the container.
+    fn has_user_namespace(&self) -> bool {
+        let entered = self.target.map_or(0, |target| target.namespaces);
+        (self.plan.namespaces | entered) & sys::clone::namespace::USER != 0
+    }
+}
+
 /// What the steps have made so far.
 pub(super) struct State {
     /// The container's root, once it is entered.
@@ -196,7 +204,7 @@ fn become_process(step: &Step, work: &Work<'_>, state: &State) -> rustix::io::Re
         Step::Umask(mask) => {
             rustix::process::umask(Mode::from_raw_mode(*mask));
         }
-        Step::Credentials(ids) => credentials::drop_to(ids)?,
+        Step::Credentials(ids) => credentials::drop_to(ids, work.has_user_namespace())?,
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true)?,
         Step::Seccomp => {
             let filter = work.plan.confinement.seccomp.as_ref().ok_or(Errno::INVAL)?;

@@ -9,7 +9,10 @@ use crate::plan::Credentials;
 ///
 /// The order matters: the bounding set is reduced while `CAP_SETPCAP` lasts, groups and ids while `CAP_SETGID` and
 /// `CAP_SETUID` do, and the permitted set is kept over the change of user to be reduced last.
-pub(super) fn drop_to(ids: &Credentials) -> rustix::io::Result<()> {
+///
+/// Where a user who is not privileged has given the namespace its only group, nobody may set groups there any more
+/// (`user_namespaces(7)`, `/proc/PID/setgroups`): then those that were there stay, as long as none is asked for.
+pub(super) fn drop_to(ids: &Credentials, in_user_namespace: bool) -> rustix::io::Result<()> {
     let sets = ids.capabilities;
     for number in 0..u64::BITS {
         let one = CapabilitySet::from_bits_retain(1 << number);
@@ -24,7 +27,10 @@ pub(super) fn drop_to(ids: &Credentials) -> rustix::io::Result<()> {
     }
     rustix::thread::set_keep_capabilities(true)?;
     // The primary group is among them (CVE-2022-36109).
-    rustix::thread::set_thread_groups(&ids.groups)?;
+    match rustix::thread::set_thread_groups(&ids.groups) {
+        Err(Errno::PERM) if in_user_namespace && ids.groups.len() == 1 => {}
+        other => other?,
+    }
     let (uid, gid) = (Uid::from_raw(ids.uid), Gid::from_raw(ids.gid));
     rustix::thread::set_thread_res_gid(gid, gid, gid)?;
     rustix::thread::set_thread_res_uid(uid, uid, uid)?;
