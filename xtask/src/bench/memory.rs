@@ -2,6 +2,7 @@
 //! container's first one. That is phial's supervisor, docker's and containerd's shim, podman's conmon.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use end_to_end::process::{pss_kib, stat};
 use end_to_end::{Context, Result};
@@ -9,6 +10,9 @@ use end_to_end::{Context, Result};
 use super::peer::Peer;
 use super::report::{Series, Table, Unit};
 use crate::say;
+
+/// Some give back a second later what they no longer need.
+const REST: Duration = Duration::from_secs(3);
 
 /// KiB per container while this many run.
 pub(crate) fn per_container(peers: &[Box<dyn Peer>], image: &str, containers: u32) -> Result<Table> {
@@ -18,6 +22,8 @@ pub(crate) fn per_container(peers: &[Box<dyn Peer>], image: &str, containers: u3
     for peer in peers {
         let name = |number: u32| format!("memory-{number}");
         let pids = (0..containers).map(|number| peer.start(image, &name(number))).collect::<Result<Vec<i32>>>()?;
+        // What stays is what they hold once they are at rest.
+        std::thread::sleep(REST);
         let sample = share(&pids);
         for number in 0..containers {
             peer.remove(&name(number))?;

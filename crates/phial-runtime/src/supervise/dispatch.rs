@@ -100,8 +100,6 @@ impl Dispatcher {
 
     /// Serves until the container has ended and every client has been told.
     pub(super) fn run(&mut self) -> ExitCode {
-        // What it took to start is not needed to wait.
-        sys::memory::forget_program();
         loop {
             let Ok(events) = self.poll.wait() else { return ExitCode::FAILURE };
             for event in events {

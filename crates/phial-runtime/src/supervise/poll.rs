@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 
@@ -65,6 +66,9 @@ impl Interest {
     pub(super) const WRITE: Interest = Interest { read: false, write: true };
 }
 
+/// How long nothing happens before memory is given back. What comes sooner finds the program where it was.
+const BUSY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
 /// The descriptors watched.
 #[derive(Debug)]
 pub(super) struct Poll {
@@ -93,11 +97,22 @@ impl Poll {
         epoll::delete(&self.epoll, descriptor).ok();
     }
 
-    /// Waits for events; there is always at least one unless a signal handler ran.
+    /// Waits for events; there is always at least one unless a signal handler ran. While nothing happens, this process
+    /// holds little more memory than it takes to wait.
     pub(super) fn wait(&self) -> Result<Vec<Event>, Errno> {
+        let events = self.wait_for(Some(&BUSY))?;
+        if !events.is_empty() {
+            return Ok(events);
+        }
+        // Whatever was done last is not needed to wait.
+        sys::memory::forget_program();
+        self.wait_for(None)
+    }
+
+    fn wait_for(&self, limit: Option<&Timespec>) -> Result<Vec<Event>, Errno> {
         const MOST: usize = 16;
         let mut buffer = [const { std::mem::MaybeUninit::uninit() }; MOST];
-        match epoll::wait(&self.epoll, &mut buffer, None) {
+        match epoll::wait(&self.epoll, &mut buffer, limit) {
             Ok((events, _)) => Ok(events.iter().map(|event| Event::from_number(event.data.u64())).collect()),
             Err(Errno::INTR) => Ok(Vec::new()),
             Err(errno) => Err(errno),
