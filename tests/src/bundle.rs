@@ -94,12 +94,35 @@ impl Bundle {
     /// # Errors
     /// It did not succeed.
     pub fn create(&self, arguments: &[&str]) -> Result {
-        let mut command = self.command(&[&["create"], arguments].concat())?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.quiet(&[&["create"], arguments].concat())
+    }
+
+    /// Runs a command line that must succeed, and that leaves a process with our streams: `/dev/null`, and a file for what
+    /// is wrong.
+    ///
+    /// # Errors
+    /// It did not succeed.
+    pub fn quiet(&self, arguments: &[&str]) -> Result {
+        let errors = self.path().join("errors");
+        let mut command = self.command(arguments)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&errors)?);
         match shell_code(command.status()?) {
             0 => Ok(()),
-            code => Err(Failure::new(format!("`{}`: {code}", words(&command)))),
+            code => Err(Failure::new(format!("`{}`: {code}: {}", words(&command), fs::read_to_string(errors)?))),
         }
+    }
+
+    /// What is in a file of a container's cgroups, by its name on v1 and on v2.
+    ///
+    /// # Errors
+    /// There is neither.
+    pub fn cgroup_file(&self, id: &str, v1: &str, v2: &str) -> Result<String> {
+        let saved: Value = serde_json::from_slice(&fs::read(self.path().join("state").join(id).join("state.json"))?)?;
+        let cgroups = saved["cgroups"].as_array().context("state.json has no cgroups")?;
+        let files =
+            cgroups.iter().filter_map(Value::as_str).flat_map(|path| [v1, v2].map(|file| Path::new(path).join(file)));
+        let file = files.into_iter().find(|file| file.exists()).context(format!("neither {v1} nor {v2} is there"))?;
+        Ok(fs::read_to_string(file)?.trim().to_owned())
     }
 
     /// `state` of a container.

@@ -4,7 +4,6 @@
 //! but for [`env::parse`] and [`env::parse_file`], which are handed the host's environment as a function.
 
 pub mod capability;
-mod decimal;
 pub mod env;
 pub mod mount;
 pub mod security;

@@ -3,6 +3,8 @@
 //! Options before the verb are the program's, those after it the verb's. The text of `--help` comes from the same
 //! table, so an option cannot be there and be unknown.
 
+/// Options of verbs that have many.
+mod flags;
 /// Which options there are.
 mod table;
 /// The options of one call.
@@ -24,10 +26,23 @@ const USAGE: u8 = 1;
 pub(crate) struct Global {
     /// Where containers are kept.
     pub(crate) root: Option<std::path::PathBuf>,
+    /// Who makes the cgroups of a new container.
+    pub(crate) cgroups: CgroupManager,
     /// `--rootless`, if it says something.
     pub(crate) rootless: Option<bool>,
     /// Where errors go besides stderr.
     pub(crate) log: Log,
+}
+
+/// Who makes the cgroups of a new container; those of one that is there are remembered with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CgroupManager {
+    /// This program, as directories.
+    Cgroupfs,
+    /// systemd, as a unit.
+    Systemd,
+    /// Nobody: the container has none.
+    Disabled,
 }
 
 /// Does what the arguments ask for.
@@ -85,6 +100,31 @@ fn global(words: &Words) -> Result<Global> {
         Some("false") => Some(false),
         Some(other) => return Err(Failure::new(format!("--rootless {other}: is none of true, false, auto"))),
     };
-    let log = Log::new(words.path("log"), words.text("log-format")?, words.has("debug"))?;
-    Ok(Global { root: words.path("root"), rootless, log })
+    let log = Log::new(words.path("log"), words.text("log-format")?, debug(words)?)?;
+    Ok(Global { root: words.path("root"), cgroups: cgroup_manager(words)?, rootless, log })
+}
+
+/// `--cgroup-manager`, and `--systemd-cgroup` for one of its values.
+fn cgroup_manager(words: &Words) -> Result<CgroupManager> {
+    let systemd = words.has("systemd-cgroup");
+    match words.text("cgroup-manager")?.or(systemd.then_some("systemd")) {
+        Some("systemd") => Ok(CgroupManager::Systemd),
+        Some(other) if systemd => {
+            Err(Failure::new(format!("--cgroup-manager {other}: contradicts --systemd-cgroup: give one of them")))
+        }
+        None | Some("cgroupfs") => Ok(CgroupManager::Cgroupfs),
+        Some("disabled") => Ok(CgroupManager::Disabled),
+        Some(other) => {
+            Err(Failure::new(format!("--cgroup-manager {other}: is none of cgroupfs, systemd and disabled")))
+        }
+    }
+}
+
+/// `--debug`, and `--log-level`, as other runtimes have it.
+fn debug(words: &Words) -> Result<bool> {
+    match words.text("log-level")?.map(str::to_ascii_lowercase).as_deref() {
+        Some("debug" | "trace") => Ok(true),
+        None | Some("info" | "warn" | "warning" | "error") => Ok(words.has("debug")),
+        Some(other) => Err(Failure::new(format!("--log-level {other}: is none of debug, info, warning and error"))),
+    }
 }

@@ -19,7 +19,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Spec;
-use runtime::cgroup::Cgroups;
+use runtime::cgroup::{Cgroups, Driver};
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,9 @@ pub(crate) struct Saved {
     pub(crate) rootfs: PathBuf,
     /// Directories of its cgroups on the host.
     pub(crate) cgroups: Vec<PathBuf>,
+    /// Who has made them, and removes them.
+    #[serde(default)]
+    pub(crate) cgroup_driver: Driver,
     /// Files of its namespaces.
     pub(crate) namespace_paths: BTreeMap<String, PathBuf>,
     /// Those that a further process enters, as `CLONE_NEW*` bits.
@@ -198,6 +202,7 @@ impl Saved {
             bundle: bundle.to_owned(),
             rootfs: rootfs.to_owned(),
             cgroups: cgroups.paths().map(Path::to_owned).collect(),
+            cgroup_driver: cgroups.driver(),
             namespace_paths: kinds.into_iter().map(path).collect(),
             namespaces,
         }
@@ -212,7 +217,8 @@ impl Container {
         let path = directory.join(STATE);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Failure::new(format!("container {id:?} does not exist")));
+                // Engines look for these words.
+                return Err(Failure::new(format!("container does not exist: {id}")));
             }
             other => other.map_err(|error| Failure::system(path.display(), error))?,
         };
@@ -248,6 +254,19 @@ impl Container {
         serde_json::from_slice(&text).map_err(|error| Failure::system(path.display(), error))
     }
 
+    /// Changes that configuration; what `change` does besides is done by one at a time. If it fails, nothing is changed.
+    pub(crate) fn change_config(&self, change: impl FnOnce(&mut serde_json::Value) -> Result<()>) -> Result<()> {
+        let path = self.directory.join(CONFIG);
+        let failed = |error: &dyn std::fmt::Display| Failure::system(path.display(), error);
+        let lock = fs::File::open(&self.directory).map_err(|error| failed(&error))?;
+        flock(&lock, FlockOperation::LockExclusive).map_err(|errno| failed(&errno))?;
+        let text = fs::read(&path).map_err(|error| failed(&error))?;
+        let mut config = serde_json::from_slice(&text).map_err(|error| failed(&error))?;
+        change(&mut config)?;
+        let text = serde_json::to_vec(&config).map_err(|error| failed(&error))?;
+        crate::files::replace(&path, &text).map_err(|error| failed(&error))
+    }
+
     /// The fifo that starts it, while it is there.
     pub(crate) fn gate(&self) -> PathBuf {
         self.directory.join(GATE)
@@ -273,7 +292,7 @@ impl Container {
 
     /// Its cgroups.
     pub(crate) fn cgroups(&self) -> Result<Cgroups> {
-        Ok(Cgroups::open(&self.saved.cgroups)?)
+        Ok(Cgroups::open_with(self.saved.cgroup_driver, &self.saved.cgroups)?)
     }
 
     /// Removes what is kept of it.

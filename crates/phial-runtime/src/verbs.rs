@@ -1,11 +1,17 @@
 //! What each verb does, one file each; what several need is in files of its own.
 
+/// The cgroups of a new container.
+mod cgroups;
 /// `create`.
 pub(crate) mod create;
 /// `delete`.
 pub(crate) mod delete;
+/// `events`.
+pub(crate) mod events;
 /// `exec`.
 pub(crate) mod exec;
+/// `features`.
+pub(crate) mod features;
 /// Programs that a configuration wants to be run, on the host.
 mod hooks;
 /// `kill`.
@@ -36,6 +42,8 @@ pub(crate) mod state;
 mod stay;
 /// What is done, with the time that it took.
 mod trace;
+/// `update`.
+pub(crate) mod update;
 
 /// The version of the runtime specification that configurations are read by.
 pub(crate) const SPEC_VERSION: &str = "1.3.0";

@@ -79,6 +79,17 @@ pub fn install(program: &[Instruction], flags: u32) -> rustix::io::Result<Option
     if answer > 0 { Err(Errno::SRCH) } else { Ok(None) }
 }
 
+/// Whether this kernel knows a flag. Nothing is installed: flags are looked at before the program, and there is none.
+#[expect(unsafe_code, reason = "no library wraps seccomp")]
+pub fn has_flag(flag: u32) -> bool {
+    // The kernel receives only what it would have a listener for.
+    let flag = if flag == FLAG_WAIT_KILLABLE_RECV { flag | FLAG_NEW_LISTENER } else { flag };
+    let none = std::ptr::null::<Program>();
+    // SAFETY: the kernel refuses to read a program at address zero, with EFAULT, and changes nothing.
+    let answer = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flag, none) };
+    answer < 0 && last_errno() == Errno::FAULT
+}
+
 /// The errno of the call that has just failed on this thread. No allocation.
 fn last_errno() -> Errno {
     std::io::Error::last_os_error().raw_os_error().map_or(Errno::INVAL, Errno::from_raw_os_error)
@@ -107,6 +118,14 @@ mod tests {
         assert_eq!(install(&vec![give(ALLOW); 4097], 0).map(|_| ()), Err(Errno::INVAL));
         assert_eq!(install(&vec![give(ALLOW); 70_000], 0).map(|_| ()), Err(Errno::INVAL));
         assert_eq!(install(&[give(ALLOW)], 1 << 31).map(|_| ()), Err(Errno::INVAL));
+    }
+
+    #[test]
+    fn flags_are_known_or_not() {
+        for flag in [FLAG_TSYNC, FLAG_LOG, FLAG_SPEC_ALLOW, FLAG_NEW_LISTENER, FLAG_WAIT_KILLABLE_RECV] {
+            assert!(has_flag(flag), "{flag}");
+        }
+        assert!(!has_flag(1 << 31));
     }
 
     #[test]

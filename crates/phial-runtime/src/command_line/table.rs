@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
+use super::flags::{EVENTS, UPDATE};
 use super::{Global, Words};
 use crate::failure::Result;
 use crate::verbs;
@@ -40,16 +41,16 @@ pub(crate) struct Verb {
     pub(crate) run: fn(&Global, &Words) -> Result<ExitCode>,
 }
 
-const fn switch(long: &'static str, help: &'static str) -> Flag {
+pub(super) const fn switch(long: &'static str, help: &'static str) -> Flag {
     Flag { long, short: None, takes: Takes::Nothing, help }
 }
 
-const fn value(long: &'static str, name: &'static str, help: &'static str) -> Flag {
+pub(super) const fn value(long: &'static str, name: &'static str, help: &'static str) -> Flag {
     Flag { long, short: None, takes: Takes::Value(name), help }
 }
 
 impl Flag {
-    const fn or(self, letter: char) -> Flag {
+    pub(super) const fn or(self, letter: char) -> Flag {
         Flag { short: Some(letter), ..self }
     }
 }
@@ -61,7 +62,10 @@ pub(super) const GLOBAL: &[Flag] = &[
     value("log", "FILE", "write errors there as well"),
     value("log-format", "FORMAT", "of that file: text (default) or json"),
     value("rootless", "BOOL", "where containers are kept by default: true, false or auto (default)"),
+    switch("systemd-cgroup", "have systemd make the cgroup; linux.cgroupsPath is slice:prefix:name then"),
+    value("cgroup-manager", "WHO", "who makes cgroups: cgroupfs (default), systemd, or disabled for no cgroup at all"),
     switch("debug", "write more into the log"),
+    value("log-level", "LEVEL", "debug does what --debug does; info, warning and error write what is written anyway"),
     switch("version", "the version").or('v'),
 ];
 
@@ -104,6 +108,7 @@ const EXEC: &[Flag] = &[
     switch("no-new-privs", "rule out gaining privileges by executing files"),
     value("cap", "CAPABILITY", "one more capability; may be given several times").or('c'),
     PRESERVE,
+    value("cgroup", "[CONTROLLER:]PATH", "join a cgroup below the container's; may be given several times on v1"),
     switch("ignore-paused", "do not refuse a paused container"),
 ];
 const DELETE: &[Flag] = &[switch("force", "kill the container if it runs; no error if there is none").or('f')];
@@ -225,6 +230,36 @@ const VERBS: &[Verb] = &[
         raw_after: None,
         makes_processes: false,
         run: verbs::pause::resume,
+    },
+    Verb {
+        name: "update",
+        usage: "update [OPTION…] ID",
+        about: "change the limits of a container",
+        flags: UPDATE,
+        arguments: 1..=1,
+        raw_after: None,
+        makes_processes: false,
+        run: verbs::update::run,
+    },
+    Verb {
+        name: "events",
+        usage: "events [OPTION…] ID",
+        about: "print what a container uses, and notices of memory that it did not get, as JSON",
+        flags: EVENTS,
+        arguments: 1..=1,
+        raw_after: None,
+        makes_processes: false,
+        run: verbs::events::run,
+    },
+    Verb {
+        name: "features",
+        usage: "features",
+        about: "print what this program can do as JSON (runtime-spec, features.md)",
+        flags: &[],
+        arguments: 0..=0,
+        raw_after: None,
+        makes_processes: false,
+        run: verbs::features::run,
     },
     Verb {
         name: "spec",

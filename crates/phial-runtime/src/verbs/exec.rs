@@ -1,13 +1,14 @@
 //! `exec`: a further process in a container.
 
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::ExitCode;
 
 use oci_spec::runtime::{Capability, LinuxCapabilities, Process, Spec};
-
-use runtime::cgroup;
+use runtime::cgroup::{self, Cgroups};
 use runtime::launch::{Helper, Inputs, Launched, Target, launch};
 use runtime::plan::{Confinement, Plan, Streams};
-use std::os::fd::AsFd;
+use rustix::process::Pid;
 
 use super::hooks::State;
 use super::listener;
@@ -46,17 +47,39 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
 }
 
 fn start(container: &Container, spec: &Spec, process: &Process, words: &Words) -> Result<Launched> {
-    let hierarchies = cgroup::detect()?;
+    let hierarchies = if container.saved.cgroups.is_empty() { Vec::new() } else { cgroup::detect()? };
     let confinement = Confinement::of(spec)?;
     let streams = Streams::Inherited { preserved: preserved(words)? };
-    let plan = Plan::exec(process, &hierarchies, None, confinement, streams)?;
-    let cgroups = container.cgroups()?;
+    let shown = process.terminal().unwrap_or(false) && !words.has("detach");
+    let window = if shown { stay::window() } else { None };
+    let plan = Plan::exec(process, &hierarchies, window, confinement, streams)?;
+    let cgroups = cgroups(container, words)?;
     let pidfd = container.process().ok_or_else(|| Failure::new("cannot exec in a stopped container"))?;
     let target = Target { pidfd: pidfd.as_fd(), namespaces: container.saved.namespaces };
     let mut helper = listener::Further { spec, state: State::of(container, spec)? };
     let helper: Option<&mut dyn Helper> = Some(&mut helper);
     let inputs = Inputs { cgroups: &cgroups, stdio: None, target: Some(target), die_with_parent: false, helper };
     Ok(launch(&plan, inputs)?)
+}
+
+/// The container's cgroups, or those below them that `--cgroup` names: `PATH`, or `CONTROLLER[,CONTROLLER…]:PATH`.
+fn cgroups(container: &Container, words: &Words) -> Result<Cgroups> {
+    let mut cgroups = container.cgroups()?;
+    let given = words.texts("cgroup")?;
+    if let Some(one) = given.iter().find(|one| !one.contains(':')).filter(|_| given.len() > 1) {
+        return Err(Failure::new(format!("--cgroup {one}: of several each needs a controller: CONTROLLER:PATH")));
+    }
+    for one in &given {
+        let (controllers, path) = one.split_once(':').unwrap_or(("", one));
+        let controllers: Vec<&str> = controllers.split(',').filter(|controller| !controller.is_empty()).collect();
+        cgroups.descend(&controllers, Path::new(path))?;
+    }
+    if given.is_empty()
+        && let Some(process) = Pid::from_raw(container.saved.init_process_pid)
+    {
+        cgroups.descend_to(process)?;
+    }
+    Ok(cgroups)
 }
 
 /// The process: that of a file, or the container's own with what the options change.

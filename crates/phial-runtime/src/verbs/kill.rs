@@ -13,7 +13,8 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
     let container = Container::load(global, words.argument(0)?)?;
     let signal = if words.arguments.len() > 1 { parse(words.argument(1)?)? } else { Signal::TERM };
     let shares_pids = container.saved.namespaces & sys::clone::namespace::PID == 0;
-    if words.has("all") || (signal == Signal::KILL && shares_pids) {
+    let everyone = words.has("all") || (signal == Signal::KILL && shares_pids);
+    if everyone && !container.saved.cgroups.is_empty() {
         container.cgroups()?.signal_all(signal)?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -4,14 +4,15 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Spec;
-use runtime::cgroup::{self, Cgroups, Hierarchy};
+use runtime::cgroup::{Cgroups, Hierarchy};
 use runtime::launch::{Inputs, Launched, launch};
 use runtime::plan::{Context, Plan, StartMode, Streams};
-use runtime::protocol::Rootfs;
+use runtime::protocol::{Rootfs, WindowSize};
 
 use super::hooks::Hooks;
 use super::notify::Notify;
 use super::trace::Trace;
+use super::{cgroups, stay};
 use crate::command_line::{Global, Words};
 use crate::container::{Container, New, Saved};
 use crate::failure::{Failure, Result};
@@ -43,7 +44,9 @@ impl Bundle {
             Failure::system(file.display(), error)
                 .with_hint("--bundle names the directory that has it; 'spec' writes one")
         })?;
-        let spec = serde_json::from_slice(&config).map_err(|error| Failure::json(file.display(), &error))?;
+        let failed = |error| Failure::json(file.display(), &error);
+        let mut spec = serde_json::from_slice(&config).map_err(failed)?;
+        forget_empty_pids(&config, &mut spec).map_err(failed)?;
         Ok(Bundle { path, config, spec })
     }
 
@@ -64,7 +67,7 @@ impl Bundle {
             // Where the root is put until it is the root: hooks look for it there.
             scratch: rootfs,
             hierarchies,
-            window: None,
+            window: choices.window,
             init: false,
             streams: Streams::Inherited { preserved: choices.preserved },
             start: choices.start,
@@ -74,6 +77,19 @@ impl Bundle {
     }
 }
 
+/// A limit of processes that is not there reads as zero, which is a limit too, and lets nothing start.
+fn forget_empty_pids(config: &[u8], spec: &mut Spec) -> serde_json::Result<()> {
+    let resources = spec.linux_mut().as_mut().and_then(|linux| linux.resources_mut().as_mut());
+    let Some(resources) = resources.filter(|resources| resources.pids().is_some_and(|pids| pids.limit() == 0)) else {
+        return Ok(());
+    };
+    let config: serde_json::Value = serde_json::from_slice(config)?;
+    if config["linux"]["resources"]["pids"]["limit"].is_null() {
+        resources.set_pids(None);
+    }
+    Ok(())
+}
+
 /// What the configuration leaves to the caller.
 pub(super) struct Choices {
     /// Descriptors from 3 on that the program keeps.
@@ -81,6 +97,8 @@ pub(super) struct Choices {
     pub(super) start: StartMode,
     /// Name of a new session keyring.
     pub(super) keyring: Option<String>,
+    /// Size of its terminal.
+    pub(super) window: Option<WindowSize>,
 }
 
 /// When a new container is started, and who stays with it.
@@ -92,12 +110,6 @@ pub(super) enum Begin {
     AtOnce,
     /// By the caller, who leaves.
     Detached,
-}
-
-/// Where the container's cgroups go: `linux.cgroupsPath`, else the id.
-pub(super) fn cgroups_path(spec: &Spec, id: &str) -> PathBuf {
-    let given = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().clone());
-    given.unwrap_or_else(|| Path::new("/").join(id))
 }
 
 /// Makes the container; what it leaves when that fails is nothing.
@@ -115,13 +127,13 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
         Begin::AtOnce | Begin::Detached => StartMode::Asked,
     };
     trace.mark("take the id");
-    let hierarchies = cgroup::detect()?;
+    let hierarchies = cgroups::hierarchies(global)?;
     let keyring = (!words.has("no-new-keyring")).then(|| format!("_ses.{id}"));
-    let choices = Choices { preserved: preserved(words)?, start, keyring };
+    let window = if terminal && begin == Begin::AtOnce { stay::window() } else { None };
+    let choices = Choices { preserved: preserved(words)?, start, keyring, window };
     let plan = bundle.plan(&rootfs, &hierarchies, choices)?;
     trace.mark("make the plan");
-    let resources = bundle.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
-    let cgroups = Cgroups::create(&hierarchies, &cgroups_path(&bundle.spec, id), resources)?;
+    let cgroups = cgroups::make(global, &hierarchies, &bundle.spec, id)?;
     trace.mark("make the cgroups");
     let made = process(new, &bundle, &rootfs, &cgroups, &plan, &notify, &mut trace);
     match made {
@@ -146,6 +158,7 @@ fn process(
     let mut hooks = Hooks::new(&id, &bundle.path, &bundle.spec).traced(trace);
     let inputs = Inputs { cgroups, stdio: None, target: None, die_with_parent: false, helper: Some(&mut hooks) };
     let mut launched = launch(plan, inputs)?;
+    cgroups.settled();
     let namespaces = plan.namespaces | joined(plan);
     let saved = Saved::new(&id, launched.child.pid, &bundle.path, rootfs, cgroups, namespaces);
     let told = new.keep(saved).and_then(|container| {

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use runtime::cgroup;
 use runtime::plan::StartMode;
 use serde::Serialize;
 
+use super::cgroups;
 use super::make::{Bundle, Choices};
 use crate::command_line::{Global, Words};
 use crate::failure::{Failure, Result, print, print_json};
@@ -20,11 +20,11 @@ struct Printed {
 }
 
 /// Prints the plan.
-pub(crate) fn run(_global: &Global, words: &Words) -> Result<ExitCode> {
+pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
     let bundle = Bundle::read(words)?;
     let rootfs = bundle.rootfs()?;
-    let hierarchies = cgroup::detect()?;
-    let choices = Choices { preserved: 0, start: StartMode::AtOnce, keyring: None };
+    let hierarchies = cgroups::hierarchies(global)?;
+    let choices = Choices { preserved: 0, start: StartMode::AtOnce, keyring: None, window: None };
     let plan = bundle.plan(&rootfs, &hierarchies, choices)?;
     let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
     let strings = plan.program.arguments.strings();

@@ -9,6 +9,9 @@ use crate::failure::{Failure, Result, print_json, print_lines};
 /// Lists them.
 pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
     let container = Container::load(global, words.argument(0)?)?;
+    if container.saved.cgroups.is_empty() {
+        return Err(Failure::new("the container has no cgroup to list the processes of"));
+    }
     let pids: Vec<i32> =
         container.cgroups()?.processes()?.iter().map(|process| process.as_raw_nonzero().get()).collect();
     match words.text("format")? {

@@ -12,6 +12,7 @@ use sys::clone::Child;
 
 use self::terminal::Terminal;
 use crate::failure::{Failure, Result};
+pub(super) use terminal::window;
 
 /// Signals that wait here instead of ending this program. Made before the process is, so that none is lost.
 pub(super) struct Signals(OwnedFd);

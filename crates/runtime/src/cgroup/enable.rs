@@ -57,6 +57,16 @@ fn missing<'a>(directory: &Path, wanted: &[&'a str]) -> Vec<&'a str> {
     wanted.iter().copied().filter(|one| has(&available, one) && !has(&enabled, one)).collect()
 }
 
+/// Whether a cgroup passes on controllers of whole processes, so that no process may be in it ("No Internal Process
+/// Constraint").
+///
+/// # Errors
+/// `System`, naming the file.
+pub(super) fn is_divided(directory: &Directory) -> Result<bool> {
+    let enabled = directory.find(ENABLED)?.unwrap_or_default();
+    Ok(enabled.split_whitespace().any(|controller| !THREADED.contains(&controller)))
+}
+
 /// A cgroup below one whose threads are spread is "domain invalid" and takes no process until it is threaded too, which it
 /// can only be without controllers of whole processes.
 ///

@@ -8,6 +8,8 @@
 
 /// Limits written into files, at creation and later.
 mod apply;
+/// Cgroups that the container has made below its own.
+mod below;
 /// Directories made, v1 cpusets filled.
 mod create;
 /// Rules of devices.
@@ -45,7 +47,7 @@ pub use hierarchy::{Hierarchy, detect};
 pub use oom::OomWatch;
 pub use ownership::owner;
 pub use remove::remove_leftovers;
-pub use systemd::Driver;
+pub use systemd::{Driver, UnitOptions};
 
 use crate::error::Result;
 use directory::Directory;

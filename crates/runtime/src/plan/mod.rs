@@ -24,6 +24,7 @@ use sys::mount::Propagation;
 
 pub use confinement::Confinement;
 pub use landlock::{ANNOTATION as LANDLOCK_ANNOTATION, Handled, Rules};
+pub use options::knows as knows_mount_option;
 pub use step::{Credentials, Device, Hook, HookPoint, NewMount, Source, Step};
 
 use crate::cgroup;

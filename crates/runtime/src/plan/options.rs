@@ -72,6 +72,11 @@ fn meaning(option: &str) -> Option<Meaning> {
     })
 }
 
+/// Whether this is an option of mounts that is carried out, and no word that is left to a file system.
+pub fn knows(option: &str) -> bool {
+    meaning(option).is_some_and(|meaning| !matches!(meaning, Meaning::Unsupported))
+}
+
 /// Reads the options of one mount; `file_system` decides whether unknown words can be the file system's.
 pub(crate) fn parse(options: &[String], target: &str) -> Result<Options> {
     let none = MountAttrFlags::empty();

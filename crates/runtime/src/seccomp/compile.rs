@@ -103,18 +103,25 @@ fn answers_future_calls(profile: &LinuxSeccomp, default: u32) -> bool {
     !permits && profile.default_errno_ret() != Some(ENOSYS)
 }
 
+/// A flag of a profile as the kernel's.
+pub fn flag_word(flag: LinuxSeccompFilterFlag) -> u32 {
+    match flag {
+        LinuxSeccompFilterFlag::SeccompFilterFlagLog => FLAG_LOG,
+        LinuxSeccompFilterFlag::SeccompFilterFlagTsync => FLAG_TSYNC,
+        LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow => FLAG_SPEC_ALLOW,
+        LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv => FLAG_WAIT_KILLABLE_RECV,
+    }
+}
+
 fn flags(profile: &LinuxSeccomp, notify: bool) -> u32 {
     let listed = profile.flags().as_deref().unwrap_or(&[LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow]);
     let word = listed.iter().fold(0, |word, flag| {
         word | match flag {
-            LinuxSeccompFilterFlag::SeccompFilterFlagLog => FLAG_LOG,
             // Installed by a process with a single thread. Together with a listener the kernel refuses it.
             LinuxSeccompFilterFlag::SeccompFilterFlagTsync if notify => 0,
-            LinuxSeccompFilterFlag::SeccompFilterFlagTsync => FLAG_TSYNC,
-            LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow => FLAG_SPEC_ALLOW,
             // Without a listener there is nothing to receive, and the kernel says EINVAL.
             LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv if !notify => 0,
-            LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv => FLAG_WAIT_KILLABLE_RECV,
+            listed => flag_word(*listed),
         }
     });
     if notify { word | FLAG_NEW_LISTENER } else { word }

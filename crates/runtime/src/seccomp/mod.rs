@@ -25,5 +25,5 @@ mod assemble;
 /// Names, numbers and architectures.
 pub mod syscalls;
 
-pub use compile::{Filter, compile};
+pub use compile::{Filter, compile, flag_word as flag};
 pub use profile::{KernelVersion, ProfileContext, default_profile};

@@ -14,7 +14,7 @@ use crate::test::nextest;
 
 /// Package and program. Left out of the end-to-end tests is `kill9`, whose 120 rounds take too long here. Of the other
 /// packages those are here that ask the kernel for what differs between kernels: cgroups, and layers under an overlay.
-const SUITES: [(&str, &str); 15] = [
+const SUITES: &[(&str, &str)] = &[
     ("end-to-end", "debian"),
     ("end-to-end", "errors"),
     ("end-to-end", "harness"),
@@ -25,6 +25,8 @@ const SUITES: [(&str, &str); 15] = [
     ("end-to-end", "limits"),
     ("end-to-end", "notify"),
     ("end-to-end", "oci"),
+    ("end-to-end", "oci_cgroup"),
+    ("end-to-end", "oci_update"),
     ("end-to-end", "process"),
     ("end-to-end", "program"),
     ("end-to-end", "pull"),
@@ -75,7 +77,7 @@ fn built() -> Result<Vec<(String, PathBuf)>> {
         let path = path.context(format!("package {package} has no tests named {name}"))?;
         Ok((format!("{package}-{name}"), PathBuf::from(path)))
     };
-    SUITES.into_iter().map(find).collect()
+    SUITES.iter().copied().map(find).collect()
 }
 
 /// For libtest, one word a line.

@@ -2,11 +2,18 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use runtime::protocol::WindowSize;
 use rustix::io::{Errno, read, write};
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
 
 use crate::failure::{Failure, Result};
+
+/// The size of the user's terminal, if stdin is one: the process is to have it from its beginning.
+pub(in crate::verbs) fn window() -> Option<WindowSize> {
+    let size = tcgetwinsize(stdin()).ok()?;
+    Some(WindowSize { rows: size.ws_row, columns: size.ws_col })
+}
 
 /// The master of the process's terminal.
 pub(super) struct Terminal {

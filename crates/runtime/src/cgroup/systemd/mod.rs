@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::LinuxResources;
 use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal, waitpid};
+use serde::{Deserialize, Serialize};
 
 use super::create::Existing;
 use super::hierarchy::Hierarchy;
@@ -38,7 +39,8 @@ use bus::Value;
 use manager::{Manager, Which};
 
 /// Who makes the cgroups of a container.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Driver {
     /// We do, as directories.
     #[default]
