@@ -193,7 +193,7 @@ fn what_is_wrong_is_said_in_one_line_and_in_the_log() -> Result {
     bundle.arguments(&["nope"]);
     let output = bundle.run(&["--log", "log", "--log-format", "json", "run", "c"])?.exited(1)?;
     assert!(
-        output.stderr.starts_with("phial-runtime: exec \"nope\": executable file not found in $PATH\n"),
+        output.stderr.starts_with("phial-runtime: error: exec \"nope\": executable file not found in $PATH\n"),
         "{output:?}"
     );
     let entry: serde_json::Value = serde_json::from_slice(&std::fs::read(bundle.path().join("log"))?)?;

@@ -66,7 +66,8 @@ impl Failure {
     /// Says it; what comes back is the program's status.
     pub(crate) fn report(&self, log: &Log, code: u8) -> ExitCode {
         log.write("error", &self.to_string());
-        let mut text = format!("phial-runtime: {}\n", self.message);
+        // The word is what tools look for that know a runtime only by what it prints.
+        let mut text = format!("phial-runtime: error: {}\n", self.message);
         if let Some(hint) = &self.hint {
             text = format!("{text}hint: {hint}\n");
         }

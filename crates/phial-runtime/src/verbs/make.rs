@@ -47,6 +47,7 @@ impl Bundle {
         let failed = |error| Failure::json(file.display(), &error);
         let mut spec = serde_json::from_slice(&config).map_err(failed)?;
         forget_empty_pids(&config, &mut spec).map_err(failed)?;
+        as_meant_before_1_3(&mut spec);
         Ok(Bundle { path, config, spec })
     }
 
@@ -88,6 +89,19 @@ fn forget_empty_pids(config: &[u8], spec: &mut Spec) -> serde_json::Result<()> {
         resources.set_pids(None);
     }
     Ok(())
+}
+
+/// Zero as the limit of processes became a limit with version 1.3 of the specification; for older callers it is none.
+fn as_meant_before_1_3(spec: &mut Spec) {
+    let mut numbers = spec.version().split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or(1), numbers.next().unwrap_or(0));
+    let resources = spec.linux_mut().as_mut().and_then(|linux| linux.resources_mut().as_mut());
+    if let Some(pids) = resources.and_then(|resources| resources.pids_mut().as_mut())
+        && version < (1, 3)
+        && pids.limit() == 0
+    {
+        pids.set_limit(-1);
+    }
 }
 
 /// What the configuration leaves to the caller.

@@ -26,9 +26,8 @@ pub(super) fn drop_to(ids: &Credentials, in_user_namespace: bool) -> rustix::io:
         }
     }
     rustix::thread::set_keep_capabilities(true)?;
-    // The primary group is among them (CVE-2022-36109).
     match rustix::thread::set_thread_groups(&ids.groups) {
-        Err(Errno::PERM) if in_user_namespace && ids.groups.len() == 1 => {}
+        Err(Errno::PERM) if in_user_namespace && ids.groups.iter().all(|group| group.as_raw() == ids.gid) => {}
         other => other?,
     }
     let (uid, gid) = (Uid::from_raw(ids.uid), Gid::from_raw(ids.gid));

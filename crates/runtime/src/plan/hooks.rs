@@ -20,22 +20,27 @@ pub(super) fn before_root(spec: &Spec, steps: &mut Vec<Step>) -> Result<()> {
     if of_host || of_container {
         steps.push(Step::HostHooks);
     }
-    steps.extend(step(HookPoint::CreateContainer, hooks.create_container().as_deref())?);
+    steps.extend(step(HookPoint::CreateContainer, hooks.create_container().as_deref(), &[])?);
     Ok(())
 }
 
 /// What is run just before the container's program.
+///
+/// They are programs of the container, in its root: without an environment of their own they have its program's. Those
+/// that run on the host's files get nothing of the container's (CVE-2025-23266).
 pub(super) fn before_program(spec: &Spec) -> Result<Option<Step>> {
     let hooks = spec.hooks().as_ref().and_then(|hooks| hooks.start_container().as_deref());
-    step(HookPoint::StartContainer, hooks)
+    let inherited = spec.process().as_ref().and_then(|process| process.env().as_deref());
+    step(HookPoint::StartContainer, hooks, inherited.unwrap_or_default())
 }
 
-fn step(point: HookPoint, hooks: Option<&[oci_spec::runtime::Hook]>) -> Result<Option<Step>> {
-    let hooks = hooks.unwrap_or_default().iter().map(|hook| compile(point, hook)).collect::<Result<Vec<_>>>()?;
+fn step(point: HookPoint, hooks: Option<&[oci_spec::runtime::Hook]>, inherited: &[String]) -> Result<Option<Step>> {
+    let hooks = hooks.unwrap_or_default().iter();
+    let hooks = hooks.map(|hook| compile(point, hook, inherited)).collect::<Result<Vec<_>>>()?;
     Ok((!hooks.is_empty()).then_some(Step::Hooks { point, state: Source::HookState(point), hooks }))
 }
 
-fn compile(point: HookPoint, hook: &oci_spec::runtime::Hook) -> Result<Hook> {
+fn compile(point: HookPoint, hook: &oci_spec::runtime::Hook, inherited: &[String]) -> Result<Hook> {
     let field = format!("hooks.{}", point.name());
     let path = hook.path();
     if !path.is_absolute() {
@@ -58,7 +63,7 @@ fn compile(point: HookPoint, hook: &oci_spec::runtime::Hook) -> Result<Hook> {
     Ok(Hook {
         path: c_string(bytes, &field)?,
         arguments: StringArray::new(arguments),
-        environment: StringArray::new(strings(hook.env().as_deref().unwrap_or_default())?),
+        environment: StringArray::new(strings(hook.env().as_deref().unwrap_or(inherited))?),
         timeout,
     })
 }

@@ -146,8 +146,9 @@ impl Plan {
         };
         let read_only = spec.root().as_ref().and_then(oci_spec::runtime::Root::readonly).unwrap_or(false);
         let confinement = Confinement::of(spec)?;
-        mounts::finish(linux, read_only, process, &mut steps)?;
+        // Hooks may still write into the root: they put files of drivers there.
         hooks::before_root(spec, &mut steps)?;
+        mounts::finish(linux, read_only, process, &mut steps)?;
         steps.push(Step::PivotRoot);
         mounts::propagate_root(linux, &mut steps)?;
         labels::of_mounts(linux, &mut steps)?;

@@ -119,8 +119,8 @@ fn credentials(process: &Process) -> Result<Credentials> {
     /// What the kernel takes (`NGROUPS_MAX`).
     const MOST_GROUPS: usize = 65_536;
     let user = process.user();
-    let more = user.additional_gids().iter().flatten().filter(|gid| **gid != user.gid());
-    let groups: Vec<Gid> = [user.gid()].iter().chain(more).map(|gid| Gid::from_raw(*gid)).collect();
+    // Exactly these: who wants the primary group among them, as engines do since CVE-2022-36109, names it.
+    let groups: Vec<Gid> = user.additional_gids().iter().flatten().map(|gid| Gid::from_raw(*gid)).collect();
     if groups.len() > MOST_GROUPS {
         let message = format!("process.user.additionalGids: {} groups; the kernel takes {MOST_GROUPS}", groups.len());
         return Err(Error::new(ErrorKind::Invalid, message));

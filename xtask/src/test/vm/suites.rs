@@ -16,6 +16,7 @@ use crate::test::nextest;
 /// packages those are here that ask the kernel for what differs between kernels: cgroups, and layers under an overlay.
 const SUITES: &[(&str, &str)] = &[
     ("end-to-end", "debian"),
+    ("end-to-end", "drop_in"),
     ("end-to-end", "errors"),
     ("end-to-end", "harness"),
     ("end-to-end", "hints"),

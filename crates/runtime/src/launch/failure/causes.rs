@@ -62,7 +62,7 @@ const CAUSES: &[Cause] = &[
     cause(
         |step| matches!(step, Step::Mount(_) | Step::Attach { .. }),
         &[Errno::LOOP, Errno::NOTDIR],
-        "the mount point is a symbolic link or no directory in the image",
+        "it must be mounted on ordinary directory; the mount point is a symbolic link or no directory in the image",
     ),
     cause(
         |step| matches!(step, Step::WorkingDirectory(_) | Step::MakeWorkingDirectory(_)),

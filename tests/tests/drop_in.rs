@@ -1,0 +1,89 @@
+//! What callers of runc rely on without its being written down: who is in which group, when a root may still be written,
+//! what an older configuration means.
+
+use std::os::unix::fs::symlink;
+
+use end_to_end::bundle::Bundle;
+use end_to_end::{Context, Result};
+use serde_json::json;
+
+#[test]
+fn supplementary_groups_are_those_of_the_configuration() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["sh", "-c", "while read k v; do test $k = Groups: && echo $v; done < /proc/self/status; true"]);
+    for (groups, expected) in [(json!([]), "\n"), (json!([20, 30]), "20 30\n"), (json!([10, 20]), "10 20\n")] {
+        bundle.config["process"]["user"] = json!({"uid": 10, "gid": 10, "additionalGids": groups});
+        assert_eq!(bundle.ok(&["run", "c"])?, expected);
+    }
+    Ok(())
+}
+
+#[test]
+fn hooks_put_files_into_a_read_only_root() -> Result {
+    // What drivers of graphics cards do.
+    let mut bundle = Bundle::new()?;
+    let hook = |name: &str| {
+        let file = bundle.path().join("rootfs/tmp").join(name);
+        json!([{"path": "/bin/touch", "args": ["touch", file]}])
+    };
+    bundle.config["hooks"] = json!({"createRuntime": hook("runtime"), "createContainer": hook("container")});
+    bundle.arguments(&["sh", "-c", "ls /tmp; echo > /tmp/more || echo refused"]);
+    let output = bundle.run(&["run", "c"])?.exited(0)?;
+    assert_eq!(output.stdout, "container\nruntime\nrefused\n", "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn a_hook_in_the_container_has_its_programs_environment_unless_it_has_one() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.config["root"]["readonly"] = json!(false);
+    let hook = |environment: serde_json::Value| {
+        let script = "echo \"$ONE$TWO\" >> /tmp/told";
+        let mut hook = json!({"path": "/bin/sh", "args": ["sh", "-c", script]});
+        if !environment.is_null() {
+            hook["env"] = environment;
+        }
+        hook
+    };
+    bundle.config["hooks"] = json!({"startContainer": [hook(json!(null)), hook(json!([])), hook(json!(["TWO=own"]))]});
+    bundle.config["process"]["env"] = json!(["PATH=/bin", "ONE=programs"]);
+    bundle.arguments(&["cat", "/tmp/told"]);
+    assert_eq!(bundle.ok(&["run", "c"])?, "programs\n\nown\n");
+    Ok(())
+}
+
+#[test]
+fn zero_processes_are_no_limit_before_version_1_3() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.config["linux"]["resources"]["pids"] = json!({"limit": 0});
+    let limit = |bundle: &Bundle| -> Result<String> {
+        bundle.create(&["c"])?;
+        let pid = bundle.state("c")?["pid"].to_string();
+        let cgroups = std::fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+        let line = cgroups.lines().find(|line| line.contains(":pids:") || line.starts_with("0::"));
+        let path = line.and_then(|line| line.rsplit(':').next()).context("no cgroup")?;
+        let bases = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"];
+        let read = |base: &&str| std::fs::read_to_string(format!("{base}{path}/pids.max")).ok();
+        let limit = bases.iter().find_map(read).context("no pids.max")?;
+        bundle.ok(&["delete", "--force", "c"])?;
+        Ok(limit)
+    };
+    bundle.config["ociVersion"] = json!("1.0.2-dev");
+    assert_eq!(limit(&bundle)?, "max\n");
+    bundle.config["ociVersion"] = json!("1.3.0");
+    assert_eq!(limit(&bundle)?, "1\n");
+    Ok(())
+}
+
+#[test]
+fn proc_is_mounted_on_a_directory_only() -> Result {
+    let bundle = Bundle::new()?;
+    let proc = bundle.path().join("rootfs/proc");
+    std::fs::remove_dir(&proc)?;
+    symlink("tmp", &proc)?;
+    let output = bundle.run(&["run", "c"])?.exited(1)?;
+    // By these words tools tell it from other errors.
+    assert!(output.stderr.contains("must be mounted on ordinary directory"), "{output:?}");
+    assert!(output.stderr.contains("error"), "{output:?}");
+    Ok(())
+}
