@@ -7,6 +7,8 @@
 
 /// An OCI bundle, and the built `phial-runtime` on it.
 pub mod bundle;
+/// Debian's docker, containerd and podman on private directories, with a runtime of one's choice.
+pub mod engines;
 /// The one error: a sentence for whoever reads the log.
 mod failure;
 /// An HTTP/1.1 client of one request per connection: enough to fill a registry on loopback.

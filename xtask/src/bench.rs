@@ -27,6 +27,7 @@ mod runtimes;
 
 use std::path::Path;
 
+use end_to_end::engines::{Containerd, Docker, Podman};
 use end_to_end::leftovers::{self, Snapshot};
 use end_to_end::registry::{Access, Options as RegistryOptions, Registry};
 use end_to_end::{Context, Failure, Result, images};
@@ -48,7 +49,8 @@ pub(crate) fn main(words: &[String]) -> Result {
     setup::build()?;
     setup::packages(setup::DEMO)?;
     setup::packages(setup::TESTS)?;
-    setup::packages(setup::PEERS)?;
+    setup::packages(setup::RUNTIMES)?;
+    setup::packages(setup::ENGINES)?;
     let phial = if options.peers.iter().any(|name| name == phial::NAME) { Some(programs::build()?) } else { None };
     let small = images::prepare()?;
     let large = if options.measures(Measurement::Pull) { Some(large::prepare()?) } else { None };
@@ -82,8 +84,8 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
     }
     let registry = serve(small)?;
     let image = registry.name(images::BUSYBOX);
-    let peers = start(options, phial, dir.path())?;
-    for peer in &peers {
+    let mut peers = start(options, phial, dir.path())?;
+    for peer in &mut peers {
         peer.prepare(&image).context(peer.name())?;
         report.peer(peer.name(), &peer.version()?);
     }
@@ -112,15 +114,14 @@ fn start(options: &Options, phial: Option<&Path>, dir: &Path) -> Result<Vec<Box<
     if let Some(program) = phial {
         peers.push(Box::new(phial::Phial::new(program, dir)));
     }
-    // Stopped in the order of this list: docker before the containerd that it uses.
     if wanted(docker::NAME) {
-        peers.push(Box::new(docker::Docker::start(&dir.join("docker"))?));
+        peers.push(Box::new(Docker::start(&dir.join("docker"))?));
     }
     if wanted(containerd::NAME) {
-        peers.push(Box::new(containerd::Containerd::start(&dir.join("containerd"))?));
+        peers.push(Box::new(Containerd::start(&dir.join("containerd"))?));
     }
     if wanted(podman::NAME) {
-        peers.push(Box::new(podman::Podman::new(&dir.join("podman"))?));
+        peers.push(Box::new(Podman::new(&dir.join("podman"), podman::RUNTIME)?));
     }
     Ok(peers)
 }

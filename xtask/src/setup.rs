@@ -50,15 +50,17 @@ pub(crate) const VM: &[Package] = &[
     package("e2fsprogs", "mke2fs", "makes the disks of that machine"),
 ];
 
-/// What the bench compares with.
-pub(crate) const PEERS: &[Package] = &[
+/// What runs `phial-runtime` in the tests, and what the bench compares with.
+pub(crate) const ENGINES: &[Package] = &[
+    package("containerd", "containerd", "an engine that phial-runtime is the runtime of"),
+    package("docker.io", "dockerd", "likewise"),
+    package("podman", "podman", "likewise"),
+];
+
+/// What the bench compares with besides.
+pub(crate) const RUNTIMES: &[Package] = &[
     package("runc", "runc", "the runtime of docker and containerd"),
     package("crun", "crun", "the runtime of podman"),
-    package("containerd", "containerd", "a peer"),
-    package("docker.io", "dockerd", "a peer"),
-    package("podman", "podman", "a peer"),
-    package("strace", "strace", "counts the system calls of a runtime"),
-    package("time", "/usr/bin/time", "tells the memory that a runtime needs"),
 ];
 
 /// The C compiler's target and the standard library for it.
@@ -98,6 +100,7 @@ pub(crate) fn build() -> Result {
 pub(crate) fn tests() -> Result {
     packages(DEMO)?;
     packages(TESTS)?;
+    packages(ENGINES)?;
     TOOLS.iter().try_for_each(tool)
 }
 

@@ -1,13 +1,9 @@
 //! What every peer can do, so that the measurements need not know who is who.
 
-use std::fs;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-use end_to_end::process::{Running, run, words};
-use end_to_end::{Context, Failure, Result};
+use end_to_end::process::run;
+use end_to_end::{Context, Result};
 
 /// One engine, ready to work; its daemons end with its value.
 pub(crate) trait Peer {
@@ -33,7 +29,7 @@ pub(crate) trait Peer {
     fn remove(&self, name: &str) -> Result;
 
     /// What has to be there before anything is measured.
-    fn prepare(&self, image: &str) -> Result {
+    fn prepare(&mut self, image: &str) -> Result {
         run(&mut self.pull(image))?.success().map(drop)
     }
 }
@@ -43,18 +39,4 @@ pub(crate) fn pid_of_inspected(json: &str) -> Result<i32> {
     let value: serde_json::Value = serde_json::from_str(json)?;
     let pid = value[0]["State"]["Pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
     pid.filter(|pid| *pid > 0).context("inspect shows no pid")
-}
-
-/// Starts a daemon, its output in a file, and returns once its socket takes connections.
-pub(crate) fn daemon(command: &mut Command, socket: &Path, log: &Path) -> Result<Running> {
-    let file = fs::File::create(log).context(log.display())?;
-    let daemon = Running::start(command.stdout(file.try_clone()?).stderr(Stdio::from(file)))?;
-    // Daemons announce themselves to systemd only: there is nothing to wait on but the socket.
-    while UnixStream::connect(socket).is_err() {
-        if daemon.ends_within(Duration::from_millis(5))? {
-            let said = fs::read_to_string(log).unwrap_or_default();
-            return Err(Failure::new(format!("`{}` ended at once:\n{said}", words(command))));
-        }
-    }
-    Ok(daemon)
 }

@@ -1,0 +1,121 @@
+//! Docker: Debian's dockerd with a containerd of its own, no bridge and no firewall rules, on private directories.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::containerd::Daemon;
+use super::{daemon, mark, rest};
+use crate::process::{Output, Running, program, run, server};
+use crate::{Context, Result};
+
+/// A dockerd and the client for it.
+#[derive(Debug)]
+pub struct Docker {
+    client: PathBuf,
+    socket: PathBuf,
+    dir: PathBuf,
+    // Dropped in this order: dockerd needs containerd to the end.
+    dockerd: Option<Running>,
+    containerd: Option<Daemon>,
+}
+
+impl Docker {
+    /// Starts it with its own runtime.
+    ///
+    /// # Errors
+    /// It is missing or ends at once.
+    pub fn start(dir: &Path) -> Result<Docker> {
+        Docker::with_config(dir, &json!({}))
+    }
+
+    /// Starts it with this program as its only runtime.
+    ///
+    /// # Errors
+    /// It is missing or ends at once.
+    pub fn with_runtime(dir: &Path, runtime: &Path) -> Result<Docker> {
+        Docker::with_config(dir, &json!({"runtimes": {"phial": {"path": runtime}}, "default-runtime": "phial"}))
+    }
+
+    fn with_config(dir: &Path, settings: &Value) -> Result<Docker> {
+        fs::create_dir_all(dir).context(dir.display())?;
+        let containerd = Daemon::start(&dir.join("containerd"))?;
+        let socket = dir.join("docker.sock");
+        let config = dir.join("daemon.json");
+        fs::write(&config, serde_json::to_vec(settings)?)?;
+        let mut dockerd = server(&program("dockerd", "docker.io")?)?;
+        dockerd.arg("--config-file").arg(&config).arg("--host").arg(format!("unix://{}", socket.display()));
+        dockerd.arg("--data-root").arg(dir.join("data")).arg("--exec-root").arg(dir.join("exec"));
+        dockerd.arg("--pidfile").arg(dir.join("pid")).arg("--containerd").arg(containerd.socket());
+        dockerd.args([
+            "--bridge=none",
+            "--iptables=false",
+            "--ip6tables=false",
+            "--ip-forward=false",
+            "--ip-masq=false",
+        ]);
+        dockerd.args(["--exec-opt", "native.cgroupdriver=cgroupfs", &format!("--cgroup-parent=/{}", mark())]);
+        dockerd.args(["--storage-driver=overlay2", "--userland-proxy=false"]);
+        let dockerd = daemon(&mut dockerd, &socket, &dir.join("log"))?;
+        // A newer client may stand earlier on the search path: Debian's own belongs to this daemon.
+        let debian = PathBuf::from("/usr/bin/docker");
+        let client = if debian.is_file() { debian } else { program("docker", "docker.io")? };
+        let dir = dir.to_owned();
+        Ok(Docker { client, socket, dir, dockerd: Some(dockerd), containerd: Some(containerd) })
+    }
+
+    /// A command line of `docker`, not started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.client);
+        command.arg("--host").arg(format!("unix://{}", self.socket.display())).args(arguments);
+        // The user's own configuration has no part in this.
+        command.env("HOME", &self.dir).env_remove("DOCKER_CONFIG").env_remove("DOCKER_CONTEXT");
+        command
+    }
+
+    /// Runs a command line to its end with nothing on stdin.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn output(&self, arguments: &[&str]) -> Result<Output> {
+        run(&mut self.command(arguments))
+    }
+
+    /// Runs a command line that must succeed, and returns its stdout without the last line end.
+    ///
+    /// # Errors
+    /// It did not succeed: the message has everything it wrote.
+    pub fn ok(&self, arguments: &[&str]) -> Result<String> {
+        Ok(self.output(arguments)?.success()?.trim_end_matches('\n').to_owned())
+    }
+
+    /// One object of `docker inspect`.
+    ///
+    /// # Errors
+    /// There is no such thing.
+    pub fn inspect(&self, name: &str) -> Result<Value> {
+        let mut all: Value = serde_json::from_str(&self.ok(&["inspect", name])?)?;
+        Ok(all[0].take())
+    }
+
+    /// The end of the daemon's log, for messages.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        let ids = self.ok(&["ps", "--all", "--quiet"]).unwrap_or_default();
+        for id in ids.lines() {
+            // A test that failed says more than what its clean-up could not do.
+            let _ = self.output(&["rm", "--force", "--volumes", id]);
+        }
+        self.dockerd = None;
+        self.containerd = None;
+        rest::unmount_below(&self.dir);
+        rest::remove_cgroups(&mark());
+    }
+}
