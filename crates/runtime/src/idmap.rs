@@ -53,6 +53,12 @@ pub fn write(spec: &Spec, process: Pid) -> Result<()> {
     Ok(())
 }
 
+/// Whether this process is in another user namespace than the host's, which maps every number to itself.
+pub fn in_user_namespace() -> bool {
+    let map = sys::file::read(rustix::fs::CWD, "/proc/self/uid_map").unwrap_or_default();
+    String::from_utf8_lossy(&map).split_whitespace().collect::<Vec<_>>() != ["0", "0", "4294967295"]
+}
+
 /// Whether a list has nothing but the caller's id.
 fn is_own(list: &[LinuxIdMapping], own: u32) -> bool {
     matches!(list, [map] if map.host_id() == own && map.size() == 1)

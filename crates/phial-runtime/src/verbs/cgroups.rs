@@ -42,6 +42,14 @@ pub(super) fn make(global: &Global, hierarchies: &[Hierarchy], spec: &Spec, id: 
     }
 }
 
+/// Whether the container may do without cgroups: who has no right to make any can still have containers, unless they are
+/// to be limited.
+pub(super) fn may_be_missing(global: &Global, spec: &Spec) -> bool {
+    let unprivileged = !rustix::process::geteuid().is_root() || runtime::idmap::in_user_namespace();
+    let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+    global.cgroups == CgroupManager::Cgroupfs && unprivileged && refuse_limits(resources).is_ok()
+}
+
 /// A limit needs a cgroup.
 fn refuse_limits(resources: Option<&LinuxResources>) -> Result<()> {
     let Some(resources) = resources else { return Ok(()) };

@@ -105,6 +105,7 @@ fn as_meant_before_1_3(spec: &mut Spec) {
 }
 
 /// What the configuration leaves to the caller.
+#[derive(Debug, Clone)]
 pub(super) struct Choices {
     /// Descriptors from 3 on that the program keeps.
     pub(super) preserved: u32,
@@ -145,9 +146,15 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
     let keyring = (!words.has("no-new-keyring")).then(|| format!("_ses.{id}"));
     let window = if terminal && begin == Begin::AtOnce { stay::window() } else { None };
     let choices = Choices { preserved: preserved(words)?, start, keyring, window };
-    let plan = bundle.plan(&rootfs, &hierarchies, choices)?;
+    let mut plan = bundle.plan(&rootfs, &hierarchies, choices.clone())?;
     trace.mark("make the plan");
-    let cgroups = cgroups::make(global, &hierarchies, &bundle.spec, id)?;
+    let cgroups = match cgroups::make(global, &hierarchies, &bundle.spec, id) {
+        Err(_) if cgroups::may_be_missing(global, &bundle.spec) => {
+            plan = bundle.plan(&rootfs, &[], choices)?;
+            Cgroups::none()
+        }
+        other => other?,
+    };
     trace.mark("make the cgroups");
     let made = process(new, &bundle, &rootfs, &cgroups, &plan, &notify, &mut trace);
     match made {

@@ -29,7 +29,7 @@ impl Which {
     /// Root speaks to PID 1, everybody else to his own, and so does root of a user namespace, for whom PID 1 does nothing.
     pub(super) fn of_this_process() -> Which {
         let root = rustix::process::geteuid().is_root();
-        if root && !in_user_namespace() { Which::System } else { Which::User }
+        if root && !crate::idmap::in_user_namespace() { Which::System } else { Which::User }
     }
 
     /// The slice that units without one are in.
@@ -39,12 +39,6 @@ impl Which {
             Which::User => "user.slice",
         }
     }
-}
-
-/// The first namespace maps every number to itself.
-fn in_user_namespace() -> bool {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.split_whitespace().collect::<Vec<_>>() != ["0", "0", "4294967295"]
 }
 
 /// A connection to a manager.
