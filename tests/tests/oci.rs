@@ -54,7 +54,7 @@ fn a_container_from_create_to_delete() -> Result {
     assert!(bundle.run(&["kill", "c"])?.exited(1)?.stderr.contains("container not running"));
     assert!(bundle.run(&["exec", "c", "true"])?.exited(255)?.stderr.contains("cannot exec in a stopped container"));
     bundle.ok(&["delete", "c"])?;
-    assert!(bundle.run(&["state", "c"])?.exited(1)?.stderr.contains("does not exist"));
+    assert!(bundle.run(&["state", "c"])?.exited(1)?.stderr.contains("container does not exist: c"));
     bundle.ok(&["delete", "--force", "c"]).map(drop)
 }
 
@@ -101,6 +101,44 @@ fn a_paused_container_does_nothing() -> Result {
     assert!(bundle.run(&["resume", "c"])?.exited(1)?.stderr.contains("container not paused"));
     bundle.ok(&["pause", "c"])?;
     bundle.ok(&["delete", "--force", "c"]).map(drop)
+}
+
+#[test]
+fn a_container_is_paused_before_its_start_too() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["sleep", "1000"]);
+    bundle.create(&["c"])?;
+    bundle.ok(&["pause", "c"])?;
+    assert_eq!(bundle.state("c")?["status"], "paused");
+    assert!(bundle.run(&["start", "c"])?.exited(1)?.stderr.contains("cannot start a container in the paused state"));
+    assert!(bundle.run(&["exec", "c", "true"])?.exited(255)?.stderr.contains("paused container"));
+    bundle.ok(&["resume", "c"])?;
+    assert_eq!(bundle.state("c")?["status"], "created");
+    bundle.ok(&["start", "c"]).map(drop)
+}
+
+#[test]
+fn several_containers_are_named_by_an_expression() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["sleep", "1000"]);
+    let group = bundle.config["linux"]["cgroupsPath"].as_str().context("cgroupsPath")?.to_owned();
+    for id in ["web1", "web2", "db1"] {
+        bundle.config["linux"]["cgroupsPath"] = json!(format!("{group}-{id}"));
+        bundle.create(&[id])?;
+        bundle.ok(&["start", id])?;
+    }
+    bundle.ok(&["kill", "--regex", "^web[0-9]$", "KILL"])?;
+    while ["web1", "web2"].iter().any(|id| bundle.state(id).is_ok_and(|state| state["status"] != "stopped")) {}
+    assert_eq!(bundle.state("db1")?["status"], "running");
+    // All are tried, whatever becomes of one.
+    let refused = bundle.run(&["delete", "--regex", "."])?.exited(1)?;
+    assert!(refused.stderr.contains("cannot delete container db1 that is not stopped: running"), "{refused:?}");
+    assert_eq!(bundle.ok(&["list", "-q"])?, "db1\n");
+    assert!(bundle.run(&["kill", "--regex", "("])?.exited(1)?.stderr.contains("--regex \"(\""));
+    bundle.ok(&["delete", "--regex", "--force", "nothing"])?;
+    bundle.ok(&["delete", "--regex", "--force", "^db"])?;
+    assert_eq!(bundle.ok(&["list", "-q"])?, "");
+    Ok(())
 }
 
 #[test]

@@ -241,6 +241,15 @@ impl Container {
         Ok(ids.iter().filter_map(|id| Container::load(global, id).ok()).collect())
     }
 
+    /// Those with an id in which this regular expression is found.
+    pub(crate) fn matching(global: &Global, expression: &str) -> Result<Vec<Container>> {
+        let expression = regex_lite::Regex::new(expression)
+            .map_err(|error| Failure::system(format!("--regex {expression:?}"), error))?;
+        let mut found = Container::all(global)?;
+        found.retain(|container| expression.is_match(&container.saved.id));
+        Ok(found)
+    }
+
     fn save(&self) -> Result<()> {
         let path = self.directory.join(STATE);
         let text = serde_json::to_vec(&self.saved).map_err(|error| Failure::system(path.display(), error))?;
@@ -284,10 +293,11 @@ impl Container {
         if self.process().is_none() {
             return Ok(Status::Stopped);
         }
-        if self.gate().exists() {
-            return Ok(Status::Created);
+        // One that was not started can be frozen as well, and nothing can be done with it before it is let go.
+        if self.cgroups()?.is_frozen()? {
+            return Ok(Status::Paused);
         }
-        Ok(if self.cgroups()?.is_frozen()? { Status::Paused } else { Status::Running })
+        Ok(if self.gate().exists() { Status::Created } else { Status::Running })
     }
 
     /// Its cgroups.

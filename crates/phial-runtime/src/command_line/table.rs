@@ -111,8 +111,9 @@ const EXEC: &[Flag] = &[
     value("cgroup", "[CONTROLLER:]PATH", "join a cgroup below the container's; may be given several times on v1"),
     switch("ignore-paused", "do not refuse a paused container"),
 ];
-const DELETE: &[Flag] = &[switch("force", "kill the container if it runs; no error if there is none").or('f')];
-const KILL: &[Flag] = &[switch("all", "signal every process of the container").or('a')];
+const REGEX: Flag = switch("regex", "ID is a regular expression: all containers whose ids it fits").or('r');
+const DELETE: &[Flag] = &[switch("force", "kill the container if it runs; no error if there is none").or('f'), REGEX];
+const KILL: &[Flag] = &[switch("all", "signal every process of the container").or('a'), REGEX];
 const LIST: &[Flag] =
     &[value("format", "FORMAT", "table (default) or json").or('f'), switch("quiet", "ids only").or('q')];
 const PS: &[Flag] = &[value("format", "FORMAT", "table (default) or json").or('f')];

@@ -13,10 +13,14 @@ use crate::command_line::{Global, Words};
 use crate::container::{Container, Status};
 use crate::failure::{Failure, Result};
 
-/// Deletes a container.
+/// Deletes a container, or with `--regex` several.
 pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
-    let force = words.has("force");
-    let id = words.argument(0)?;
+    let (id, force) = (words.argument(0)?, words.has("force"));
+    if words.has("regex") {
+        let found = Container::matching(global, id)?;
+        each(&found, |container| delete(global, container, force))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let container = match Container::load(global, id) {
         Ok(container) => container,
         Err(failure) if !force => return Err(failure),
@@ -25,17 +29,27 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
+    delete(global, &container, force)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Does the same with all of them; the first error is told when all were tried.
+pub(super) fn each(containers: &[Container], act: impl FnMut(&Container) -> Result<()>) -> Result<()> {
+    containers.iter().map(act).fold(Ok(()), Result::and)
+}
+
+fn delete(global: &Global, container: &Container, force: bool) -> Result<()> {
     match container.status()? {
         Status::Stopped => {}
-        Status::Created => end(&container)?,
-        Status::Running | Status::Paused if force => end(&container)?,
+        Status::Created => end(container)?,
+        Status::Running | Status::Paused if force => end(container)?,
         status => {
+            let id = &container.saved.id;
             let message = format!("cannot delete container {id} that is not stopped: {}", status.name());
             return Err(Failure::new(message).with_hint("kill it first, or use --force"));
         }
     }
-    remove(global, &container)?;
-    Ok(ExitCode::SUCCESS)
+    remove(global, container)
 }
 
 /// Kills every process, and waits until the first one has ended.

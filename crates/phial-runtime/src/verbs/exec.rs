@@ -93,7 +93,7 @@ fn process(words: &Words, spec: &Spec) -> Result<Process> {
     let arguments = (1..words.arguments.len()).map(|index| words.argument(index).map(str::to_owned));
     let arguments = arguments.collect::<Result<Vec<_>>>()?;
     if arguments.is_empty() {
-        return Err(Failure::new("exec: a command or --process is missing"));
+        return Err(Failure::new("process args cannot be empty: give a command, or --process"));
     }
     process.set_args(Some(arguments)).set_terminal(Some(words.has("tty")));
     if let Some(directory) = words.path("cwd") {

@@ -4,19 +4,27 @@ use std::process::ExitCode;
 
 use rustix::process::{Signal, pidfd_send_signal};
 
+use super::delete::each;
 use crate::command_line::{Global, Words};
 use crate::container::{Container, Status};
 use crate::failure::{Failure, Result};
 
-/// Sends a signal.
+/// Sends a signal to a container, or with `--regex` to several.
 pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
-    let container = Container::load(global, words.argument(0)?)?;
+    let id = words.argument(0)?;
     let signal = if words.arguments.len() > 1 { parse(words.argument(1)?)? } else { Signal::TERM };
+    let containers =
+        if words.has("regex") { Container::matching(global, id)? } else { vec![Container::load(global, id)?] };
+    each(&containers, |container| send(container, signal, words.has("all")))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn send(container: &Container, signal: Signal, all: bool) -> Result<()> {
     let shares_pids = container.saved.namespaces & sys::clone::namespace::PID == 0;
-    let everyone = words.has("all") || (signal == Signal::KILL && shares_pids);
+    let everyone = all || (signal == Signal::KILL && shares_pids);
     if everyone && !container.saved.cgroups.is_empty() {
         container.cgroups()?.signal_all(signal)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     let not_running = || Failure::new("container not running");
     let process = container.process().ok_or_else(not_running)?;
@@ -25,7 +33,7 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
     if signal == Signal::KILL && container.status()? == Status::Paused {
         container.cgroups()?.thaw()?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// A signal by number, or by name with or without `SIG`.

@@ -17,7 +17,8 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
     match container.status()? {
         Status::Created => {}
         Status::Stopped => return Err(Failure::new("cannot start a container that has stopped")),
-        Status::Running | Status::Paused => return Err(Failure::new("cannot start an already running container")),
+        Status::Running => return Err(Failure::new("cannot start an already running container")),
+        Status::Paused => return Err(Failure::new("cannot start a container in the paused state")),
     }
     open_gate(&container)?;
     let spec = container.config()?;
