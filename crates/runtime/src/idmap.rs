@@ -89,7 +89,7 @@ fn call(kind: Kind, process: Pid, text: &str) -> Result<()> {
 }
 
 /// The lines as the kernel reads them.
-fn text(field: &str, list: &[LinuxIdMapping]) -> Result<String> {
+pub(crate) fn text(field: &str, list: &[LinuxIdMapping]) -> Result<String> {
     let invalid = |why: String| Error::new(ErrorKind::Invalid, format!("{field}: {why}"));
     if list.is_empty() {
         return Err(invalid("is empty, and a user namespace needs it".to_owned()));

@@ -39,6 +39,18 @@ pub struct Child {
     pub pidfd: OwnedFd,
 }
 
+impl Child {
+    /// # Safety
+    /// The descriptor is open and owned by nothing else.
+    #[expect(unsafe_code, reason = "ownership of a descriptor begins here")]
+    unsafe fn new(pid: libc::c_long, pidfd: libc::c_int) -> Result<Child, Errno> {
+        // SAFETY: the caller's promise.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
+        Ok(Child { pid, pidfd })
+    }
+}
+
 /// Makes a child in the given new namespaces and runs `child` in it; the child ends when `child` does.
 ///
 /// # Safety
@@ -71,9 +83,70 @@ pub unsafe fn clone3(
         0 => crate::exec::exit(child()),
         pid if pid > 0 => {
             // SAFETY: CLONE_PIDFD stored a new descriptor there, owned by nothing else.
-            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-            Ok(Child { pid, pidfd })
+            unsafe { Child::new(pid, pidfd) }
+        }
+        _ => match crate::exec::last_errno() {
+            // SAFETY: as of this function.
+            Errno::NOSYS => unsafe { clone2(namespaces, cgroup, child) },
+            errno => Err(errno),
+        },
+    }
+}
+
+/// The same by `clone(2)`, for kernels before 5.3 and filters that answer `clone3` with `ENOSYS`: the child joins the
+/// cgroup by itself.
+///
+/// # Safety
+/// As of [`clone3`].
+#[expect(unsafe_code, reason = "no library wraps clone without a stack")]
+unsafe fn clone2(namespaces: u64, cgroup: Option<BorrowedFd<'_>>, child: impl FnOnce() -> i32) -> Result<Child, Errno> {
+    /// Exit status of a process that is in no cgroup of its container: it must not run.
+    const NOT_JOINED: i32 = 125;
+    let mut pidfd: libc::c_int = -1;
+    let flags = namespaces | libc::CLONE_PIDFD as u64 | libc::SIGCHLD as u64;
+    // SAFETY: no stack: a copy of this process, whose only thread is the caller, as he promises. With CLONE_PIDFD the
+    // third argument is where the descriptor is stored.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
+    match pid {
+        0 => match cgroup.map_or(Ok(()), join) {
+            Ok(()) => crate::exec::exit(child()),
+            Err(_) => crate::exec::exit(NOT_JOINED),
+        },
+        pid if pid > 0 => {
+            // SAFETY: as of clone3.
+            unsafe { Child::new(pid, pidfd) }
+        }
+        _ => Err(crate::exec::last_errno()),
+    }
+}
+
+/// Moves this process into a cgroup, by its directory. No allocation.
+fn join(cgroup: BorrowedFd<'_>) -> Result<(), Errno> {
+    use rustix::fs::{Mode, OFlags};
+    let file = rustix::fs::openat(cgroup, c"cgroup.procs", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&file, b"0").map(drop)
+}
+
+/// Makes a sibling: a child of this process's parent, in the given new namespaces, that runs `child`. Its pid is as this
+/// process sees it. No allocation.
+///
+/// # Safety
+/// As of [`clone3`].
+///
+/// # Errors
+/// As of [`clone3`].
+#[expect(unsafe_code, reason = "no library wraps clone without a stack")]
+pub unsafe fn sibling(namespaces: u64, child: impl FnOnce() -> i32) -> Result<Child, Errno> {
+    let mut pidfd: libc::c_int = -1;
+    // Its parent hears of its end by the signal that this process's end is told with.
+    let flags = namespaces | libc::CLONE_PIDFD as u64 | libc::CLONE_PARENT as u64 | libc::SIGCHLD as u64;
+    // SAFETY: as of clone2.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
+    match pid {
+        0 => crate::exec::exit(child()),
+        pid if pid > 0 => {
+            // SAFETY: as of clone3.
+            unsafe { Child::new(pid, pidfd) }
         }
         _ => Err(crate::exec::last_errno()),
     }
@@ -103,11 +176,19 @@ pub unsafe fn fork(child: impl FnOnce() -> i32) -> Result<Pid, Errno> {
 /// # Errors
 /// As of [`clone3`].
 pub fn placeholder() -> Result<Child, Errno> {
+    placeholder_in(0)
+}
+
+/// The same in new namespaces, which it keeps alive.
+///
+/// # Errors
+/// As of [`clone3`].
+pub fn placeholder_in(namespaces: u64) -> Result<Child, Errno> {
     let parent = rustix::process::getpid();
     // SAFETY: other threads may exist, but this child makes nothing but system calls: it meets none of their locks.
     #[expect(unsafe_code, reason = "clone3 asks for what the child may do")]
     unsafe {
-        clone3(0, None, || hold_place(parent))
+        clone3(namespaces, None, || hold_place(parent))
     }
 }
 

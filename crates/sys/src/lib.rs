@@ -29,6 +29,8 @@ pub mod memfd;
 pub mod memory;
 /// Attributes of mounts, recursively: `mount_setattr`.
 pub mod mount;
+/// What kind of namespace a file is.
+pub mod namespace;
 /// The file that this program runs from, and leaving it.
 pub mod program;
 /// Scheduling, processors, priority of input and output, memory nodes and execution domain of this process.

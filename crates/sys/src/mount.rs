@@ -1,10 +1,10 @@
-//! `mount_setattr(2)`.
+//! `mount_setattr(2)`, and what `mount(2)` calls the same things.
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::io::Errno;
-use rustix::mount::MountAttrFlags;
+use rustix::mount::{MountAttrFlags, MountFlags, MountPropagationFlags};
 
 /// How mount events travel between a mount and its copies, see `mount_namespaces(7)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +28,20 @@ impl Propagation {
             Propagation::Unbindable => libc::MS_UNBINDABLE,
         }
     }
+
+    /// The same for `mount(2)`.
+    pub fn flags(self) -> MountPropagationFlags {
+        match self {
+            Propagation::Private => MountPropagationFlags::PRIVATE,
+            Propagation::Slave => MountPropagationFlags::DOWNSTREAM,
+            Propagation::Shared => MountPropagationFlags::SHARED,
+            Propagation::Unbindable => MountPropagationFlags::UNBINDABLE,
+        }
+    }
 }
 
 /// A change of the attributes of a mount.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     /// Attributes to switch on.
     pub set: MountAttrFlags,
@@ -41,6 +51,17 @@ pub struct Change {
     pub propagation: Option<Propagation>,
     /// Whether the mounts below are changed too.
     pub recursive: bool,
+}
+
+impl Change {
+    /// No change, of the mount alone.
+    pub const NONE: Change =
+        Change { set: MountAttrFlags::empty(), clear: MountAttrFlags::empty(), propagation: None, recursive: false };
+
+    /// Whether it changes anything.
+    pub fn is_none(&self) -> bool {
+        self.set.is_empty() && self.clear.is_empty() && self.propagation.is_none()
+    }
 }
 
 #[repr(C)]
@@ -62,7 +83,27 @@ pub fn set_attributes(directory: BorrowedFd<'_>, path: &CStr, change: &Change) -
         propagation: change.propagation.map_or(0, Propagation::bits),
         userns: 0,
     };
-    let flags = libc::AT_EMPTY_PATH | if change.recursive { libc::AT_RECURSIVE } else { 0 };
+    set_attr(directory, path, change.recursive, &attr)
+}
+
+/// Has a detached mount show the ids of its files as the maps of a user namespace say: what is `a` on the disk is shown as
+/// the `b` that the namespace maps `a` to (`mount_setattr(2)`, "ID-mapped mounts").
+///
+/// # Errors
+/// `EINVAL` when the file system cannot (or the mount is mapped already), `EPERM` without privilege over it or for a
+/// namespace that is the initial one, `ENOSYS` before Linux 5.12.
+pub fn map_ids(mount: BorrowedFd<'_>, namespace: BorrowedFd<'_>, recursive: bool) -> Result<(), Errno> {
+    let attr = MountAttr {
+        set: u64::from(MountAttrFlags::MOUNT_ATTR_IDMAP.bits()),
+        clear: 0,
+        propagation: 0,
+        userns: u64::try_from(namespace.as_raw_fd()).unwrap_or_default(),
+    };
+    set_attr(mount, c"", recursive, &attr)
+}
+
+fn set_attr(directory: BorrowedFd<'_>, path: &CStr, recursive: bool, attr: &MountAttr) -> Result<(), Errno> {
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: path is a C string, attr has the size given; both outlive the call.
     #[expect(unsafe_code, reason = "no library wraps mount_setattr")]
     let result = unsafe {
@@ -71,9 +112,55 @@ pub fn set_attributes(directory: BorrowedFd<'_>, path: &CStr, change: &Change) -
             directory.as_raw_fd(),
             path.as_ptr(),
             flags,
-            &raw const attr,
+            std::ptr::from_ref(attr),
             size_of::<MountAttr>(),
         )
     };
     if result == 0 { Ok(()) } else { Err(crate::exec::last_errno()) }
 }
+
+/// Attributes as flags of `mount(2)`, which has its own numbers for some. No allocation.
+pub fn classic_flags(attributes: MountAttrFlags) -> MountFlags {
+    use MountAttrFlags as Attr;
+    let pairs = [
+        (Attr::MOUNT_ATTR_RDONLY, MountFlags::RDONLY),
+        (Attr::MOUNT_ATTR_NOSUID, MountFlags::NOSUID),
+        (Attr::MOUNT_ATTR_NODEV, MountFlags::NODEV),
+        (Attr::MOUNT_ATTR_NOEXEC, MountFlags::NOEXEC),
+        (Attr::MOUNT_ATTR_NOATIME, MountFlags::NOATIME),
+        (Attr::MOUNT_ATTR_STRICTATIME, MountFlags::STRICTATIME),
+        (Attr::MOUNT_ATTR_NODIRATIME, MountFlags::NODIRATIME),
+        (Attr::MOUNT_ATTR_NOSYMFOLLOW, MountFlags::NOSYMFOLLOW),
+    ];
+    let named = pairs.into_iter().filter(|(attribute, _)| attributes.contains(*attribute));
+    named.fold(MountFlags::empty(), |flags, (_, flag)| flags | flag)
+}
+
+/// Attributes that a mount has, as `statvfs(2)` tells them. No allocation.
+///
+/// # Errors
+/// Those of `statfs(2)`.
+pub fn attributes(mount: BorrowedFd<'_>) -> Result<MountAttrFlags, Errno> {
+    use MountAttrFlags as Attr;
+    let bits = rustix::fs::fstatvfs(mount)?.f_flag.bits();
+    let pairs = [
+        (libc::ST_RDONLY, Attr::MOUNT_ATTR_RDONLY),
+        (libc::ST_NOSUID, Attr::MOUNT_ATTR_NOSUID),
+        (libc::ST_NODEV, Attr::MOUNT_ATTR_NODEV),
+        (libc::ST_NOEXEC, Attr::MOUNT_ATTR_NOEXEC),
+        (libc::ST_NOATIME, Attr::MOUNT_ATTR_NOATIME),
+        (libc::ST_NODIRATIME, Attr::MOUNT_ATTR_NODIRATIME),
+        (ST_NOSYMFOLLOW, Attr::MOUNT_ATTR_NOSYMFOLLOW),
+    ];
+    let named = pairs.into_iter().filter(|(bit, _)| bits & bit != 0);
+    let mut attributes = named.fold(Attr::empty(), |all, (_, attribute)| all | attribute);
+    if bits & (libc::ST_NOATIME | ST_RELATIME) == 0 {
+        attributes |= Attr::MOUNT_ATTR_STRICTATIME;
+    }
+    Ok(attributes)
+}
+
+/// `ST_RELATIME`, which musl's headers do not have.
+const ST_RELATIME: u64 = 0x1000;
+/// `ST_NOSYMFOLLOW` of Linux 5.10.
+const ST_NOSYMFOLLOW: u64 = 0x2000;

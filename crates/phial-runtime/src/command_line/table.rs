@@ -76,9 +76,10 @@ const PID_FILE: Flag = value("pid-file", "FILE", "where the process's pid is wri
 const PIDFD_SOCKET: Flag = value("pidfd-socket", "SOCKET", "unix socket that gets a pidfd of the process");
 const PRESERVE: Flag = value("preserve-fds", "N", "pass N descriptors after the standard streams on");
 const NO_KEYRING: Flag = switch("no-new-keyring", "keep the caller's session keyring");
+const NO_PIVOT: Flag = switch("no-pivot", "where the host's root is an initramfs: move the root over it");
 const DETACH: Flag = switch("detach", "leave the process in the background").or('d');
 
-const CREATE: &[Flag] = &[BUNDLE, CONFIG, CONSOLE, PID_FILE, PIDFD_SOCKET, PRESERVE, NO_KEYRING];
+const CREATE: &[Flag] = &[BUNDLE, CONFIG, CONSOLE, PID_FILE, PIDFD_SOCKET, PRESERVE, NO_KEYRING, NO_PIVOT];
 const RUN: &[Flag] = &[
     BUNDLE,
     CONFIG,
@@ -87,6 +88,7 @@ const RUN: &[Flag] = &[
     PIDFD_SOCKET,
     PRESERVE,
     NO_KEYRING,
+    NO_PIVOT,
     DETACH,
     switch("trace", "print each step as it is done, with its duration, on stderr"),
     switch("no-subreaper", "do not adopt processes that lose their parent"),

@@ -43,6 +43,8 @@ pub(super) fn start(request: &Request) -> Result<Started> {
     let context = Context {
         rootfs: &request.rootfs,
         scratch: &request.bundle,
+        bundle: &request.bundle,
+        may_move_root: false,
         hierarchies: &hierarchies,
         window: request.window,
         init: request.init,
@@ -61,10 +63,8 @@ pub(super) fn start(request: &Request) -> Result<Started> {
     let at = super::record::now();
     match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true, helper: None }) {
         Ok(Launched { child, console, .. }) => {
-            let own_cgroup = plan.steps.iter().any(|step| matches!(step, runtime::plan::Step::UnshareCgroup));
-            let cgroup_bit = if own_cgroup { sys::clone::namespace::CGROUP } else { 0 };
             let streams = Streams { terminal: console, ..streams };
-            let namespaces = plan.namespaces | cgroup_bit;
+            let namespaces = plan.all_namespaces();
             let confinement = plan.confinement;
             Ok(Started { process: child, streams, cgroups, hierarchies, namespaces, confinement, at })
         }

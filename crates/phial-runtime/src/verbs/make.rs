@@ -67,6 +67,8 @@ impl Bundle {
             rootfs: &Rootfs::Directory(rootfs.to_owned()),
             // Where the root is put until it is the root: hooks look for it there.
             scratch: rootfs,
+            bundle: &self.path,
+            may_move_root: choices.may_move_root,
             hierarchies,
             window: choices.window,
             init: false,
@@ -110,6 +112,8 @@ pub(super) struct Choices {
     /// Descriptors from 3 on that the program keeps.
     pub(super) preserved: u32,
     pub(super) start: StartMode,
+    /// `--no-pivot`.
+    pub(super) may_move_root: bool,
     /// Name of a new session keyring.
     pub(super) keyring: Option<String>,
     /// Size of its terminal.
@@ -145,7 +149,8 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
     let hierarchies = cgroups::hierarchies(global)?;
     let keyring = (!words.has("no-new-keyring")).then(|| format!("_ses.{id}"));
     let window = if terminal && begin == Begin::AtOnce { stay::window() } else { None };
-    let choices = Choices { preserved: preserved(words)?, start, keyring, window };
+    let choices =
+        Choices { preserved: preserved(words)?, start, may_move_root: words.has("no-pivot"), keyring, window };
     let mut plan = bundle.plan(&rootfs, &hierarchies, choices.clone())?;
     trace.mark("make the plan");
     let cgroups = match cgroups::make(global, &hierarchies, &bundle.spec, id) {
@@ -180,8 +185,7 @@ fn process(
     let inputs = Inputs { cgroups, stdio: None, target: None, die_with_parent: false, helper: Some(&mut hooks) };
     let mut launched = launch(plan, inputs)?;
     cgroups.settled();
-    let namespaces = plan.namespaces | joined(plan);
-    let saved = Saved::new(&id, launched.child.pid, &bundle.path, rootfs, cgroups, namespaces);
+    let saved = Saved::new(&id, launched.child.pid, &bundle.path, rootfs, cgroups, plan.all_namespaces());
     let told = new.keep(saved).and_then(|container| {
         launched.console = notify.tell(&launched.child, launched.console.take())?;
         Ok(container)
@@ -193,17 +197,6 @@ fn process(
             Err(failure)
         }
     }
-}
-
-/// Namespaces that the process has made or entered by itself.
-fn joined(plan: &Plan) -> u64 {
-    use runtime::plan::Step;
-    let bit = |step: &Step| match step {
-        Step::UnshareCgroup => sys::clone::namespace::CGROUP,
-        Step::JoinNamespace { flag, .. } => *flag,
-        _ => 0,
-    };
-    plan.steps.iter().map(bit).fold(0, |all, bit| all | bit)
 }
 
 /// Ends a process that nobody will know of.

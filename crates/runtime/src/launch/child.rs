@@ -7,14 +7,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
+use rustix::thread::ThreadNameSpaceType;
 
 use super::failure::Report;
 use super::procfs::Procfs;
 use super::source::Resource;
 use super::trace::Clock;
-use super::{Stdio, Target, confine, console, credentials, file_system, home, hooks, init, procfs, talk};
-use crate::plan::{Plan, Step};
+use super::{Stdio, Target, confine, console, credentials, file_system, hide, home, hooks, init, mounting};
+use super::{procfs, spaces, talk};
+use crate::plan::{Joiner, Plan, Step};
 
 /// What the parent prepared.
 pub(super) struct Work<'a> {
@@ -88,6 +89,9 @@ fn run_from(work: &Work<'_>, state: &mut State, first: usize) -> i32 {
         }
         let result = match step {
             Step::Init => Err(init::stay_with(work.die_with_parent, || run_from(work, state, number + 1))),
+            Step::NewNamespaces { flags, reborn: true } => {
+                Err(spaces::be_reborn(work.report, *flags, || run_from(work, state, number + 1)))
+            }
             Step::Execute => Err(execute(work)),
             step => apply(step, work.resources[number].as_ref(), work, state),
         };
@@ -146,10 +150,14 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
     match step {
         Step::JoinCgroup { .. } => rustix::io::write(descriptor(resource)?, b"0").map(drop)?,
         Step::UnshareCgroup => sys::clone::unshare(sys::clone::namespace::CGROUP)?,
-        Step::JoinNamespace { flag, path, .. } => join_namespace(*flag, path)?,
+        Step::JoinNamespace { flag, by, .. } => join_namespace(*flag, *by, descriptor(resource)?, state)?,
+        Step::NewNamespaces { flags, .. } => sys::clone::unshare(*flags)?,
+        Step::TimeNamespace { offsets } => spaces::make_time(work.report, !offsets.is_empty())?,
+        Step::VerifyMaps => talk::ask(work.report, talk::Question::Maps)?,
+        Step::NetDevices(_) => talk::ask(work.report, talk::Question::Devices)?,
         Step::Propagation(kind) => file_system::propagate(*kind)?,
         Step::AttachRoot { at, .. } => state.root = file_system::attach_root(resource.ok_or(Errno::BADF)?, at)?,
-        Step::PivotRoot => file_system::pivot_root(state.root.as_fd())?,
+        Step::EnterRoot { .. } => file_system::enter_root(state.root.as_fd(), resource)?,
         Step::EnterUserNamespace => credentials::become_root()?,
         Step::HostHooks => talk::ask(work.report, talk::Question::Hooks)?,
         Step::Hooks { hooks, .. } => hooks::run(hooks, descriptor(resource)?)?,
@@ -157,14 +165,16 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
         Step::Loopback => sys::loopback::up()?,
         Step::Hostname(name) => rustix::system::sethostname(name.to_bytes())?,
         Step::Domainname(name) => rustix::system::setdomainname(name.to_bytes())?,
-        Step::Mount(mount) => file_system::mount(state.root.as_fd(), mount)?,
-        Step::Attach { target, .. } => file_system::attach(state.root.as_fd(), descriptor(resource)?, target)?,
-        Step::Remount { target, change } => file_system::remount(state.root.as_fd(), target, change)?,
+        Step::Mount(mount) => mounting::mount(state.root.as_fd(), mount)?,
+        Step::Attach { source, target, links } => {
+            mounting::attach(state.root.as_fd(), resource.ok_or(Errno::BADF)?, source, target, *links)?;
+        }
+        Step::Remount { target, change } => mounting::remount(state.root.as_fd(), target, change)?,
         Step::Device(device) => file_system::device(state.root.as_fd(), device)?,
         Step::Link { content, path } => file_system::link(state.root.as_fd(), content, path)?,
         Step::Sysctl { path, value } => proc_of(work)?.write(procfs::inside(path)?, value.to_bytes())?,
-        Step::Mask(path) => file_system::mask(state, path)?,
-        Step::ReadOnly(path) => file_system::read_only(state.root.as_fd(), path)?,
+        Step::Mask(path) => hide::mask(state, path)?,
+        Step::ReadOnly(path) => mounting::read_only(state.root.as_fd(), path)?,
         Step::MakeWorkingDirectory(path) => file_system::make_directory(state.root.as_fd(), path)?,
         Step::WorkingDirectory(path) => file_system::change_directory(state.root.as_fd(), path)?,
         // In a user namespace of its own, this process may not: the parent has done it together with the maps.
@@ -228,17 +238,15 @@ fn descriptor(resource: Option<&Resource>) -> rustix::io::Result<BorrowedFd<'_>>
     }
 }
 
-fn join_namespace(flag: u64, path: &std::ffi::CStr) -> rustix::io::Result<()> {
-    use sys::clone::namespace;
-    let kind = match flag {
-        namespace::NETWORK => LinkNameSpaceType::Network,
-        namespace::IPC => LinkNameSpaceType::InterProcessCommunication,
-        namespace::UTS => LinkNameSpaceType::HostNameAndNISDomainName,
-        namespace::CGROUP => LinkNameSpaceType::ControlGroup,
-        _ => return Err(Errno::INVAL),
-    };
-    let file = rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::thread::move_into_link_name_space(file.as_fd(), Some(kind))
+fn join_namespace(flag: u64, by: Joiner, file: BorrowedFd<'_>, state: &mut State) -> rustix::io::Result<()> {
+    if by == Joiner::Parent {
+        return Ok(());
+    }
+    spaces::join(file)?;
+    if flag == sys::clone::namespace::MOUNT {
+        state.root = open_root()?;
+    }
+    Ok(())
 }
 
 /// Asks to be killed when the parent ends. Only now: a change of ids would have undone it (`prctl(2)`).

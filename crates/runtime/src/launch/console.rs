@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
-use super::file_system::bind_file;
+use super::mounting::bind_file;
 use super::talk::{self, Question};
 use super::{Stdio, resolve};
 use crate::protocol::WindowSize;

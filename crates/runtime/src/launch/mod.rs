@@ -5,18 +5,26 @@
 //! memory or words happens here; [`child`] only makes system calls.
 
 mod child;
+mod classic;
 mod confine;
 mod console;
+mod copy_up;
 mod credentials;
 mod failure;
 mod file_system;
+mod hide;
 mod home;
 mod hooks;
+mod id_maps;
 mod init;
 mod kernel;
+mod mounting;
+mod net_devices;
+mod overlay;
 mod procfs;
 mod resolve;
 mod source;
+mod spaces;
 mod talk;
 mod trace;
 
@@ -32,7 +40,8 @@ use crate::error::{Error, Result};
 use crate::plan::{HookPoint, Plan, Source, Step};
 use failure::Report;
 use procfs::Procfs;
-use source::Resource;
+use source::{Opener, Resource};
+use spaces::Visit;
 use talk::Question;
 use trace::Done;
 
@@ -125,7 +134,8 @@ impl Launched {
         let Some(connection) = self.connection.take() else { return Ok(()) };
         talk::answer(&connection).map_err(|errno| failure::describe(plan, Report::lost(errno), None))?;
         let resources = std::mem::take(&mut self.resources);
-        let mut parent = Parent { plan, process: self.child.pid, resources, procfs: None, helper: Some(helper) };
+        let mut parent =
+            Parent { plan, process: self.child.pid, next: None, resources, procfs: None, helper: Some(helper) };
         let result = parent.listen(&connection, false);
         self.resources = parent.resources;
         result.map(drop)
@@ -143,7 +153,8 @@ pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
     kernel::check(plan)?;
     let procfs = plan.steps.iter().any(Step::writes_proc).then(Procfs::open).transpose()?;
     let mut clock = Instant::now();
-    let open = |step: &Step| step.source().map(|source| source::open(source, inputs.cgroups)).transpose();
+    let mut opener = Opener::new(inputs.cgroups);
+    let open = |step: &Step| step.source().map(|source| opener.open(source)).transpose();
     let resources = plan.steps.iter().map(open).collect::<Result<Vec<_>>>()?;
     told(&mut inputs, &mut clock, "open what the steps need");
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
@@ -162,19 +173,18 @@ pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
     told(&mut inputs, &mut clock, "clone a process into its new namespaces");
     drop(theirs);
     drop(inputs.stdio.take());
-    let mut parent = Parent { plan, process: child.pid, resources, procfs, helper: inputs.helper };
+    let mut parent = Parent { plan, process: child.pid, next: None, resources, procfs, helper: inputs.helper };
     let waits = plan.steps.iter().any(|step| matches!(step, Step::AwaitStart(_) | Step::AwaitCaller));
     match parent.listen(&ours, waits) {
         Ok((console, waits)) => {
-            let connection = waits.then_some(ours);
+            let (child, connection) = (parent.next.unwrap_or(child), waits.then_some(ours));
             Ok(Launched { child, console, connection, resources: parent.resources })
         }
         Err(error) => {
             // After a report it ends by itself; one that still waits for us must be told. It is reaped here because no
             // one else knows of it.
             drop(ours);
-            rustix::process::pidfd_send_signal(&child.pidfd, rustix::process::Signal::KILL).ok();
-            waitpid(Some(child.pid), WaitOptions::empty()).ok();
+            end(parent.next.as_ref().unwrap_or(&child));
             Err(error)
         }
     }
@@ -187,22 +197,29 @@ fn told(inputs: &mut Inputs<'_>, clock: &mut Instant, what: &str) {
     }
 }
 
-/// Clones the child. A further process is born into the container's pid namespace, which only children can be.
+/// Ends a process that nobody else knows of.
+fn end(process: &sys::clone::Child) {
+    rustix::process::pidfd_send_signal(&process.pidfd, rustix::process::Signal::KILL).ok();
+    waitpid(Some(process.pid), WaitOptions::empty()).ok();
+}
+
+/// Clones the child. What it is to be born into, the parent enters for that moment: a pid namespace because only children
+/// can be in it, others because a process in a new user namespace would not be let in.
 fn clone(plan: &Plan, work: &child::Work<'_>, inputs: &Inputs<'_>) -> Result<sys::clone::Child> {
     let cgroup = plan.cgroup.and_then(|hierarchy| inputs.cgroups.directory(hierarchy));
-    let has_pid = |target: &Target<'_>| target.namespaces & sys::clone::namespace::PID != 0;
-    let own = inputs.target.filter(has_pid).map(|target| enter_pid_namespace(target.pidfd)).transpose()?;
+    let mut visit = Visit::begin(plan, work.resources)?;
+    if let Some(target) = inputs.target.filter(|target| target.namespaces & sys::clone::namespace::PID != 0) {
+        let kind = rustix::thread::ThreadNameSpaceType::PROCESS_ID;
+        let enter = || rustix::thread::move_into_thread_name_spaces(target.pidfd, kind);
+        visit.enter(spaces::own_file(sys::clone::namespace::PID), enter, "enter the container's pid namespace")?;
+    }
     let affinity = plan.processors.as_deref().map(kernel::Affinity::change).transpose()?;
     // SAFETY: supervisors and `phial-runtime` never start a thread.
     #[expect(unsafe_code, reason = "the one place where a container's process is made")]
     let cloned = unsafe { sys::clone::clone3(plan.namespaces, cgroup, || child::run(work)) };
     drop(affinity);
-    if let Some(own) = own {
-        let kind = rustix::thread::LinkNameSpaceType::ProcessID;
-        rustix::thread::move_into_link_name_space(own.as_fd(), Some(kind))
-            .map_err(|errno| Error::system("return to the own pid namespace", errno))?;
-    }
-    cloned.map_err(|errno| {
+    let ended = visit.end();
+    let cloned = cloned.map_err(|errno| {
         let error = Error::system("clone3 (make the namespaces)", errno);
         match errno {
             Errno::PERM => error.with_hint("making namespaces needs root (CAP_SYS_ADMIN)"),
@@ -216,20 +233,17 @@ fn clone(plan: &Plan, work: &child::Work<'_>, inputs: &Inputs<'_>) -> Result<sys
             Errno::NOMEM => error.with_hint("memory ran out, or the pid namespace that is joined has ended"),
             _ => error,
         }
-    })
-}
-
-fn enter_pid_namespace(pidfd: BorrowedFd<'_>) -> Result<OwnedFd> {
-    let own = std::fs::File::open("/proc/self/ns/pid").map_err(|error| Error::system("/proc/self/ns/pid", error))?;
-    rustix::thread::move_into_thread_name_spaces(pidfd, rustix::thread::ThreadNameSpaceType::PROCESS_ID)
-        .map_err(|errno| Error::system("enter the container's pid namespace", errno))?;
-    Ok(own.into())
+    })?;
+    ended.inspect_err(|_| end(&cloned))?;
+    Ok(cloned)
 }
 
 /// The parent while the child goes through its steps.
 struct Parent<'a, 'h> {
     plan: &'a Plan,
     process: Pid,
+    /// The process, once it is not the one that was cloned.
+    next: Option<sys::clone::Child>,
     resources: Vec<Option<Resource>>,
     procfs: Option<Procfs>,
     helper: Option<&'h mut dyn Helper>,
@@ -260,7 +274,11 @@ impl Parent<'_, '_> {
                 Question::Ready => return Ok((console, true)),
                 Question::Terminal => console = descriptor,
                 Question::Listener => self.take_listener(descriptor)?,
-                question @ (Question::Maps | Question::Hooks) => {
+                Question::Reborn => {
+                    self.adopt(&buffer, descriptor).ok_or_else(|| lost(Errno::PROTO))?;
+                    talk::answer(child).map_err(lost)?;
+                }
+                question => {
                     self.help(question)?;
                     talk::answer(child).map_err(lost)?;
                 }
@@ -274,8 +292,21 @@ impl Parent<'_, '_> {
         }
     }
 
+    /// Another process goes on, and the first one ends.
+    fn adopt(&mut self, message: &[u8], pidfd: Option<OwnedFd>) -> Option<()> {
+        let next = sys::clone::Child { pid: talk::introduced(message)?, pidfd: pidfd? };
+        let first = std::mem::replace(&mut self.process, next.pid);
+        self.next = Some(next);
+        waitpid(Some(first), WaitOptions::empty()).ok().map(drop)
+    }
+
     fn help(&mut self, question: Question) -> Result<()> {
         let process = self.process;
+        match question {
+            Question::Clocks => return self.set_clocks(),
+            Question::Devices => return self.move_devices(),
+            _ => {}
+        }
         let helper = self.helper.as_mut().ok_or_else(|| Error::system("launch", "nobody writes maps or runs hooks"))?;
         if question == Question::Maps {
             helper.write_maps(process)?;
@@ -303,6 +334,29 @@ impl Parent<'_, '_> {
         let path = format!("{}/oom_score_adj", self.process.as_raw_nonzero());
         let path = std::ffi::CString::new(path).expect("a number and a name");
         procfs.write(&path, score.to_bytes()).map_err(|errno| Error::system(step, errno))
+    }
+
+    fn set_clocks(&self) -> Result<()> {
+        let find = |step: &Step| match step {
+            Step::TimeNamespace { offsets } => Some(offsets.clone()),
+            _ => None,
+        };
+        let offsets = self.plan.steps.iter().find_map(find).unwrap_or_default();
+        let path = format!("/proc/{}/timens_offsets", self.process.as_raw_nonzero());
+        std::fs::write(path, &offsets).map_err(|error| {
+            let offsets = offsets.trim_end().replace('\n', ", ");
+            Error::system(format!("linux.timeOffsets {offsets}"), error)
+                .with_hint("no clock may become negative, or reach the year 2262")
+        })
+    }
+
+    fn move_devices(&self) -> Result<()> {
+        let find = |step: &'_ Step| match step {
+            Step::NetDevices(devices) => Some(devices.clone()),
+            _ => None,
+        };
+        let devices = self.plan.steps.iter().find_map(find).unwrap_or_default();
+        net_devices::give(&devices, self.process)
     }
 
     fn take_listener(&mut self, listener: Option<OwnedFd>) -> Result<()> {

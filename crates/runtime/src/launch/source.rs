@@ -1,18 +1,20 @@
 //! Opening what steps need from the host, before the clone, where an error can still name everything.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags};
-use sys::mount::{Change, Propagation};
+use rustix::mount::{MountAttrFlags, OpenTreeFlags};
 
+use super::file_system::is_device;
+use super::id_maps::IdMapped;
+use super::overlay::Overlay;
 use crate::cgroup::Cgroups;
-use crate::error::{Error, Result};
-use crate::plan::Source;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Bind, Device, Source, SourceLink};
 use crate::protocol::Rootfs;
 
 /// What a step gets.
@@ -28,22 +30,100 @@ pub(super) enum Resource {
         /// Directories that the options name by number, with their paths.
         directories: Vec<(CString, OwnedFd)>,
     },
+    /// A path of the host to bind by `mount(2)`, on kernels without detached mounts.
+    Path(CString),
+    /// The content of a symbolic link.
+    Link(CString),
+    /// Paths of mounts, relative to the root of the host.
+    Mounts(Vec<CString>),
 }
 
-/// Opens one source.
-pub(super) fn open(source: &Source, cgroups: &Cgroups) -> Result<Resource> {
-    match source {
-        Source::Rootfs(Rootfs::Directory(path)) => spread(path, true, Propagation::Private).map(Resource::Descriptor),
-        Source::Rootfs(Rootfs::Overlay { lower, upper, work, volatile }) => {
-            Overlay { lower, upper, work, volatile: *volatile }.mount()
-        }
-        Source::Bind { path, recursive, change } => bind(path, *recursive, change).map(Resource::Descriptor),
-        Source::CgroupTree(hierarchy) => cgroup_tree(cgroups, *hierarchy).map(Resource::Descriptor),
-        Source::CgroupMembers(hierarchy) => cgroups.members(*hierarchy).map(Resource::Descriptor),
-        Source::StartGate(path) => gate(path).map(Resource::Descriptor),
-        Source::HookState(_) => memory().map(Resource::Descriptor),
-        Source::LandlockRuleset(handled) => super::kernel::ruleset(*handled),
+/// Opens the sources of one plan.
+pub(super) struct Opener<'a> {
+    cgroups: &'a Cgroups,
+    ids: IdMapped,
+}
+
+impl<'a> Opener<'a> {
+    pub(super) fn new(cgroups: &'a Cgroups) -> Opener<'a> {
+        Opener { cgroups, ids: IdMapped::default() }
     }
+
+    /// Opens one source.
+    pub(super) fn open(&mut self, source: &Source) -> Result<Resource> {
+        match source {
+            Source::Rootfs(Rootfs::Directory(path)) => {
+                let mut whole = Bind::of(path.clone());
+                // What is shared with the host could not become the root (`pivot_root(2)`, `EINVAL`).
+                whole.recursive = true;
+                self.bind(&whole)
+            }
+            Source::Rootfs(Rootfs::Overlay { lower, upper, work, volatile }) => {
+                Overlay { lower, upper, work, volatile: *volatile }.mount()
+            }
+            Source::Bind(bind) => self.bind(bind),
+            Source::Device(asked) => device(asked),
+            Source::CgroupTree { number, attributes } => self.cgroup_tree(*number, *attributes),
+            Source::CgroupMembers(hierarchy) => self.cgroups.members(*hierarchy).map(Resource::Descriptor),
+            Source::Namespace { kind, flag, path } => namespace(kind, *flag, path).map(Resource::Descriptor),
+            Source::HostMounts => host_mounts().map(Resource::Mounts),
+            Source::StartGate(path) => gate(path).map(Resource::Descriptor),
+            Source::HookState(_) => memory().map(Resource::Descriptor),
+            Source::LandlockRuleset(handled) => super::kernel::ruleset(*handled),
+        }
+    }
+
+    fn bind(&mut self, bind: &Bind) -> Result<Resource> {
+        let path = bind.path.as_path();
+        if bind.link == SourceLink::Copy
+            && let Ok(content) = rustix::fs::readlink(path, Vec::new())
+        {
+            return Ok(Resource::Link(content));
+        }
+        let tree = match tree(path, bind) {
+            Err(Errno::NOSYS) => return classic(bind),
+            other => other.map_err(|errno| no_source(path, errno))?,
+        };
+        if let Some(ids) = &bind.ids {
+            self.ids.apply(tree.as_fd(), path, ids)?;
+        }
+        for change in [&bind.everywhere, &bind.top] {
+            match sys::mount::set_attributes(tree.as_fd(), c"", change) {
+                Err(Errno::NOSYS) if bind.ids.is_none() => return classic(bind),
+                other => other.map_err(|errno| options_failed(path, errno))?,
+            }
+            if bind.top.is_none() {
+                break;
+            }
+        }
+        Ok(Resource::Descriptor(tree))
+    }
+
+    fn cgroup_tree(&mut self, hierarchy: usize, attributes: MountAttrFlags) -> Result<Resource> {
+        let path = self.cgroups.paths().nth(hierarchy).unwrap_or(Path::new("/"));
+        let mut bind = Bind::of(path.to_owned());
+        bind.everywhere.set = attributes;
+        self.bind(&bind)
+    }
+}
+
+/// On a kernel without the calls for it, by `mount(2)` in the child, as far as that goes.
+fn classic(bind: &Bind) -> Result<Resource> {
+    let path = bind.path.display();
+    let attributes = |change: &sys::mount::Change| !(change.set | change.clear).is_empty();
+    if bind.ids.is_some() || (bind.recursive && attributes(&bind.everywhere)) {
+        let message = format!("mount options of {path}: recursive attributes and mapped ids need mount_setattr");
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("{message} (Linux 5.12; this is {})", super::kernel::name()),
+        ));
+    }
+    c_path(&bind.path).map(Resource::Path)
+}
+
+fn c_path(path: &Path) -> Result<CString> {
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| Error::new(ErrorKind::Invalid, format!("{}: has a zero byte", path.display())))
 }
 
 /// Open for both, so that neither side waits for the other to open it (`fifo(7)`).
@@ -57,126 +137,132 @@ fn memory() -> Result<OwnedFd> {
         .map_err(|errno| Error::system("memfd_create", errno))
 }
 
-fn tree(path: &Path, recursive: bool) -> Result<OwnedFd> {
+fn tree(path: &Path, bind: &Bind) -> rustix::io::Result<OwnedFd> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    if recursive {
+    if bind.recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
-    rustix::mount::open_tree(CWD, path, flags).map_err(|errno| {
-        let error = Error::system(format!("mount source {}", path.display()), errno);
-        match errno {
-            Errno::NOENT => error.with_hint("the path must exist on this host"),
-            Errno::INVAL => {
-                error.with_hint("it lies on a mount that may not be bound (unbindable, or of another namespace)")
-            }
-            _ => error,
-        }
-    })
+    if bind.link == SourceLink::Keep {
+        flags |= OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+    }
+    rustix::mount::open_tree(CWD, path, flags)
 }
 
-/// A copy with this propagation, everywhere. What is shared with the host could not become the root (`pivot_root(2)`,
-/// `EINVAL`).
-fn spread(path: &Path, recursive: bool, propagation: Propagation) -> Result<OwnedFd> {
-    let tree = tree(path, recursive)?;
-    let none = MountAttrFlags::empty();
-    let change = Change { set: none, clear: none, propagation: Some(propagation), recursive: true };
-    sys::mount::set_attributes(tree.as_fd(), c"", &change).map_err(|errno| options_failed(path, errno))?;
-    Ok(tree)
+fn no_source(path: &Path, errno: Errno) -> Error {
+    let error = Error::system(format!("mount source {}", path.display()), errno);
+    match errno {
+        Errno::NOENT => error.with_hint("the path must exist on this host"),
+        Errno::INVAL => {
+            error.with_hint("it lies on a mount that may not be bound (unbindable, or of another namespace)")
+        }
+        _ => error,
+    }
 }
 
 fn options_failed(path: &Path, errno: Errno) -> Error {
     Error::system(format!("mount options of {}", path.display()), errno)
 }
 
-fn bind(path: &Path, recursive: bool, change: &Change) -> Result<OwnedFd> {
-    // Private unless asked otherwise: a mount made in the container must not appear on the host.
-    let tree = spread(path, recursive, change.propagation.unwrap_or(Propagation::Private))?;
-    if !change.set.is_empty() || !change.clear.is_empty() {
-        let own = Change { propagation: None, recursive: false, ..*change };
-        sys::mount::set_attributes(tree.as_fd(), c"", &own).map_err(|errno| options_failed(path, errno))?;
+/// A device of the host, which must be the one that its path is to stand for.
+fn device(asked: &Device) -> Result<Resource> {
+    let path = Path::new(std::ffi::OsStr::from_bytes(asked.path.to_bytes()));
+    let found = rustix::fs::stat(path).map_err(|errno| {
+        Error::system(format!("device {}", path.display()), errno)
+            .with_hint("a user namespace has only devices that the host has at the same path")
+    })?;
+    if !is_device(&found, asked) {
+        let numbers = |number| format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number));
+        let message = format!("device {}: is not {} on this host", path.display(), numbers(asked.number));
+        return Err(Error::new(ErrorKind::Invalid, message)
+            .with_hint("in a user namespace no device can be made, so that of the host is shown"));
     }
-    Ok(tree)
+    let bind = Bind::of(path.to_owned());
+    match tree(path, &bind) {
+        Err(Errno::NOSYS) => classic(&bind),
+        other => {
+            let tree = other.map_err(|errno| no_source(path, errno))?;
+            match sys::mount::set_attributes(tree.as_fd(), c"", &bind.everywhere) {
+                Err(Errno::NOSYS) => classic(&bind),
+                other => other.map(|()| Resource::Descriptor(tree)).map_err(|errno| options_failed(path, errno)),
+            }
+        }
+    }
 }
 
-fn cgroup_tree(cgroups: &Cgroups, hierarchy: usize) -> Result<OwnedFd> {
-    let path = cgroups.paths().nth(hierarchy).unwrap_or(Path::new("/"));
-    let change = Change {
-        set: MountAttrFlags::MOUNT_ATTR_RDONLY
-            | MountAttrFlags::MOUNT_ATTR_NOSUID
-            | MountAttrFlags::MOUNT_ATTR_NODEV
-            | MountAttrFlags::MOUNT_ATTR_NOEXEC,
-        clear: MountAttrFlags::empty(),
-        propagation: None,
-        recursive: false,
+/// A file of a namespace, which must be of that kind.
+fn namespace(kind: &str, flag: u64, path: &Path) -> Result<OwnedFd> {
+    let shown = path.display();
+    let invalid = |why: String| Error::new(ErrorKind::Invalid, format!("linux.namespaces: {kind} {shown}: {why}"));
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| {
+        Error::system(format!("linux.namespaces: {kind} {shown}"), errno).with_hint(
+            "a namespace is a file such as /proc/PID/ns/net, of a process that still runs, or a mount of one",
+        )
+    })?;
+    let found = match sys::namespace::kind(file.as_fd()) {
+        Err(Errno::NOTTY) => return Err(invalid("is no file of a namespace".to_owned())),
+        other => other.map_err(|errno| Error::system(path.display(), errno))?,
     };
-    bind(path, false, &change)
+    if found != flag {
+        return Err(invalid(format!("is a {} namespace", crate::plan::namespace_name(found))));
+    }
+    let same = |own: &str| {
+        let own = rustix::fs::stat(own).map_err(|errno| Error::system(own, errno))?;
+        let given = rustix::fs::fstat(&file).map_err(|errno| Error::system(path.display(), errno))?;
+        Ok::<bool, Error>((own.st_dev, own.st_ino) == (given.st_dev, given.st_ino))
+    };
+    if flag == sys::clone::namespace::MOUNT && same("/proc/self/ns/mnt")? {
+        return Err(invalid("is the one of the host: the container would change its mounts".to_owned()));
+    }
+    if flag == sys::clone::namespace::USER && same("/proc/self/ns/user")? {
+        return Err(invalid("is the one of the caller: leave the user namespace out instead".to_owned()));
+    }
+    Ok(file)
 }
 
-struct Overlay<'a> {
-    lower: &'a [std::path::PathBuf],
-    upper: &'a Path,
-    work: &'a Path,
-    volatile: bool,
+/// What is mounted directly in the root, the last mount first.
+fn host_mounts() -> Result<Vec<CString>> {
+    const FILE: &str = "/proc/self/mountinfo";
+    let text = std::fs::read(FILE).map_err(|error| Error::system(FILE, error))?;
+    parse_mounts(&text).into_iter().map(|path| c_path(Path::new(&std::ffi::OsString::from_vec(path)))).collect()
 }
 
-impl Overlay<'_> {
-    /// A detached overlay mount; where the kernel takes its layers only through `mount(2)`, the options for that.
-    fn mount(&self) -> Result<Resource> {
-        match self.configure() {
-            Ok(mount) => Ok(Resource::Descriptor(mount)),
-            // `lowerdir+` came with Linux 6.7.
-            Err((_, Errno::INVAL)) => self.options(),
-            Err((what, errno)) => Err(Error::system(format!("overlay: {what}"), errno)),
-        }
-    }
+fn parse_mounts(mountinfo: &[u8]) -> Vec<Vec<u8>> {
+    // Number, parent, device, root, mount point.
+    let line = |line: &[u8]| {
+        let fields: Vec<Vec<u8>> = line.split(|byte| *byte == b' ').take(5).map(<[u8]>::to_vec).collect();
+        <[Vec<u8>; 5]>::try_from(fields).ok()
+    };
+    let lines: Vec<[Vec<u8>; 5]> = mountinfo.split(|byte| *byte == b'\n').filter_map(line).collect();
+    let root = lines.iter().rev().find(|[.., point]| point == b"/").map(|[number, ..]| number.clone());
+    let below = lines.into_iter().filter(|[_, parent, _, _, point]| Some(parent) == root.as_ref() && point != b"/");
+    let mut paths: Vec<Vec<u8>> = below.map(|[.., point]| unescape(&point[1..])).collect();
+    paths.reverse();
+    paths
+}
 
-    fn configure(&self) -> std::result::Result<OwnedFd, (String, Errno)> {
-        let failed = |what: &str| {
-            let what = what.to_owned();
-            move |errno| (what, errno)
-        };
-        let context = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(failed("fsopen"))?;
-        let set = |key: &str, value: &Path| {
-            rustix::mount::fsconfig_set_string(context.as_fd(), key, value)
-                .map_err(failed(&format!("{key}={}", value.display())))
-        };
-        set("source", Path::new("overlay"))?;
-        for layer in self.lower {
-            set("lowerdir+", layer)?;
-        }
-        set("upperdir", self.upper)?;
-        set("workdir", self.work)?;
-        if self.volatile {
-            rustix::mount::fsconfig_set_flag(context.as_fd(), "volatile").map_err(failed("volatile"))?;
-        }
-        rustix::mount::fsconfig_create(context.as_fd()).map_err(failed("create"))?;
-        let attributes = MountAttrFlags::empty();
-        rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(failed("fsmount"))
+/// Spaces and the like are octal (`proc_pid_mountinfo(5)`).
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()).filter(|_| *first == b'\\');
+        plain.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[3..] } else { after };
     }
+    plain
+}
 
-    /// Options of `mount(2)` must fit a page, so layers are named through `/proc/self/fd`.
-    fn options(&self) -> Result<Resource> {
-        const PAGE: usize = 4096;
-        let open = |path: &Path| {
-            let directory = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())
-                .map_err(|errno| Error::system(path.display(), errno))?;
-            let path = CString::new(path.as_os_str().as_bytes()).expect("a path that was opened has no zero byte");
-            Ok((path, directory))
-        };
-        let name = |(_, fd): &(CString, OwnedFd)| format!("/proc/self/fd/{}", fd.as_raw_fd());
-        let mut directories = self.lower.iter().map(|path| open(path)).collect::<Result<Vec<_>>>()?;
-        let lower: Vec<String> = directories.iter().map(name).collect();
-        let own = [open(self.upper)?, open(self.work)?];
-        let volatile = if self.volatile { ",volatile" } else { "" };
-        let [upper, work] = own.each_ref().map(name);
-        let text = format!("lowerdir={},upperdir={upper},workdir={work}{volatile}", lower.join(":"));
-        if text.len() >= PAGE {
-            let message =
-                format!("overlay of {} layers: this kernel takes about 200 (6.7 and later take 500)", self.lower.len());
-            return Err(Error::new(crate::ErrorKind::Unsupported, message));
-        }
-        directories.extend(own);
-        let options = CString::new(text).expect("made of numbers and fixed words");
-        Ok(Resource::Overlay { options, directories })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_in_the_root_is_found() {
+        let text = b"1 0 0:1 / / rw - rootfs none rw\n21 1 0:2 / /proc rw - proc proc rw\n\
+            22 1 0:3 / /a\\040b rw - tmpfs none rw\n23 22 0:4 / /a\\040b/c rw - tmpfs none rw\n";
+        let paths: Vec<String> =
+            parse_mounts(text).into_iter().map(|path| String::from_utf8(path).expect("text")).collect();
+        assert_eq!(paths, ["a b", "proc"]);
     }
 }

@@ -6,6 +6,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
+use rustix::process::Pid;
 
 /// What the child wants, or has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,12 @@ use rustix::io::Errno;
 pub(super) enum Question {
     /// Its user namespace has no maps yet. Answered.
     Maps = b'm',
+    /// Its time namespace has no offsets yet. Answered.
+    Clocks = b'c',
+    /// Network devices of the host are to be its. Answered.
+    Devices = b'd',
+    /// It ends, and another process goes on: its pid follows, its pidfd comes along. That other one is answered.
+    Reborn = b'n',
     /// It is time for the hooks of the host. Answered.
     Hooks = b'h',
     /// The master of its terminal comes along.
@@ -28,7 +35,16 @@ pub(super) const GO: &[u8] = b"g";
 
 impl Question {
     pub(super) fn from_byte(byte: u8) -> Option<Question> {
-        let all = [Question::Maps, Question::Hooks, Question::Terminal, Question::Listener, Question::Ready];
+        let all = [
+            Question::Maps,
+            Question::Clocks,
+            Question::Devices,
+            Question::Reborn,
+            Question::Hooks,
+            Question::Terminal,
+            Question::Listener,
+            Question::Ready,
+        ];
         all.into_iter().find(|question| *question as u8 == byte)
     }
 }
@@ -46,6 +62,23 @@ pub(super) fn hand_over(parent: BorrowedFd<'_>, question: Question, fd: Borrowed
 /// Asks the parent for something, and waits until it is done.
 pub(super) fn ask(parent: BorrowedFd<'_>, question: Question) -> rustix::io::Result<()> {
     tell(parent, question)?;
+    await_answer(parent)
+}
+
+/// Tells the parent of the process that goes on.
+pub(super) fn introduce(parent: BorrowedFd<'_>, pid: Pid, pidfd: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    let [a, b, c, d] = pid.as_raw_nonzero().get().to_le_bytes();
+    sys::fdpass::send(parent, &[Question::Reborn as u8, a, b, c, d], &[pidfd]).map(drop)
+}
+
+/// Parent: the pid of the process that goes on.
+pub(super) fn introduced(message: &[u8]) -> Option<Pid> {
+    let bytes = message.get(1..)?.first_chunk::<4>()?;
+    Pid::from_raw(i32::from_le_bytes(*bytes))
+}
+
+/// Waits until the parent has done what it was asked for.
+pub(super) fn await_answer(parent: BorrowedFd<'_>) -> rustix::io::Result<()> {
     let mut answer = [0; 1];
     loop {
         match rustix::io::read(parent, &mut answer) {

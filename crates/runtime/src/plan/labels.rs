@@ -38,6 +38,7 @@ pub(super) fn of_mounts(linux: &Linux, steps: &mut Vec<Step>) -> Result<()> {
             later.push((number + 1, Step::LabelFile { label: label.clone(), path: mount.target.clone() }));
         } else if !WITHOUT_CONTEXT.contains(&mount.file_system.as_c_str()) {
             mount.options.push((c"context".to_owned(), Some(label.clone())));
+            mount.classic.add(c"context", &label)?;
         }
     }
     for (number, step) in later.into_iter().rev() {

@@ -3,33 +3,41 @@
 //! Nothing here touches the host. A plan can be printed, compared and tested without root; `launch` carries it out.
 //! Specification: runtime-spec 1.3, `config.md` and `config-linux.md`.
 
+mod cgroups;
 mod confinement;
+mod devices;
 mod hooks;
 mod labels;
 mod landlock;
+mod mounted;
 mod mounts;
+mod namespaces;
 mod options;
 mod process;
 mod ranges;
 mod schedule;
 mod step;
+mod sysctl;
 
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::{Linux, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{Linux, Spec};
 use sys::clone::namespace;
 use sys::exec::StringArray;
 use sys::mount::Propagation;
 
 pub use confinement::Confinement;
 pub use landlock::{ANNOTATION as LANDLOCK_ANNOTATION, Handled, Rules};
+pub use mounted::{Bind, Classic, Contents, Device, IdMaps, Links, MappedIds, NewMount, SourceLink};
 pub use options::knows as knows_mount_option;
-pub use step::{Credentials, Device, Hook, HookPoint, NewMount, Source, Step};
+pub use step::{Credentials, Hook, HookPoint, Joiner, NetDevice, Source, Step};
 
 use crate::cgroup;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Rootfs, WindowSize};
+use namespaces::Namespaces;
+pub(crate) use namespaces::name as namespace_name;
 
 /// What the configuration alone does not say.
 #[derive(Debug, Clone)]
@@ -38,6 +46,10 @@ pub struct Context<'a> {
     pub rootfs: &'a Rootfs,
     /// A directory of the host for the moment of changing the root; nothing of it is touched.
     pub scratch: &'a Path,
+    /// What relative sources of mounts are relative to.
+    pub bundle: &'a Path,
+    /// Whether the root may be moved over the host's where the kernel cannot exchange them.
+    pub may_move_root: bool,
     /// The cgroup hierarchies of the host.
     pub hierarchies: &'a [cgroup::Hierarchy],
     /// Size of the terminal, if there is one.
@@ -118,23 +130,18 @@ impl Plan {
         let spaces = Namespaces::of(linux)?;
         let (cgroup, joins) = join_cgroups(context.hierarchies);
         let mut steps = Vec::with_capacity(64);
-        if spaces.new & namespace::USER != 0 {
-            steps.push(Step::EnterUserNamespace);
-        }
-        steps.extend(process::oom_score(process)?);
-        steps.extend(joins);
-        if spaces.cgroup {
-            steps.push(Step::UnshareCgroup);
-        }
-        steps.extend(spaces.joined);
+        let devices = namespaces::net_devices(linux, &spaces)?;
+        let (at_clone, new, scene) = (spaces.at_clone(), spaces.new, mounts::Scene::of(linux, &spaces, context)?);
+        spaces.add(process::oom_score(process)?.into_iter().chain(joins).collect(), &mut steps);
         steps.push(Step::Propagation(Propagation::Private));
         let scratch = c_string(context.scratch.as_os_str().as_encoded_bytes(), "bundle")?;
         steps.push(Step::AttachRoot { source: Source::Rootfs(context.rootfs.clone()), at: scratch });
-        if spaces.new & namespace::NETWORK != 0 {
+        if new & namespace::NETWORK != 0 {
             steps.push(Step::Loopback);
         }
-        steps.extend(names(spec, spaces.new)?);
-        mounts::add(spec, linux, context.hierarchies, &mut steps)?;
+        steps.extend(devices);
+        steps.extend(names(spec, scene.own)?);
+        mounts::add(spec, linux, &scene, &mut steps)?;
         let first = process::First {
             init: context.init,
             window: context.window,
@@ -148,14 +155,27 @@ impl Plan {
         let confinement = Confinement::of(spec)?;
         // Hooks may still write into the root: they put files of drivers there.
         hooks::before_root(spec, &mut steps)?;
-        mounts::finish(linux, read_only, process, &mut steps)?;
-        steps.push(Step::PivotRoot);
+        mounts::finish(spec, linux, read_only, process, &mut steps)?;
+        steps.push(Step::EnterRoot { may_move: context.may_move_root.then_some(Source::HostMounts) });
         mounts::propagate_root(linux, &mut steps)?;
         labels::of_mounts(linux, &mut steps)?;
         let program = process::add(process, first, &confinement, &mut steps)?;
-        let (namespaces, preserved) = (spaces.new, context.streams.preserved());
+        let (namespaces, preserved) = (at_clone, context.streams.preserved());
         // Where further processes run is asked for in `execCPUAffinity`; the first one runs where its cgroup says.
         Ok(Plan { namespaces, cgroup, processors: None, steps, program, confinement, preserved })
+    }
+
+    /// Every namespace that the process has of its own or shares with others than its parent, as `CLONE_NEW*` bits: what a
+    /// further process has to enter.
+    pub fn all_namespaces(&self) -> u64 {
+        let bits = |step: &Step| match step {
+            Step::UnshareCgroup => namespace::CGROUP,
+            Step::TimeNamespace { .. } => namespace::TIME,
+            Step::JoinNamespace { flag, .. } => *flag,
+            Step::NewNamespaces { flags, .. } => *flags,
+            _ => 0,
+        };
+        self.steps.iter().map(bits).fold(self.namespaces, |all, bits| all | bits)
     }
 
     /// The plan of a further process in a running container. It enters the container's namespaces by itself.
@@ -207,11 +227,11 @@ fn join_cgroups(hierarchies: &[cgroup::Hierarchy]) -> (Option<usize>, Vec<Step>)
     (unified, separate.map(join).collect())
 }
 
-fn names(spec: &Spec, new: u64) -> Result<Vec<Step>> {
+fn names(spec: &Spec, own: u64) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     for (field, name) in [("hostname", spec.hostname()), ("domainname", spec.domainname())] {
         let Some(name) = name else { continue };
-        if new & namespace::UTS == 0 {
+        if own & namespace::UTS == 0 {
             let message = format!("{field} {name:?}: needs a uts namespace of the container's own");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
@@ -226,57 +246,9 @@ fn names(spec: &Spec, new: u64) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// Namespaces of a configuration.
-struct Namespaces {
-    /// Made by the clone.
-    new: u64,
-    /// The cgroup namespace is made after the cgroup is joined.
-    cgroup: bool,
-    joined: Vec<Step>,
-}
-
-impl Namespaces {
-    fn of(linux: &Linux) -> Result<Namespaces> {
-        let mut spaces = Namespaces { new: 0, cgroup: false, joined: Vec::new() };
-        for entry in linux.namespaces().iter().flatten() {
-            let (kind, flag) = match entry.typ() {
-                LinuxNamespaceType::Mount => ("mount", namespace::MOUNT),
-                LinuxNamespaceType::Uts => ("uts", namespace::UTS),
-                LinuxNamespaceType::Ipc => ("ipc", namespace::IPC),
-                LinuxNamespaceType::Pid => ("pid", namespace::PID),
-                LinuxNamespaceType::Network => ("network", namespace::NETWORK),
-                LinuxNamespaceType::Cgroup => ("cgroup", namespace::CGROUP),
-                LinuxNamespaceType::User => ("user", namespace::USER),
-                LinuxNamespaceType::Time => return Err(unsupported("linux.namespaces: time")),
-            };
-            match entry.path() {
-                Some(_) if matches!(kind, "mount" | "pid" | "user") => {
-                    return Err(unsupported(&format!("linux.namespaces: a path for {kind}")));
-                }
-                Some(path) => {
-                    let path = c_string(path.as_os_str().as_encoded_bytes(), "linux.namespaces.path")?;
-                    spaces.joined.push(Step::JoinNamespace { kind, flag, path });
-                }
-                None if kind == "cgroup" => spaces.cgroup = true,
-                None => spaces.new |= flag,
-            }
-        }
-        if spaces.new & namespace::MOUNT == 0 {
-            let message =
-                "linux.namespaces: a container without a mount namespace of its own would change the host's mounts";
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
-        Ok(spaces)
-    }
-}
-
 /// Names the first field that this runtime would have to ignore.
 fn refuse_unsupported(linux: &Linux) -> Result<()> {
-    let fields = [
-        ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
-        ("linux.intelRdt", linux.intel_rdt().is_some()),
-        ("linux.timeOffsets", linux.time_offsets().as_ref().is_some_and(|offsets| !offsets.is_empty())),
-    ];
+    let fields = [("linux.intelRdt", linux.intel_rdt().is_some())];
     match fields.into_iter().find(|(_, present)| *present) {
         Some((field, _)) => Err(unsupported(field)),
         None => Ok(()),

@@ -1,59 +1,101 @@
-//! Steps for mounts, devices, masks and read-only paths.
+//! Steps for mounts, masks and read-only paths.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::{Linux, LinuxDeviceType, LinuxNamespace, LinuxNamespaceType, Mount, Process, Spec};
-use rustix::fs::FileType;
-use rustix::mount::MountAttrFlags;
-use sys::mount::{Change, Propagation};
+use oci_spec::runtime::{Linux, LinuxNamespaceType, Mount, Process, Spec};
+use rustix::mount::{MountAttrFlags, MountFlags};
+use sys::clone::namespace;
+use sys::mount::{Change, Propagation, classic_flags};
 
-use super::options::{self, Options};
-use super::{Device, NewMount, Source, Step, c_string, container_path, unsupported};
+use super::namespaces::Namespaces;
+use super::options::{self, Options, Word};
+use super::{
+    Bind, Classic, Contents, Context, IdMaps, Links, MappedIds, NewMount, Source, SourceLink, Step, c_string, cgroups,
+    container_path, devices, sysctl,
+};
 use crate::cgroup::Hierarchy;
 use crate::error::{Error, ErrorKind, Result};
+use crate::idmap;
 
-/// Devices that every container has (runtime-spec, default devices), with major and minor number.
-const DEFAULT_DEVICES: [(&str, u32, u32); 6] = [
-    ("/dev/null", 1, 3),
-    ("/dev/zero", 1, 5),
-    ("/dev/full", 1, 7),
-    ("/dev/random", 1, 8),
-    ("/dev/urandom", 1, 9),
-    ("/dev/tty", 5, 0),
-];
+/// What the steps of the file system follow from, besides the mounts themselves.
+pub(super) struct Scene<'a> {
+    bundle: &'a Path,
+    pub(super) hierarchies: &'a [Hierarchy],
+    /// Namespaces that are not the caller's.
+    pub(super) own: u64,
+    /// What a mount of the host has unless it says otherwise.
+    propagation: Propagation,
+    /// Those of the container's user namespace.
+    maps: Option<IdMaps>,
+}
 
-/// Links that every container has.
-const LINKS: [(&str, &str); 5] = [
-    ("/proc/self/fd", "/dev/fd"),
-    ("/proc/self/fd/0", "/dev/stdin"),
-    ("/proc/self/fd/1", "/dev/stdout"),
-    ("/proc/self/fd/2", "/dev/stderr"),
-    ("pts/ptmx", "/dev/ptmx"),
-];
+impl<'a> Scene<'a> {
+    pub(super) fn of(linux: &Linux, spaces: &Namespaces, context: &Context<'a>) -> Result<Scene<'a>> {
+        let propagation = match linux.rootfs_propagation().as_deref() {
+            Some("slave" | "rslave") => Propagation::Slave,
+            Some("shared" | "rshared") => Propagation::Shared,
+            // Private: a mount made in the container must not appear on the host.
+            _ => Propagation::Private,
+        };
+        Ok(Scene {
+            bundle: context.bundle,
+            hierarchies: context.hierarchies,
+            own: spaces.new | spaces.joined,
+            propagation,
+            maps: container_maps(linux)?,
+        })
+    }
+
+    /// Whether the container has a namespace that is not the caller's.
+    pub(super) fn has(&self, flag: u64) -> bool {
+        self.own & flag != 0
+    }
+}
+
+/// Maps of the container's user namespace, if it has one.
+fn container_maps(linux: &Linux) -> Result<Option<IdMaps>> {
+    let user = linux.namespaces().iter().flatten().find(|space| space.typ() == LinuxNamespaceType::User);
+    let Some(user) = user else { return Ok(None) };
+    if let Some(path) = user.path().clone().filter(|path| path != Path::new("")) {
+        return Ok(Some(IdMaps::Namespace(path)));
+    }
+    let lines = |field, list: &Option<Vec<_>>| match list.as_deref() {
+        // Without maps the launch fails with a better message than one about a mount.
+        None | Some([]) => Ok(String::new()),
+        Some(list) => idmap::text(field, list),
+    };
+    Ok(Some(IdMaps::Lines {
+        uids: lines("linux.uidMappings", linux.uid_mappings())?,
+        gids: lines("linux.gidMappings", linux.gid_mappings())?,
+    }))
+}
 
 /// Adds everything that is mounted or made before the process's own steps.
-pub(super) fn add(spec: &Spec, linux: &Linux, hierarchies: &[Hierarchy], steps: &mut Vec<Step>) -> Result<()> {
+pub(super) fn add(spec: &Spec, linux: &Linux, scene: &Scene<'_>, steps: &mut Vec<Step>) -> Result<()> {
     let mounts = spec.mounts().as_deref().unwrap_or_default();
     for mount in mounts {
-        add_mount(mount, hierarchies, steps)?;
+        add_mount(mount, scene, steps)?;
     }
     // A /dev bound from the host has the host's devices; nothing is made there.
     let bound_dev = mounts.iter().any(|mount| {
         container_path(mount.destination()) == Path::new("/dev") && mount.typ().as_deref() != Some("tmpfs")
     });
     if !bound_dev {
-        add_devices(linux, steps)?;
+        devices::add(linux, scene.has(namespace::USER), steps)?;
     }
-    for (key, value) in linux.sysctl().iter().flatten() {
-        steps.push(sysctl(key, value)?);
-    }
-    Ok(())
+    sysctl::add(linux, scene.own, steps)
 }
 
 /// Adds what closes the file system once everything is in it.
-pub(super) fn finish(linux: &Linux, read_only: bool, process: &Process, steps: &mut Vec<Step>) -> Result<()> {
+pub(super) fn finish(
+    spec: &Spec,
+    linux: &Linux,
+    read_only: bool,
+    process: &Process,
+    steps: &mut Vec<Step>,
+) -> Result<()> {
+    close_tmpfs(spec, steps)?;
     for path in linux.readonly_paths().iter().flatten() {
         steps.push(Step::ReadOnly(path_string(Path::new(path), "linux.readonlyPaths")?));
     }
@@ -62,228 +104,334 @@ pub(super) fn finish(linux: &Linux, read_only: bool, process: &Process, steps: &
     }
     steps.push(Step::MakeWorkingDirectory(path_string(process.cwd(), "process.cwd")?));
     if read_only {
-        let change = Change { set: MountAttrFlags::MOUNT_ATTR_RDONLY, ..no_change() };
-        steps.push(Step::Remount { target: c"/".to_owned(), change });
+        steps.push(Step::Remount { target: c"/".to_owned(), change: READ_ONLY });
     }
     Ok(())
+}
+
+/// What makes a mount read-only.
+pub(super) const READ_ONLY: Change = Change { set: MountAttrFlags::MOUNT_ATTR_RDONLY, ..Change::NONE };
+
+/// A read-only tmpfs could hold nothing if it were read-only before devices and mount points are made in it.
+fn close_tmpfs(spec: &Spec, steps: &mut Vec<Step>) -> Result<()> {
+    for mount in spec.mounts().iter().flatten().filter(|mount| mount.typ().as_deref() == Some("tmpfs")) {
+        let destination = container_path(mount.destination());
+        let parsed = options::parse(mount.options().as_deref().unwrap_or_default(), &destination.to_string_lossy())?;
+        if read_only(&parsed) && !parsed.has(Word::Remount) && !is_bind(&parsed) {
+            let target = path_string(&destination, "mounts.destination")?;
+            steps.push(Step::Remount { target, change: READ_ONLY });
+        }
+    }
+    Ok(())
+}
+
+fn read_only(parsed: &Options) -> bool {
+    (parsed.change.set | parsed.below.set).contains(MountAttrFlags::MOUNT_ATTR_RDONLY)
 }
 
 /// Gives the root the propagation asked for; once it is the root, because a shared one cannot become it.
 pub(super) fn propagate_root(linux: &Linux, steps: &mut Vec<Step>) -> Result<()> {
-    if let Some(kind) = root_propagation(linux)? {
-        let change = Change { propagation: Some(kind), ..no_change() };
-        steps.push(Step::Remount { target: c"/".to_owned(), change });
-    }
+    let (kind, recursive) = match linux.rootfs_propagation().as_deref() {
+        // So it is by now.
+        None | Some("" | "private" | "rprivate") => return Ok(()),
+        Some("slave") => (Propagation::Slave, false),
+        Some("rslave") => (Propagation::Slave, true),
+        Some("shared") => (Propagation::Shared, false),
+        Some("rshared") => (Propagation::Shared, true),
+        Some("unbindable") => (Propagation::Unbindable, false),
+        Some("runbindable") => (Propagation::Unbindable, true),
+        Some(other) => {
+            let message = format!("linux.rootfsPropagation {other:?}: is no propagation");
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+    };
+    let change = Change { propagation: Some(kind), recursive, ..Change::NONE };
+    steps.push(Step::Remount { target: c"/".to_owned(), change });
     Ok(())
 }
 
-fn root_propagation(linux: &Linux) -> Result<Option<Propagation>> {
-    match linux.rootfs_propagation().as_deref() {
-        None | Some("" | "private" | "rprivate") => Ok(None),
-        Some("slave" | "rslave") => Ok(Some(Propagation::Slave)),
-        Some("shared" | "rshared") => Ok(Some(Propagation::Shared)),
-        Some("unbindable" | "runbindable") => Ok(Some(Propagation::Unbindable)),
-        Some(other) => {
-            Err(Error::new(ErrorKind::Invalid, format!("linux.rootfsPropagation {other:?}: is no propagation")))
-        }
+/// One entry of `mounts`, read.
+pub(super) struct Asked<'a> {
+    mount: &'a Mount,
+    pub(super) destination: PathBuf,
+    /// For messages.
+    shown: String,
+    pub(super) options: Options,
+    kind: &'a str,
+}
+
+impl Asked<'_> {
+    pub(super) fn target(&self) -> Result<CString> {
+        path_string(&self.destination, "mounts.destination")
+    }
+
+    fn links(&self) -> Links {
+        if self.options.has(Word::TargetNoFollow) { Links::Keep } else { Links::Follow }
+    }
+
+    pub(super) fn invalid(&self, why: impl std::fmt::Display) -> Error {
+        Error::new(ErrorKind::Invalid, format!("mount on {}: {why}", self.shown))
     }
 }
 
-fn add_mount(mount: &Mount, hierarchies: &[Hierarchy], steps: &mut Vec<Step>) -> Result<()> {
+fn is_bind(options: &Options) -> bool {
+    options.has(Word::Bind) || options.has(Word::RecursiveBind)
+}
+
+fn add_mount(mount: &Mount, scene: &Scene<'_>, steps: &mut Vec<Step>) -> Result<()> {
     let destination = container_path(mount.destination());
     let shown = destination.display().to_string();
     if destination == Path::new("/") {
         return Err(Error::new(ErrorKind::Invalid, "mounts: a mount on / would replace the root file system"));
     }
-    let mapped = [mount.uid_mappings(), mount.gid_mappings()].into_iter().flatten().any(|maps| !maps.is_empty());
-    if mapped {
-        return Err(unsupported(&format!("mount on {shown}: id mapping")));
-    }
-    let parsed = options::parse(mount.options().as_deref().unwrap_or_default(), &shown)?;
-    let kind = mount.typ().as_deref().unwrap_or("none");
-    let target = path_string(&destination, "mounts.destination")?;
-    if parsed.bind || kind == "bind" {
-        forbid_proc(&destination)?;
-        let source = bind_source(mount, &shown, &parsed)?;
-        steps.push(Step::Attach { source, target });
-    } else if kind == "cgroup" || kind == "cgroup2" {
-        add_cgroups(&destination, &parsed, hierarchies, steps)?;
+    let options = options::parse(mount.options().as_deref().unwrap_or_default(), &shown)?;
+    let asked = Asked { mount, destination, shown, options, kind: mount.typ().as_deref().unwrap_or("none") };
+    let bind = is_bind(&asked.options) || asked.kind == "bind";
+    refuse_combinations(&asked, bind)?;
+    if asked.options.has(Word::Remount) {
+        steps.push(remount(&asked)?);
+    } else if bind {
+        forbid_proc(&asked)?;
+        let source = Source::Bind(bind_source(&asked, scene)?);
+        steps.push(Step::Attach { source, target: asked.target()?, links: asked.links() });
+    } else if cgroups::is_tree(asked.kind, scene.hierarchies) {
+        cgroups::add(&asked, scene, steps)?;
+    } else if asked.kind == "sysfs" && scene.has(namespace::USER) && !scene.has(namespace::NETWORK) {
+        steps.push(host_sysfs(&asked)?);
     } else {
-        forbid_proc_unless(kind, &destination)?;
-        steps.push(Step::Mount(NewMount {
-            file_system: c_string(kind.as_bytes(), "mounts.type")?,
-            options: file_system_options(parsed.data, mount, kind)?,
-            attributes: parsed.change.set,
-            propagation: parsed.change.propagation,
-            target,
-        }));
+        steps.push(Step::Mount(new_mount(&asked, scene)?));
     }
     Ok(())
 }
 
-/// A file system of the kernel has no source worth naming; one on a device needs it.
-fn file_system_options(
-    mut data: Vec<(std::ffi::CString, Option<std::ffi::CString>)>,
-    mount: &Mount,
-    kind: &str,
-) -> Result<Vec<(std::ffi::CString, Option<std::ffi::CString>)>> {
-    if let Some(source) = mount.source() {
-        let source = c_string(source.as_os_str().as_encoded_bytes(), "mounts.source")?;
-        data.insert(0, (c"source".to_owned(), Some(source)));
+/// Words that mean nothing together.
+fn refuse_combinations(asked: &Asked<'_>, bind: bool) -> Result<()> {
+    let options = &asked.options;
+    let only_bind = [
+        (Word::CopySymlink, "copy-symlink"),
+        (Word::SourceNoFollow, "src-nofollow"),
+        (Word::MapIds, "idmap"),
+        (Word::MapIdsBelow, "ridmap"),
+    ];
+    let maps = [asked.mount.uid_mappings(), asked.mount.gid_mappings()].into_iter().flatten();
+    if !bind {
+        if let Some((_, word)) = only_bind.iter().find(|(word, _)| options.has(*word)) {
+            return Err(asked.invalid(format_args!("{word} is for bind mounts")));
+        }
+        if maps.into_iter().any(|maps| !maps.is_empty()) {
+            return Err(asked.invalid("uidMappings and gidMappings are for bind mounts"));
+        }
     }
-    // Only root of the container's own user namespace may see who mounted what: devpts needs nothing more since 4.7.
-    if kind == "devpts" {
-        data.retain(|(key, _)| key.as_c_str() != c"newinstance");
+    if options.has(Word::CopyUp) && (bind || asked.kind != "tmpfs") {
+        return Err(asked.invalid(format_args!("tmpcopyup is for tmpfs, and this is {}", asked.kind)));
     }
-    Ok(data)
+    if bind && !options.super_flags.is_empty() {
+        let message =
+            "sync, dirsync, mand, lazytime and iversion belong to a file system; a bind mount has its source's";
+        return Err(asked.invalid(message));
+    }
+    Ok(())
 }
 
-fn bind_source(mount: &Mount, shown: &str, parsed: &Options) -> Result<Source> {
-    let path: &PathBuf = mount
-        .source()
-        .as_ref()
-        .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("mount on {shown}: a bind mount needs a source")))?;
-    if let Some((key, _)) = parsed.data.first() {
-        let message = format!("mount on {shown}: {} is no option of a bind mount", key.to_string_lossy());
-        return Err(Error::new(ErrorKind::Invalid, message));
+/// A change of what is mounted there; of its file system too unless it is a bind mount.
+fn remount(asked: &Asked<'_>) -> Result<Step> {
+    let of_file_system = !asked.options.data.is_empty() || !asked.options.super_flags.is_empty();
+    if of_file_system && !is_bind(&asked.options) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "mount on {}: remount changes attributes of a mount here, not options of a file system",
+                asked.shown
+            ),
+        ));
     }
-    Ok(Source::Bind { path: path.clone(), recursive: parsed.recursive_bind, change: parsed.change })
+    let (own, below) = (asked.options.change, asked.options.below);
+    let change = if below.is_none() { own } else { merged(own, below) };
+    Ok(Step::Remount { target: asked.target()?, change })
+}
+
+/// Both at once: what is recursive wins.
+fn merged(own: Change, below: Change) -> Change {
+    let set = (own.set - below.clear) | below.set;
+    Change { set, clear: own.clear | below.clear, propagation: own.propagation.or(below.propagation), recursive: true }
+}
+
+fn bind_source(asked: &Asked<'_>, scene: &Scene<'_>) -> Result<Bind> {
+    let path = asked.mount.source().as_ref().ok_or_else(|| asked.invalid("a bind mount needs a source"))?;
+    let options = &asked.options;
+    if let Some((key, _)) = options.data.first() {
+        return Err(asked.invalid(format_args!("{} is no option of a bind mount", key.to_string_lossy())));
+    }
+    let link = match (options.has(Word::CopySymlink), options.has(Word::SourceNoFollow)) {
+        (true, _) => SourceLink::Copy,
+        (false, true) => SourceLink::Keep,
+        (false, false) => SourceLink::Follow,
+    };
+    let recursive = options.has(Word::RecursiveBind);
+    let own = options.change;
+    let mut everywhere = Change { propagation: Some(scene.propagation), ..options.below };
+    let mut top = Change { recursive: false, set: own.set - options.below.clear, ..own };
+    if own.recursive && own.propagation.is_some() {
+        everywhere.propagation = own.propagation;
+        top.propagation = None;
+    }
+    if !recursive {
+        // There is one mount: one call does for all.
+        everywhere = merged(top, everywhere);
+        top = Change::NONE;
+    }
+    let ids = mapped_ids(asked, scene)?;
+    Ok(Bind { path: scene.bundle.join(path), recursive, everywhere, top, ids, link })
+}
+
+/// How the ids of a bind mount are shown (runtime-spec `config.md`, `uidMappings`, `idmap`).
+fn mapped_ids(asked: &Asked<'_>, scene: &Scene<'_>) -> Result<Option<MappedIds>> {
+    let (one, below) = (asked.options.has(Word::MapIds), asked.options.has(Word::MapIdsBelow));
+    let given = |maps: &Option<Vec<_>>| maps.as_ref().is_some_and(|maps| !maps.is_empty());
+    let (uids, gids) = (asked.mount.uid_mappings(), asked.mount.gid_mappings());
+    let maps = match (given(uids), given(gids)) {
+        (true, true) => {
+            let lines = |name: &str, list: &Option<Vec<_>>| {
+                idmap::text(&format!("mount on {}: {name}", asked.shown), list.as_deref().unwrap_or_default())
+            };
+            IdMaps::Lines { uids: lines("uidMappings", uids)?, gids: lines("gidMappings", gids)? }
+        }
+        (false, false) if one || below => scene.maps.clone().ok_or_else(|| {
+            asked.invalid("idmap needs uidMappings and gidMappings, or a user namespace whose maps it can have")
+        })?,
+        (false, false) => return Ok(None),
+        _ => return Err(asked.invalid("uidMappings and gidMappings need one another")),
+    };
+    Ok(Some(MappedIds { maps, recursive: below }))
+}
+
+/// sysfs belongs to a network namespace, and a user namespace must own that to mount it: what the host has is shown
+/// instead, read-only throughout.
+fn host_sysfs(asked: &Asked<'_>) -> Result<Step> {
+    forbid_proc(asked)?;
+    let own = asked.options.change;
+    let read_only = own.set & MountAttrFlags::MOUNT_ATTR_RDONLY;
+    let mut bind = Bind::of(PathBuf::from("/sys"));
+    bind.recursive = true;
+    bind.everywhere.set = read_only;
+    bind.top = Change { set: own.set, ..Change::NONE };
+    Ok(Step::Attach { source: Source::Bind(bind), target: asked.target()?, links: Links::Keep })
+}
+
+fn new_mount(asked: &Asked<'_>, scene: &Scene<'_>) -> Result<NewMount> {
+    let kind = asked.kind;
+    if !(kind == "proc" && asked.destination == Path::new("/proc")) {
+        forbid_proc(asked)?;
+    }
+    if kind == "none" {
+        return Err(asked.invalid("has neither a type nor bind among its options"));
+    }
+    if kind == "mqueue" && scene.has(namespace::USER) && !scene.has(namespace::IPC) {
+        return Err(asked.invalid("mqueue in a user namespace needs an ipc namespace in linux.namespaces"));
+    }
+    let options = &asked.options;
+    let mut attributes = (options.change.set - options.below.clear) | options.below.set;
+    if kind == "tmpfs" {
+        // Made read-only once everything is in it.
+        attributes -= MountAttrFlags::MOUNT_ATTR_RDONLY;
+    }
+    let on_device = asked.mount.source().as_ref().is_some_and(|source| source.is_absolute());
+    let (data, classic) = file_system_options(asked, attributes, on_device)?;
+    let mode = !options.has_data(c"mode");
+    let contents = match (kind, options.has(Word::CopyUp)) {
+        ("tmpfs", true) => Contents::CopyOfTarget { mode },
+        ("tmpfs", false) if mode => Contents::LikeTarget,
+        _ => Contents::Own,
+    };
+    // proc and sysfs go on a real directory only: through a link, what is later written to /proc would go elsewhere
+    // (CVE-2019-19921, CVE-2023-27561).
+    let links = if matches!(kind, "proc" | "sysfs") { Links::Keep } else { asked.links() };
+    Ok(NewMount {
+        file_system: c_string(kind.as_bytes(), "mounts.type")?,
+        options: data,
+        attributes,
+        propagation: options.change.propagation.filter(|kind| *kind != Propagation::Private),
+        target: asked.target()?,
+        links,
+        contents,
+        classic,
+    })
+}
+
+type Words = Vec<(CString, Option<CString>)>;
+
+/// Options of a file system, in the words of both interfaces.
+fn file_system_options(asked: &Asked<'_>, attributes: MountAttrFlags, on_device: bool) -> Result<(Words, Classic)> {
+    /// What `fsconfig(2)` takes of a value, with its terminating zero.
+    const LONGEST: usize = 256;
+    let options = &asked.options;
+    let mut data = options.data.clone();
+    // Every devpts is a new one since Linux 4.7.
+    if asked.kind == "devpts" {
+        data.retain(|(key, _)| key.as_c_str() != c"newinstance");
+    }
+    let classic_data = data.iter().map(word).collect::<Vec<_>>().join(&b","[..]);
+    // A kernel's own file system has no source worth naming; one on a device needs it.
+    let source = asked.mount.source().as_ref().map(|source| source.as_os_str().as_encoded_bytes()).unwrap_or_default();
+    let source = c_string(source, "mounts.source")?;
+    if !source.is_empty() {
+        data.insert(0, (c"source".to_owned(), Some(source.clone())));
+    }
+    for (flag, name) in options::SUPER_WORDS {
+        if options.super_flags.contains(flag) {
+            data.push((name.to_owned(), None));
+        }
+    }
+    // A read-only device can hold a file system that is read-only itself, not just the mount of it.
+    if on_device && attributes.contains(MountAttrFlags::MOUNT_ATTR_RDONLY) {
+        data.push((c"ro".to_owned(), None));
+    }
+    let too_long = |value: &CString| value.as_bytes_with_nul().len() > LONGEST;
+    let only = options.super_flags.contains(options::INODE_VERSION)
+        || data.iter().any(|(_, value)| value.as_ref().is_some_and(too_long));
+    let flags = classic_flags(attributes) | options.super_flags;
+    let classic = Classic { source, flags, data: c_string(&classic_data, "mounts.options")?, only };
+    Ok((data, classic))
+}
+
+fn word((key, value): &(CString, Option<CString>)) -> Vec<u8> {
+    match value {
+        None => key.as_bytes().to_owned(),
+        Some(value) => [key.as_bytes(), b"=", value.as_bytes()].concat(),
+    }
+}
+
+/// A tmpfs that steps of ours put something into.
+pub(super) fn directory(target: CString, attributes: MountAttrFlags) -> NewMount {
+    let named = |key: &std::ffi::CStr, value: &std::ffi::CStr| (key.to_owned(), Some(value.to_owned()));
+    NewMount {
+        file_system: c"tmpfs".to_owned(),
+        options: vec![named(c"source", c"tmpfs"), named(c"mode", c"755")],
+        attributes,
+        propagation: None,
+        target,
+        links: Links::Follow,
+        contents: Contents::Own,
+        classic: Classic {
+            source: c"tmpfs".to_owned(),
+            flags: classic_flags(attributes) | MountFlags::empty(),
+            data: c"mode=755".to_owned(),
+            only: false,
+        },
+    }
 }
 
 /// Nothing but proc itself goes on /proc, and nothing inside it but what hides or replaces a harmless file: whatever
 /// stood at /proc/self/attr or /proc/sys would receive what is written there (CVE-2019-16884).
-fn forbid_proc(destination: &Path) -> Result<()> {
+fn forbid_proc(asked: &Asked<'_>) -> Result<()> {
     const ALLOWED: [&str; 8] = ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"];
-    let Ok(inside) = destination.strip_prefix("/proc") else { return Ok(()) };
+    let Ok(inside) = asked.destination.strip_prefix("/proc") else { return Ok(()) };
     if ALLOWED.iter().any(|name| inside == Path::new(name)) {
         return Ok(());
     }
-    let message = format!("mount on {}: only proc can be mounted on or inside /proc", destination.display());
-    Err(Error::new(ErrorKind::Invalid, message))
+    Err(asked.invalid("only proc can be mounted on or inside /proc"))
 }
 
-fn forbid_proc_unless(kind: &str, destination: &Path) -> Result<()> {
-    if kind == "proc" && destination == Path::new("/proc") { Ok(()) } else { forbid_proc(destination) }
-}
-
-/// The container's own cgroups, as directories: with the unified hierarchy one, else one per hierarchy in a tmpfs.
-fn add_cgroups(destination: &Path, parsed: &Options, hierarchies: &[Hierarchy], steps: &mut Vec<Step>) -> Result<()> {
-    let attributes = parsed.change.set;
-    if let [only] = hierarchies
-        && only.unified
-    {
-        steps.push(Step::Attach { source: Source::CgroupTree(0), target: path_string(destination, "mounts")? });
-        return Ok(());
-    }
-    steps.push(Step::Mount(NewMount {
-        file_system: c"tmpfs".to_owned(),
-        options: vec![(c"source".to_owned(), Some(c"tmpfs".to_owned())), (c"mode".to_owned(), Some(c"755".to_owned()))],
-        attributes: attributes & !MountAttrFlags::MOUNT_ATTR_RDONLY,
-        propagation: None,
-        target: path_string(destination, "mounts")?,
-    }));
-    for (number, hierarchy) in hierarchies.iter().enumerate() {
-        let name = hierarchy.directory_name();
-        steps.push(Step::Attach {
-            source: Source::CgroupTree(number),
-            target: path_string(&destination.join(name), "mounts")?,
-        });
-        for alias in hierarchy.aliases() {
-            let path = path_string(&destination.join(alias), "mounts")?;
-            steps.push(Step::Link { content: c_string(name.as_bytes(), "mounts")?, path });
-        }
-    }
-    if attributes.contains(MountAttrFlags::MOUNT_ATTR_RDONLY) {
-        let change = Change { set: MountAttrFlags::MOUNT_ATTR_RDONLY, ..no_change() };
-        steps.push(Step::Remount { target: path_string(destination, "mounts")?, change });
-    }
-    Ok(())
-}
-
-fn add_devices(linux: &Linux, steps: &mut Vec<Step>) -> Result<()> {
-    for (path, major, minor) in DEFAULT_DEVICES {
-        let number = rustix::fs::makedev(major, minor);
-        let path = c_string(path.as_bytes(), "devices")?;
-        steps.push(Step::Device(Device { path, kind: FileType::CharacterDevice, number, mode: 0o666, uid: 0, gid: 0 }));
-    }
-    for device in linux.devices().iter().flatten() {
-        let kind = match device.typ() {
-            LinuxDeviceType::B => FileType::BlockDevice,
-            LinuxDeviceType::C | LinuxDeviceType::U => FileType::CharacterDevice,
-            LinuxDeviceType::P => FileType::Fifo,
-            LinuxDeviceType::A => {
-                let message = format!("linux.devices {}: type a is for rules only", device.path().display());
-                return Err(Error::new(ErrorKind::Invalid, message));
-            }
-        };
-        let part = |number: i64| u32::try_from(number).unwrap_or_default();
-        steps.push(Step::Device(Device {
-            path: path_string(device.path(), "linux.devices.path")?,
-            kind,
-            number: rustix::fs::makedev(part(device.major()), part(device.minor())),
-            mode: device.file_mode().unwrap_or(0o666),
-            uid: device.uid().unwrap_or(0),
-            gid: device.gid().unwrap_or(0),
-        }));
-    }
-    if has_user_namespace(linux) {
-        bind_devices(steps);
-    }
-    for (content, path) in LINKS {
-        let content = c_string(content.as_bytes(), "links")?;
-        steps.push(Step::Link { content, path: c_string(path.as_bytes(), "links")? });
-    }
-    Ok(())
-}
-
-fn has_user_namespace(linux: &Linux) -> bool {
-    let of_user = |space: &LinuxNamespace| space.typ() == LinuxNamespaceType::User;
-    linux.namespaces().iter().flatten().any(of_user)
-}
-
-/// In a user namespace no device file can be made (`mknod(2)`, `EPERM`): those of the host are mounted instead.
-fn bind_devices(steps: &mut [Step]) {
-    for step in steps {
-        let Step::Device(device) = step else { continue };
-        if device.kind == FileType::Fifo {
-            continue;
-        }
-        let path = Path::new(OsStr::from_bytes(device.path.to_bytes())).to_owned();
-        let source = Source::Bind { path, recursive: false, change: no_change() };
-        *step = Step::Attach { source, target: device.path.clone() };
-    }
-}
-
-/// Kernel parameters that are per namespace; all others would change the host (runtime-spec, sysctl).
-fn sysctl(key: &str, value: &str) -> Result<Step> {
-    const IPC: [&str; 8] = [
-        "kernel/msgmax",
-        "kernel/msgmnb",
-        "kernel/msgmni",
-        "kernel/sem",
-        "kernel/shmall",
-        "kernel/shmmax",
-        "kernel/shmmni",
-        "kernel/shm_rmid_forced",
-    ];
-    let path = key.replace('.', "/");
-    let namespaced = path.starts_with("net/") || path.starts_with("fs/mqueue/") || IPC.contains(&path.as_str());
-    if !namespaced || path.split('/').any(|part| part.is_empty() || part == "..") {
-        let message = format!("linux.sysctl {key:?}: is not a parameter of a namespace of the container");
-        return Err(Error::new(ErrorKind::Invalid, message));
-    }
-    let path = format!("/proc/sys/{path}");
-    Ok(Step::Sysctl {
-        path: c_string(path.as_bytes(), "linux.sysctl")?,
-        value: c_string(value.as_bytes(), "linux.sysctl")?,
-    })
-}
-
-fn no_change() -> Change {
-    let none = MountAttrFlags::empty();
-    Change { set: none, clear: none, propagation: None, recursive: false }
-}
-
-fn path_string(path: &Path, field: &str) -> Result<std::ffi::CString> {
+pub(super) fn path_string(path: &Path, field: &str) -> Result<CString> {
     c_string(container_path(path).as_os_str().as_encoded_bytes(), field)
 }

@@ -13,6 +13,7 @@ use rustix::process::{Gid, Resource, Rlimit};
 use sys::mount::{Change, Propagation};
 
 use super::landlock;
+use super::mounted::{Bind, Device, Links, NewMount};
 use crate::capability::Sets;
 use crate::protocol::Rootfs;
 
@@ -22,24 +23,60 @@ pub enum Source {
     /// The root file system, as a detached mount.
     Rootfs(Rootfs),
     /// A copy of a mount of the host, detached, with its attributes already changed.
-    Bind {
-        /// File or directory of the host.
-        path: PathBuf,
-        /// Whether mounts below come along.
-        recursive: bool,
-        /// Attributes of the copy.
-        change: Change,
+    Bind(Bind),
+    /// A device file of the host at this path, which must be this device, as a detached mount.
+    Device(Device),
+    /// The container's directory in the cgroup hierarchy of this number, as a detached mount.
+    CgroupTree {
+        /// The hierarchy.
+        number: usize,
+        /// Attributes of the mount.
+        attributes: MountAttrFlags,
     },
-    /// The container's directory in the cgroup hierarchy of this number, as a detached read-only mount.
-    CgroupTree(usize),
+    /// A namespace that exists.
+    Namespace {
+        /// `net`, `ipc`, …
+        kind: &'static str,
+        /// The `CLONE_NEW*` bit.
+        flag: u64,
+        /// Its file.
+        path: PathBuf,
+    },
     /// `tasks` of the container in the cgroup v1 hierarchy of this number.
     CgroupMembers(usize),
+    /// What is mounted in the root of the host.
+    HostMounts,
     /// A fifo at this path, open for reading and writing, from which the container's start is read.
     StartGate(PathBuf),
     /// A file in memory for the state of the container that hooks read; filled once the container's pid is known.
     HookState(HookPoint),
     /// A set of Landlock rules, without any yet.
     LandlockRuleset(landlock::Handled),
+}
+
+/// Who enters a namespace that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joiner {
+    /// The parent, for the moment of the clone: it has the privilege over it that a process in a new user namespace lacks.
+    Parent,
+    /// The new process itself.
+    Child,
+}
+
+/// A network device of the host that becomes the container's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetDevice {
+    /// Its name on the host.
+    pub name: String,
+    /// Its name in the container.
+    pub new_name: String,
+}
+
+impl fmt::Display for NetDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if self.new_name == self.name { Ok(()) } else { write!(f, " (as {})", self.new_name) }
+    }
 }
 
 /// When hooks are run (runtime-spec `config.md`, "POSIX-platform Hooks").
@@ -77,38 +114,6 @@ pub struct Hook {
     pub timeout: Option<u32>,
 }
 
-/// A file system made new for the container.
-#[derive(Debug, Clone)]
-pub struct NewMount {
-    /// `proc`, `tmpfs`, `devpts`, …
-    pub file_system: CString,
-    /// Options of the file system, with or without a value.
-    pub options: Vec<(CString, Option<CString>)>,
-    /// Options of the mount.
-    pub attributes: MountAttrFlags,
-    /// Propagation other than private.
-    pub propagation: Option<Propagation>,
-    /// Where it goes, an absolute path in the container.
-    pub target: CString,
-}
-
-/// A device file.
-#[derive(Debug, Clone)]
-pub struct Device {
-    /// Absolute path in the container.
-    pub path: CString,
-    /// Character, block or fifo.
-    pub kind: rustix::fs::FileType,
-    /// Major and minor number as the kernel packs them.
-    pub number: u64,
-    /// Permission bits.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-}
-
 /// Ids of the process.
 #[derive(Debug, Clone)]
 pub struct Credentials {
@@ -136,13 +141,30 @@ pub enum Step {
     UnshareCgroup,
     /// Enter a namespace that exists, by its file.
     JoinNamespace {
-        /// `net`, `ipc`, …
-        kind: &'static str,
+        /// A [`Source::Namespace`].
+        source: Source,
         /// The `CLONE_NEW*` bit.
         flag: u64,
-        /// The file.
-        path: CString,
+        /// Who enters it.
+        by: Joiner,
     },
+    /// Make namespaces that the clone could not make. With a pid namespace, or after one was entered, the steps after this
+    /// happen in a second process.
+    NewNamespaces {
+        /// `CLONE_NEW*` bits.
+        flags: u64,
+        /// Whether a second process is needed.
+        reborn: bool,
+    },
+    /// Make a time namespace, and enter it.
+    TimeNamespace {
+        /// Lines of `timens_offsets` (`time_namespaces(7)`), if any.
+        offsets: String,
+    },
+    /// Let the parent compare the maps of the user namespace that was entered with those of the configuration.
+    VerifyMaps,
+    /// Let the parent move network devices of the host into the container's network namespace.
+    NetDevices(Vec<NetDevice>),
     /// Cut this mount namespace off from the host's.
     Propagation(Propagation),
     /// Put the root file system into the mount namespace. The steps after it work below it.
@@ -153,7 +175,11 @@ pub enum Step {
         at: CString,
     },
     /// Make the root file system the root, and drop everything of the host.
-    PivotRoot,
+    EnterRoot {
+        /// [`Source::HostMounts`] if the root may be moved over the host's where the kernel cannot exchange them, because the
+        /// host's is an initramfs.
+        may_move: Option<Source>,
+    },
     /// Bring the loopback interface up.
     Loopback,
     /// Set the host name.
@@ -168,6 +194,8 @@ pub enum Step {
         source: Source,
         /// Where, an absolute path in the container.
         target: CString,
+        /// Whether the last component of the target may be a link.
+        links: Links,
     },
     /// Change a mount after what lies below it is in place.
     Remount {
@@ -334,15 +362,28 @@ impl fmt::Display for Step {
         match self {
             Step::JoinCgroup { hierarchy, .. } => write!(f, "join cgroup ({hierarchy})"),
             Step::UnshareCgroup => f.write_str("new cgroup namespace"),
-            Step::JoinNamespace { kind, path, .. } => write!(f, "join {kind} namespace {}", text(path)),
+            Step::JoinNamespace { source, .. } => write!(f, "join {source}"),
+            Step::NewNamespaces { flags, .. } => write!(f, "new namespaces{}", super::namespaces::Names(*flags)),
+            Step::TimeNamespace { offsets } if offsets.is_empty() => f.write_str("new time namespace"),
+            Step::TimeNamespace { offsets } => {
+                write!(f, "new time namespace with offsets {}", offsets.trim_end().replace('\n', ", "))
+            }
+            Step::VerifyMaps => f.write_str("compare the maps of the user namespace"),
+            Step::NetDevices(devices) => {
+                f.write_str("move network devices")?;
+                devices.iter().try_for_each(|device| write!(f, " {device}"))
+            }
             Step::Propagation(kind) => write!(f, "make every mount {kind:?} (recursively)"),
             Step::AttachRoot { source, .. } => write!(f, "attach root {source}"),
-            Step::PivotRoot => f.write_str("make it the root"),
+            Step::EnterRoot { may_move: None } => f.write_str("make it the root"),
+            Step::EnterRoot { may_move: Some(_) } => {
+                f.write_str("make it the root (moved where it cannot be exchanged)")
+            }
             Step::Loopback => f.write_str("bring up loopback interface lo"),
             Step::Hostname(name) => write!(f, "set host name {}", text(name)),
             Step::Domainname(name) => write!(f, "set domain name {}", text(name)),
             Step::Mount(mount) => write!(f, "mount {} on {}", text(&mount.file_system), text(&mount.target)),
-            Step::Attach { source, target } => write!(f, "mount {source} on {}", text(target)),
+            Step::Attach { source, target, .. } => write!(f, "mount {source} on {}", text(target)),
             Step::Remount { target, .. } => write!(f, "change mount {}", text(target)),
             Step::Device(device) => write!(f, "make device {}", text(&device.path)),
             Step::Link { content, path } => write!(f, "link {} to {}", text(path), text(content)),
@@ -394,10 +435,13 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Rootfs(Rootfs::Overlay { lower, .. }) => write!(f, "overlay of {} layers", lower.len()),
-            Source::Rootfs(Rootfs::Directory(path)) | Source::Bind { path, .. } | Source::StartGate(path) => {
+            Source::Rootfs(Rootfs::Directory(path)) | Source::Bind(Bind { path, .. }) | Source::StartGate(path) => {
                 write!(f, "{}", path.display())
             }
-            Source::CgroupTree(number) | Source::CgroupMembers(number) => write!(f, "cgroup hierarchy {number}"),
+            Source::Device(device) => write!(f, "device {}", text(&device.path)),
+            Source::Namespace { kind, path, .. } => write!(f, "{kind} namespace {}", path.display()),
+            Source::CgroupTree { number, .. } | Source::CgroupMembers(number) => write!(f, "cgroup hierarchy {number}"),
+            Source::HostMounts => f.write_str("mounts of the host"),
             Source::HookState(_) => f.write_str("state of the container"),
             Source::LandlockRuleset(_) => f.write_str("Landlock rules"),
         }
@@ -426,10 +470,12 @@ impl Step {
         match self {
             Step::JoinCgroup { source, .. }
             | Step::AttachRoot { source, .. }
+            | Step::JoinNamespace { source, .. }
             | Step::Attach { source, .. }
             | Step::Hooks { state: source, .. }
             | Step::Landlock(source)
-            | Step::AwaitStart(source) => Some(source),
+            | Step::AwaitStart(source)
+            | Step::EnterRoot { may_move: Some(source) } => Some(source),
             _ => None,
         }
     }

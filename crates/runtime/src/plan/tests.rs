@@ -16,6 +16,8 @@ fn plan(json: &str) -> crate::Result<Plan> {
     let context = Context {
         rootfs: &rootfs,
         scratch: Path::new("/bundle"),
+        bundle: Path::new("/bundle"),
+        may_move_root: false,
         hierarchies: &hierarchies,
         window: None,
         init: false,
@@ -130,7 +132,7 @@ fn what_cannot_be_done_is_refused_by_name() {
     };
     for (field, value, message) in [
         ("/linux/namespaces", "[]", "linux.namespaces: a container without a mount namespace"),
-        ("/linux/namespaces", r#"[{"type":"mount"},{"type":"time"}]"#, "linux.namespaces: time is not supported yet"),
+        ("/linux/namespaces", r#"[{"type":"mount"},{"type":"mount"}]"#, "linux.namespaces: mount is there twice"),
         ("/hostname", r#""x""#, "hostname \"x\": needs a uts namespace"),
         ("/process/args", "[]", "process.args: is empty"),
         ("/process/oomScoreAdj", "1001", "process.oomScoreAdj 1001: is not between"),
@@ -169,7 +171,7 @@ fn a_process_with_everything() {
             "execCPUAffinity":{"initial":"0"},"apparmorProfile":"strict","selinuxLabel":"a:b:c"},
         "mounts":[{"destination":"/proc","type":"proc"},{"destination":"/tmp","type":"tmpfs"},
             {"destination":"/dev/mqueue","type":"mqueue"}],
-        "linux":{"namespaces":[{"type":"mount"},{"type":"user"}],"mountLabel":"d:e:f",
+        "linux":{"namespaces":[{"type":"mount"},{"type":"user"},{"type":"ipc"}],"mountLabel":"d:e:f",
             "personality":{"domain":"LINUX32"},"memoryPolicy":{"mode":"MPOL_LOCAL"},
             "uidMappings":[],"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}}}"#;
     let all = steps(json);

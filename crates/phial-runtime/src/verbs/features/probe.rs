@@ -25,6 +25,8 @@ fn can_be_planned(config: Value) -> bool {
     let context = Context {
         rootfs: &Rootfs::Directory("/".into()),
         scratch: Path::new("/"),
+        bundle: Path::new("/"),
+        may_move_root: false,
         hierarchies: &[],
         window: None,
         init: false,
@@ -67,8 +69,13 @@ pub(super) fn id_mapped_mount() -> bool {
 pub(super) fn namespace(kind: &str) -> bool {
     let map = json!([{"containerID": 0, "hostID": 1000, "size": 1000}]);
     let mut config = plain();
-    config["linux"] =
-        json!({"namespaces": [{"type": "mount"}, {"type": kind}], "uidMappings": map, "gidMappings": map});
+    if kind == "user" {
+        config["linux"] = json!({"uidMappings": map, "gidMappings": map});
+    }
+    config["linux"]["namespaces"] = json!([{"type": "mount"}, {"type": kind}]);
+    if kind == "mount" {
+        config["linux"]["namespaces"] = json!([{"type": "mount"}]);
+    }
     can_be_planned(config)
 }
 

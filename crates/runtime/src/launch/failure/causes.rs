@@ -96,11 +96,31 @@ const CAUSES: &[Cause] = &[
         &[Errno::NOENT],
         "nothing is there: whose namespace it was has ended",
     ),
-    cause(|step| matches!(step, Step::JoinNamespace { .. }), &[Errno::INVAL], "that file is no namespace of this kind"),
     cause(
-        |step| matches!(step, Step::PivotRoot),
+        |step| matches!(step, Step::JoinNamespace { .. } | Step::NewNamespaces { .. }),
+        &[Errno::PERM],
+        "it needs CAP_SYS_ADMIN in the user namespace that the namespace belongs to",
+    ),
+    cause(
+        |step| matches!(step, Step::EnterUserNamespace),
+        &[Errno::INVAL],
+        "the user namespace maps no id to 0, and a container begins as that",
+    ),
+    cause(
+        |step| matches!(step, Step::TimeNamespace { .. }),
+        &[Errno::INVAL],
+        "this kernel has no time namespaces (Linux 5.6, CONFIG_TIME_NS)",
+    ),
+    cause(
+        |step| matches!(step, Step::AttachRoot { .. } | Step::EnterRoot { .. }),
+        &[Errno::NOENT],
+        "the directory is not there in the mount namespace that was entered",
+    ),
+    cause(
+        |step| matches!(step, Step::EnterRoot { .. }),
         &[Errno::INVAL, Errno::BUSY],
-        "the host's own root is an initramfs, or the root directory is shared in a way that cannot be undone",
+        "the host's own root is an initramfs (--no-pivot is for that), or the root directory is shared in a way that \
+         cannot be undone",
     ),
     cause(
         |step| matches!(step, Step::Sysctl { .. }),
@@ -121,6 +141,16 @@ const CAUSES: &[Cause] = &[
         |step| matches!(step, Step::Console { .. }),
         &[Errno::NOENT, Errno::NODEV, Errno::NOTTY, Errno::NXIO],
         "a terminal needs a mount of type devpts on /dev/pts, and nothing else at /dev/pts/ptmx",
+    ),
+    cause(
+        |step| matches!(step, Step::Device(_)),
+        &[Errno::EXIST],
+        "something that is not this device is there: remove it from the image, or mount a tmpfs on /dev",
+    ),
+    cause(
+        |step| matches!(step, Step::Attach { .. }),
+        &[Errno::EXIST],
+        "copy-symlink makes a link there, and something else is there already",
     ),
     cause(
         |step| matches!(step, Step::Device(_)),
@@ -226,7 +256,9 @@ const CAUSES: &[Cause] = &[
     cause(
         |_| true,
         &[Errno::NOSYS],
-        "this kernel is too old for it, or a filter of system calls around this runtime forbids it",
+        "this kernel is too old for it, or a filter of system calls around this runtime forbids it: openat2 (Linux 5.6) \
+         keeps paths of the container inside it, close_range (5.11) closes what is the host's, mount_setattr (5.12) \
+         changes mounts with all below them; without these nothing is safe to start",
     ),
     cause(|_| true, &[Errno::NAMETOOLONG], "a path or a name in it is longer than the kernel takes"),
 ];

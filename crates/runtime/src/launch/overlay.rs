@@ -1,0 +1,82 @@
+//! The root file system as an overlay of layers.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+
+use super::source::Resource;
+use crate::error::{Error, Result};
+
+pub(super) struct Overlay<'a> {
+    pub(super) lower: &'a [PathBuf],
+    pub(super) upper: &'a Path,
+    pub(super) work: &'a Path,
+    pub(super) volatile: bool,
+}
+
+impl Overlay<'_> {
+    /// A detached overlay mount; where the kernel takes its layers only through `mount(2)`, the options for that.
+    pub(super) fn mount(&self) -> Result<Resource> {
+        match self.configure() {
+            Ok(mount) => Ok(Resource::Descriptor(mount)),
+            // `lowerdir+` came with Linux 6.7, the calls themselves with 5.2.
+            Err((_, Errno::INVAL | Errno::NOSYS)) => self.options(),
+            Err((what, errno)) => Err(Error::system(format!("overlay: {what}"), errno)),
+        }
+    }
+
+    fn configure(&self) -> std::result::Result<OwnedFd, (String, Errno)> {
+        let failed = |what: &str| {
+            let what = what.to_owned();
+            move |errno| (what, errno)
+        };
+        let context = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(failed("fsopen"))?;
+        let set = |key: &str, value: &Path| {
+            rustix::mount::fsconfig_set_string(context.as_fd(), key, value)
+                .map_err(failed(&format!("{key}={}", value.display())))
+        };
+        set("source", Path::new("overlay"))?;
+        for layer in self.lower {
+            set("lowerdir+", layer)?;
+        }
+        set("upperdir", self.upper)?;
+        set("workdir", self.work)?;
+        if self.volatile {
+            rustix::mount::fsconfig_set_flag(context.as_fd(), "volatile").map_err(failed("volatile"))?;
+        }
+        rustix::mount::fsconfig_create(context.as_fd()).map_err(failed("create"))?;
+        let attributes = MountAttrFlags::empty();
+        rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(failed("fsmount"))
+    }
+
+    /// Options of `mount(2)` must fit a page, so layers are named through `/proc/self/fd`.
+    fn options(&self) -> Result<Resource> {
+        const PAGE: usize = 4096;
+        let open = |path: &Path| {
+            let directory = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())
+                .map_err(|errno| Error::system(path.display(), errno))?;
+            let path = CString::new(path.as_os_str().as_bytes()).expect("a path that was opened has no zero byte");
+            Ok((path, directory))
+        };
+        let name = |(_, fd): &(CString, OwnedFd)| format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let mut directories = self.lower.iter().map(|path| open(path)).collect::<Result<Vec<_>>>()?;
+        let lower: Vec<String> = directories.iter().map(name).collect();
+        let own = [open(self.upper)?, open(self.work)?];
+        let volatile = if self.volatile { ",volatile" } else { "" };
+        let [upper, work] = own.each_ref().map(name);
+        let text = format!("lowerdir={},upperdir={upper},workdir={work}{volatile}", lower.join(":"));
+        if text.len() >= PAGE {
+            let message =
+                format!("overlay of {} layers: this kernel takes about 200 (6.7 and later take 500)", self.lower.len());
+            return Err(Error::new(crate::ErrorKind::Unsupported, message));
+        }
+        directories.extend(own);
+        let options = CString::new(text).expect("made of numbers and fixed words");
+        Ok(Resource::Overlay { options, directories })
+    }
+}
