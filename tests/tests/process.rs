@@ -87,7 +87,7 @@ fn groups_and_umask_are_those_of_the_user() -> Result {
     let many: Vec<u32> = (2000..5000).collect();
     bundle.config["process"]["user"] = json!({"uid": 5, "gid": 6, "umask": 0o27, "additionalGids": many});
     bundle.arguments(&["sh", "-c", &format!("set -- $({}); echo $1 $2 $#; umask", status_of("Groups:"))]);
-    assert_eq!(bundle.ok(&["run", "c"])?, "6 2000 3001\n0027\n");
+    assert_eq!(bundle.ok(&["run", "c"])?, "2000 2001 3000\n0027\n");
     Ok(())
 }
 

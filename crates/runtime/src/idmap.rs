@@ -88,8 +88,11 @@ fn call(kind: Kind, process: Pid, text: &str) -> Result<()> {
         .with_hint(format!("{} lists the ranges that each user may give; 'id' tells who you are", kind.ranges)))
 }
 
-/// The lines as the kernel reads them.
-pub(crate) fn text(field: &str, list: &[LinuxIdMapping]) -> Result<String> {
+/// The lines as the kernel reads them; `field` is named in errors.
+///
+/// # Errors
+/// `Invalid` for maps that cannot be.
+pub fn text(field: &str, list: &[LinuxIdMapping]) -> Result<String> {
     let invalid = |why: String| Error::new(ErrorKind::Invalid, format!("{field}: {why}"));
     if list.is_empty() {
         return Err(invalid("is empty, and a user namespace needs it".to_owned()));

@@ -52,6 +52,10 @@ pub(super) fn add(linux: &Linux, user_namespace: bool, steps: &mut Vec<Step>) ->
 fn compile(device: &LinuxDevice) -> Result<Device> {
     let shown = device.path().display();
     let invalid = |why: String| Error::new(ErrorKind::Invalid, format!("linux.devices {shown}: {why}"));
+    // In a user namespace it would be a mount, and nothing but proc goes there.
+    if container_path(device.path()).starts_with("/proc") {
+        return Err(invalid("no device can be in /proc".to_owned()));
+    }
     let kind = match device.typ() {
         LinuxDeviceType::B => FileType::BlockDevice,
         LinuxDeviceType::C | LinuxDeviceType::U => FileType::CharacterDevice,

@@ -195,6 +195,7 @@ fn add_mount(mount: &Mount, scene: &Scene<'_>, steps: &mut Vec<Step>) -> Result<
         let source = Source::Bind(bind_source(&asked, scene)?);
         steps.push(Step::Attach { source, target: asked.target()?, links: asked.links() });
     } else if cgroups::is_tree(asked.kind, scene.hierarchies) {
+        forbid_proc(&asked)?;
         cgroups::add(&asked, scene, steps)?;
     } else if asked.kind == "sysfs" && scene.has(namespace::USER) && !scene.has(namespace::NETWORK) {
         steps.push(host_sysfs(&asked)?);

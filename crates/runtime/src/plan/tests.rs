@@ -154,6 +154,12 @@ fn what_cannot_be_done_is_refused_by_name() {
             r#"[{"destination":"/proc/self/attr","type":"bind","source":"/x"}]"#,
             "mount on /proc/self/attr: only",
         ),
+        ("/mounts", r#"[{"destination":"/proc","type":"cgroup","source":"x"}]"#, "mount on /proc: only"),
+        (
+            "/linux/devices",
+            r#"[{"path":"/x/../proc","type":"c","major":1,"minor":1},{"path":"//proc","type":"c","major":1,"minor":1}]"#,
+            "linux.devices //proc: no device can be in /proc",
+        ),
         ("/mounts", r#"[{"destination":"/x","type":"bind"}]"#, "mount on /x: a bind mount needs a source"),
         ("/process/rlimits", r#"[{"type":"RLIMIT_CORE","soft":2,"hard":1}]"#, "process.rlimits core: the soft limit 2"),
     ] {
