@@ -176,7 +176,7 @@ const MOUNTS: &[Row] = &[
     (
         "no such file system",
         |bundle| mount(bundle, json!({"destination": "/data", "type": "glassfs", "source": "x"})),
-        "mount glassfs on /data: No such device",
+        "mount glassfs on /data: No such device (os error 19) (Linux ",
         "this kernel does not have that file system",
     ),
     (
@@ -205,11 +205,11 @@ const MOUNTS: &[Row] = &[
         |bundle| {
             user_namespace(bundle)?;
             let namespaces = bundle.config["linux"]["namespaces"].as_array_mut().context("namespaces")?;
-            namespaces.retain(|space| space["type"] != "network");
+            namespaces.retain(|space| space["type"] != "pid");
             Ok(())
         },
-        "mount sysfs on /sys: Operation not permitted",
-        "bind /sys instead",
+        "mount proc on /proc: Operation not permitted",
+        "a user namespace may mount proc only with a pid namespace of its own",
     ),
     (
         "a terminal without devpts",
@@ -368,8 +368,8 @@ const HOSTS: &[Row] = &[
             namespaces.push(json!({"type": "ipc", "path": "/proc/2147483647/ns/ipc"}));
             Ok(())
         },
-        "join ipc namespace /proc/2147483647/ns/ipc: No such file or directory",
-        "whose namespace it was has ended",
+        "linux.namespaces: ipc /proc/2147483647/ns/ipc: No such file or directory",
+        "of a process that still runs",
     ),
     (
         "a limit below the minimum",
@@ -427,6 +427,45 @@ fn what_is_wrong_is_named_and_a_hint_says_what_to_do() -> Result {
         assert_eq!(bundle.ok(&["list", "-q"])?, "", "{what}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn further_processes_too() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["sleep", "1000"]);
+    bundle.create(&["c"])?;
+    let rows: [(&[&str], &str, &str); 7] = [
+        (&["c", "nope"], "exec \"nope\": executable file not found in $PATH", "check the spelling"),
+        (&["c", "/bin"], "exec \"/bin\": permission denied", "it is a directory"),
+        (&["--cwd", "/nope", "c", "true"], "working directory /nope: No such file", "make it, or give another"),
+        (&["--cwd", "/proc/self/fd/9", "c", "true"], "working directory /proc/self/fd/9", ""),
+        (&["--user", "root", "c", "true"], "--user root: is no id", ""),
+        (&["--cap", "CAP_FLY", "c", "true"], "--cap CAP_FLY: is no capability", ""),
+        (&["--tty", "--detach", "c", "true"], "without setting console socket", "--console-socket names who gets"),
+    ];
+    for (arguments, said, hint) in rows {
+        let output = bundle.run(&[&["exec"], arguments].concat())?.exited(255)?;
+        assert!(output.stderr.contains(said) && output.stderr.contains(hint), "{output:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn user_namespaces_can_be_forbidden() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["true"]);
+    user_namespace(&mut bundle)?;
+    bundle.config["linux"]["resources"] = Value::Null;
+    // In a user namespace of its own the number can be changed without anybody else noticing.
+    let command = bundle.command(&["--cgroup-manager", "disabled", "run", "c"])?;
+    let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
+    let mut unshare = std::process::Command::new(program("unshare", "util-linux")?);
+    unshare.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+    let output = run(unshare.args(words).current_dir(bundle.path()))?;
+    assert!(output.stderr.contains("No space left on device"), "{output:?}");
+    assert!(output.stderr.contains("hint: a limit of namespaces is reached, or 0 forbids them"), "{output:?}");
     Ok(())
 }
 

@@ -56,7 +56,14 @@ pub(super) fn describe(plan: &Plan, report: Report, file: Option<&OwnedFd>) -> E
         None => Error::system("the connection to the new process", errno),
         Some(Step::Execute | Step::FindProgram) => program::explain(plan, errno, file.map(AsFd::as_fd)),
         Some(step) => {
-            let error = Error::system(step, errno);
+            let error = match errno {
+                // What another kernel could do: which one this is belongs to the error.
+                Errno::NOSYS | Errno::OPNOTSUPP | Errno::NODEV => {
+                    let message = format!("{step}: {errno} ({})", super::kernel::name());
+                    Error::new(ErrorKind::Unsupported, message)
+                }
+                errno => Error::system(step, errno),
+            };
             match causes::hint(step, errno) {
                 Some(hint) => error.with_hint(hint),
                 None => error,

@@ -151,6 +151,9 @@ fn tree(path: &Path, bind: &Bind) -> rustix::io::Result<OwnedFd> {
 fn no_source(path: &Path, errno: Errno) -> Error {
     let error = Error::system(format!("mount source {}", path.display()), errno);
     match errno {
+        Errno::PERM => error.with_hint(
+            "mounting needs root, or a user namespace together with a mount namespace (CAP_SYS_ADMIN in both)",
+        ),
         Errno::NOENT => error.with_hint("the path must exist on this host"),
         Errno::INVAL => {
             error.with_hint("it lies on a mount that may not be bound (unbindable, or of another namespace)")

@@ -176,7 +176,7 @@ const CAUSES: &[Cause] = &[
     cause(
         |step| matches!(step, Step::Scheduler { .. }),
         &[Errno::INVAL, Errno::OPNOTSUPP, Errno::TOOBIG],
-        "this kernel does not take that policy with these flags and numbers",
+        "process.scheduler: this kernel does not take that policy with these flags and numbers",
     ),
     cause(
         |step| matches!(step, Step::IoPriority { .. }),
@@ -186,9 +186,13 @@ const CAUSES: &[Cause] = &[
     cause(
         |step| matches!(step, Step::MemoryPolicy { .. }),
         &[Errno::INVAL],
-        "this machine does not have these nodes (see /sys/devices/system/node/online), or its kernel not that mode",
+        "linux.memoryPolicy: this machine does not have these nodes (see /sys/devices/system/node/online), or its kernel not that mode",
     ),
-    cause(|step| matches!(step, Step::MemoryPolicy { .. }), &[Errno::NOSYS], "this kernel was built without NUMA"),
+    cause(
+        |step| matches!(step, Step::MemoryPolicy { .. }),
+        &[Errno::NOSYS],
+        "linux.memoryPolicy: this kernel was built without NUMA",
+    ),
     cause(
         |step| matches!(step, Step::Affinity { .. }),
         &[Errno::INVAL],
