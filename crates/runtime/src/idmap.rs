@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::process::{Command, Stdio};
 
-use oci_spec::runtime::{LinuxIdMapping, Spec};
+use oci_spec::runtime::{LinuxIdMapping, LinuxNamespace, LinuxNamespaceType, Spec};
 use rustix::process::Pid;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -26,7 +26,7 @@ const USERS: Kind = Kind { field: "linux.uidMappings", file: "uid_map", helper: 
 const GROUPS: Kind = Kind { field: "linux.gidMappings", file: "gid_map", helper: "newgidmap", ranges: "/etc/subgid" };
 
 /// Writes the maps of `linux.uidMappings` and `linux.gidMappings` for a process that has just been given a user
-/// namespace of its own. A user other than root may give his own id; for ranges of others that the host has set aside
+/// namespace of its own; for one that was entered by its file, makes sure that it has just those. A user other than root may give his own id; for ranges of others that the host has set aside
 /// for him, `newuidmap(1)` and `newgidmap(1)` are called.
 ///
 /// # Errors
@@ -36,6 +36,10 @@ pub fn write(spec: &Spec, process: Pid) -> Result<()> {
     let uids = linux.and_then(|linux| linux.uid_mappings().as_deref()).unwrap_or_default();
     let gids = linux.and_then(|linux| linux.gid_mappings().as_deref()).unwrap_or_default();
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid().as_raw());
+    let joined = |space: &LinuxNamespace| space.typ() == LinuxNamespaceType::User && space.path().is_some();
+    if linux.and_then(|linux| linux.namespaces().as_ref()).into_iter().flatten().any(joined) {
+        return [(USERS, uids), (GROUPS, gids)].into_iter().try_for_each(|(kind, list)| verify(kind, list, process));
+    }
     for (kind, list, own) in [(USERS, uids, uid.as_raw()), (GROUPS, gids, gid)] {
         let text = text(kind.field, list)?;
         if uid.is_root() {
@@ -51,6 +55,25 @@ pub fn write(spec: &Spec, process: Pid) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes sure that the map of an existing namespace is that of the configuration.
+fn verify(kind: Kind, list: &[LinuxIdMapping], process: Pid) -> Result<()> {
+    let path = format!("/proc/{}/{}", process.as_raw_nonzero(), kind.file);
+    let found = std::fs::read_to_string(&path).map_err(|error| Error::system(&path, error))?;
+    let lines = |text: &str| {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut lines: Vec<String> = text.lines().map(words).collect();
+        // The kernel sorts long maps.
+        lines.sort();
+        lines
+    };
+    let (found, asked) = (lines(&found), lines(&text(kind.field, list)?));
+    if found == asked {
+        return Ok(());
+    }
+    let message = format!("{}: the user namespace has {}, not {}", kind.field, found.join(", "), asked.join(", "));
+    Err(Error::new(ErrorKind::Invalid, message).with_hint("leave the maps out: those of the namespace hold"))
 }
 
 /// Whether this process is in another user namespace than the host's, which maps every number to itself.
