@@ -8,7 +8,7 @@ use end_to_end::{Context, Result};
 use serde_json::{Value, json};
 
 /// A bundle whose program is a script, with more mounts than the default ones.
-fn with(mounts: Value, script: &str) -> Result<Bundle> {
+fn with(mounts: &Value, script: &str) -> Result<Bundle> {
     let mut bundle = Bundle::new()?;
     let list = bundle.config["mounts"].as_array_mut().context("mounts")?;
     list.extend(mounts.as_array().cloned().unwrap_or_default());
@@ -17,12 +17,12 @@ fn with(mounts: Value, script: &str) -> Result<Bundle> {
 }
 
 /// What a container with these mounts prints.
-fn told(mounts: Value, script: &str) -> Result<String> {
+fn told(mounts: &Value, script: &str) -> Result<String> {
     with(mounts, script)?.ok(&["run", "c"])
 }
 
 /// What a container with these mounts fails with.
-fn refused(mounts: Value) -> Result<String> {
+fn refused(mounts: &Value) -> Result<String> {
     Ok(with(mounts, "true")?.run(&["run", "c"])?.exited(1)?.stderr)
 }
 
@@ -50,21 +50,22 @@ fn recursive_options_reach_every_mount_below_and_others_do_not() -> Result {
     // The host's /dev has a devpts and more in it.
     let mount =
         |options: &[&str]| json!([{"destination": "/mnt", "type": "bind", "source": "/dev", "options": options}]);
-    let all = told(mount(&["rbind", "rro", "rnosuid", "rnoexec", "rnoatime", "rnodiratime", "rnosymfollow"]), OPTIONS)?;
+    let all =
+        told(&mount(&["rbind", "rro", "rnosuid", "rnoexec", "rnoatime", "rnodiratime", "rnosymfollow"]), OPTIONS)?;
     assert!(all.lines().count() > 1, "{all}");
     for line in all.lines() {
         for word in ["ro", "nosuid", "noexec", "noatime", "nodiratime", "nosymfollow"] {
             assert!(line.split([' ', ',']).any(|option| option == word), "{word} is not in {line}");
         }
     }
-    let some = told(mount(&["rbind", "ro", "rnosuid", "rstrictatime", "noexec"]), OPTIONS)?;
+    let some = told(&mount(&["rbind", "ro", "rnosuid", "rstrictatime", "noexec"]), OPTIONS)?;
     for line in some.lines() {
         let has = |word: &str| line.split([' ', ',']).any(|option| option == word);
         assert!(has("nosuid") && !has("noatime") && !has("relatime"), "{line}");
         assert_eq!(has("ro"), line.starts_with("/mnt "), "{line}");
     }
     // What is recursive wins.
-    let last = told(mount(&["rbind", "ro", "rrw"]), OPTIONS)?;
+    let last = told(&mount(&["rbind", "ro", "rrw"]), OPTIONS)?;
     assert!(last.lines().all(|line| line.split([' ', ',']).any(|option| option == "rw")), "{last}");
     Ok(())
 }
@@ -73,7 +74,7 @@ fn recursive_options_reach_every_mount_below_and_others_do_not() -> Result {
 fn options_of_mounts_and_of_file_systems() -> Result {
     let line = |options: &[&str]| {
         let mounts = json!([{"destination": "/mnt", "type": "tmpfs", "source": "some", "options": options}]);
-        told(mounts, "while read line; do case $line in *' /mnt '*) echo $line;; esac; done < /proc/self/mountinfo")
+        told(&mounts, "while read line; do case $line in *' /mnt '*) echo $line;; esac; done < /proc/self/mountinfo")
     };
     let all = line(&["nosymfollow", "nosuid", "sync", "lazytime", "silent", "size=64k", "mode=700", "noatime"])?;
     for word in ["nosymfollow", "nosuid", "noatime", "sync", "lazytime", "size=64k", "mode=700", "some", "tmpfs"] {
@@ -84,7 +85,7 @@ fn options_of_mounts_and_of_file_systems() -> Result {
     for word in ["nodev", "size=64k", "relatime"] {
         assert!(version.trim_end().split([' ', ',']).any(|option| option == word), "{word} is not in {version}");
     }
-    let refused = refused(json!([{"destination": "/mnt", "source": "/tmp", "options": ["bind", "lazytime"]}]))?;
+    let refused = refused(&json!([{"destination": "/mnt", "source": "/tmp", "options": ["bind", "lazytime"]}]))?;
     assert!(refused.contains("mount on /mnt: sync, dirsync, mand, lazytime and iversion belong"), "{refused}");
     Ok(())
 }
@@ -93,7 +94,7 @@ fn options_of_mounts_and_of_file_systems() -> Result {
 fn a_tmpfs_may_begin_with_what_it_hides() -> Result {
     let script = "ls -lA /mnt /mnt/sub; cat /mnt/sub/file; readlink /mnt/link; echo new > /mnt/new; test -e /mnt/new";
     let bundle = with(
-        json!([{"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", "size=1m"]}]),
+        &json!([{"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", "size=1m"]}]),
         script,
     )?;
     let hidden = bundle.path().join("rootfs/mnt");
@@ -106,7 +107,7 @@ fn a_tmpfs_may_begin_with_what_it_hides() -> Result {
     let told = bundle.ok(&["run", "c"])?;
     assert!(told.contains("-rw-r-----") && told.contains("content\n/etc/shadow\n"), "{told}");
     assert!(!hidden.join("new").exists());
-    let refused = refused(json!([{"destination": "/mnt", "source": "/tmp", "options": ["bind", "tmpcopyup"]}]))?;
+    let refused = refused(&json!([{"destination": "/mnt", "source": "/tmp", "options": ["bind", "tmpcopyup"]}]))?;
     assert!(refused.contains("mount on /mnt: tmpcopyup is for tmpfs, and this is none"), "{refused}");
     Ok(())
 }
@@ -116,7 +117,7 @@ fn a_tmpfs_has_the_mode_of_its_directory_unless_it_says_otherwise() -> Result {
     let modes = "stat -c %a /mnt /new";
     for (options, expected) in [(json!([]), "2751\n1777\n"), (json!(["mode=700"]), "700\n1777\n")] {
         let mut bundle = with(
-            json!([{"destination": "/mnt", "type": "tmpfs", "options": options}, {"destination": "/new", "type": "tmpfs"}]),
+            &json!([{"destination": "/mnt", "type": "tmpfs", "options": options}, {"destination": "/new", "type": "tmpfs"}]),
             modes,
         )?;
         symlink("busybox", bundle.path().join("rootfs/bin/stat"))?;
@@ -224,7 +225,7 @@ fn ids_are_shown_as_the_maps_say() -> Result {
     // proc does not map ids.
     let mounts = json!([{"destination": "/mnt", "type": "bind", "source": "/proc/sys", "options": ["bind", "idmap"],
         "uidMappings": maps, "gidMappings": maps}]);
-    let error = self::refused(mounts)?;
+    let error = self::refused(&mounts)?;
     assert!(error.contains("id-mapped mount of /proc/sys: proc does not map ids on Linux "), "{error}");
     Ok(())
 }
@@ -252,12 +253,12 @@ fn any_file_system_of_the_kernel_with_its_options() -> Result {
     bundle.arguments(&["sh", "-c", "cat /mnt/file; echo above > /mnt/made; echo x > /ram/x && cat /ram/x"]);
     assert_eq!(bundle.ok(&["run", "c"])?, "below\nx\n");
     assert_eq!(std::fs::read_to_string(bundle.path().join("upper/made"))?, "above\n");
-    let unknown = refused(json!([{"destination": "/mnt", "type": "nosuchfs"}]))?;
+    let unknown = refused(&json!([{"destination": "/mnt", "type": "nosuchfs"}]))?;
     assert!(
         unknown.contains("mount nosuchfs on /mnt") && unknown.contains("does not have that file system"),
         "{unknown}"
     );
-    let none = refused(json!([{"destination": "/mnt", "source": "/tmp"}]))?;
+    let none = refused(&json!([{"destination": "/mnt", "source": "/tmp"}]))?;
     assert!(none.contains("mount on /mnt: has neither a type nor bind among its options"), "{none}");
     Ok(())
 }
@@ -266,7 +267,7 @@ fn any_file_system_of_the_kernel_with_its_options() -> Result {
 fn a_remount_changes_what_is_there() -> Result {
     let mounts = json!([{"destination": "/mnt", "type": "tmpfs", "options": ["mode=755"]},
         {"destination": "/mnt", "options": ["remount", "bind", "noexec", "ro"]}]);
-    let told = told(mounts, OPTIONS)?;
+    let told = told(&mounts, OPTIONS)?;
     assert_eq!(told, "/mnt ro,noexec,relatime\n");
     Ok(())
 }
@@ -383,14 +384,14 @@ fn the_root_has_the_propagation_asked_for() -> Result {
         (json!("unbindable"), "unbindable"),
         (json!("runbindable"), "unbindable"),
     ] {
-        let mut bundle = with(json!([]), root)?;
+        let mut bundle = with(&json!([]), root)?;
         if value.is_string() {
             bundle.config["linux"]["rootfsPropagation"] = value.clone();
         }
         let told = bundle.ok(&["run", "c"])?;
         assert!(told.starts_with(expected), "{value}: {told}");
     }
-    let mut bundle = with(json!([]), "true")?;
+    let mut bundle = with(&json!([]), "true")?;
     bundle.config["linux"]["rootfsPropagation"] = json!("loud");
     let refused = bundle.run(&["run", "c"])?.exited(1)?.stderr;
     assert!(refused.contains("linux.rootfsPropagation \"loud\": is no propagation"), "{refused}");
