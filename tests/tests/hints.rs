@@ -212,6 +212,21 @@ const MOUNTS: &[Row] = &[
         "a user namespace may mount proc only with a pid namespace of its own",
     ),
     (
+        "a link that leads into /proc",
+        |bundle| {
+            std::os::unix::fs::symlink("/proc/sys/kernel", bundle.path().join("rootfs/data"))?;
+            mount(bundle, json!({"destination": "/data", "type": "bind", "source": "/tmp", "options": ["bind"]}))
+        },
+        "mount /tmp on /data: ",
+        "leads it into /proc, where only proc itself may be mounted",
+    ),
+    (
+        "a way around into /proc",
+        |bundle| mount(bundle, json!({"destination": "/tmp/../proc/self/attr", "type": "tmpfs", "source": "tmpfs"})),
+        "mount tmpfs on /tmp/../proc/self/attr: ",
+        "leads it into /proc",
+    ),
+    (
         "a terminal without devpts",
         |bundle| {
             bundle.config["process"]["terminal"] = json!(true);

@@ -25,15 +25,13 @@ pub(super) fn check(plan: &Plan) -> Result<()> {
         Step::SelinuxLabel(label) | Step::KeyLabel(label) if !has_selinux() => {
             Err(lacking("SELinux", &format!("process.selinuxLabel {:?}", label.to_string_lossy())))
         }
-        Step::Mount(mount) if !has_selinux() => {
-            match mount.options.iter().find(|(key, _)| key.as_c_str() == c"context") {
-                None => Ok(()),
-                Some((_, label)) => {
-                    let label = label.as_deref().map(|label| label.to_string_lossy()).unwrap_or_default();
-                    Err(lacking("SELinux", &format!("linux.mountLabel {label:?} (context={label})")))
-                }
+        Step::Mount(mount) => match mount.options.iter().find(|(key, _)| key.as_c_str() == c"context") {
+            Some((_, label)) if !has_selinux() => {
+                let label = label.as_deref().map(|label| label.to_string_lossy()).unwrap_or_default();
+                Err(lacking("SELinux", &format!("linux.mountLabel {label:?} (context={label})")))
             }
-        }
+            _ => Ok(()),
+        },
         _ => Ok(()),
     })
 }

@@ -83,10 +83,21 @@ fn nofollow(links: Links) -> OFlags {
 /// What a mount goes on, made if it is missing; and whether it was there.
 fn mount_point(root: BorrowedFd<'_>, target: &CStr, kind: Kind, links: Links) -> rustix::io::Result<(OwnedFd, bool)> {
     match resolve::open(root, target, OFlags::PATH | nofollow(links)) {
-        Ok(point) => Ok((point, true)),
+        Ok(point) => keep_out_of_proc(point.as_fd(), target).map(|()| (point, true)),
         Err(Errno::NOENT) => Ok((resolve::open_or_make(root, target, kind)?, false)),
         Err(errno) => Err(errno),
     }
+}
+
+/// What goes on or into /proc is named in the plan, which knows what may. A link in the image, or `..`, must not lead
+/// anything else there (CVE-2019-16884).
+fn keep_out_of_proc(point: BorrowedFd<'_>, target: &CStr) -> rustix::io::Result<()> {
+    let named = target.to_bytes();
+    if named == b"/proc" || named.starts_with(b"/proc/") {
+        return Ok(());
+    }
+    let kind = rustix::fs::fstatfs(point)?.f_type;
+    if kind == rustix::fs::PROC_SUPER_MAGIC { Err(Errno::XDEV) } else { Ok(()) }
 }
 
 /// Attaches what was prepared from the host; the mount point is made to fit.

@@ -49,6 +49,11 @@ const CAUSES: &[Cause] = &[
     cause(|step| matches!(step, Step::Mount(_)), &[Errno::NODEV], "this kernel does not have that file system"),
     cause(|step| matches!(step, Step::Mount(_)), &[Errno::INVAL], "the file system does not take one of the options"),
     cause(
+        |step| matches!(step, Step::Mount(_) | Step::Attach { .. }),
+        &[Errno::XDEV],
+        "a link in the image, or '..', leads it into /proc, where only proc itself may be mounted",
+    ),
+    cause(
         makes,
         &[Errno::ROFS],
         "it does not exist there, and that file system is read-only: make it in the image, or mount what is above \
