@@ -166,8 +166,8 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
         Step::Hostname(name) => rustix::system::sethostname(name.to_bytes())?,
         Step::Domainname(name) => rustix::system::setdomainname(name.to_bytes())?,
         Step::Mount(mount) => mounting::mount(state.root.as_fd(), mount)?,
-        Step::Attach { source, target, links } => {
-            mounting::attach(state.root.as_fd(), resource.ok_or(Errno::BADF)?, source, target, *links)?;
+        Step::Attach { target, links, .. } => {
+            mounting::attach(state.root.as_fd(), resource.ok_or(Errno::BADF)?, target, *links)?;
         }
         Step::Remount { target, change } => mounting::remount(state.root.as_fd(), target, change)?,
         Step::Device(device) => file_system::device(state.root.as_fd(), device)?,

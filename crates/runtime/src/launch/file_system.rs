@@ -36,7 +36,7 @@ pub(super) fn attach_root(resource: &Resource, at: &CStr) -> rustix::io::Result<
             reopen(directories)?;
             overlay(options, at)?;
         }
-        Resource::Path(path) => rustix::mount::mount_bind_recursive(path.as_c_str(), at)?,
+        Resource::Path(path, _) => rustix::mount::mount_bind_recursive(path.as_c_str(), at)?,
         Resource::Link(_) | Resource::Mounts(_) | Resource::Ruleset(..) => return Err(Errno::BADF),
     }
     rustix::fs::open(at, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())

@@ -13,7 +13,7 @@ use sys::mount::{Change, set_attributes};
 use super::resolve::{self, Kind};
 use super::source::Resource;
 use super::{classic, copy_up};
-use crate::plan::{Bind, Contents, Links, NewMount, Source, SourceLink};
+use crate::plan::{Bind, Contents, Links, NewMount, SourceLink};
 
 /// Mounts a new file system.
 pub(super) fn mount(root: BorrowedFd<'_>, mount: &NewMount) -> rustix::io::Result<()> {
@@ -101,23 +101,14 @@ fn keep_out_of_proc(point: BorrowedFd<'_>, target: &CStr) -> rustix::io::Result<
 }
 
 /// Attaches what was prepared from the host; the mount point is made to fit.
-pub(super) fn attach(
-    root: BorrowedFd<'_>,
-    resource: &Resource,
-    source: &Source,
-    target: &CStr,
-    links: Links,
-) -> rustix::io::Result<()> {
+pub(super) fn attach(root: BorrowedFd<'_>, resource: &Resource, target: &CStr, links: Links) -> rustix::io::Result<()> {
     match resource {
         Resource::Descriptor(tree) => {
             let kind = if is_directory(tree.as_fd())? { Kind::Directory } else { Kind::File };
             let (point, _) = mount_point(root, target, kind, links)?;
             attach_to(tree.as_fd(), point.as_fd(), c"")
         }
-        Resource::Path(path) => {
-            let Source::Bind(bind) = source else { return Err(Errno::NOSYS) };
-            attach_classic(root, path, bind, target, links)
-        }
+        Resource::Path(path, bind) => attach_classic(root, path, bind, target, links),
         Resource::Link(content) => same_link(root, content, target),
         Resource::Overlay { .. } | Resource::Mounts(_) | Resource::Ruleset(..) => Err(Errno::BADF),
     }

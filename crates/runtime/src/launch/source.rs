@@ -31,7 +31,7 @@ pub(super) enum Resource {
         directories: Vec<(CString, OwnedFd)>,
     },
     /// A path of the host to bind by `mount(2)`, on kernels without detached mounts.
-    Path(CString),
+    Path(CString, Bind),
     /// The content of a symbolic link.
     Link(CString),
     /// Paths of mounts, relative to the root of the host.
@@ -118,7 +118,7 @@ fn classic(bind: &Bind) -> Result<Resource> {
             format!("{message} (Linux 5.12; this is {})", super::kernel::name()),
         ));
     }
-    c_path(&bind.path).map(Resource::Path)
+    Ok(Resource::Path(c_path(&bind.path)?, bind.clone()))
 }
 
 fn c_path(path: &Path) -> Result<CString> {
