@@ -41,6 +41,7 @@ pub(crate) const TESTS: &[Package] = &[
     package("libarchive-tools", "bsdtar", "a second tar, whose archives are unpacked"),
     package("runc", "runc", "writes configurations that must run here"),
     package("crun", "crun", "writes configurations that must run here"),
+    package("strace", "strace", "answers system calls as an older kernel would"),
     package("libseccomp-dev", "/usr/include/seccomp.h", "the seccomp compiler is held equal to it"),
 ];
 
