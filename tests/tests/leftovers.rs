@@ -1,8 +1,9 @@
 //! Nothing of a container is left on the host: no mount, cgroup, namespace, link or process. These run while no other
 //! test does.
 
+use end_to_end::engines::Docker;
 use end_to_end::leftovers::{Snapshot, adopt_orphans, settle};
-use end_to_end::{Context, Phial, Result, Stage, images};
+use end_to_end::{Context, Phial, Result, Stage, images, phial};
 
 #[test]
 fn nothing_is_left_of_containers_that_came_and_went() -> Result {
@@ -44,5 +45,29 @@ fn a_running_container_is_in_no_mount_table_of_the_host() -> Result {
     assert!(inside.lines().next().is_some_and(|line| line.contains(" - overlay ")), "{inside}");
     stage.phial.ok(&["rm", "-f", &id])?;
     assert_eq!(settle(&[stage.registry.pid()]), []);
+    Ok(())
+}
+
+#[test]
+fn nothing_is_left_of_what_docker_did_with_it() -> Result {
+    let registry = images::registry()?;
+    let dir = tempfile::Builder::new().prefix("phial-").tempdir()?;
+    adopt_orphans()?;
+    let before = Snapshot::take();
+    {
+        let runtime = phial::program()?.with_file_name("phial-runtime");
+        let docker = Docker::with_runtime(&dir.path().join("docker"), &runtime)?;
+        let image = registry.name(images::BUSYBOX);
+        docker.ok(&["pull", "--quiet", &image])?;
+        docker.ok(&["run", "--rm", "--network", "none", "--memory", "64m", &image, "true"])?;
+        docker.ok(&["run", "--detach", "--network", "none", "--name", "box", &image, "sleep", "1000"])?;
+        docker.ok(&["exec", "--detach", "box", "sleep", "1000"])?;
+        docker.ok(&["pause", "box"])?;
+        docker.ok(&["rm", "--force", "box"])?;
+        docker.ok(&["run", "--detach", "--network", "none", &image, "sleep", "1000"])?;
+    }
+    let rest = settle(&[registry.pid()]);
+    assert!(rest.is_empty(), "processes are left: {rest:?}");
+    assert_eq!(Snapshot::take().since(&before), Vec::<String>::new());
     Ok(())
 }
