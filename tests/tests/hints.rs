@@ -405,6 +405,15 @@ const HOSTS: &[Row] = &[
         "is linux.resources.memory.limit too low",
     ),
     (
+        "shares of caches without resctrl",
+        |bundle| {
+            bundle.config["linux"]["intelRdt"] = json!({"closID": "gold", "l3CacheSchema": "L3:0=f"});
+            Ok(())
+        },
+        "linux.intelRdt (group \"gold\"): no resctrl file system is mounted on this kernel (Linux ",
+        "mount -t resctrl resctrl /sys/fs/resctrl",
+    ),
+    (
         "a configuration that is cut off",
         |bundle| {
             let path = bundle.path().join("half.json");

@@ -28,6 +28,8 @@ pub mod launch;
 pub mod plan;
 /// What an engine and a supervisor say to one another.
 pub mod protocol;
+/// Shares of caches and memory bandwidth.
+pub mod resctrl;
 /// Filters of system calls: Docker's default profile, and a compiler to BPF.
 pub mod seccomp;
 /// Signals by name and number.

@@ -41,6 +41,7 @@ pub(super) fn start(request: &Request) -> Result<Started> {
     let spec = read_config(&request.bundle)?;
     let hierarchies = cgroup::detect()?;
     let context = Context {
+        id: &request.id,
         rootfs: &request.rootfs,
         scratch: &request.bundle,
         bundle: &request.bundle,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use oci_spec::runtime::Spec;
 use runtime::cgroup::Cgroups;
+use runtime::resctrl::Wanted;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -75,6 +76,9 @@ fn remove(global: &Global, container: &Container) -> Result<()> {
 pub(super) fn clear(global: &Global, container: &Container, cgroups: &Cgroups, spec: Option<&Spec>) -> Result<()> {
     // Without a pid namespace of its own, processes outlive the first one.
     cgroups.kill_and_remove()?;
+    if let Some(shares) = spec.and_then(|spec| Wanted::of(spec, &container.saved.id).ok().flatten()) {
+        shares.remove()?;
+    }
     container.forget()?;
     if let Some(spec) = spec {
         let saved = &container.saved;

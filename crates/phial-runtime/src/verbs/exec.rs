@@ -48,7 +48,7 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
 
 fn start(container: &Container, spec: &Spec, process: &Process, words: &Words) -> Result<Launched> {
     let hierarchies = if container.saved.cgroups.is_empty() { Vec::new() } else { cgroup::detect()? };
-    let confinement = Confinement::of(spec)?;
+    let confinement = Confinement::of(spec, &container.saved.id)?;
     let streams = Streams::Inherited { preserved: preserved(words)? };
     let shown = process.terminal().unwrap_or(false) && !words.has("detach");
     let window = if shown { stay::window() } else { None };

@@ -8,6 +8,7 @@ use runtime::cgroup::{Cgroups, Hierarchy};
 use runtime::launch::{Inputs, Launched, launch};
 use runtime::plan::{Context, Plan, StartMode, Streams};
 use runtime::protocol::{Rootfs, WindowSize};
+use runtime::resctrl::Wanted;
 
 use super::hooks::Hooks;
 use super::notify::Notify;
@@ -64,6 +65,7 @@ impl Bundle {
     /// The plan of its container.
     pub(super) fn plan(&self, rootfs: &Path, hierarchies: &[Hierarchy], choices: Choices) -> Result<Plan> {
         let context = Context {
+            id: &choices.id,
             rootfs: &Rootfs::Directory(rootfs.to_owned()),
             // Where the root is put until it is the root: hooks look for it there.
             scratch: rootfs,
@@ -109,6 +111,7 @@ fn as_meant_before_1_3(spec: &mut Spec) {
 /// What the configuration leaves to the caller.
 #[derive(Debug, Clone)]
 pub(super) struct Choices {
+    pub(super) id: String,
     /// Descriptors from 3 on that the program keeps.
     pub(super) preserved: u32,
     pub(super) start: StartMode,
@@ -149,8 +152,14 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
     let hierarchies = cgroups::hierarchies(global)?;
     let keyring = (!words.has("no-new-keyring")).then(|| format!("_ses.{id}"));
     let window = if terminal && begin == Begin::AtOnce { stay::window() } else { None };
-    let choices =
-        Choices { preserved: preserved(words)?, start, may_move_root: words.has("no-pivot"), keyring, window };
+    let choices = Choices {
+        id: id.to_owned(),
+        preserved: preserved(words)?,
+        start,
+        may_move_root: words.has("no-pivot"),
+        keyring,
+        window,
+    };
     let mut plan = bundle.plan(&rootfs, &hierarchies, choices.clone())?;
     trace.mark("make the plan");
     let cgroups = match cgroups::make(global, &hierarchies, &bundle.spec, id) {
@@ -166,6 +175,9 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
         Ok((container, launched)) => Ok(Made { container, launched, plan, spec: bundle.spec, cgroups, trace }),
         Err(failure) => {
             cgroups.remove().ok();
+            if let Ok(Some(shares)) = Wanted::of(&bundle.spec, id) {
+                shares.remove().ok();
+            }
             Err(failure)
         }
     }

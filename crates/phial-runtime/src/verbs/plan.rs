@@ -24,7 +24,14 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
     let bundle = Bundle::read(words)?;
     let rootfs = bundle.rootfs()?;
     let hierarchies = cgroups::hierarchies(global)?;
-    let choices = Choices { preserved: 0, start: StartMode::AtOnce, may_move_root: false, keyring: None, window: None };
+    let choices = Choices {
+        id: "container".to_owned(),
+        preserved: 0,
+        start: StartMode::AtOnce,
+        may_move_root: false,
+        keyring: None,
+        window: None,
+    };
     let plan = bundle.plan(&rootfs, &hierarchies, choices)?;
     let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
     let strings = plan.program.arguments.strings();

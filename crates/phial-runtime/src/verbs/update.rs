@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use oci_spec::runtime::LinuxResources;
 use runtime::amount;
+use runtime::resctrl::Wanted;
 use serde_json::{Value, json};
 
 use crate::command_line::{Global, Words};
@@ -59,7 +60,7 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
         Some(file) => read(file)?,
         None => of_options(words)?,
     };
-    refuse_rdt(words)?;
+    change_rdt(words, &container)?;
     for option in OBSOLETE.iter().filter(|option| words.value(option).is_some()) {
         global.log.write("warning", &format!("--{option} does nothing: kernels no longer limit this"));
     }
@@ -134,16 +135,20 @@ fn forget_same_devices(changes: &mut Value, kept: &Value) {
     }
 }
 
-/// The schemata of Intel RDT can be changed where a container has a group for them, which none made here has.
-fn refuse_rdt(words: &Words) -> Result<()> {
+/// The schemata of Intel RDT can be changed where a container has a group for them.
+fn change_rdt(words: &Words, container: &Container) -> Result<()> {
     for (option, name, what) in RDT {
         let Some(schema) = words.text(option)?.filter(|schema| !schema.is_empty()) else { continue };
-        let message = if Path::new("/sys/fs/resctrl/schemata").exists() {
-            format!("--{option} {schema:?}: the container has no group of Intel RDT")
-        } else {
-            format!("Intel RDT/{name}: {what} is not enabled: no resctrl file system is mounted on /sys/fs/resctrl")
-        };
-        return Err(Failure::new(message));
+        if !Path::new("/sys/fs/resctrl/schemata").exists() {
+            let message = format!(
+                "Intel RDT/{name}: {what} is not enabled: no resctrl file system is mounted on /sys/fs/resctrl"
+            );
+            return Err(Failure::new(message));
+        }
+        let shares = Wanted::of(&container.config()?, &container.saved.id)?.ok_or_else(|| {
+            Failure::new(format!("--{option} {schema:?}: the container has no linux.intelRdt, so no group of its own"))
+        })?;
+        shares.change(schema)?;
     }
     Ok(())
 }

@@ -76,12 +76,17 @@ fn prepare(work: &Work<'_>) -> rustix::io::Result<State> {
     Ok(State { root: open_root()?, null: None, empty: None })
 }
 
+/// What a further process does before it enters the container.
+fn done_on_host(step: &Step) -> bool {
+    matches!(step, Step::JoinCgroup { .. } | Step::JoinResctrl(_) | Step::OomScore(_) | Step::Affinity { .. })
+}
+
 fn run_from(work: &Work<'_>, state: &mut State, first: usize) -> i32 {
     let mut clock = work.traces.then(Clock::start);
     let mut entered = work.target.is_none() || first > 0;
     for (number, step) in work.plan.steps.iter().enumerate().skip(first) {
         // A further process joins the cgroups by the host's paths, then enters the container.
-        if !entered && !matches!(step, Step::JoinCgroup { .. } | Step::OomScore(_) | Step::Affinity { .. }) {
+        if !entered && !done_on_host(step) {
             if let Err(errno) = enter(work, state) {
                 return fail(work, number, errno);
             }
@@ -148,7 +153,9 @@ pub(super) fn open_root() -> rustix::io::Result<OwnedFd> {
 /// Carries out one step.
 fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut State) -> rustix::io::Result<()> {
     match step {
-        Step::JoinCgroup { .. } => rustix::io::write(descriptor(resource)?, b"0").map(drop)?,
+        Step::JoinCgroup { .. } | Step::JoinResctrl(_) => {
+            rustix::io::write(descriptor(resource)?, b"0").map(drop)?;
+        }
         Step::UnshareCgroup => sys::clone::unshare(sys::clone::namespace::CGROUP)?,
         Step::JoinNamespace { flag, by, .. } => join_namespace(*flag, *by, descriptor(resource)?, state)?,
         Step::NewNamespaces { flags, .. } => sys::clone::unshare(*flags)?,

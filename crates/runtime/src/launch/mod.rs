@@ -142,6 +142,11 @@ impl Launched {
     }
 }
 
+/// The kernel's name and release, for errors about what it lacks.
+pub(crate) fn kernel_name() -> String {
+    kernel::name()
+}
+
 /// Carries out a plan. When it returns without an error, the program runs, or waits behind its gate; else nothing is left of
 /// the process.
 ///

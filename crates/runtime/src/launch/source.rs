@@ -69,6 +69,8 @@ impl<'a> Opener<'a> {
             Source::HostMounts => host_mounts().map(Resource::Mounts),
             Source::StartGate(path) => gate(path).map(Resource::Descriptor),
             Source::HookState(_) => memory().map(Resource::Descriptor),
+            Source::Resctrl(wanted) => wanted.join().map(Resource::Descriptor),
+            Source::ResctrlMonitor(wanted) => wanted.measure().map(Resource::Descriptor),
             Source::LandlockRuleset(handled) => super::kernel::ruleset(*handled),
         }
     }

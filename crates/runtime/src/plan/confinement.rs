@@ -3,9 +3,9 @@
 
 use oci_spec::runtime::{LinuxMemoryPolicy, LinuxPersonality, Spec};
 
-use super::{Step, landlock, schedule};
+use super::{Source, Step, landlock, schedule};
 use crate::error::{Error, ErrorKind, Result};
-use crate::seccomp;
+use crate::{resctrl, seccomp};
 
 /// Taken from a configuration once, kept for as long as the container runs.
 #[derive(Debug, Clone, Default)]
@@ -14,16 +14,17 @@ pub struct Confinement {
     pub seccomp: Option<seccomp::Filter>,
     /// Rules about files.
     pub landlock: Option<landlock::Rules>,
+    resctrl: Option<resctrl::Wanted>,
     personality: Option<LinuxPersonality>,
     memory_policy: Option<LinuxMemoryPolicy>,
 }
 
 impl Confinement {
-    /// That of a configuration.
+    /// That of a configuration, for the container with this id.
     ///
     /// # Errors
     /// `Invalid` or `Unsupported`, naming the field.
-    pub fn of(spec: &Spec) -> Result<Confinement> {
+    pub fn of(spec: &Spec, id: &str) -> Result<Confinement> {
         let linux = spec.linux().as_ref();
         let profile = linux.and_then(|linux| linux.seccomp().as_ref());
         let filter = profile.map(seccomp::compile).transpose();
@@ -36,9 +37,18 @@ impl Confinement {
         Ok(Confinement {
             seccomp: filter,
             landlock: landlock::Rules::of(spec)?,
+            resctrl: resctrl::Wanted::of(spec, id)?,
             personality: linux.and_then(|linux| linux.personality().clone()),
             memory_policy: linux.and_then(|linux| linux.memory_policy().clone()),
         })
+    }
+
+    /// Steps that are done where the host is still seen.
+    pub(super) fn shares(&self) -> Vec<Step> {
+        let Some(wanted) = &self.resctrl else { return Vec::new() };
+        // Only who is in the one group can be in the other, which is in it.
+        let measured = wanted.is_monitored().then(|| Step::JoinResctrl(Source::ResctrlMonitor(wanted.clone())));
+        [Step::JoinResctrl(Source::Resctrl(wanted.clone()))].into_iter().chain(measured).collect()
     }
 
     /// Steps that need no right that a process may have lost, but must come before a filter that could forbid them.

@@ -42,6 +42,8 @@ pub(crate) use namespaces::name as namespace_name;
 /// What the configuration alone does not say.
 #[derive(Debug, Clone)]
 pub struct Context<'a> {
+    /// The container's id.
+    pub id: &'a str,
     /// What becomes `/`.
     pub rootfs: &'a Rootfs,
     /// A directory of the host for the moment of changing the root; nothing of it is touched.
@@ -125,14 +127,15 @@ impl Plan {
     pub fn container(spec: &Spec, context: &Context<'_>) -> Result<Plan> {
         let none = Linux::default();
         let linux = spec.linux().as_ref().unwrap_or(&none);
-        refuse_unsupported(linux)?;
         let process = spec.process().as_ref().ok_or_else(|| Error::new(ErrorKind::Invalid, "process: is missing"))?;
         let spaces = Namespaces::of(linux)?;
         let (cgroup, joins) = join_cgroups(context.hierarchies);
         let mut steps = Vec::with_capacity(64);
         let devices = namespaces::net_devices(linux, &spaces)?;
         let (at_clone, new, scene) = (spaces.at_clone(), spaces.new, mounts::Scene::of(linux, &spaces, context)?);
-        spaces.add(process::oom_score(process)?.into_iter().chain(joins).collect(), &mut steps);
+        let confinement = Confinement::of(spec, context.id)?;
+        let on_host = process::oom_score(process)?.into_iter().chain(joins).chain(confinement.shares());
+        spaces.add(on_host.collect(), &mut steps);
         steps.push(Step::Propagation(Propagation::Private));
         let scratch = c_string(context.scratch.as_os_str().as_encoded_bytes(), "bundle")?;
         steps.push(Step::AttachRoot { source: Source::Rootfs(context.rootfs.clone()), at: scratch });
@@ -152,7 +155,6 @@ impl Plan {
             hooks: hooks::before_program(spec)?,
         };
         let read_only = spec.root().as_ref().and_then(oci_spec::runtime::Root::readonly).unwrap_or(false);
-        let confinement = Confinement::of(spec)?;
         // Hooks may still write into the root: they put files of drivers there.
         hooks::before_root(spec, &mut steps)?;
         mounts::finish(spec, linux, read_only, process, &mut steps)?;
@@ -191,6 +193,7 @@ impl Plan {
     ) -> Result<Plan> {
         let (cgroup, joins) = join_cgroups(hierarchies);
         let (processors, affinity) = schedule::affinity(process.exec_cpu_affinity().as_ref())?;
+        let joins = joins.into_iter().chain(confinement.shares());
         let mut steps: Vec<Step> = process::oom_score(process)?.into_iter().chain(joins).chain(affinity).collect();
         let first = process::First {
             init: false,
@@ -244,19 +247,6 @@ fn names(spec: &Spec, own: u64) -> Result<Vec<Step>> {
         steps.push(if field == "hostname" { Step::Hostname(value) } else { Step::Domainname(value) });
     }
     Ok(steps)
-}
-
-/// Names the first field that this runtime would have to ignore.
-fn refuse_unsupported(linux: &Linux) -> Result<()> {
-    let fields = [("linux.intelRdt", linux.intel_rdt().is_some())];
-    match fields.into_iter().find(|(_, present)| *present) {
-        Some((field, _)) => Err(unsupported(field)),
-        None => Ok(()),
-    }
-}
-
-fn unsupported(what: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("{what} is not supported yet"))
 }
 
 /// A string for the kernel; `field` names it in the error about a zero byte.

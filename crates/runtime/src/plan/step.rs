@@ -16,6 +16,7 @@ use super::landlock;
 use super::mounted::{Bind, Device, Links, NewMount};
 use crate::capability::Sets;
 use crate::protocol::Rootfs;
+use crate::resctrl::Wanted;
 
 /// Something of the host that a step uses through a descriptor.
 #[derive(Debug, Clone)]
@@ -50,6 +51,10 @@ pub enum Source {
     StartGate(PathBuf),
     /// A file in memory for the state of the container that hooks read; filled once the container's pid is known.
     HookState(HookPoint),
+    /// `tasks` of a group of resctrl, which is made.
+    Resctrl(Wanted),
+    /// `tasks` of a group in it that measures, which is made as well.
+    ResctrlMonitor(Wanted),
     /// A set of Landlock rules, without any yet.
     LandlockRuleset(landlock::Handled),
 }
@@ -287,6 +292,8 @@ pub enum Step {
     Umask(u32),
     /// Adjust the likelihood of being killed when memory is short.
     OomScore(CString),
+    /// Take one's share of caches and memory bandwidth.
+    JoinResctrl(Source),
     /// Set how the process is scheduled.
     Scheduler {
         /// Its policy, for people.
@@ -413,6 +420,7 @@ impl fmt::Display for Step {
             Step::Seccomp => f.write_str("install seccomp filter"),
             Step::Umask(mask) => write!(f, "set umask {mask:04o}"),
             Step::OomScore(value) => write!(f, "set oom_score_adj {}", text(value)),
+            Step::JoinResctrl(source) => write!(f, "join resctrl group {source}"),
             Step::Scheduler { policy, .. } => write!(f, "set scheduler {policy}"),
             Step::IoPriority { class, value } => write!(f, "set I/O priority {class} {}", value & 7),
             Step::Affinity { list, .. } => write!(f, "run on processors {list}"),
@@ -443,6 +451,8 @@ impl fmt::Display for Source {
             Source::CgroupTree { number, .. } | Source::CgroupMembers(number) => write!(f, "cgroup hierarchy {number}"),
             Source::HostMounts => f.write_str("mounts of the host"),
             Source::HookState(_) => f.write_str("state of the container"),
+            Source::Resctrl(wanted) => write!(f, "{}", wanted.name()),
+            Source::ResctrlMonitor(wanted) => write!(f, "{} (monitor)", wanted.name()),
             Source::LandlockRuleset(_) => f.write_str("Landlock rules"),
         }
     }
@@ -474,6 +484,7 @@ impl Step {
             | Step::Attach { source, .. }
             | Step::Hooks { state: source, .. }
             | Step::Landlock(source)
+            | Step::JoinResctrl(source)
             | Step::AwaitStart(source)
             | Step::EnterRoot { may_move: Some(source) } => Some(source),
             _ => None,

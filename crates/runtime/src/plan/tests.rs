@@ -14,6 +14,7 @@ fn plan(json: &str) -> crate::Result<Plan> {
         [Hierarchy { name: "unified".into(), mount: "/sys/fs/cgroup".into(), unified: true, controllers: Vec::new() }];
     let rootfs = Rootfs::Directory("/image".into());
     let context = Context {
+        id: "one",
         rootfs: &rootfs,
         scratch: Path::new("/bundle"),
         bundle: Path::new("/bundle"),
@@ -215,17 +216,20 @@ fn a_process_with_everything() {
 
 #[test]
 fn a_further_process_is_confined_as_the_first() {
-    let json = r#"{"ociVersion":"1.3.0","linux":{"personality":{"domain":"LINUX"},"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}}}"#;
+    let json = r#"{"ociVersion":"1.3.0","linux":{"personality":{"domain":"LINUX"},
+        "intelRdt":{"closID":"gold","enableMonitoring":true},"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}}}"#;
     let spec: Spec = serde_json::from_str(json).expect("a configuration");
     let process = r#"{"cwd":"/","args":["true"],"env":["HOME=/"],"user":{"uid":0,"gid":0},"oomScoreAdj":5,
         "execCPUAffinity":{"initial":"0","final":"1"}}"#;
     let process = serde_json::from_str(process).expect("a process");
-    let confinement = super::Confinement::of(&spec).expect("valid");
+    let confinement = super::Confinement::of(&spec, "one").expect("valid");
     let plan = Plan::exec(&process, &[], None, confinement, Streams::Given).expect("valid");
     assert_eq!(plan.processors, Some(vec![1]));
     let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(steps.join("\n"), @r"
     set oom_score_adj 5
+    join resctrl group gold
+    join resctrl group gold (monitor)
     run on processors 1
     new session
     take stdio (owner 0)

@@ -24,6 +24,7 @@ fn plan(spec: &Spec) -> runtime::Result<Plan> {
         [Hierarchy { name: "unified".into(), mount: "/sys/fs/cgroup".into(), unified: true, controllers: Vec::new() }];
     let rootfs = Rootfs::Directory("/image".into());
     let context = Context {
+        id: "one",
         rootfs: &rootfs,
         scratch: Path::new("/bundle"),
         bundle: Path::new("/bundle"),

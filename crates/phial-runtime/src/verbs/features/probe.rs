@@ -23,6 +23,7 @@ fn plain() -> Value {
 fn can_be_planned(config: Value) -> bool {
     let Ok(spec) = serde_json::from_value::<Spec>(config) else { return false };
     let context = Context {
+        id: "one",
         rootfs: &Rootfs::Directory("/".into()),
         scratch: Path::new("/"),
         bundle: Path::new("/"),
