@@ -153,9 +153,11 @@ fn features_are_what_the_specification_has() -> Result {
         let namespaces = &mut bundle.config["linux"]["namespaces"];
         namespaces.as_array_mut().context("namespaces")?.retain(|one| &one["type"] != kind);
         namespaces.as_array_mut().context("namespaces")?.push(json!({"type": kind}));
-        let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
-        bundle.config["linux"]["uidMappings"] = map.clone();
-        bundle.config["linux"]["gidMappings"] = map;
+        if kind == "user" {
+            let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
+            bundle.config["linux"]["uidMappings"] = map.clone();
+            bundle.config["linux"]["gidMappings"] = map;
+        }
         bundle.ok(&["plan"])?;
     }
     bundle.run(&["features", "extra"])?.exited(1).map(drop)
