@@ -27,6 +27,7 @@ const SUITES: &[(&str, &str)] = &[
     ("end-to-end", "notify"),
     ("end-to-end", "oci"),
     ("end-to-end", "oci_cgroup"),
+    ("end-to-end", "oci_checkpoint"),
     ("end-to-end", "oci_systemd"),
     ("end-to-end", "oci_update"),
     ("end-to-end", "process"),
