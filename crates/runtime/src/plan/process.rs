@@ -6,7 +6,7 @@
 use std::ffi::CString;
 use std::path::Path;
 
-use oci_spec::runtime::{PosixRlimitType, Process};
+use oci_spec::runtime::{PosixRlimitType, Process, User};
 use rustix::process::{Gid, Resource, Rlimit};
 use sys::exec::StringArray;
 
@@ -115,10 +115,24 @@ fn add_privileges(process: &Process, confinement: &Confinement, steps: &mut Vec<
     Ok(())
 }
 
+/// The highest number is nobody's: to the system calls it means "no change", so that the process would stay root
+/// (CVE-2024-40635).
+fn check_ids(user: &User) -> Result<()> {
+    let more = user.additional_gids().iter().flatten().map(|gid| ("additionalGids", *gid));
+    match [("uid", user.uid()), ("gid", user.gid())].into_iter().chain(more).find(|(_, id)| *id == u32::MAX) {
+        Some((field, id)) => {
+            let message = format!("process.user.{field} {id}: is no id: a number below {id}");
+            Err(Error::new(ErrorKind::Invalid, message))
+        }
+        None => Ok(()),
+    }
+}
+
 fn credentials(process: &Process) -> Result<Credentials> {
     /// What the kernel takes (`NGROUPS_MAX`).
     const MOST_GROUPS: usize = 65_536;
     let user = process.user();
+    check_ids(user)?;
     // Exactly these: who wants the primary group among them, as engines do since CVE-2022-36109, names it.
     let groups: Vec<Gid> = user.additional_gids().iter().flatten().map(|gid| Gid::from_raw(*gid)).collect();
     if groups.len() > MOST_GROUPS {
