@@ -86,10 +86,15 @@ fn find_group(wanted: &str, name: &str, file: &[u8]) -> Result<u32> {
     entry.map(|group| group.gid).ok_or_else(|| missing(wanted, "group", name, "/etc/group"))
 }
 
-/// The text as an id, if it is all digits.
+/// The text as an id, if it is all digits. With a sign before them it is no name either: an image may have somebody
+/// with that name who is root (CVE-2026-46680).
 fn number(wanted: &str, text: &str) -> Result<Option<u32>> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(None);
+    }
+    if digits != text {
+        return Err(Error::invalid(format!("user {wanted}: {text} is no id: ids have no sign")));
     }
     let id = text.parse::<u32>().ok().filter(|id| *id <= MOST_ID);
     id.map(Some).ok_or_else(|| Error::invalid(format!("user {wanted}: {text} is above the largest id, {MOST_ID}")))
@@ -133,14 +138,14 @@ mod tests {
         1000:x:0:0::/root:/bin/sh\n\
         4294967296:x:0:0::/root:/bin/sh\n\
         \xff:x:9:9::/:/\n\
-        huge:x:4294967295:0::/:/\n";
+        huge:x:4294967295:0::/:/\n-1:x:0:0::/:/\n";
     const GROUP: &[u8] =
         b"root:x:0:root\nwheel:x:10:root,app\nadm:x:4:app,root\napp:x:1001:app\n2000:x:0:\nx:x:12:rooted\n";
 
     #[test]
     fn identities() {
         type Case<'a> = (&'a str, Result<(u32, u32, &'a [u32], &'a str), &'a str>);
-        let cases: [Case<'_>; 18] = [
+        let cases: [Case<'_>; 20] = [
             ("", Ok((0, 0, &[0, 10, 4], "/root"))),
             ("root", Ok((0, 0, &[0, 10, 4], "/root"))),
             ("0", Ok((0, 0, &[0, 10, 4], "/root"))),
@@ -158,6 +163,8 @@ mod tests {
             ("huge", Err("user huge: no user 'huge' in the image's /etc/passwd")),
             ("app:none", Err("user app:none: no group 'none' in the image's /etc/group")),
             ("2147483648:0", Err("user 2147483648:0: 2147483648 is above the largest id, 2147483647")),
+            ("-1", Err("user -1: -1 is no id: ids have no sign")),
+            ("app:+0", Err("user app:+0: +0 is no id: ids have no sign")),
             ("4294967296", Err("user 4294967296: 4294967296 is above the largest id, 2147483647")),
         ];
         for (wanted, expected) in cases {
