@@ -2,6 +2,8 @@
 
 /// `cargo xtask bench`.
 mod bench;
+/// `cargo xtask breakout`.
+mod breakout;
 /// `cargo xtask demo`.
 mod demo;
 /// The built programs.

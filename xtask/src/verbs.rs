@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use end_to_end::{Failure, Result};
 
-use crate::{bench, demo, say, setup, test};
+use crate::{bench, breakout, demo, say, setup, test};
 
 const HELP: &str = "\
 usage: cargo xtask VERB
@@ -15,6 +15,7 @@ usage: cargo xtask VERB
                    machine; with a filter, those tests only, and not there
   test --vm [FILTER…]   only those tests in the virtual machine
   bench [OPTION…]  compare with docker, podman and containerd, side by side; 'bench --help' lists the options
+  breakout [OPTION…]   try every known way out of a container, on phial-runtime or others; 'breakout --help'
   setup            install what build and tests need, and nothing else
 ";
 
@@ -35,6 +36,11 @@ pub(crate) fn main(words: Vec<String>) -> ExitCode {
             return ExitCode::SUCCESS;
         }
         "bench" => root("bench").and_then(|()| bench::main(&rest)),
+        "breakout" if rest.iter().any(|word| word == "--help") => {
+            say::text(breakout::HELP);
+            return ExitCode::SUCCESS;
+        }
+        "breakout" => root("breakout").and_then(|()| breakout::main(&rest)),
         bench::INSIDE => bench::inside(&rest),
         "setup" => root("setup").and_then(|()| setup::all()),
         _ => {

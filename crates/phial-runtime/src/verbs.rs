@@ -2,12 +2,8 @@
 
 /// The cgroups of a new container.
 mod cgroups;
-/// `checkpoint`.
-pub(crate) mod checkpoint;
 /// `create`.
 pub(crate) mod create;
-/// Who writes processes into files.
-mod criu;
 /// `delete`.
 pub(crate) mod delete;
 /// `events`.
@@ -28,16 +24,12 @@ mod listener;
 mod make;
 /// What the caller gets of a process besides its status: pid file, pidfd, terminal.
 mod notify;
-/// What of a container comes from outside, and stays there while it is in files.
-mod outside;
 /// `pause` and `resume`.
 pub(crate) mod pause;
 /// `plan`.
 pub(crate) mod plan;
 /// `ps`.
 pub(crate) mod ps;
-/// `restore`.
-pub(crate) mod restore;
 /// `run`.
 pub(crate) mod run;
 /// `spec`.

@@ -9,12 +9,25 @@ use end_to_end::{Context, Failure, Result, phial, target};
 use serde_json::Value;
 
 use super::Count;
-use crate::{say, setup};
+use crate::{breakout, say, setup};
 
 /// Runs the tests whose names have one of these words, or all.
 pub(super) fn run(program: &Path, filter: &[String]) -> Count {
-    let phase = say::Phase::begin("tests");
-    match run_and_count(program, filter) {
+    phase("tests", || run_and_count(nextest("run").arg("--workspace").args(filter), program, number_of_tests()?))
+}
+
+/// Runs the ways out of a container once more, on a kernel that lacks these system calls.
+pub(super) fn run_without(program: &Path, calls: &str) -> Count {
+    phase(&format!("breakouts without {calls}"), || {
+        let mut nextest = nextest("run");
+        nextest.args(["--package", "breakout"]).env(breakout::WITHOUT, calls);
+        run_and_count(&mut nextest, program, 0)
+    })
+}
+
+fn phase(name: &str, run: impl FnOnce() -> Result<Count>) -> Count {
+    let phase = say::Phase::begin(name);
+    match run() {
         Ok(count) => {
             phase.end(if count.failed == 0 { "passed" } else { "FAILED" });
             count
@@ -27,16 +40,15 @@ pub(super) fn run(program: &Path, filter: &[String]) -> Count {
     }
 }
 
-fn run_and_count(program: &Path, filter: &[String]) -> Result<Count> {
-    let all = number_of_tests()?;
+/// `all` is the number of tests, whatever the filter.
+fn run_and_count(nextest: &mut Command, program: &Path, all: usize) -> Result<Count> {
     let report = report();
     // The report of an earlier run must not be taken for this one's.
     match fs::remove_file(&report) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).context(report.display()),
         _ => {}
     }
-    let mut nextest = nextest("run");
-    let status = nextest.args(filter).env(phial::PROGRAM, program).status()?;
+    let status = nextest.env(phial::PROGRAM, program).status()?;
     let text = fs::read_to_string(&report).context(format!("nextest ended with {status} and left no report"))?;
     let count = count(&text, all)?;
     if count.failed == 0 && !status.success() {
@@ -47,7 +59,7 @@ fn run_and_count(program: &Path, filter: &[String]) -> Result<Count> {
 
 fn nextest(verb: &str) -> Command {
     let mut command = setup::cargo();
-    command.args(["nextest", verb, "--locked", "--workspace"]).stdin(Stdio::null());
+    command.args(["nextest", verb, "--locked"]).stdin(Stdio::null());
     command
 }
 
@@ -59,7 +71,7 @@ fn report() -> PathBuf {
 /// Builds all tests, and lists them and the programs that they are in.
 pub(super) fn list() -> Result<Value> {
     let mut list = nextest("list");
-    let output = list.args(["--message-format", "json"]).stderr(Stdio::inherit()).output()?;
+    let output = list.args(["--workspace", "--message-format", "json"]).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(Failure::new(format!("the tests cannot be built or listed: {}", output.status)));
     }
@@ -82,7 +94,7 @@ fn count(junit: &str, all: usize) -> Result<Count> {
     };
     let attribute = |name| number(name).context(format!("the report's <testsuites> has no {name}"));
     let (tests, failed) = (attribute("tests")?, attribute("failures")? + attribute("errors")?);
-    Ok(Count { passed: tests - failed, failed, skipped: all - tests })
+    Ok(Count { passed: tests - failed, failed, skipped: all.saturating_sub(tests) })
 }
 
 #[cfg(test)]

@@ -199,10 +199,7 @@ fn process(
     cgroups.settled();
     let saved = Saved::new(&id, launched.child.pid, &bundle.path, rootfs, cgroups, plan.all_namespaces());
     let told = new.keep(saved).and_then(|container| {
-        match notify.tell(&launched.child, launched.console.take()) {
-            Ok(console) => launched.console = console,
-            Err(failure) => return container.forget().and(Err(failure)),
-        }
+        launched.console = notify.tell(&launched.child, launched.console.take())?;
         Ok(container)
     });
     match told {
