@@ -15,6 +15,7 @@ use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::process::{Running, words};
@@ -38,7 +39,36 @@ fn daemon(command: &mut Command, socket: &Path, log: &Path) -> Result<Running> {
     Ok(daemon)
 }
 
-/// The name of this process's own cgroups, and whatever else engines would share with another test on the same host.
+/// A name for one engine's cgroups, and for whatever else it would share with another one on the same host.
 fn mark() -> String {
-    format!("phial-engine-{}", std::process::id())
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("phial-engine-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A limit of a process's cgroup, read on the host: a file such as `memory/memory.limit_in_bytes` with cgroup v1, the
+/// first word of one such as `memory.max` with v2.
+///
+/// # Errors
+/// Neither is there.
+pub fn limit_of(pid: i32, first: &str, second: &str) -> Result<String> {
+    let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).context(format!("process {pid}"))?;
+    let (controller, file) = first.split_once('/').context(format!("{first} names no controller"))?;
+    // cgroups(7): hierarchy, controllers, path.
+    let entries: Vec<(&str, &str)> =
+        cgroups.lines().filter_map(|line| line.split_once(':')?.1.split_once(':')).collect();
+    let path = |wanted: &str| {
+        entries.iter().find(|(names, _)| names.split(',').any(|name| name == wanted)).map(|(_, path)| path)
+    };
+    let text = match path(controller) {
+        Some(path) => fs::read_to_string(format!("/sys/fs/cgroup/{controller}{path}/{file}")),
+        None => fs::read_to_string(format!("/sys/fs/cgroup{}/{second}", path("").context("no cgroup")?)),
+    };
+    let text = text.context(format!("{first} or {second} of process {pid}"))?;
+    Ok(text.split_whitespace().next().unwrap_or_default().to_owned())
+}
+
+/// A shell's words that print a limit of the container they run in: of a controller's directory on a host with cgroup
+/// v1, the first word of a file of the one directory with v2.
+pub fn limit(first: &str, second: &str) -> String {
+    format!("cat /sys/fs/cgroup/{first} 2>/dev/null || cut -d' ' -f1 /sys/fs/cgroup/{second}")
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use end_to_end::engines::Docker;
+use end_to_end::engines::{Docker, limit};
 use end_to_end::process::run_with_input;
 use end_to_end::pty::Pty;
 use end_to_end::{Context, Result, images, phial};
@@ -51,11 +51,6 @@ impl Stage {
     fn state(&self, name: &str) -> Result<Value> {
         Ok(self.docker.inspect(name)?["State"].take())
     }
-}
-
-/// Prints a file of the controller's directory on a host with cgroup v1, another one with v2.
-fn limit(first: &str, second: &str) -> String {
-    format!("cat /sys/fs/cgroup/{first} 2>/dev/null || cut -d' ' -f1 /sys/fs/cgroup/{second}")
 }
 
 #[test]

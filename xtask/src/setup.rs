@@ -56,6 +56,7 @@ pub(crate) const ENGINES: &[Package] = &[
     package("containerd", "containerd", "an engine that phial-runtime is the runtime of"),
     package("docker.io", "dockerd", "likewise"),
     package("podman", "podman", "likewise"),
+    package("catatonit", "catatonit", "podman's init, and the first process of its pods"),
 ];
 
 /// What the bench compares with besides.

@@ -92,7 +92,7 @@ impl Containerd {
     pub fn run(&self, arguments: &[&str]) -> Command {
         let mut command = self.ctr(&["run"]);
         if let Some(runtime) = &self.runtime {
-            command.arg("--runc-binary").arg(runtime);
+            command.arg("--runc-binary").arg(runtime).arg("--runc-root").arg(self.daemon.dir.join("runc"));
         }
         command.args(arguments);
         command

@@ -17,6 +17,7 @@ pub struct Docker {
     client: PathBuf,
     socket: PathBuf,
     dir: PathBuf,
+    mark: String,
     // Dropped in this order: dockerd needs containerd to the end.
     dockerd: Option<Running>,
     containerd: Option<Daemon>,
@@ -42,7 +43,7 @@ impl Docker {
     fn with_config(dir: &Path, settings: &Value) -> Result<Docker> {
         fs::create_dir_all(dir).context(dir.display())?;
         let containerd = Daemon::start(&dir.join("containerd"))?;
-        let socket = dir.join("docker.sock");
+        let (socket, mark) = (dir.join("docker.sock"), mark());
         let config = dir.join("daemon.json");
         fs::write(&config, serde_json::to_vec(settings)?)?;
         let mut dockerd = server(&program("dockerd", "docker.io")?)?;
@@ -56,14 +57,14 @@ impl Docker {
             "--ip-forward=false",
             "--ip-masq=false",
         ]);
-        dockerd.args(["--exec-opt", "native.cgroupdriver=cgroupfs", &format!("--cgroup-parent=/{}", mark())]);
+        dockerd.args(["--exec-opt", "native.cgroupdriver=cgroupfs", &format!("--cgroup-parent=/{mark}")]);
         dockerd.args(["--storage-driver=overlay2", "--userland-proxy=false"]);
         let dockerd = daemon(&mut dockerd, &socket, &dir.join("log"))?;
         // A newer client may stand earlier on the search path: Debian's own belongs to this daemon.
         let debian = PathBuf::from("/usr/bin/docker");
         let client = if debian.is_file() { debian } else { program("docker", "docker.io")? };
         let dir = dir.to_owned();
-        Ok(Docker { client, socket, dir, dockerd: Some(dockerd), containerd: Some(containerd) })
+        Ok(Docker { client, socket, dir, mark, dockerd: Some(dockerd), containerd: Some(containerd) })
     }
 
     /// A command line of `docker`, not started.
@@ -116,6 +117,6 @@ impl Drop for Docker {
         self.dockerd = None;
         self.containerd = None;
         rest::unmount_below(&self.dir);
-        rest::remove_cgroups(&mark());
+        rest::remove_cgroups(&self.mark);
     }
 }

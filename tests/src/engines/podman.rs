@@ -16,6 +16,7 @@ pub struct Podman {
     program: PathBuf,
     dir: PathBuf,
     runtime: PathBuf,
+    mark: String,
 }
 
 /// What would otherwise be shared with the host's own podman (locks), and limits: podman's own are more than a host
@@ -31,7 +32,7 @@ impl Podman {
     pub fn new(dir: &Path, runtime: impl Into<PathBuf>) -> Result<Podman> {
         fs::create_dir_all(dir).context(dir.display())?;
         fs::write(dir.join("containers.conf"), CONFIGURATION)?;
-        Ok(Podman { program: program("podman", "podman")?, dir: dir.to_owned(), runtime: runtime.into() })
+        Ok(Podman { program: program("podman", "podman")?, dir: dir.to_owned(), runtime: runtime.into(), mark: mark() })
     }
 
     /// The same podman with another runtime.
@@ -51,15 +52,14 @@ impl Podman {
         command.arg("--root").arg(self.dir.join("root")).arg("--runroot").arg(self.dir.join("run"));
         command.arg("--tmpdir").arg(self.dir.join("tmp"));
         command.args(["--storage-driver", "overlay", "--cgroup-manager", "cgroupfs", "--events-backend", "file"]);
-        let state = self.dir.join("state");
-        command.arg("--runtime").arg(&self.runtime).arg(format!("--runtime-flag=root={}", state.display()));
-        command.args(arguments);
+        // No `--runtime-flag`: the podman that cleans up after a container would not get it.
+        command.arg("--runtime").arg(&self.runtime).args(arguments);
         command
     }
 
     /// `podman run` without a network, not started.
     pub fn run(&self, flags: &[&str], image: &str, program: &[&str]) -> Command {
-        let parent = format!("--cgroup-parent=/{}", mark());
+        let parent = format!("--cgroup-parent=/{}", self.mark);
         self.command(&[&["run", "--network", "none", &parent], flags, &[image], program].concat())
     }
 
@@ -68,7 +68,7 @@ impl Podman {
     /// # Errors
     /// What podman says.
     pub fn pod(&self, flags: &[&str]) -> Result<String> {
-        let parent = format!("--cgroup-parent=/{}", mark());
+        let parent = format!("--cgroup-parent=/{}", self.mark);
         self.ok(&[&["pod", "create", "--network", "none", &parent], flags].concat())
     }
 
@@ -105,6 +105,6 @@ impl Drop for Podman {
         let _ = self.output(&["rm", "--all", "--force", "--time", "0"]);
         // Podman binds its storage directory to itself, sometimes more than once, and leaves it so.
         rest::unmount_below(&self.dir);
-        rest::remove_cgroups(&mark());
+        rest::remove_cgroups(&self.mark);
     }
 }
