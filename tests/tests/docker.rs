@@ -296,5 +296,7 @@ fn namespaces_are_shared_with_the_host_and_with_containers() -> Result {
     let host = ["run", "--rm", "--network", "host", IMAGE, "sh", "-c", &read("net")];
     assert_eq!(stage.ok(&host)?, name("self", "net")?);
     assert_eq!(stage.sh(&["--pid", "host"], &read("pid"))?, name("self", "pid")?);
+    assert_eq!(stage.sh(&["--pid", "container:box"], &read("pid"))?, name(&pid, "pid")?);
+    assert!(stage.sh(&["--pid", "container:box"], "ps")?.contains("sleep 1000"));
     Ok(())
 }

@@ -48,7 +48,8 @@ impl Podman {
     /// A command line of `podman`, not started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.env("CONTAINERS_CONF", self.dir.join("containers.conf"));
+        // Conmon leaves a file named `oom` where it was started.
+        command.env("CONTAINERS_CONF", self.dir.join("containers.conf")).current_dir(&self.dir);
         command.arg("--root").arg(self.dir.join("root")).arg("--runroot").arg(self.dir.join("run"));
         command.arg("--tmpdir").arg(self.dir.join("tmp"));
         command.args(["--storage-driver", "overlay", "--cgroup-manager", "cgroupfs", "--events-backend", "file"]);
