@@ -464,8 +464,8 @@ fn further_processes_too() -> Result {
         (&["c", "/bin"], "exec \"/bin\": permission denied", "it is a directory"),
         (&["--cwd", "/nope", "c", "true"], "working directory /nope: No such file", "make it, or give another"),
         (&["--cwd", "/proc/self/fd/9", "c", "true"], "working directory /proc/self/fd/9", ""),
-        (&["--user", "root", "c", "true"], "--user root: is no id", ""),
-        (&["--cap", "CAP_FLY", "c", "true"], "--cap CAP_FLY: is no capability", ""),
+        (&["--user", "root", "c", "true"], "--user root: is no id", "in /etc/passwd and /etc/group of"),
+        (&["--cap", "CAP_FLY", "c", "true"], "--cap CAP_FLY: is no capability", "see capabilities(7)"),
         (&["--tty", "--detach", "c", "true"], "without setting console socket", "--console-socket names who gets"),
     ];
     for (arguments, said, hint) in rows {

@@ -240,6 +240,11 @@ fn what_is_wrong_is_said_in_one_line_and_in_the_log() -> Result {
     for id in ["../x", "a/b", ".", "..", ""] {
         bundle.run(&["run", id])?.exited(1)?;
     }
+    // What the caller cannot be told of is not left behind.
+    bundle.arguments(&["true"]);
+    for option in ["--pid-file", "--pidfd-socket"] {
+        bundle.run(&["run", option, "/no/such/directory/file", "c"])?.exited(1)?;
+    }
     bundle.run(&["--no-such-option", "list"])?.exited(1)?;
     bundle.run(&["run"])?.exited(1)?;
     assert_eq!(bundle.ok(&["list", "-q"])?, "");

@@ -103,3 +103,25 @@ fn who_makes_cgroups_is_one_of_three() -> Result {
     }
     Ok(())
 }
+
+#[test]
+fn a_further_process_finds_its_way_into_a_divided_cgroup() -> Result {
+    let bundle = sleeping(&[])?;
+    let own = directories(&bundle, "c")?;
+    // As systemd does in a container; v1 has no such rule.
+    let Some(own) = own.iter().find(|directory| directory.join("cgroup.subtree_control").exists()) else {
+        return Ok(());
+    };
+    let first = own.join("init.scope");
+    std::fs::create_dir(&first)?;
+    std::fs::write(first.join("cgroup.procs"), bundle.state("c")?["pid"].to_string())?;
+    std::fs::write(own.join("cgroup.subtree_control"), "+memory")?;
+    bundle.quiet(&["exec", "-d", "--pid-file", "pid", "c", "sleep", "1000"])?;
+    let pid = std::fs::read_to_string(bundle.path().join("pid"))?;
+    let members = std::fs::read_to_string(first.join("cgroup.procs"))?;
+    assert!(members.lines().any(|line| line == pid), "{members}");
+    // Who names a cgroup gets that one, or is told why not.
+    let refused = bundle.run(&["exec", "--cgroup", "/", "c", "true"])?.exited(255)?;
+    assert!(refused.stderr.contains("clone3"), "{refused:?}");
+    Ok(())
+}

@@ -485,3 +485,44 @@ fn a_root_that_cannot_be_exchanged_is_moved_if_that_is_allowed() -> Result {
     assert!(!output.stdout.contains("bare") && output.stderr.contains("not permitted"), "{output:?}");
     Ok(())
 }
+
+#[test]
+fn mounts_travel_as_far_as_the_propagation_lets_them() -> Result {
+    let mut bundle = Bundle::new()?;
+    let host = bundle.path().join("host");
+    std::fs::create_dir(&host)?;
+    symlink("busybox", bundle.path().join("rootfs/bin/mount"))?;
+    for set in ["bounding", "effective", "permitted"] {
+        let list = bundle.config["process"]["capabilities"][set].as_array_mut().context(set)?;
+        list.push(json!("CAP_SYS_ADMIN"));
+    }
+    bundle.arguments(&["sh", "-c", "mount -t tmpfs inner /mnt/in && test -e /mnt/in"]);
+    let plain = bundle.config["mounts"].clone();
+    for (options, root, reaches) in [
+        (json!(["rbind", "rshared"]), json!("shared"), true),
+        (json!(["rbind", "rslave"]), json!("shared"), false),
+        (json!(["rbind", "rprivate"]), json!("shared"), false),
+        (json!(["rbind"]), json!("rshared"), true),
+        (json!(["rbind"]), json!("rslave"), false),
+        (json!(["rbind"]), json!("private"), false),
+        (json!(["bind"]), json!(null), false),
+    ] {
+        bundle.config["mounts"] = plain.clone();
+        let mount = json!({"destination": "/mnt", "type": "bind", "source": host, "options": options});
+        bundle.config["mounts"].as_array_mut().context("mounts")?.push(mount);
+        bundle.config["linux"]["rootfsPropagation"] = root.clone();
+        if root.is_null() {
+            bundle.config["linux"].as_object_mut().context("linux")?.remove("rootfsPropagation");
+        }
+        let run = bundle.command(&["run", "c"])?;
+        // The host is a mount namespace of the test's own, in which one mount is shared.
+        let script = "mount -t tmpfs outer host && mount --make-shared host && mkdir host/in && \"$@\" && \
+            grep -c ' - tmpfs inner ' /proc/self/mountinfo; true";
+        let mut unshare = Command::new(find("unshare").context("unshare is missing")?);
+        unshare.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]);
+        unshare.arg(run.get_program()).args(run.get_args()).current_dir(bundle.path());
+        let told = end_to_end::process::run(&mut unshare)?;
+        assert_eq!(told.stdout, if reaches { "1\n" } else { "0\n" }, "{options} {root}: {told:?}");
+    }
+    Ok(())
+}

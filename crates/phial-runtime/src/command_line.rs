@@ -28,6 +28,8 @@ pub(crate) struct Global {
     pub(crate) root: Option<std::path::PathBuf>,
     /// Who makes the cgroups of a new container.
     pub(crate) cgroups: CgroupManager,
+    /// Who writes processes into files, if it is not the one on the search path.
+    pub(crate) criu: Option<std::path::PathBuf>,
     /// `--rootless`, if it says something.
     pub(crate) rootless: Option<bool>,
     /// Where errors go besides stderr.
@@ -101,7 +103,7 @@ fn global(words: &Words) -> Result<Global> {
         Some(other) => return Err(Failure::new(format!("--rootless {other}: is none of true, false, auto"))),
     };
     let log = Log::new(words.path("log"), words.text("log-format")?, debug(words)?)?;
-    Ok(Global { root: words.path("root"), cgroups: cgroup_manager(words)?, rootless, log })
+    Ok(Global { root: words.path("root"), cgroups: cgroup_manager(words)?, criu: words.path("criu"), rootless, log })
 }
 
 /// `--cgroup-manager`, and `--systemd-cgroup` for one of its values.

@@ -2,8 +2,12 @@
 
 /// The cgroups of a new container.
 mod cgroups;
+/// `checkpoint`.
+pub(crate) mod checkpoint;
 /// `create`.
 pub(crate) mod create;
+/// Who writes processes into files.
+mod criu;
 /// `delete`.
 pub(crate) mod delete;
 /// `events`.
@@ -24,12 +28,16 @@ mod listener;
 mod make;
 /// What the caller gets of a process besides its status: pid file, pidfd, terminal.
 mod notify;
+/// What of a container comes from outside, and stays there while it is in files.
+mod outside;
 /// `pause` and `resume`.
 pub(crate) mod pause;
 /// `plan`.
 pub(crate) mod plan;
 /// `ps`.
 pub(crate) mod ps;
+/// `restore`.
+pub(crate) mod restore;
 /// `run`.
 pub(crate) mod run;
 /// `spec`.

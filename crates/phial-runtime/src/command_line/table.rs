@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
-use super::flags::{EVENTS, UPDATE};
+use super::flags::{CHECKPOINT, EVENTS, RESTORE, UPDATE};
 use super::{Global, Words};
 use crate::failure::Result;
 use crate::verbs;
@@ -64,20 +64,25 @@ pub(super) const GLOBAL: &[Flag] = &[
     value("rootless", "BOOL", "where containers are kept by default: true, false or auto (default)"),
     switch("systemd-cgroup", "have systemd make the cgroup; linux.cgroupsPath is slice:prefix:name then"),
     value("cgroup-manager", "WHO", "who makes cgroups: cgroupfs (default), systemd, or disabled for no cgroup at all"),
+    value("criu", "FILE", "the program criu, for checkpoint and restore"),
     switch("debug", "write more into the log"),
     value("log-level", "LEVEL", "debug does what --debug does; info, warning and error write what is written anyway"),
     switch("version", "the version").or('v'),
 ];
 
-const BUNDLE: Flag = value("bundle", "DIR", "the bundle: config.json and the root file system (.)").or('b');
-const CONFIG: Flag = value("config", "FILE", "the configuration, in place of the bundle's config.json").or('f');
-const CONSOLE: Flag = value("console-socket", "SOCKET", "unix socket that gets the terminal's master");
-const PID_FILE: Flag = value("pid-file", "FILE", "where the process's pid is written");
-const PIDFD_SOCKET: Flag = value("pidfd-socket", "SOCKET", "unix socket that gets a pidfd of the process");
+pub(super) const BUNDLE: Flag = value("bundle", "DIR", "the bundle: config.json and the root file system (.)").or('b');
+pub(super) const CONFIG: Flag =
+    value("config", "FILE", "the configuration, in place of the bundle's config.json").or('f');
+pub(super) const CONSOLE: Flag = value("console-socket", "SOCKET", "unix socket that gets the terminal's master");
+pub(super) const PID_FILE: Flag = value("pid-file", "FILE", "where the process's pid is written");
+pub(super) const PIDFD_SOCKET: Flag = value("pidfd-socket", "SOCKET", "unix socket that gets a pidfd of the process");
 const PRESERVE: Flag = value("preserve-fds", "N", "pass N descriptors after the standard streams on");
 const NO_KEYRING: Flag = switch("no-new-keyring", "keep the caller's session keyring");
-const NO_PIVOT: Flag = switch("no-pivot", "where the host's root is an initramfs: move the root over it");
-const DETACH: Flag = switch("detach", "leave the process in the background").or('d');
+pub(super) const NO_PIVOT: Flag = switch("no-pivot", "where the host's root is an initramfs: move the root over it");
+pub(super) const DETACH: Flag = switch("detach", "leave the process in the background").or('d');
+
+pub(super) const NO_SUBREAPER: Flag = switch("no-subreaper", "do not adopt processes that lose their parent");
+pub(super) const KEEP: Flag = switch("keep", "do not delete the container when its process has ended");
 
 const CREATE: &[Flag] = &[BUNDLE, CONFIG, CONSOLE, PID_FILE, PIDFD_SOCKET, PRESERVE, NO_KEYRING, NO_PIVOT];
 const RUN: &[Flag] = &[
@@ -91,8 +96,8 @@ const RUN: &[Flag] = &[
     NO_PIVOT,
     DETACH,
     switch("trace", "print each step as it is done, with its duration, on stderr"),
-    switch("no-subreaper", "do not adopt processes that lose their parent"),
-    switch("keep", "do not delete the container when its process has ended"),
+    NO_SUBREAPER,
+    KEEP,
 ];
 const EXEC: &[Flag] = &[
     CONSOLE,
@@ -253,6 +258,26 @@ const VERBS: &[Verb] = &[
         raw_after: None,
         makes_processes: false,
         run: verbs::events::run,
+    },
+    Verb {
+        name: "checkpoint",
+        usage: "checkpoint [OPTION…] ID",
+        about: "write a running container into files, with criu",
+        flags: CHECKPOINT,
+        arguments: 1..=1,
+        raw_after: None,
+        makes_processes: false,
+        run: verbs::checkpoint::run,
+    },
+    Verb {
+        name: "restore",
+        usage: "restore [OPTION…] ID",
+        about: "make a container of what 'checkpoint' has written",
+        flags: RESTORE,
+        arguments: 1..=1,
+        raw_after: None,
+        makes_processes: false,
+        run: verbs::restore::run,
     },
     Verb {
         name: "features",

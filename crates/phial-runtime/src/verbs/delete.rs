@@ -39,7 +39,8 @@ pub(super) fn each(containers: &[Container], act: impl FnMut(&Container) -> Resu
     containers.iter().map(act).fold(Ok(()), Result::and)
 }
 
-fn delete(global: &Global, container: &Container, force: bool) -> Result<()> {
+/// Deletes one, if it has ended, was not started, or is to be killed.
+pub(super) fn delete(global: &Global, container: &Container, force: bool) -> Result<()> {
     match container.status()? {
         Status::Stopped => {}
         Status::Created => end(container)?,

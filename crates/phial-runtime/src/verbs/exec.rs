@@ -119,10 +119,10 @@ fn process(words: &Words, spec: &Spec) -> Result<Process> {
 /// `--user` and `--additional-gids`: numbers, and out of range is an error (CVE-2024-40635, CVE-2026-30892).
 fn user(words: &Words, process: &mut Process) -> Result<()> {
     let id = |text: &str, option: &str| {
-        text.parse::<u32>()
-            .ok()
-            .filter(|id| *id < u32::MAX)
-            .ok_or_else(|| Failure::new(format!("--{option} {text}: is no id: a number below {}", u32::MAX)))
+        text.parse::<u32>().ok().filter(|id| *id < u32::MAX).ok_or_else(|| {
+            Failure::new(format!("--{option} {text}: is no id: a number below {}", u32::MAX))
+                .with_hint("names are the caller's to look up, in /etc/passwd and /etc/group of the container")
+        })
     };
     let mut user = process.user().clone();
     if let Some(text) = words.text("user")? {
@@ -149,8 +149,9 @@ fn capabilities(words: &Words, process: &mut Process) -> Result<()> {
         return Ok(());
     }
     let more = more.iter().map(|name| {
-        serde_json::from_value::<Capability>(name.as_str().into())
-            .map_err(|_| Failure::new(format!("--cap {name}: is no capability")))
+        serde_json::from_value::<Capability>(name.as_str().into()).map_err(|_| {
+            Failure::new(format!("--cap {name}: is no capability")).with_hint("see capabilities(7) for those there are")
+        })
     });
     let more = more.collect::<Result<Vec<_>>>()?;
     let mut sets: LinuxCapabilities = process.capabilities().clone().unwrap_or_default();

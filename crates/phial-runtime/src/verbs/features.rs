@@ -40,7 +40,7 @@ fn features() -> Value {
         "hooks": kept(&names::HOOKS, probe::hook),
         "mountOptions": kept(&names::MOUNT_OPTIONS, probe::mount_option),
         "linux": linux(),
-        "annotations": {"org.phial.runtime.version": env!("CARGO_PKG_VERSION")},
+        "annotations": {"org.opencontainers.runc.checkpoint.enabled": "true", "org.phial.runtime.version": env!("CARGO_PKG_VERSION")},
         "potentiallyUnsafeConfigAnnotations": UNSAFE_ANNOTATIONS,
     })
 }
@@ -106,12 +106,17 @@ mod tests {
             let list = features.pointer(pointer).and_then(Value::as_array);
             list.unwrap_or_else(|| panic!("{pointer} is no list: {features}")).iter().any(|one| one == name)
         };
+        for pointer in ["/linux/mountExtensions/idmap/enabled", "/linux/netDevices/enabled", "/linux/apparmor/enabled"]
+        {
+            assert_eq!(features.pointer(pointer), Some(&Value::Bool(true)), "{pointer}");
+        }
         assert_eq!(features["hooks"].as_array().map(Vec::len), Some(6));
         for (pointer, name) in [
             ("/mountOptions", "rbind"),
             ("/mountOptions", "nosymfollow"),
             ("/linux/namespaces", "mount"),
             ("/linux/namespaces", "user"),
+            ("/linux/namespaces", "time"),
             ("/linux/capabilities", "CAP_CHOWN"),
             ("/linux/capabilities", "CAP_CHECKPOINT_RESTORE"),
             ("/linux/memoryPolicy/modes", "MPOL_BIND"),

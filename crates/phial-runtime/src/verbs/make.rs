@@ -199,7 +199,10 @@ fn process(
     cgroups.settled();
     let saved = Saved::new(&id, launched.child.pid, &bundle.path, rootfs, cgroups, plan.all_namespaces());
     let told = new.keep(saved).and_then(|container| {
-        launched.console = notify.tell(&launched.child, launched.console.take())?;
+        match notify.tell(&launched.child, launched.console.take()) {
+            Ok(console) => launched.console = console,
+            Err(failure) => return container.forget().and(Err(failure)),
+        }
         Ok(container)
     });
     match told {

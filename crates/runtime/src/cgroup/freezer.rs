@@ -2,6 +2,7 @@
 //! `cgroup-v1/freezer-subsystem.rst`).
 
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -60,6 +61,11 @@ impl Cgroups {
             Version::V2 => "cgroup.freeze",
         };
         Ok(directory.find(file)?.is_some_and(|text| text == "1"))
+    }
+
+    /// The directory by which all processes can be frozen, if there is one.
+    pub fn freezer_path(&self) -> Option<&Path> {
+        self.freezer().ok().map(|directory| directory.path.as_path())
     }
 
     fn freezer(&self) -> Result<&Directory> {

@@ -247,3 +247,103 @@ fn a_further_process_is_confined_as_the_first() {
     execute program
     ");
 }
+
+/// The steps up to the root, of a container with these namespaces.
+fn early(linux: &str) -> String {
+    let json = MINIMAL.replace(r#""linux":{"namespaces":[{"type":"mount"}]}"#, linux);
+    let plan = plan(&json).expect("a valid configuration");
+    let steps = plan.steps.iter().map(ToString::to_string).take_while(|step| !step.starts_with("attach root"));
+    let clone = super::namespaces::Names(plan.namespaces);
+    format!("clone{clone}\n{}", steps.collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn a_new_user_namespace_owns_what_is_new_and_the_parent_enters_the_rest() {
+    let linux = r#""linux":{"uidMappings":[{"containerID":0,"hostID":1,"size":1}],"namespaces":[{"type":"mount"},
+        {"type":"user"},{"type":"network","path":"/net"},{"type":"pid"},{"type":"time"},{"type":"cgroup"},
+        {"type":"pid"}]}"#;
+    let twice = MINIMAL.replace(r#""linux":{"namespaces":[{"type":"mount"}]}"#, linux);
+    assert_eq!(plan(&twice).expect_err("refused").to_string(), "linux.namespaces: pid is there twice");
+    insta::assert_snapshot!(early(&linux.replace(",\n        {\"type\":\"pid\"}]", "]")), @r"
+    clone user pid mount
+    become root of the new user namespace
+    join network namespace /net
+    new cgroup namespace
+    new time namespace
+    make every mount Private (recursively)
+    ");
+}
+
+#[test]
+fn a_user_namespace_that_exists_is_entered_first_and_mounts_last() {
+    let linux = r#""linux":{"timeOffsets":{"monotonic":{"secs":5}},"uidMappings":[{"containerID":0,"hostID":1,"size":1}],
+        "namespaces":[{"type":"mount","path":"/mnt"},{"type":"ipc","path":"/ipc"},{"type":"network"},{"type":"pid"},
+        {"type":"time"},{"type":"user","path":"/user"}]}"#;
+    insta::assert_snapshot!(early(linux), @r"
+    clone
+    join user namespace /user
+    compare the maps of the user namespace
+    become root of the new user namespace
+    join ipc namespace /ipc
+    new namespaces pid network
+    new time namespace with offsets monotonic 5 0
+    join mount namespace /mnt
+    make every mount Private (recursively)
+    ");
+}
+
+#[test]
+fn every_namespace_is_entered_by_a_further_process() {
+    let linux = r#""linux":{"namespaces":[{"type":"mount"},{"type":"user","path":"/user"},{"type":"pid"},
+        {"type":"uts","path":"/uts"},{"type":"time"},{"type":"cgroup"}]}"#;
+    let json = MINIMAL.replace(r#""linux":{"namespaces":[{"type":"mount"}]}"#, linux);
+    let plan = plan(&json).expect("valid");
+    assert_eq!(super::namespaces::Names(plan.all_namespaces()).to_string(), " user pid uts cgroup time mount");
+    assert_eq!(plan.namespaces, 0);
+}
+
+/// The one mount of a plan.
+fn mount(json: &str, namespaces: &str) -> crate::Result<super::Step> {
+    let with = format!(r#""mounts":[{json}],"linux":{{"namespaces":[{{"type":"mount"}}{namespaces}]}}"#);
+    let json = MINIMAL.replace(r#""linux":{"namespaces":[{"type":"mount"}]}"#, &with);
+    let plan = plan(&json)?;
+    let is_mount = |step: &super::Step| {
+        use super::Step::{Attach, Mount};
+        matches!(step, Mount(_) | Attach { source: super::Source::Bind(_) | super::Source::CgroupTree { .. }, .. })
+    };
+    Ok(plan.steps.into_iter().find(is_mount).expect("a mount"))
+}
+
+#[test]
+fn attributes_of_bind_mounts_are_one_change_or_two() {
+    use rustix::mount::MountAttrFlags as Attr;
+    use sys::mount::{Change, Propagation};
+    let bind = |options: &str| {
+        let json = format!(r#"{{"destination":"/x","source":"y","options":[{options}]}}"#);
+        match mount(&json, "").expect("valid") {
+            super::Step::Attach { source: super::Source::Bind(bind), .. } => bind,
+            step => panic!("{step}"),
+        }
+    };
+    let private = Change { propagation: Some(Propagation::Private), recursive: true, ..Change::NONE };
+    let one = bind(r#""bind","ro","noexec""#);
+    let set = Attr::MOUNT_ATTR_RDONLY | Attr::MOUNT_ATTR_NOEXEC;
+    assert_eq!((one.everywhere, one.top), (Change { set, ..private }, Change::NONE));
+    // Relative to the bundle.
+    assert_eq!(one.path, Path::new("/bundle/y"));
+    let two = bind(r#""rbind","ro","rnoexec","slave""#);
+    assert_eq!(two.everywhere, Change { set: Attr::MOUNT_ATTR_NOEXEC, ..private });
+    let slave = Some(Propagation::Slave);
+    assert_eq!(two.top, Change { set: Attr::MOUNT_ATTR_RDONLY, propagation: slave, ..Change::NONE });
+    let all = bind(r#""rbind","ro","rrw","rslave""#);
+    assert_eq!(all.everywhere, Change { clear: Attr::MOUNT_ATTR_RDONLY, propagation: slave, ..private });
+    assert!(all.top.is_none());
+}
+
+#[test]
+fn cgroups_without_a_namespace_of_them_are_the_hosts() {
+    let json = r#"{"destination":"/sys/fs/cgroup","type":"cgroup","options":["ro"]}"#;
+    let shown = |namespaces: &str| mount(json, namespaces).expect("valid").to_string();
+    assert_eq!(shown(r#",{"type":"cgroup"}"#), "mount cgroup hierarchy 0 on /sys/fs/cgroup");
+    assert_eq!(shown(""), "mount /sys/fs/cgroup on /sys/fs/cgroup");
+}

@@ -6,7 +6,7 @@ pub(super) const HOOKS: [&str; 6] =
     ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"];
 
 /// Runtime-spec `config.md`, "Linux mount options", and what runc and crun have besides.
-pub(super) const MOUNT_OPTIONS: [&str; 71] = [
+pub(super) const MOUNT_OPTIONS: [&str; 67] = [
     "acl",
     "async",
     "atime",
@@ -74,10 +74,6 @@ pub(super) const MOUNT_OPTIONS: [&str; 71] = [
     "sync",
     "tmpcopyup",
     "unbindable",
-    "nouser",
-    "user",
-    "owner",
-    "group",
 ];
 
 /// Runtime-spec `config-linux.md`, "Namespaces".

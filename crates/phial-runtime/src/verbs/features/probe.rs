@@ -68,14 +68,14 @@ pub(super) fn id_mapped_mount() -> bool {
 
 /// A namespace.
 pub(super) fn namespace(kind: &str) -> bool {
-    let map = json!([{"containerID": 0, "hostID": 1000, "size": 1000}]);
     let mut config = plain();
-    if kind == "user" {
-        config["linux"] = json!({"uidMappings": map, "gidMappings": map});
-    }
-    config["linux"]["namespaces"] = json!([{"type": "mount"}, {"type": kind}]);
+    config["linux"] = json!({"namespaces": [{"type": "mount"}, {"type": kind}]});
     if kind == "mount" {
-        config["linux"]["namespaces"] = json!([{"type": "mount"}]);
+        config["linux"] = json!({"namespaces": [{"type": kind}]});
+    } else if kind == "user" {
+        let map = json!([{"containerID": 0, "hostID": 1000, "size": 1000}]);
+        config["linux"]["uidMappings"] = map.clone();
+        config["linux"]["gidMappings"] = map;
     }
     can_be_planned(config)
 }
