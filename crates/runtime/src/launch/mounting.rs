@@ -130,10 +130,24 @@ fn attach_classic(
     let source = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | keep, Mode::empty())?;
     let kind = if is_directory(source.as_fd())? { Kind::Directory } else { Kind::File };
     let (point, _) = mount_point(root, target, kind, links)?;
+    match changed_copy(source.as_fd(), bind) {
+        Err(Errno::NOSYS) => {}
+        tree => return attach_to(tree?.as_fd(), point.as_fd(), c""),
+    }
     classic::bind(source.as_fd(), point.as_fd(), bind.recursive)?;
     let top = classic::top(root, target, nofollow(links))?;
     classic::change(top.as_fd(), &bind.everywhere, !bind.recursive)?;
     classic::change(top.as_fd(), &bind.top, true)
+}
+
+/// What the parent would have made, had it been allowed to.
+fn changed_copy(source: BorrowedFd<'_>, bind: &Bind) -> rustix::io::Result<OwnedFd> {
+    let tree = copy_mount(source, bind.recursive)?;
+    set_attributes(tree.as_fd(), c"", &bind.everywhere)?;
+    if !bind.top.is_none() {
+        set_attributes(tree.as_fd(), c"", &bind.top)?;
+    }
+    Ok(tree)
 }
 
 /// Makes a link, or finds just that one.

@@ -30,7 +30,7 @@ pub(super) enum Resource {
         /// Directories that the options name by number, with their paths.
         directories: Vec<(CString, OwnedFd)>,
     },
-    /// A path of the host to bind by `mount(2)`, on kernels without detached mounts.
+    /// A path of the host that the child binds: by `mount(2)` on kernels without detached mounts, and for who is not root.
     Path(CString, Bind),
     /// The content of a symbolic link.
     Link(CString),
@@ -84,6 +84,9 @@ impl<'a> Opener<'a> {
         }
         let tree = match tree(path, bind) {
             Err(Errno::NOSYS) => return classic(bind),
+            // Who is not root may not copy mounts of the host's namespace. The child may those of its own, if it is root of
+            // a user namespace.
+            Err(Errno::PERM) if bind.ids.is_none() => return Ok(Resource::Path(c_path(path)?, bind.clone())),
             other => other.map_err(|errno| no_source(path, errno))?,
         };
         if let Some(ids) = &bind.ids {
@@ -183,7 +186,7 @@ fn device(asked: &Device) -> Result<Resource> {
     }
     let bind = Bind::of(path.to_owned());
     match tree(path, &bind) {
-        Err(Errno::NOSYS) => classic(&bind),
+        Err(Errno::NOSYS | Errno::PERM) => classic(&bind),
         other => {
             let tree = other.map_err(|errno| no_source(path, errno))?;
             match sys::mount::set_attributes(tree.as_fd(), c"", &bind.everywhere) {

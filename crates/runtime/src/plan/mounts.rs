@@ -281,6 +281,10 @@ fn bind_source(asked: &Asked<'_>, scene: &Scene<'_>) -> Result<Bind> {
         everywhere = merged(top, everywhere);
         top = Change::NONE;
     }
+    // What is mounted in the host's /sys, cgroups above all, is not the container's to write to (CVE-2023-25809).
+    if recursive && path == Path::new("/sys") {
+        everywhere.set |= top.set & MountAttrFlags::MOUNT_ATTR_RDONLY;
+    }
     let ids = mapped_ids(asked, scene)?;
     Ok(Bind { path: scene.bundle.join(path), recursive, everywhere, top, ids, link })
 }
