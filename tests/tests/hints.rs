@@ -50,32 +50,32 @@ const PROGRAMS: &[Row] = &[
     (
         "another architecture",
         |bundle| executes(bundle, 0o755, &foreign()),
-        "exec \"/program\": exec format error",
+        "exec: \"/program\": exec format error",
         "it was built for ",
     ),
     (
         "no #! line",
         |bundle| executes(bundle, 0o755, b"echo hello\n"),
-        "exec \"/program\": exec format error",
+        "exec: \"/program\": exec format error",
         "a script begins with #! and its interpreter",
     ),
     ("an empty file", |bundle| executes(bundle, 0o755, b""), "exec format error", "the file is empty"),
     (
         "interpreter missing",
         |bundle| executes(bundle, 0o755, b"#!/usr/bin/bash -e\n"),
-        "exec \"/program\": no such file or directory",
+        "exec: \"/program\": no such file or directory",
         "names the interpreter /usr/bin/bash, which the container does not have",
     ),
     (
         "line ends of another system",
         |bundle| executes(bundle, 0o755, b"#!/bin/sh\r\necho\r\n"),
-        "exec \"/program\": no such file or directory",
+        "exec: \"/program\": no such file or directory",
         "convert its lines from CRLF to LF",
     ),
     (
         "dynamic loader missing",
         |bundle| executes(bundle, 0o755, &std::fs::read("/bin/ls")?),
-        "exec \"/program\": no such file or directory",
+        "exec: \"/program\": no such file or directory",
         "it needs the dynamic loader /lib",
     ),
     (
@@ -84,7 +84,7 @@ const PROGRAMS: &[Row] = &[
             bundle.arguments(&["nope"]);
             Ok(())
         },
-        "exec \"nope\": executable file not found in $PATH",
+        "exec: \"nope\": executable file not found in $PATH",
         "check the spelling",
     ),
     (
@@ -93,13 +93,13 @@ const PROGRAMS: &[Row] = &[
             bundle.arguments(&["/nope"]);
             Ok(())
         },
-        "exec \"/nope\": no such file or directory",
+        "exec: \"/nope\": no such file or directory",
         "the file is missing in the image",
     ),
     (
         "not executable",
         |bundle| executes(bundle, 0o644, b"#!/bin/sh\n"),
-        "exec \"/program\": permission denied",
+        "exec: \"/program\": permission denied",
         "its mode is 0644: give it the x permission",
     ),
     (
@@ -108,7 +108,7 @@ const PROGRAMS: &[Row] = &[
             bundle.config["process"]["user"] = json!({"uid": 1000, "gid": 1000});
             executes(bundle, 0o700, b"#!/bin/sh\n")
         },
-        "exec \"/program\": permission denied",
+        "exec: \"/program\": permission denied",
         "user 1000 may not execute it",
     ),
     (
@@ -117,7 +117,7 @@ const PROGRAMS: &[Row] = &[
             bundle.arguments(&["/bin"]);
             Ok(())
         },
-        "exec \"/bin\": permission denied",
+        "exec: \"/bin\": permission denied",
         "it is a directory",
     ),
     (
@@ -132,7 +132,7 @@ const PROGRAMS: &[Row] = &[
                 json!({"destination": "/data", "type": "bind", "source": source, "options": ["bind", "noexec"]}),
             )
         },
-        "exec \"/data/program\": permission denied",
+        "exec: \"/data/program\": permission denied",
         "it lies on a mount with the option noexec",
     ),
     (
@@ -141,7 +141,7 @@ const PROGRAMS: &[Row] = &[
             bundle.arguments(&["true", &"x".repeat(200_000)]);
             Ok(())
         },
-        "exec \"true\": Argument list too long",
+        "exec: \"true\": Argument list too long",
         "pass a file instead",
     ),
 ];
@@ -460,8 +460,8 @@ fn further_processes_too() -> Result {
     bundle.arguments(&["sleep", "1000"]);
     bundle.create(&["c"])?;
     let rows: [(&[&str], &str, &str); 7] = [
-        (&["c", "nope"], "exec \"nope\": executable file not found in $PATH", "check the spelling"),
-        (&["c", "/bin"], "exec \"/bin\": permission denied", "it is a directory"),
+        (&["c", "nope"], "exec: \"nope\": executable file not found in $PATH", "check the spelling"),
+        (&["c", "/bin"], "exec: \"/bin\": permission denied", "it is a directory"),
         (&["--cwd", "/nope", "c", "true"], "working directory /nope: No such file", "make it, or give another"),
         (&["--cwd", "/proc/self/fd/9", "c", "true"], "working directory /proc/self/fd/9", ""),
         (&["--user", "root", "c", "true"], "--user root: is no id", "in /etc/passwd and /etc/group of"),

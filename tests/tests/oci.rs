@@ -47,6 +47,8 @@ fn a_container_from_create_to_delete() -> Result {
     let refused = bundle.run(&["delete", "c"])?.exited(1)?;
     assert!(refused.stderr.contains("cannot delete container c that is not stopped: running"), "{refused:?}");
     assert!(bundle.ok(&["list"])?.lines().any(|line| line.starts_with("c ") && line.contains("running")));
+    let list: serde_json::Value = serde_json::from_str(&bundle.ok(&["list", "--format", "json"])?)?;
+    assert_eq!((&list[0]["owner"], &list[0]["ociVersion"]), (&json!("root"), &json!("1.3.0")), "{list}");
     assert!(bundle.ok(&["ps", "c"])?.contains("sleep 1000"));
 
     bundle.ok(&["kill", "c", "KILL"])?;
@@ -231,7 +233,7 @@ fn what_is_wrong_is_said_in_one_line_and_in_the_log() -> Result {
     bundle.arguments(&["nope"]);
     let output = bundle.run(&["--log", "log", "--log-format", "json", "run", "c"])?.exited(1)?;
     assert!(
-        output.stderr.starts_with("phial-runtime: error: exec \"nope\": executable file not found in $PATH\n"),
+        output.stderr.starts_with("phial-runtime: error: exec: \"nope\": executable file not found in $PATH\n"),
         "{output:?}"
     );
     let entry: serde_json::Value = serde_json::from_slice(&std::fs::read(bundle.path().join("log"))?)?;

@@ -65,6 +65,15 @@ fn limits_come_from_a_file_or_stdin() -> Result {
     assert_eq!((&resources["memory"]["limit"], &resources["pids"]["limit"]), (&json!(32 << 20), &json!(9)), "{kept}");
     assert!(resources["devices"].is_array(), "{kept}");
 
+    // What was no limit before version 1.3 of the specification is no change for who writes that.
+    let mut old = Bundle::new()?;
+    old.config["ociVersion"] = json!("1.2.0");
+    old.arguments(&["sleep", "1000"]);
+    old.config["linux"]["resources"]["pids"] = json!({"limit": 7});
+    old.create(&["c"])?;
+    run_with_input(&mut old.command(&["update", "-r", "-", "c"])?, br#"{"pids": {"limit": 0}}"#)?.success()?;
+    assert_eq!(pids(&old)?, "7");
+
     for text in ["", "[]", "{\"memory\": 5}"] {
         let mut command = bundle.command(&["update", "-r", "-", "c"])?;
         run_with_input(&mut command, text.as_bytes())?.exited(1)?;

@@ -15,7 +15,7 @@ mod id;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Spec;
@@ -303,6 +303,11 @@ impl Container {
     /// Its cgroups.
     pub(crate) fn cgroups(&self) -> Result<Cgroups> {
         Ok(Cgroups::open_with(self.saved.cgroup_driver, &self.saved.cgroups)?)
+    }
+
+    /// The user who has made it.
+    pub(crate) fn owner(&self) -> Option<u32> {
+        fs::metadata(&self.directory).ok().map(|directory| directory.uid())
     }
 
     /// Removes what is kept of it.

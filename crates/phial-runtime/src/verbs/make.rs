@@ -97,15 +97,20 @@ fn forget_empty_pids(config: &[u8], spec: &mut Spec) -> serde_json::Result<()> {
 
 /// Zero as the limit of processes became a limit with version 1.3 of the specification; for older callers it is none.
 fn as_meant_before_1_3(spec: &mut Spec) {
-    let mut numbers = spec.version().split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
-    let version = (numbers.next().unwrap_or(1), numbers.next().unwrap_or(0));
+    let old = is_before_1_3(spec.version());
     let resources = spec.linux_mut().as_mut().and_then(|linux| linux.resources_mut().as_mut());
     if let Some(pids) = resources.and_then(|resources| resources.pids_mut().as_mut())
-        && version < (1, 3)
+        && old
         && pids.limit() == 0
     {
         pids.set_limit(-1);
     }
+}
+
+/// Whether `ociVersion` is one of those in which zero processes are no limit.
+pub(super) fn is_before_1_3(version: &str) -> bool {
+    let mut numbers = version.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next().unwrap_or(1), numbers.next().unwrap_or(0)) < (1, 3)
 }
 
 /// What the configuration leaves to the caller.

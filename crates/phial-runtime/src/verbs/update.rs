@@ -13,6 +13,7 @@ use runtime::amount;
 use runtime::resctrl::Wanted;
 use serde_json::{Value, json};
 
+use super::make::is_before_1_3;
 use crate::command_line::{Global, Words};
 use crate::container::{Container, Status};
 use crate::failure::{Failure, Result};
@@ -68,6 +69,11 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
         return Err(Failure::new("container not running"));
     }
     container.change_config(|config| {
+        let old = config["ociVersion"].as_str().is_some_and(is_before_1_3);
+        if old && changes.pointer("/pids/limit").and_then(Value::as_i64) == Some(0) {
+            // Older callers pass it for what they do not want to change.
+            changes.as_object_mut().map(|fields| fields.remove("pids"));
+        }
         let kept = &mut config["linux"]["resources"];
         forget_same_devices(&mut changes, kept);
         let resources: LinuxResources =

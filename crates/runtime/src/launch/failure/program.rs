@@ -20,7 +20,7 @@ const PATH_MAX: usize = 4096;
 pub(super) fn explain(plan: &Plan, errno: Errno, file: Option<BorrowedFd<'_>>) -> Error {
     let name = plan.program.arguments.strings().first().map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_default();
-    let said = |kind, why: &dyn std::fmt::Display| Error::new(kind, format!("exec {name:?}: {why}"));
+    let said = |kind, why: &dyn std::fmt::Display| Error::new(kind, format!("exec: {name:?}: {why}"));
     let seen = file.map(|file| Seen::look(file).unwrap_or(Seen::Unreadable));
     match (errno, seen) {
         (Errno::NOENT, None) if !name.contains('/') => {
