@@ -169,6 +169,41 @@ fn kernel() -> String {
     format!("Linux {}", rustix::system::uname().release().to_string_lossy())
 }
 
+/// AppArmor is on: what a profile forbids is forbidden to all processes of a container, and to one that `exec` names it
+/// for.
+fn a_profile_holds() -> Result {
+    let mut bundle = Bundle::new()?;
+    let name = format!("phial-test-{}", std::process::id());
+    let profile = bundle.path().join("profile");
+    let text = format!("profile {name} flags=(attach_disconnected) {{\n file,\n capability,\n deny /secret rw,\n}}\n");
+    std::fs::write(&profile, text)?;
+    let parser = |action: &str| -> Result {
+        let mut parser = std::process::Command::new(program("apparmor_parser", "apparmor")?);
+        run(parser.args([action, "--skip-cache"]).arg(&profile))?.success().map(drop)
+    };
+    parser("--replace")?;
+    std::fs::write(bundle.path().join("rootfs/secret"), "secret\n")?;
+    let script = "cat /proc/self/attr/current /secret; true";
+    let forbidden = |output: end_to_end::process::Output| {
+        assert_eq!(output.stdout, format!("{name} (enforce)\n"), "{output:?}");
+        assert!(output.stderr.contains("/secret': Permission denied"), "{output:?}");
+    };
+    bundle.config["process"]["apparmorProfile"] = json!(name);
+    bundle.arguments(&["sh", "-c", script]);
+    for no_new_privileges in [true, false] {
+        bundle.config["process"]["noNewPrivileges"] = json!(no_new_privileges);
+        forbidden(bundle.run(&["run", "c"])?);
+    }
+    bundle.config["process"]["apparmorProfile"] = Value::Null;
+    bundle.arguments(&["sleep", "1000"]);
+    bundle.create(&["c"])?;
+    bundle.ok(&["start", "c"])?;
+    assert_eq!(bundle.run(&["exec", "c", "sh", "-c", script])?.stdout, "unconfined\nsecret\n");
+    forbidden(bundle.run(&["exec", "--apparmor", &name, "c", "sh", "-c", script])?);
+    bundle.ok(&["delete", "--force", "c"])?;
+    parser("--remove")
+}
+
 #[test]
 fn labels_are_used_or_refused_by_field_value_and_kernel() -> Result {
     let mut bundle = Bundle::new()?;
@@ -180,6 +215,7 @@ fn labels_are_used_or_refused_by_field_value_and_kernel() -> Result {
     if std::fs::read("/sys/module/apparmor/parameters/enabled").is_ok_and(|text| text.starts_with(b"Y")) {
         assert!(error.contains("use AppArmor profile no-such-profile: No such file"), "{error}");
         assert!(error.contains("hint: the profile is not loaded"), "{error}");
+        a_profile_holds()?;
     } else {
         let expected =
             format!("process.apparmorProfile \"no-such-profile\": this kernel ({}) runs without AppArmor", kernel());
