@@ -295,6 +295,22 @@ fn cgroups_are_shown_read_only_or_writable() -> Result {
 }
 
 #[test]
+fn without_a_cgroup_namespace_the_paths_of_cgroups_are_the_hosts() -> Result {
+    let mut bundle = Bundle::new()?;
+    let namespaces = bundle.config["linux"]["namespaces"].as_array_mut().context("namespaces")?;
+    namespaces.retain(|space| space["type"] != "cgroup");
+    // On v1 the container's own directories are shown all the same.
+    let script = "while IFS=: read number list path; do \
+        if test -z \"$list\"; then place=/sys/fs/cgroup$path; else place=/sys/fs/cgroup/$list; fi; \
+        case $list in '') test -e /sys/fs/cgroup/cgroup.procs || continue;; pids) ;; *) continue;; esac; \
+        while read pid; do test $pid = $$ && echo found; done < $place/cgroup.procs; \
+        echo 0 2>/dev/null > $place/cgroup.procs || echo closed; done < /proc/self/cgroup";
+    bundle.arguments(&["sh", "-c", script]);
+    assert_eq!(bundle.ok(&["run", "c"])?, "found\nclosed\n");
+    Ok(())
+}
+
+#[test]
 fn sysfs_and_mqueue_need_their_namespaces_in_a_user_namespace() -> Result {
     let mut bundle = Bundle::new()?;
     user_namespace(&mut bundle)?;

@@ -180,6 +180,17 @@ fn maps_beside_a_user_namespace_that_exists_must_be_its_own() -> Result {
     let pid = first(&mut bundle)?;
     set(&mut bundle, "user", Some(format!("/proc/{pid}/ns/user")))?;
     assert_eq!(own(&mut bundle)?.last().map(String::as_str), Some("0"));
+    // A mount can have the ids of that namespace.
+    let host = bundle.path().join("host");
+    std::fs::create_dir(&host)?;
+    std::os::unix::fs::chown(&host, Some(7), Some(8))?;
+    std::os::unix::fs::symlink("busybox", bundle.path().join("rootfs/bin/stat"))?;
+    let mounts = bundle.config["mounts"].as_array_mut().context("mounts")?;
+    mounts.push(json!({"destination": "/mnt", "source": host, "options": ["bind", "idmap"]}));
+    std::fs::create_dir(bundle.path().join("rootfs/mnt"))?;
+    bundle.arguments(&["stat", "-c", "%u:%g", "/mnt"]);
+    in_cgroup(&mut bundle, "member");
+    assert_eq!(bundle.ok(&["run", "member"])?, "7:8\n");
     bundle.config["linux"]["gidMappings"] = json!([{"containerID": 0, "hostID": 100_001, "size": 65_535}]);
     let refused = bundle.run(&["run", "member"])?.exited(1)?.stderr;
     assert!(refused.contains("linux.gidMappings: the user namespace has 0 100000 65536"), "{refused}");
