@@ -237,15 +237,14 @@ fn logs_and_health_are_followed() -> Result {
 #[test]
 fn terminals_are_terminals() -> Result {
     let stage = Stage::new()?;
-    // This docker says how large the window is once the program runs.
-    let script = "tty; while ! stty size 2>/dev/null; do :; done; read line; trap 'stty size; exit 5' WINCH; \
-                  echo got $line; while :; do sleep 1000 & wait; done";
+    // This docker says how large the window is once the program runs, and gives up if that takes long.
+    let script = "tty; trap 'stty size' WINCH; trap 'exit 5' USR1; echo ready; while :; do sleep 1000 & wait; done";
     let command = ["run", "--rm", "--network", "none", "-it", "--name", "box", IMAGE, "sh", "-c", script];
     let mut pty = Pty::start(&stage.docker.command(&command), 24, 80)?;
     pty.wait_for("/dev/pts/0")?;
-    pty.wait_for("24 80")?;
-    pty.send("word\n")?;
-    pty.wait_for("got word")?;
+    pty.wait_for("ready")?;
+    pty.resize(50, 132)?;
+    pty.wait_for("50 132")?;
 
     let mut other = Pty::start(&stage.docker.command(&["exec", "-it", "box", "sh"]), 30, 90)?;
     other.send("tty; test -t 0 && test -t 2 && echo al''l; exit 6\n")?;
@@ -253,8 +252,7 @@ fn terminals_are_terminals() -> Result {
     other.wait_for("all")?;
     let (code, output) = other.finish()?;
     assert_eq!(code, 6, "{output}");
-    pty.resize(50, 132)?;
-    pty.wait_for("50 132")?;
+    stage.ok(&["kill", "--signal", "USR1", "box"])?;
     let (code, output) = pty.finish()?;
     assert_eq!(code, 5, "{output}");
     Ok(())
