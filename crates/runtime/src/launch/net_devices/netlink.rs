@@ -257,4 +257,17 @@ mod tests {
             assert!(next(&bytes[..length]).is_none(), "{length}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_comes_is_read_to_its_end(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            let mut rest = bytes.as_slice();
+            while let Some((_, _, body, after)) = next(rest) {
+                Address::read(body);
+                proptest::prop_assert!(after.len() < rest.len());
+                rest = after;
+            }
+            Address::read(&bytes);
+        }
+    }
 }
