@@ -240,6 +240,21 @@ fn what_is_no_namespace_of_that_kind_is_refused() -> Result {
         assert!(refused.contains(message), "{refused}");
         *namespaces(&mut bundle)? = before;
     }
+    // The host's own may be entered, but then nothing of it is changed.
+    let before = namespaces(&mut bundle)?.clone();
+    set(&mut bundle, "uts", Some("/proc/self/ns/uts".to_owned()))?;
+    let refused = bundle.run(&["run", "c"])?.exited(1)?.stderr;
+    assert!(
+        refused.contains("the uts namespace in linux.namespaces is the host's, which it would change"),
+        "{refused}"
+    );
+    bundle.config.as_object_mut().context("an object")?.remove("hostname");
+    bundle.ok(&["run", "c"])?;
+    bundle.config["linux"]["sysctl"] = json!({"kernel.domainname": "glass"});
+    let refused = bundle.run(&["run", "c"])?.exited(1)?.stderr;
+    assert!(refused.contains("write glass to /proc/sys/kernel/domainname: the uts namespace"), "{refused}");
+    bundle.config["linux"]["sysctl"] = json!({});
+    *namespaces(&mut bundle)? = before;
     namespaces(&mut bundle)?.push(json!({"type": "pid"}));
     assert!(bundle.run(&["run", "c"])?.exited(1)?.stderr.contains("linux.namespaces: pid is there twice"));
     Ok(())

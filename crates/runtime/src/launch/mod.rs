@@ -161,6 +161,7 @@ pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
     let mut opener = Opener::new(inputs.cgroups);
     let open = |step: &Step| step.source().map(|source| opener.open(source)).transpose();
     let resources = plan.steps.iter().map(open).collect::<Result<Vec<_>>>()?;
+    spaces::spare_the_host(plan, &resources)?;
     told(&mut inputs, &mut clock, "open what the steps need");
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(|errno| Error::system("socketpair", errno))?;

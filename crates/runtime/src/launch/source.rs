@@ -8,10 +8,12 @@ use std::path::Path;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, OpenTreeFlags};
+use sys::clone::namespace;
 
 use super::file_system::is_device;
 use super::id_maps::IdMapped;
 use super::overlay::Overlay;
+use super::spaces::is_own;
 use crate::cgroup::Cgroups;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Bind, Device, Source, SourceLink};
@@ -65,7 +67,7 @@ impl<'a> Opener<'a> {
             Source::Device(asked) => device(asked),
             Source::CgroupTree { number, attributes } => self.cgroup_tree(*number, *attributes),
             Source::CgroupMembers(hierarchy) => self.cgroups.members(*hierarchy).map(Resource::Descriptor),
-            Source::Namespace { kind, flag, path } => namespace(kind, *flag, path).map(Resource::Descriptor),
+            Source::Namespace { kind, flag, path } => open_namespace(kind, *flag, path).map(Resource::Descriptor),
             Source::HostMounts => host_mounts().map(Resource::Mounts),
             Source::StartGate(path) => gate(path).map(Resource::Descriptor),
             Source::HookState(_) => memory().map(Resource::Descriptor),
@@ -198,7 +200,7 @@ fn device(asked: &Device) -> Result<Resource> {
 }
 
 /// A file of a namespace, which must be of that kind.
-fn namespace(kind: &str, flag: u64, path: &Path) -> Result<OwnedFd> {
+fn open_namespace(kind: &str, flag: u64, path: &Path) -> Result<OwnedFd> {
     let shown = path.display();
     let invalid = |why: String| Error::new(ErrorKind::Invalid, format!("linux.namespaces: {kind} {shown}: {why}"));
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| {
@@ -213,16 +215,13 @@ fn namespace(kind: &str, flag: u64, path: &Path) -> Result<OwnedFd> {
     if found != flag {
         return Err(invalid(format!("is a {} namespace", crate::plan::namespace_name(found))));
     }
-    let same = |own: &str| {
-        let own = rustix::fs::stat(own).map_err(|errno| Error::system(own, errno))?;
-        let given = rustix::fs::fstat(&file).map_err(|errno| Error::system(path.display(), errno))?;
-        Ok::<bool, Error>((own.st_dev, own.st_ino) == (given.st_dev, given.st_ino))
+    let why = match flag {
+        namespace::MOUNT => "is the one of the host: the container would change its mounts",
+        namespace::USER => "is the one of the caller: leave the user namespace out instead",
+        _ => return Ok(file),
     };
-    if flag == sys::clone::namespace::MOUNT && same("/proc/self/ns/mnt")? {
-        return Err(invalid("is the one of the host: the container would change its mounts".to_owned()));
-    }
-    if flag == sys::clone::namespace::USER && same("/proc/self/ns/user")? {
-        return Err(invalid("is the one of the caller: leave the user namespace out instead".to_owned()));
+    if is_own(flag, file.as_fd())? {
+        return Err(invalid(why.to_owned()));
     }
     Ok(file)
 }

@@ -9,7 +9,7 @@ use sys::clone::namespace;
 
 use super::source::Resource;
 use super::talk::{self, Question};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Joiner, Plan, Source, Step};
 
 /// Child: enters a namespace by its file, whose kind the parent has made sure of.
@@ -40,6 +40,43 @@ pub(super) fn be_reborn(parent: BorrowedFd<'_>, flags: u64, rest: impl FnOnce() 
         Ok(()) => sys::exec::exit(0),
         Err(errno) => errno,
     }
+}
+
+/// Parent: refuses steps that would change the host, because a namespace that is entered is the host's own.
+pub(super) fn spare_the_host(plan: &Plan, resources: &[Option<Resource>]) -> Result<()> {
+    let mut hosts = 0;
+    for (step, resource) in plan.steps.iter().zip(resources) {
+        if let (Step::JoinNamespace { flag, .. }, Some(Resource::Descriptor(file))) = (step, resource)
+            && is_own(*flag, file.as_fd())?
+        {
+            hosts |= flag;
+        }
+    }
+    let needed = |step: &Step| match step {
+        Step::Sysctl { path, .. } => {
+            let path = path.to_str().ok().and_then(|path| path.strip_prefix("/proc/sys/"));
+            path.and_then(crate::plan::namespace_of_parameter).unwrap_or(0)
+        }
+        Step::Hostname(_) | Step::Domainname(_) => namespace::UTS,
+        _ => 0,
+    };
+    match plan.steps.iter().find(|step| needed(step) & hosts != 0) {
+        None => Ok(()),
+        Some(step) => {
+            let kind = crate::plan::namespace_name(needed(step));
+            let message =
+                format!("{step}: the {kind} namespace in linux.namespaces is the host's, which it would change");
+            Err(Error::new(ErrorKind::Invalid, message))
+        }
+    }
+}
+
+/// Whether a namespace is the caller's.
+pub(super) fn is_own(flag: u64, file: BorrowedFd<'_>) -> Result<bool> {
+    let path = own_file(flag);
+    let own = rustix::fs::stat(path).map_err(|errno| Error::system(path, errno))?;
+    let given = rustix::fs::fstat(file).map_err(|errno| Error::system(path, errno))?;
+    Ok((own.st_dev, own.st_ino) == (given.st_dev, given.st_ino))
 }
 
 /// Parent: namespaces that it is in for the moment of the clone, so that the child is born in them.
@@ -102,6 +139,9 @@ pub(super) fn own_file(flag: u64) -> &'static str {
         namespace::NETWORK => "/proc/self/ns/net",
         namespace::IPC => "/proc/self/ns/ipc",
         namespace::UTS => "/proc/self/ns/uts",
+        namespace::USER => "/proc/self/ns/user",
+        namespace::MOUNT => "/proc/self/ns/mnt",
+        namespace::CGROUP => "/proc/self/ns/cgroup",
         _ => "/proc/self/ns/time",
     }
 }

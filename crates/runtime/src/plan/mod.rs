@@ -38,6 +38,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Rootfs, WindowSize};
 use namespaces::Namespaces;
 pub(crate) use namespaces::name as namespace_name;
+pub(crate) use sysctl::needed as namespace_of_parameter;
 
 /// What the configuration alone does not say.
 #[derive(Debug, Clone)]

@@ -46,8 +46,8 @@ fn path(key: &str) -> String {
     }
 }
 
-/// The namespace that a parameter belongs to.
-fn needed(path: &str) -> Option<u64> {
+/// The namespace that a parameter belongs to, by its path below `/proc/sys`.
+pub(crate) fn needed(path: &str) -> Option<u64> {
     match path {
         "kernel/msgmax"
         | "kernel/msgmnb"
