@@ -30,6 +30,32 @@ fn run_gives_output_and_status() -> Result {
 }
 
 #[test]
+fn the_null_device_of_a_stream_is_the_containers() -> Result {
+    let mut bundle = Bundle::new()?;
+    let same = "test /proc/self/fd/0 -ef /dev/null && echo same";
+    bundle.arguments(&["sh", "-c", same]);
+    // Tests have nothing on stdin, and a pipe as stdout.
+    assert_eq!(bundle.ok(&["run", "c"])?, "same\n");
+    bundle.arguments(&["sleep", "1000"]);
+    bundle.create(&["c"])?;
+    assert_eq!(bundle.ok(&["exec", "c", "sh", "-c", same])?, "same\n");
+    // Where there is none, the stream stays.
+    bundle.ok(&["delete", "--force", "c"])?;
+    bundle.config["mounts"].as_array_mut().context("mounts")?.retain(|mount| mount["destination"] != "/dev");
+    bundle.config["mounts"].as_array_mut().context("mounts")?.push(json!({
+        "destination": "/dev", "type": "bind", "source": "rootfs/tmp", "options": ["rbind"],
+    }));
+    bundle.config["mounts"]
+        .as_array_mut()
+        .context("mounts")?
+        .retain(|mount| !mount["destination"].as_str().is_some_and(|place| place.starts_with("/dev/")));
+    bundle.config["linux"]["maskedPaths"] = json!([]);
+    bundle.arguments(&["cat"]);
+    assert_eq!(bundle.ok(&["run", "d"])?, "");
+    Ok(())
+}
+
+#[test]
 fn a_container_from_create_to_delete() -> Result {
     let mut bundle = Bundle::new()?;
     bundle.arguments(&["sleep", "1000"]);

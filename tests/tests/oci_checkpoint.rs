@@ -10,8 +10,9 @@ use end_to_end::pty::Pty;
 use end_to_end::{Context, Result};
 use serde_json::json;
 
-/// Counts in a file. Its streams are the container's own: those of the test would be left behind.
-const COUNT: &str = "exec </dev/null >/tmp/out 2>&1; i=0; while :; do i=$((i+1)); echo $i >/tmp/new; mv /tmp/new /tmp/count; sleep 0.05; done";
+/// Counts in a file. The stream for errors is a file of the test, which a container cannot take along.
+const COUNT: &str =
+    "exec 2>/dev/null; i=0; while :; do i=$((i+1)); echo $i >/tmp/new; mv /tmp/new /tmp/count; sleep 0.05; done";
 
 /// Whether there is a criu that can do something with this kernel.
 fn has_criu() -> Result<bool> {

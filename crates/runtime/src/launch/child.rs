@@ -211,7 +211,7 @@ fn become_process(step: &Step, work: &Work<'_>, state: &State) -> rustix::io::Re
         Step::NewSession => rustix::process::setsid().map(drop)?,
         Step::Console { window, device } => console::open(state.root.as_fd(), work.report, *window, *device)?,
         Step::Stdio { uid } => console::take_stdio(work.stdio.ok_or(Errno::BADF)?, *uid)?,
-        Step::KeepStdio { uid } => console::own_stdio(*uid)?,
+        Step::KeepStdio { uid } => console::keep_stdio(state.root.as_fd(), *uid)?,
         Step::Limit { resource, value, .. } => rustix::process::setrlimit(*resource, *value)?,
         Step::Scheduler { attributes, .. } => sys::schedule::set_attributes(attributes)?,
         Step::IoPriority { value, .. } => sys::schedule::set_io_priority(*value)?,

@@ -14,6 +14,8 @@ use crate::protocol::WindowSize;
 
 /// `/dev/ptmx` of any devpts: character device 5:2.
 const PTMX: (u32, u32) = (5, 2);
+/// `/dev/null` anywhere: character device 1:3.
+const NULL: (u32, u32) = (1, 3);
 
 /// Opens a terminal in the container's devpts, makes it the controlling terminal and all three streams, and sends the
 /// master to the parent. The slave is opened through the master, so that nothing the image put at /dev/pts/N can take
@@ -48,6 +50,29 @@ pub(super) fn open(
 pub(super) fn take_stdio(stdio: &Stdio, uid: u32) -> rustix::io::Result<()> {
     take(stdio.stdin.as_fd(), stdio.stdout.as_fd(), stdio.stderr.as_fd())?;
     own_stdio(uid)
+}
+
+/// Keeps the caller's streams; the host's `/dev/null` among them becomes the container's. It is the same device, but a file
+/// of the host's is not to be found in a container, and criu cannot write down where it is.
+pub(super) fn keep_stdio(root: BorrowedFd<'_>, uid: u32) -> rustix::io::Result<()> {
+    let streams = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+    if streams.iter().any(is_null)
+        // A container without one keeps what it has.
+        && let Ok(null) = resolve::open(root, c"/dev/null", OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW)
+        && is_null(&null)
+    {
+        let [stdin, stdout, stderr] = streams.map(|stream| if is_null(stream) { null.as_fd() } else { stream });
+        take(stdin, stdout, stderr)?;
+    }
+    own_stdio(uid)
+}
+
+/// Whether it is the device that a `/dev/null` should be.
+pub(super) fn is_null(stream: impl AsFd) -> bool {
+    let numbers = |found: u64| (rustix::fs::major(found), rustix::fs::minor(found));
+    rustix::fs::fstat(stream).is_ok_and(|found| {
+        FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && numbers(found.st_rdev) == NULL
+    })
 }
 
 /// Makes the streams the user's, so that `/dev/stdout` can be opened.

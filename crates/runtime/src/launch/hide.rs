@@ -3,11 +3,12 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 
 use super::child::State;
+use super::console::is_null;
 use super::mounting::{attach_to, copy_mount, is_directory};
 use super::{classic, resolve};
 
@@ -44,14 +45,8 @@ fn mask_classic(state: &State, point: BorrowedFd<'_>, directory: bool) -> rustix
 }
 
 fn null_device(root: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
-    const NULL: (u32, u32) = (1, 3);
     let file = resolve::open(root, c"/dev/null", OFlags::PATH | OFlags::NOFOLLOW)?;
-    let found = rustix::fs::fstat(&file)?;
-    let numbers = (rustix::fs::major(found.st_rdev), rustix::fs::minor(found.st_rdev));
-    if FileType::from_raw_mode(found.st_mode) != FileType::CharacterDevice || numbers != NULL {
-        return Err(Errno::NODEV);
-    }
-    Ok(file)
+    if is_null(&file) { Ok(file) } else { Err(Errno::NODEV) }
 }
 
 fn empty_directory() -> rustix::io::Result<OwnedFd> {
