@@ -497,15 +497,21 @@ fn user_namespaces_can_be_forbidden() -> Result {
 fn a_cgroup_file_system_that_is_read_only() -> Result {
     let mut bundle = Bundle::new()?;
     bundle.arguments(&["true"]);
-    let command = bundle.command(&["run", "c"])?;
-    let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
     let script =
         "for d in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,bind,ro $d 2>/dev/null; done; exec \"$@\"";
-    let mut unshare = std::process::Command::new(program("unshare", "util-linux")?);
-    unshare.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]);
-    let output = run(unshare.args(words).current_dir(bundle.path()))?.exited(1)?;
+    let read_only = |words: &[&str]| {
+        let command = bundle.command(words)?;
+        let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
+        let mut unshare = std::process::Command::new(program("unshare", "util-linux")?);
+        unshare.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]);
+        run(unshare.args(words).current_dir(bundle.path()))
+    };
+    let output = read_only(&["run", "c"])?.exited(1)?;
     assert!(output.stderr.contains("Read-only file system"), "{output:?}");
     assert!(output.stderr.contains("hint: making cgroups needs root and a writable cgroup file system"), "{output:?}");
+    // Root says that it has no rights here; what is not to be limited can do without.
+    read_only(&["--rootless", "true", "run", "c"])?.success()?;
+    read_only(&["--rootless", "false", "run", "c"])?.exited(1)?;
     assert!(Path::new("/sys/fs/cgroup").exists());
     Ok(())
 }

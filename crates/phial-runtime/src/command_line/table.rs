@@ -61,7 +61,7 @@ pub(super) const GLOBAL: &[Flag] = &[
     value("root", "DIR", "where containers are kept (/run/phial-runtime; not as root: below $XDG_RUNTIME_DIR)"),
     value("log", "FILE", "write errors there as well"),
     value("log-format", "FORMAT", "of that file: text (default) or json"),
-    value("rootless", "BOOL", "where containers are kept by default: true, false or auto (default)"),
+    value("rootless", "BOOL", "whether cgroups that cannot be made are done without: true, false or auto (default)"),
     switch("systemd-cgroup", "have systemd make the cgroup; linux.cgroupsPath is slice:prefix:name then"),
     value("cgroup-manager", "WHO", "who makes cgroups: cgroupfs (default), systemd, or disabled for no cgroup at all"),
     value("criu", "FILE", "the program criu, for checkpoint and restore"),

@@ -43,9 +43,10 @@ pub(super) fn make(global: &Global, hierarchies: &[Hierarchy], spec: &Spec, id: 
 }
 
 /// Whether the container may do without cgroups: who has no right to make any can still have containers, unless they are
-/// to be limited.
+/// to be limited. `--rootless` says it of a caller of whom it cannot be seen.
 pub(super) fn may_be_missing(global: &Global, spec: &Spec) -> bool {
-    let unprivileged = !rustix::process::geteuid().is_root() || runtime::idmap::in_user_namespace();
+    let seen = || !rustix::process::geteuid().is_root() || runtime::idmap::in_user_namespace();
+    let unprivileged = global.rootless.unwrap_or_else(seen);
     let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     global.cgroups == CgroupManager::Cgroupfs && unprivileged && refuse_limits(resources).is_ok()
 }
