@@ -224,6 +224,11 @@ fn ids_are_shown_as_the_maps_say() -> Result {
     let made = std::fs::metadata(host.join("made"))?;
     assert_eq!((made.uid(), made.gid()), (0, 0));
 
+    // As crun takes it, with the ids of the container on the right.
+    mount(&mut bundle, json!(["rbind", "idmap=uids=@1000-7-1;gids=@2000-8-1"]), None)?;
+    bundle.arguments(&["stat", "-c", "%u:%g", "/mnt/file"]);
+    assert_eq!(bundle.ok(&["run", "c"])?, "7:8\n");
+
     // proc does not map ids.
     let mounts = json!([{"destination": "/mnt", "type": "bind", "source": "/proc/sys", "options": ["bind", "idmap"],
         "uidMappings": maps, "gidMappings": maps}]);

@@ -7,6 +7,7 @@ mod cgroups;
 mod confinement;
 mod devices;
 mod hooks;
+mod id_map_option;
 mod labels;
 mod landlock;
 mod mounted;

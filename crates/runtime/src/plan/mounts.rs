@@ -12,7 +12,7 @@ use super::namespaces::Namespaces;
 use super::options::{self, Options, Word};
 use super::{
     Bind, Classic, Contents, Context, IdMaps, Links, MappedIds, NewMount, Source, SourceLink, Step, c_string, cgroups,
-    container_path, devices, sysctl,
+    container_path, devices, id_map_option, sysctl,
 };
 use crate::cgroup::Hierarchy;
 use crate::error::{Error, ErrorKind, Result};
@@ -300,6 +300,10 @@ fn mapped_ids(asked: &Asked<'_>, scene: &Scene<'_>) -> Result<Option<MappedIds>>
                 idmap::text(&format!("mount on {}: {name}", asked.shown), list.as_deref().unwrap_or_default())
             };
             IdMaps::Lines { uids: lines("uidMappings", uids)?, gids: lines("gidMappings", gids)? }
+        }
+        (false, false) if asked.options.maps.is_some() => {
+            let text = asked.options.maps.as_deref().unwrap_or_default();
+            id_map_option::parse(text, scene.maps.as_ref(), &asked.shown)?
         }
         (false, false) if one || below => scene.maps.clone().ok_or_else(|| {
             asked.invalid("idmap needs uidMappings and gidMappings, or a user namespace whose maps it can have")

@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) below: Change,
     /// Flags of the file system itself, as `mount(2)` has them.
     pub(crate) super_flags: MountFlags,
+    /// Maps of ids, as crun's `idmap=…` has them.
+    pub(crate) maps: Option<String>,
     /// What goes to the file system.
     pub(crate) data: Vec<(CString, Option<CString>)>,
 }
@@ -158,9 +160,15 @@ pub(crate) fn parse(options: &[String], target: &str) -> Result<Options> {
         change: Change::NONE,
         below: Change { recursive: true, ..Change::NONE },
         super_flags: MountFlags::empty(),
+        maps: None,
         data: Vec::new(),
     };
     for option in options {
+        if let Some((word @ ("idmap" | "ridmap"), maps)) = option.split_once('=') {
+            parsed.words.push(if word == "idmap" { Word::MapIds } else { Word::MapIdsBelow });
+            parsed.maps = Some(maps.to_owned());
+            continue;
+        }
         match meaning(option) {
             Some(meaning) => parsed.add(meaning),
             None => parsed.data.push(data(option, target)?),
