@@ -87,3 +87,34 @@ fn proc_is_mounted_on_a_directory_only() -> Result {
     assert!(output.stderr.contains("error"), "{output:?}");
     Ok(())
 }
+
+#[test]
+fn a_container_among_the_hosts_mounts_takes_its_own_away() -> Result {
+    let mut bundle = Bundle::new()?;
+    let namespaces = json!([{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}]);
+    bundle.config["linux"]["namespaces"] = namespaces;
+    if let Some(mounts) = bundle.config["mounts"].as_array_mut() {
+        // They would need a network and a cgroup namespace.
+        mounts.retain(|mount| !matches!(mount["destination"].as_str(), Some("/sys" | "/sys/fs/cgroup")));
+    }
+    bundle.arguments(&["sleep", "1000"]);
+    let program = bundle.command(&[])?;
+    // In a copy of the host's mounts, so that a failure leaves nothing in those of the host.
+    let script = "set -e; r() { \"$0\" --root state \"$@\"; }; r create c </dev/null >/dev/null 2>&1; r start c; \
+                  readlink /proc/self/ns/mnt /proc/$(cat pid)/ns/mnt | uniq | wc -l; grep -c \"$PWD/rootfs\" /proc/self/mounts; \
+                  r exec c ls /; r delete --force c; grep -c \"$PWD/rootfs\" /proc/self/mounts || true; \
+                  r run --config failing.json c 2>/dev/null || echo failed; grep -c \"$PWD/rootfs\" /proc/self/mounts || true";
+    let mut failing = bundle.config.clone();
+    failing["process"]["args"] = json!(["no-such-program"]);
+    std::fs::write(bundle.path().join("failing.json"), failing.to_string())?;
+    let script = script.replace("r create c", "r create --pid-file pid c");
+    let mut shell = std::process::Command::new("unshare");
+    shell.args(["--mount", "--propagation", "private", "sh", "-c", &script]).arg(program.get_program());
+    let told = end_to_end::process::run(shell.current_dir(bundle.path()))?.success()?;
+    let lines: Vec<&str> = told.lines().collect();
+    let (first, inside) = (lines.first().copied(), lines.get(2..7));
+    assert_eq!((first, inside), (Some("1"), Some(&["bin", "dev", "proc", "sys", "tmp"][..])), "{told}");
+    assert_ne!(lines[1], "0", "{told}");
+    assert_eq!(lines.get(7..), Some(&["0", "failed", "0"][..]), "{told}");
+    Ok(())
+}

@@ -58,6 +58,9 @@ pub(crate) struct Saved {
     pub(crate) namespace_paths: BTreeMap<String, PathBuf>,
     /// Those that a further process enters, as `CLONE_NEW*` bits.
     pub(crate) namespaces: u64,
+    /// Without a mount namespace of its own: the mount of its root.
+    #[serde(default)]
+    pub(crate) root_mount: Option<u64>,
 }
 
 /// What a container is doing (runtime-spec `runtime.md`, "State").
@@ -205,6 +208,7 @@ impl Saved {
             cgroup_driver: cgroups.driver(),
             namespace_paths: kinds.into_iter().map(path).collect(),
             namespaces,
+            root_mount: None,
         }
     }
 }

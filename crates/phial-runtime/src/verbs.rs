@@ -38,6 +38,8 @@ pub(crate) mod plan;
 pub(crate) mod ps;
 /// `restore`.
 pub(crate) mod restore;
+/// Roots of containers that share the host's mounts.
+mod root_mount;
 /// `run`.
 pub(crate) mod run;
 /// `spec`.

@@ -67,7 +67,7 @@ pub(super) fn start(
     };
     let plan =
         Plan::exec(&exec.process, &started.hierarchies, exec.window, started.confinement.clone(), Streams::Given)?;
-    let target = Target { pidfd: container.as_fd(), namespaces: started.namespaces };
+    let target = Target { pidfd: container.as_fd(), namespaces: started.namespaces, root: None };
     let cgroups = &started.cgroups;
     launch(&plan, Inputs { cgroups, stdio, target: Some(target), die_with_parent: false, helper: None })
 }

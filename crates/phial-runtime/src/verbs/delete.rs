@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::hooks::Hooks;
+use super::root_mount;
 use crate::command_line::{Global, Words};
 use crate::container::{Container, Status};
 use crate::failure::{Failure, Result};
@@ -80,6 +81,7 @@ pub(super) fn clear(global: &Global, container: &Container, cgroups: &Cgroups, s
     if let Some(shares) = spec.and_then(|spec| Wanted::of(spec, &container.saved.id).ok().flatten()) {
         shares.remove()?;
     }
+    root_mount::remove(&container.saved);
     container.forget()?;
     if let Some(spec) = spec {
         let saved = &container.saved;

@@ -13,7 +13,7 @@ use runtime::resctrl::Wanted;
 use super::hooks::Hooks;
 use super::notify::Notify;
 use super::trace::Trace;
-use super::{cgroups, stay};
+use super::{cgroups, root_mount, stay};
 use crate::command_line::{Global, Words};
 use crate::container::{Container, New, Saved};
 use crate::failure::{Failure, Result};
@@ -175,10 +175,12 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
         other => other?,
     };
     trace.mark("make the cgroups");
+    let before = root_mount::id(&rootfs);
     let made = process(new, &bundle, &rootfs, &cgroups, &plan, &notify, &mut trace);
     match made {
         Ok((container, launched)) => Ok(Made { container, launched, plan, spec: bundle.spec, cgroups, trace }),
         Err(failure) => {
+            root_mount::remove_new(&plan, &rootfs, before);
             cgroups.remove().ok();
             if let Ok(Some(shares)) = Wanted::of(&bundle.spec, id) {
                 shares.remove().ok();
@@ -202,7 +204,8 @@ fn process(
     let inputs = Inputs { cgroups, stdio: None, target: None, die_with_parent: false, helper: Some(&mut hooks) };
     let mut launched = launch(plan, inputs)?;
     cgroups.settled();
-    let saved = Saved::new(&id, launched.child.pid, &bundle.path, rootfs, cgroups, plan.all_namespaces());
+    let mut saved = Saved::new(&id, launched.child.pid, &bundle.path, rootfs, cgroups, plan.all_namespaces());
+    saved.root_mount = root_mount::of(plan, rootfs);
     let told = new.keep(saved).and_then(|container| {
         match notify.tell(&launched.child, launched.console.take()) {
             Ok(console) => launched.console = console,
@@ -241,6 +244,7 @@ impl Made {
     /// Removes the container and everything of it.
     pub(super) fn discard(&self) {
         end(&self.launched);
+        root_mount::remove(&self.container.saved);
         self.cgroups.remove().ok();
         self.container.forget().ok();
     }

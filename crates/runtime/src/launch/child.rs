@@ -142,8 +142,16 @@ fn enter(work: &Work<'_>, state: &mut State) -> rustix::io::Result<()> {
     // The pid namespace was chosen before the clone.
     let kinds = ThreadNameSpaceType::from_bits_retain(kinds) - ThreadNameSpaceType::PROCESS_ID;
     rustix::thread::move_into_thread_name_spaces(target.pidfd, kinds)?;
+    if let Some(root) = target.root {
+        change_root(root)?;
+    }
     state.root = open_root()?;
     Ok(())
+}
+
+fn change_root(root: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    rustix::process::fchdir(root)?;
+    rustix::process::chroot(c".")
 }
 
 pub(super) fn open_root() -> rustix::io::Result<OwnedFd> {
@@ -164,6 +172,7 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
         Step::NetDevices(_) => talk::ask(work.report, talk::Question::Devices)?,
         Step::Propagation(kind) => file_system::propagate(*kind)?,
         Step::AttachRoot { at, .. } => state.root = file_system::attach_root(resource.ok_or(Errno::BADF)?, at)?,
+        Step::ChangeRoot => change_root(state.root.as_fd())?,
         Step::EnterRoot { .. } => file_system::enter_root(state.root.as_fd(), resource)?,
         Step::EnterUserNamespace => credentials::become_root()?,
         Step::HostHooks => talk::ask(work.report, talk::Question::Hooks)?,

@@ -63,6 +63,8 @@ pub struct Target<'a> {
     pub pidfd: BorrowedFd<'a>,
     /// Its namespaces, as `CLONE_NEW*` bits.
     pub namespaces: u64,
+    /// Its root, if that is not the root of a mount namespace of its own.
+    pub root: Option<BorrowedFd<'a>>,
 }
 
 /// What the caller does while the process waits.

@@ -83,6 +83,10 @@ fn nofollow(links: Links) -> OFlags {
 /// What a mount goes on, made if it is missing; and whether it was there.
 fn mount_point(root: BorrowedFd<'_>, target: &CStr, kind: Kind, links: Links) -> rustix::io::Result<(OwnedFd, bool)> {
     match resolve::open(root, target, OFlags::PATH | nofollow(links)) {
+        // A link that is not followed: the kernel mounts nothing on it, and says so as if it were about an option.
+        Ok(point) if kind == Kind::Directory && links == Links::Keep && !is_directory(point.as_fd())? => {
+            Err(Errno::NOTDIR)
+        }
         Ok(point) => keep_out_of_proc(point.as_fd(), target).map(|()| (point, true)),
         Err(Errno::NOENT) => Ok((resolve::open_or_make(root, target, kind)?, false)),
         Err(errno) => Err(errno),

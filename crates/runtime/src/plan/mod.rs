@@ -134,13 +134,20 @@ impl Plan {
         let (cgroup, joins) = join_cgroups(context.hierarchies);
         let mut steps = Vec::with_capacity(64);
         let devices = namespaces::net_devices(linux, &spaces)?;
+        let shares_mounts = !spaces.own(namespace::MOUNT);
         let (at_clone, new, scene) = (spaces.at_clone(), spaces.new, mounts::Scene::of(linux, &spaces, context)?);
         let confinement = Confinement::of(spec, context.id)?;
         let on_host = process::oom_score(process)?.into_iter().chain(joins).chain(confinement.shares());
         spaces.add(on_host.collect(), &mut steps);
-        steps.push(Step::Propagation(Propagation::Private));
+        if !shares_mounts {
+            steps.push(Step::Propagation(Propagation::Private));
+        }
         let scratch = c_string(context.scratch.as_os_str().as_encoded_bytes(), "bundle")?;
         steps.push(Step::AttachRoot { source: Source::Rootfs(context.rootfs.clone()), at: scratch });
+        if shares_mounts {
+            // What is mounted in it stays in it.
+            steps.push(mounts::private_root());
+        }
         if new & namespace::NETWORK != 0 {
             steps.push(Step::Loopback);
         }
@@ -160,7 +167,11 @@ impl Plan {
         // Hooks may still write into the root: they put files of drivers there.
         hooks::before_root(spec, &mut steps)?;
         mounts::finish(spec, linux, read_only, process, &mut steps)?;
-        steps.push(Step::EnterRoot { may_move: context.may_move_root.then_some(Source::HostMounts) });
+        steps.push(if shares_mounts {
+            Step::ChangeRoot
+        } else {
+            Step::EnterRoot { may_move: context.may_move_root.then_some(Source::HostMounts) }
+        });
         mounts::propagate_root(linux, &mut steps)?;
         labels::of_mounts(linux, &mut steps)?;
         let program = process::add(process, first, &confinement, &mut steps)?;

@@ -129,6 +129,12 @@ fn read_only(parsed: &Options) -> bool {
     (parsed.change.set | parsed.below.set).contains(MountAttrFlags::MOUNT_ATTR_RDONLY)
 }
 
+/// Makes the root, and all that is mounted in it, private.
+pub(super) fn private_root() -> Step {
+    let change = Change { propagation: Some(Propagation::Private), ..Change::NONE };
+    Step::Remount { target: c"/".to_owned(), change }
+}
+
 /// Gives the root the propagation asked for; once it is the root, because a shared one cannot become it.
 pub(super) fn propagate_root(linux: &Linux, steps: &mut Vec<Step>) -> Result<()> {
     let (kind, recursive) = match linux.rootfs_propagation().as_deref() {

@@ -66,9 +66,9 @@ impl Namespaces {
                 }
             }
         }
-        if !spaces.own(namespace::MOUNT) {
+        if !spaces.own(namespace::MOUNT) && spaces.own(namespace::USER) {
             return Err(invalid(
-                "linux.namespaces: a container without a mount namespace of its own would change the host's mounts"
+                "linux.namespaces: in a user namespace nothing can be mounted without a mount namespace: add both"
                     .to_owned(),
             ));
         }

@@ -185,6 +185,8 @@ pub enum Step {
         /// host's is an initramfs.
         may_move: Option<Source>,
     },
+    /// Make the root file system the root of this process alone, because the mounts are the host's (`chroot(2)`).
+    ChangeRoot,
     /// Bring the loopback interface up.
     Loopback,
     /// Set the host name.
@@ -386,6 +388,7 @@ impl fmt::Display for Step {
             Step::EnterRoot { may_move: Some(_) } => {
                 f.write_str("make it the root (moved where it cannot be exchanged)")
             }
+            Step::ChangeRoot => f.write_str("make it the root of this process, among the host's mounts"),
             Step::Loopback => f.write_str("bring up loopback interface lo"),
             Step::Hostname(name) => write!(f, "set host name {}", text(name)),
             Step::Domainname(name) => write!(f, "set domain name {}", text(name)),

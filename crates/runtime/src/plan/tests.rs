@@ -123,6 +123,13 @@ fn privileges_are_dropped_after_everything_that_needs_them() {
 }
 
 #[test]
+fn who_shares_the_hosts_mounts_leaves_them_alone() {
+    let shared = steps(&MINIMAL.replace(r#"{"type":"mount"}"#, ""));
+    assert!(shared.starts_with("attach root"), "{shared}");
+    assert!(shared.contains("make it the root of this process"), "{shared}");
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_by_name() {
     let with = |field: &str, value: &str| {
         let mut json: serde_json::Value = serde_json::from_str(MINIMAL).expect("JSON");
@@ -132,7 +139,7 @@ fn what_cannot_be_done_is_refused_by_name() {
         plan(&json.to_string()).expect_err("must be refused").to_string()
     };
     for (field, value, message) in [
-        ("/linux/namespaces", "[]", "linux.namespaces: a container without a mount namespace"),
+        ("/linux/namespaces", r#"[{"type":"user"}]"#, "linux.namespaces: in a user namespace nothing can be mounted"),
         ("/linux/namespaces", r#"[{"type":"mount"},{"type":"mount"}]"#, "linux.namespaces: mount is there twice"),
         ("/hostname", r#""x""#, "hostname \"x\": needs a uts namespace"),
         ("/process/args", "[]", "process.args: is empty"),
