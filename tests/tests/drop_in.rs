@@ -118,3 +118,17 @@ fn a_container_among_the_hosts_mounts_takes_its_own_away() -> Result {
     assert_eq!(lines.get(7..), Some(&["0", "failed", "0"][..]), "{told}");
     Ok(())
 }
+
+#[test]
+fn values_for_a_file_system_say_nothing_of_a_bind_mount() -> Result {
+    let mut bundle = Bundle::new()?;
+    let mount =
+        |options: &[&str]| json!([{"destination": "/mnt", "type": "bind", "source": "/usr", "options": options}]);
+    bundle.arguments(&["test", "-d", "/mnt/bin"]);
+    bundle.config["mounts"] = mount(&["bind", "mode=755", "size=1k", "nosuid"]);
+    bundle.ok(&["run", "c"])?;
+    bundle.config["mounts"] = mount(&["bind", "nosiud"]);
+    let refused = bundle.run(&["run", "c"])?.exited(1)?;
+    assert!(refused.stderr.contains("mount on /mnt: nosiud is no option of a bind mount"), "{refused:?}");
+    Ok(())
+}

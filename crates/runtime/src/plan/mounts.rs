@@ -266,7 +266,9 @@ fn merged(own: Change, below: Change) -> Change {
 fn bind_source(asked: &Asked<'_>, scene: &Scene<'_>) -> Result<Bind> {
     let path = asked.mount.source().as_ref().ok_or_else(|| asked.invalid("a bind mount needs a source"))?;
     let options = &asked.options;
-    if let Some((key, _)) = options.data.first() {
+    // Values for a file system say nothing here: whoever uses the options of a tmpfs for a bind mount as well gets what
+    // `mount(2)` gives. A word alone is more likely an attribute, misspelt.
+    if let Some((key, _)) = options.data.iter().find(|(_, value)| value.is_none()) {
         return Err(asked.invalid(format_args!("{} is no option of a bind mount", key.to_string_lossy())));
     }
     let link = match (options.has(Word::CopySymlink), options.has(Word::SourceNoFollow)) {
