@@ -132,3 +132,19 @@ fn values_for_a_file_system_say_nothing_of_a_bind_mount() -> Result {
     assert!(refused.stderr.contains("mount on /mnt: nosiud is no option of a bind mount"), "{refused:?}");
     Ok(())
 }
+
+#[test]
+fn a_configuration_says_what_it_is() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["true"]);
+    for version in ["1.0.0", "1.0.2-dev", "1.2.1+dev", "1.9.0"] {
+        bundle.config["ociVersion"] = json!(version);
+        bundle.ok(&["run", "c"])?;
+    }
+    for version in ["invalid", "", "1", "0.5.0", "2.0.0"] {
+        bundle.config["ociVersion"] = json!(version);
+        let refused = bundle.run(&["run", "c"])?.exited(1)?;
+        assert!(refused.stderr.contains(&format!("ociVersion {version:?}")), "{refused:?}");
+    }
+    Ok(())
+}

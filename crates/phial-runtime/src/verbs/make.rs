@@ -46,7 +46,8 @@ impl Bundle {
                 .with_hint("--bundle names the directory that has it; 'spec' writes one")
         })?;
         let failed = |error| Failure::json(file.display(), &error);
-        let mut spec = serde_json::from_slice(&config).map_err(failed)?;
+        let mut spec: Spec = serde_json::from_slice(&config).map_err(failed)?;
+        check_version(spec.version())?;
         forget_empty_pids(&config, &mut spec).map_err(failed)?;
         as_meant_before_1_3(&mut spec);
         Ok(Bundle { path, config, spec })
@@ -93,6 +94,16 @@ fn forget_empty_pids(config: &[u8], spec: &mut Spec) -> serde_json::Result<()> {
         resources.set_pids(None);
     }
     Ok(())
+}
+
+/// Of 1.x, every version can be read; of another one, nobody knows.
+fn check_version(version: &str) -> Result<()> {
+    let mut parts = version.split(['.', '-', '+']).map(str::parse::<u32>);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(Ok(1)), Some(Ok(_)), Some(Ok(_))) => Ok(()),
+        _ => Err(Failure::new(format!("ociVersion {version:?}: is no version 1.x.y of the runtime specification"))
+            .with_hint(format!("this program knows those up to {}", super::SPEC_VERSION))),
+    }
 }
 
 /// Zero as the limit of processes became a limit with version 1.3 of the specification; for older callers it is none.
