@@ -175,6 +175,7 @@ impl Plan {
         mounts::propagate_root(linux, &mut steps)?;
         labels::of_mounts(linux, &mut steps)?;
         let program = process::add(process, first, &confinement, &mut steps)?;
+        mounts::close_dev(spec, &mut steps)?;
         let (namespaces, preserved) = (at_clone, context.streams.preserved());
         // Where further processes run is asked for in `execCPUAffinity`; the first one runs where its cgroup says.
         Ok(Plan { namespaces, cgroup, processors: None, steps, program, confinement, preserved })

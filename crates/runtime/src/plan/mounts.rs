@@ -95,7 +95,8 @@ pub(super) fn finish(
     process: &Process,
     steps: &mut Vec<Step>,
 ) -> Result<()> {
-    close_tmpfs(spec, steps)?;
+    let terminal = process.terminal().unwrap_or(false);
+    close_tmpfs(spec, terminal.then_some(Path::new("/dev")), steps)?;
     for path in linux.readonly_paths().iter().flatten() {
         steps.push(Step::ReadOnly(path_string(Path::new(path), "linux.readonlyPaths")?));
     }
@@ -113,14 +114,31 @@ pub(super) fn finish(
 pub(super) const READ_ONLY: Change = Change { set: MountAttrFlags::MOUNT_ATTR_RDONLY, ..Change::NONE };
 
 /// A read-only tmpfs could hold nothing if it were read-only before devices and mount points are made in it.
-fn close_tmpfs(spec: &Spec, steps: &mut Vec<Step>) -> Result<()> {
-    for mount in spec.mounts().iter().flatten().filter(|mount| mount.typ().as_deref() == Some("tmpfs")) {
+fn close_tmpfs(spec: &Spec, waits: Option<&Path>, steps: &mut Vec<Step>) -> Result<()> {
+    let mounts = spec.mounts().as_deref().unwrap_or_default();
+    for (number, mount) in mounts.iter().enumerate().filter(|(_, mount)| mount.typ().as_deref() == Some("tmpfs")) {
         let destination = container_path(mount.destination());
         let parsed = options::parse(mount.options().as_deref().unwrap_or_default(), &destination.to_string_lossy())?;
-        if read_only(&parsed) && !parsed.has(Word::Remount) && !is_bind(&parsed) {
+        // What lies on top of it is not meant.
+        let covered = mounts[number + 1..].iter().any(|later| container_path(later.destination()) == destination);
+        let closed = read_only(&parsed) && !parsed.has(Word::Remount) && !is_bind(&parsed);
+        if closed && !covered && waits != Some(&destination) {
             let target = path_string(&destination, "mounts.destination")?;
             steps.push(Step::Remount { target, change: READ_ONLY });
         }
+    }
+    Ok(())
+}
+
+/// Closes `/dev` once the terminal is in it.
+pub(super) fn close_dev(spec: &Spec, steps: &mut Vec<Step>) -> Result<()> {
+    let Some(console) = steps.iter().position(|step| matches!(step, Step::Console { .. })) else { return Ok(()) };
+    let mut all = Vec::new();
+    close_tmpfs(spec, None, &mut all)?;
+    let of_dev =
+        all.into_iter().find(|step| matches!(step, Step::Remount { target, .. } if target.as_c_str() == c"/dev"));
+    if let Some(step) = of_dev {
+        steps.insert(console + 1, step);
     }
     Ok(())
 }

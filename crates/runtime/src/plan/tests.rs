@@ -309,6 +309,31 @@ fn every_namespace_is_entered_by_a_further_process() {
     assert_eq!(plan.namespaces, 0);
 }
 
+#[test]
+fn a_read_only_tmpfs_is_closed_when_everything_is_in_it() {
+    let json = MINIMAL.replace(r#""cwd":"/""#, r#""cwd":"/","terminal":true"#).replace(
+        r#""linux":"#,
+        r#""mounts":[{"destination":"/a","type":"tmpfs","options":["ro"]},
+            {"destination":"/b","type":"tmpfs","options":["ro"]},{"destination":"/b","type":"tmpfs"},
+            {"destination":"/dev","type":"tmpfs","options":["ro"]}],"linux":"#,
+    );
+    let all = steps(&json);
+    let order: Vec<&str> = all
+        .lines()
+        .filter(|line| {
+            line.starts_with("change mount")
+                || ["make device /dev/tty", "make it the root", "open terminal"].contains(line)
+        })
+        .collect();
+    insta::assert_snapshot!(order.join("\n"), @r"
+    make device /dev/tty
+    change mount /a
+    make it the root
+    open terminal
+    change mount /dev
+    ");
+}
+
 /// The one mount of a plan.
 fn mount(json: &str, namespaces: &str) -> crate::Result<super::Step> {
     let with = format!(r#""mounts":[{json}],"linux":{{"namespaces":[{{"type":"mount"}}{namespaces}]}}"#);
