@@ -11,6 +11,7 @@ const BEGIN: &str = "<!-- begin: cargo xtask breakout --markdown -->";
 const END: &str = "<!-- end -->";
 
 const HELD: &str = "held";
+const NOT_APPLICABLE: &str = "not applicable";
 
 /// What one runtime did.
 #[derive(Debug)]
@@ -39,6 +40,11 @@ impl Row {
     pub(super) fn of(report: &Value) -> Row {
         let text = |name: &str| report[name].as_str().unwrap_or_default().to_owned();
         Row { name: text("row"), attack: text("attack"), verdict: text("verdict"), why: text("why") }
+    }
+
+    /// Whether its reason tells something: not that a runtime has no part to attack.
+    fn has_a_story(&self) -> bool {
+        ![HELD, NOT_APPLICABLE].contains(&self.verdict.as_str())
     }
 
     /// By year and number; those without a number come last.
@@ -90,7 +96,7 @@ pub(super) fn text(columns: &[Column]) -> String {
         }
         text.truncate(text.trim_end().len());
         text.push('\n');
-        for (column, row) in columns.iter().zip(verdicts.iter().flatten()).filter(|(_, row)| row.verdict != HELD) {
+        for (column, row) in columns.iter().zip(verdicts.iter().flatten()).filter(|(_, row)| row.has_a_story()) {
             let _ = writeln!(text, "  {}: {}", short(&column.name(), 24), short(&row.why, 200));
         }
     }
@@ -118,8 +124,8 @@ fn markdown(columns: &[Column]) -> String {
                 text += " not tried |";
                 continue;
             };
-            if row.verdict == HELD {
-                text += " held |";
+            if !row.has_a_story() {
+                let _ = write!(text, " {} |", row.verdict);
                 continue;
             }
             notes.push(format!("{}, {}: {}", column.name(), first(&row.name), plain(&row.why)));

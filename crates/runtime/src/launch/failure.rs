@@ -57,6 +57,7 @@ pub(super) fn describe(plan: &Plan, report: Report, file: Option<&OwnedFd>) -> E
         Some(Step::Execute | Step::FindProgram) => program::explain(plan, errno, file.map(AsFd::as_fd)),
         Some(step) => {
             let error = match errno {
+                Errno::NOSYS if super::kernel::lacks_openat2() => return without_openat2(step),
                 // What another kernel could do: which one this is belongs to the error.
                 Errno::NOSYS | Errno::OPNOTSUPP | Errno::NODEV => {
                     let message = format!("{step}: {errno} ({})", super::kernel::name());
@@ -70,6 +71,15 @@ pub(super) fn describe(plan: &Plan, report: Report, file: Option<&OwnedFd>) -> E
             }
         }
     }
+}
+
+/// The one call that nothing else is as safe as.
+fn without_openat2(step: &Step) -> Error {
+    let message = format!("{step}: openat2: {} ({})", Errno::NOSYS, super::kernel::name());
+    Error::new(ErrorKind::Unsupported, message).with_hint(
+        "without openat2 (Linux 5.6; a filter around this runtime may refuse it too) paths of a container cannot be \
+         resolved safely, so nothing is run",
+    )
 }
 
 /// The process is gone, and has not said why.

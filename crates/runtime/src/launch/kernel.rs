@@ -14,6 +14,13 @@ pub(super) fn name() -> String {
     format!("Linux {}", release.release().to_string_lossy())
 }
 
+/// Whether `openat2(2)` is missing, or refused as if it were.
+pub(super) fn lacks_openat2() -> bool {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    let opened = openat2(CWD, c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::empty());
+    opened.is_err_and(|errno| errno == rustix::io::Errno::NOSYS)
+}
+
 /// Refuses a plan with a step that this kernel has not got what it takes for.
 pub(super) fn check(plan: &Plan) -> Result<()> {
     plan.steps.iter().try_for_each(|step| match step {

@@ -9,6 +9,7 @@ use end_to_end::process::program;
 use end_to_end::{Context, Failure, Result};
 use serde_json::json;
 
+use crate::harness::runtime::Told;
 use crate::harness::scene::ID;
 use crate::harness::{Row, Scene, Verdict};
 
@@ -224,11 +225,15 @@ fn cve_2026_33747_names_that_are_paths() -> Result {
         let mut scene = Scene::new(runtime)?;
         let long = "x".repeat(1025);
         for id in ["../outside", "a/b", ".", "..", "", "/outside", "a\nb", &long] {
-            let told = scene.verb(&["run", id])?;
-            if told.is_done() {
+            let told = scene.verb(&["run", id]);
+            if told.as_ref().is_ok_and(Told::is_done) {
                 return Ok(Verdict::Broken(format!("{id:?} is taken for an id")));
             }
-            scene.verb(&["delete", "--force", id])?;
+            let removed = scene.verb(&["delete", "--force", id]);
+            if !scene.victim().exists() || !scene.path("state").exists() {
+                return Ok(Verdict::Broken(format!("delete --force {id:?} has removed more than a container")));
+            }
+            told.and(removed)?;
         }
         if scene.path("outside").exists() || !scene.path("state").exists() || !scene.path("victim").exists() {
             return Ok(Verdict::Broken("an id has led out of the directory of containers".to_owned()));

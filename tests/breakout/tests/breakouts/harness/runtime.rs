@@ -121,7 +121,8 @@ impl Runtime {
             HUNG.store(true, Ordering::Relaxed);
             kill_process_group(running.pid(), Signal::KILL)?;
             running.wait()?;
-            return Err(Failure::new(format!("`{line}` does not end")));
+            let verb = line.rsplit_once("/state ").map_or(line.as_str(), |(_, verb)| verb);
+            return Err(Failure::new(format!("`{verb}` does not end")));
         }
         let code = running.wait()?;
         let (bytes, errors) = (fs::read(&out)?, fs::read(&err)?);

@@ -18,9 +18,9 @@ use super::runtime::{Runtime, Told};
 pub(crate) const ID: &str = "c";
 
 /// The commands of busybox that the attacks use.
-const COMMANDS: [&str; 22] = [
-    "cat", "chroot", "echo", "grep", "head", "id", "ls", "mkdir", "mknod", "mount", "pwd", "readlink", "rm", "sh",
-    "sleep", "stat", "test", "touch", "true", "tty", "umount", "unshare",
+const COMMANDS: [&str; 23] = [
+    "cat", "chroot", "echo", "grep", "head", "id", "ls", "mkdir", "mknod", "mount", "pwd", "readlink", "rm", "rmdir",
+    "sh", "sleep", "stat", "test", "touch", "true", "tty", "umount", "unshare",
 ];
 
 /// The stage. Everything on it goes with it.
