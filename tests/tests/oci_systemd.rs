@@ -125,3 +125,73 @@ fn names_of_units_are_slice_prefix_name() -> Result {
     assert_eq!(properties("phial-c.scope")?.get("LoadState").map(String::as_str), Some("not-found"));
     Ok(())
 }
+
+/// A user without rights, and his manager, which ends with this value.
+struct User {
+    unit: String,
+    directory: PathBuf,
+}
+
+impl User {
+    const ID: &str = "65534";
+
+    fn new(name: &str) -> Result<User> {
+        let unit = format!("phialtest-user-{name}.service");
+        let directory = PathBuf::from(format!("/run/phialtest-user-{name}"));
+        let mut start = Command::new("systemd-run");
+        start.arg(format!("--unit={unit}")).args(["-p", "Delegate=yes", "-p", "Type=notify"]);
+        start.args(["-p", "User=nobody", "-p", &format!("RuntimeDirectory=phialtest-user-{name}")]);
+        for name in ["XDG_RUNTIME_DIR", "HOME"] {
+            start.arg("-E").arg(format!("{name}={}", directory.display()));
+        }
+        start.args(["/lib/systemd/systemd", "--user"]);
+        run(&mut start)?.success()?;
+        Ok(User { unit, directory })
+    }
+
+    /// Runs a command as him, in the part of the tree that he may divide.
+    fn run(&self, command: &Command) -> Result<end_to_end::process::Output> {
+        const SCRIPT: &str = "mkdir \"$0\" && echo $$ >\"$0/cgroup.procs\" && exec setpriv \"$@\"";
+        let place = Path::new("/sys/fs/cgroup/system.slice").join(&self.unit).join("caller");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", SCRIPT]).arg(place).args(["--reuid", User::ID, "--regid", User::ID, "--clear-groups", "--"]);
+        shell.env("XDG_RUNTIME_DIR", &self.directory);
+        if let Some(directory) = command.get_current_dir() {
+            shell.current_dir(directory);
+        }
+        run(shell.arg(command.get_program()).args(command.get_args()))
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        // A test that failed says more than what its clean-up could not do.
+        let _ = run(Command::new("systemctl").args(["stop", &self.unit]));
+    }
+}
+
+#[test]
+fn a_user_without_rights_has_units_of_his_own_manager() -> Result {
+    let Some((mut bundle, unit)) = bundle()? else { return Ok(()) };
+    bundle.config["linux"]["namespaces"].as_array_mut().context("namespaces")?.push(json!({"type": "user"}));
+    let id: u32 = User::ID.parse().context("a number")?;
+    let map = json!([{"containerID": 0, "hostID": id, "size": 1}]);
+    bundle.config["linux"]["uidMappings"] = map.clone();
+    bundle.config["linux"]["gidMappings"] = map;
+    bundle.config["linux"]["resources"].as_object_mut().context("resources")?.remove("devices");
+    for mount in bundle.config["mounts"].as_array_mut().context("mounts")? {
+        // The group of terminals is not mapped.
+        if let Some(options) = mount["options"].as_array_mut() {
+            options.retain(|option| option != "gid=5");
+        }
+    }
+    bundle.arguments(&["cat", "/proc/self/cgroup", "/sys/fs/cgroup/memory.max"]);
+    let command = bundle.command(&["--systemd-cgroup", "run", "c"])?;
+    let owned = format!("{}:{}", User::ID, User::ID);
+    run(Command::new("chown").args(["-R", &owned]).arg(bundle.path()))?.success()?;
+    let user = User::new(unit.trim_end_matches(".scope"))?;
+    let output = user.run(&command)?;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stdout.contains("67108864"), "{output:?}");
+    Ok(())
+}

@@ -56,7 +56,7 @@ fn linux() -> Value {
     json!({
         "namespaces": kept(&names::NAMESPACES, probe::namespace),
         "capabilities": runtime::capability::from_bits(u64::MAX),
-        "cgroup": {"v1": true, "v2": true, "systemd": true, "systemdUser": false, "rdma": true},
+        "cgroup": {"v1": true, "v2": true, "systemd": true, "systemdUser": true, "rdma": true},
         "seccomp": filters(),
         "apparmor": labelled("apparmorProfile"),
         "selinux": labelled("selinuxLabel"),

@@ -90,12 +90,17 @@ impl Cgroups {
         }
     }
 
-    /// The rules of a new container.
+    /// The rules of a new container. Who may set none is let off where none are asked for, and in a user namespace, as by
+    /// every runtime: there nobody gets at a device that its permissions do not give him.
     pub(super) fn set_devices(&self, rules: &[LinuxDeviceCgroup]) -> Result<()> {
-        match self.devices_directory(rules)? {
-            Some(directory) => devices::apply(directory, &devices::with_defaults(rules)?),
-            None => Ok(()),
-        }
+        let Some(directory) = self.devices_directory(rules)? else { return Ok(()) };
+        let result = devices::apply(directory, &devices::with_defaults(rules)?);
+        let let_off = match directory.version {
+            Version::V1 => false,
+            Version::V2 if rules.is_empty() => !rustix::process::geteuid().is_root(),
+            Version::V2 => crate::idmap::in_user_namespace(),
+        };
+        if let_off { Ok(()) } else { result }
     }
 
     /// The rules of a container that runs: v1 cannot change them at once, so that its processes stand still meanwhile.

@@ -58,7 +58,10 @@ impl Manager {
         let (path, peer) = match which {
             Which::System if exists(PRIVATE) => (PRIVATE.to_vec(), Peer::Direct),
             Which::System => (SYSTEM_BUS.to_vec(), Peer::Bus),
-            Which::User => (user_bus()?, Peer::Bus),
+            Which::User => match user_socket() {
+                Some(socket) => (socket, Peer::Direct),
+                None => (user_bus()?, Peer::Bus),
+            },
         };
         if !exists(&path) {
             let error =
@@ -219,6 +222,14 @@ fn refused(what: &str, unit: &str, failure: &Message) -> Error {
 
 fn unreadable(what: &str) -> Error {
     Error::system("systemd", format!("an answer that cannot be read ({what})"))
+}
+
+/// The own socket of the user's manager, which is there without any bus. In a user namespace one does not know the number
+/// that it wants to be told.
+fn user_socket() -> Option<Vec<u8>> {
+    let directory = std::env::var_os("XDG_RUNTIME_DIR").filter(|directory| !directory.is_empty())?;
+    let socket = PathBuf::from(directory).join("systemd/private").as_os_str().as_bytes().to_vec();
+    (!crate::idmap::in_user_namespace() && exists(&socket)).then_some(socket)
 }
 
 /// Where the user's bus listens.

@@ -143,8 +143,10 @@ impl Connection {
     fn authenticate(&mut self) -> std::result::Result<(), String> {
         let text = |errno: Errno| errno.to_string();
         if self.peer == Peer::Direct {
-            // Root's number, in hexadecimal letters; nobody else may connect there.
-            self.send(b"\0AUTH EXTERNAL 30\r\nBEGIN\r\n").map_err(text)?;
+            // The digits of our number, in hexadecimal letters; nobody else may connect there.
+            let digits = rustix::process::geteuid().as_raw().to_string();
+            let digits: String = digits.bytes().map(|digit| format!("{digit:02x}")).collect();
+            self.send(format!("\0AUTH EXTERNAL {digits}\r\nBEGIN\r\n").as_bytes()).map_err(text)?;
             let answer = self.line().map_err(text)?;
             return if answer.starts_with("OK") { Ok(()) } else { Err(answer) };
         }
