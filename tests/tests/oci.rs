@@ -406,3 +406,15 @@ fn the_trace_is_the_plan() -> Result {
     assert_eq!(traced.last().map(String::as_str), Some("in all"));
     output.success().map(drop)
 }
+
+/// Little enough that a runtime of several megabytes does not get its own process into it.
+#[test]
+fn a_memory_limit_of_one_mebibyte_starts_a_static_program() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.arguments(&["true"]);
+    for limit in [1 << 20, 1 << 19] {
+        bundle.config["linux"]["resources"]["memory"] = json!({"limit": limit});
+        bundle.ok(&["run", "small"])?;
+    }
+    Ok(())
+}

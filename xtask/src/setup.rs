@@ -42,6 +42,7 @@ pub(crate) const TESTS: &[Package] = &[
     package("runc", "runc", "writes configurations that must run here"),
     package("crun", "crun", "writes configurations that must run here"),
     package("strace", "strace", "answers system calls as an older kernel would"),
+    package("uidmap", "newuidmap", "gives ranges of ids to containers of other users than root"),
     package("libseccomp-dev", "/usr/include/seccomp.h", "the seccomp compiler is held equal to it"),
 ];
 
