@@ -418,3 +418,19 @@ fn a_memory_limit_of_one_mebibyte_starts_a_static_program() -> Result {
     }
     Ok(())
 }
+
+/// What it takes to start a container is open beside what the program may open.
+#[test]
+fn a_limit_of_few_files_is_the_programs_alone() -> Result {
+    let mut bundle = Bundle::new()?;
+    bundle.config["process"]["cwd"] = json!("/tmp");
+    bundle.config["linux"]["seccomp"] = json!({"defaultAction": "SCMP_ACT_ALLOW"});
+    bundle.config["linux"]["sysctl"] = json!({"kernel.domainname": "few"});
+    bundle.config["hooks"]["startContainer"] = json!([{"path": "/bin/true", "args": ["true"]}]);
+    bundle.arguments(&["sh", "-c", "ulimit -n; pwd"]);
+    for limit in [4, 10, 100] {
+        bundle.config["process"]["rlimits"] = json!([{"type": "RLIMIT_NOFILE", "soft": limit, "hard": limit}]);
+        assert_eq!(bundle.ok(&["run", "few"])?, format!("{limit}\n/tmp\n"));
+    }
+    Ok(())
+}

@@ -123,10 +123,18 @@ impl New {
     pub(crate) fn make(global: &Global, id: &str) -> Result<New> {
         check_id(id)?;
         let root = root(global)?;
-        let mut private = fs::DirBuilder::new();
-        private.mode(0o711).recursive(true).create(&root).map_err(|error| Failure::system(root.display(), error))?;
         let directory = root.join(id);
-        match fs::DirBuilder::new().mode(0o711).create(&directory) {
+        let mut made = fs::DirBuilder::new().mode(0o711).create(&directory);
+        if made.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            let mut private = fs::DirBuilder::new();
+            private
+                .mode(0o711)
+                .recursive(true)
+                .create(&root)
+                .map_err(|error| Failure::system(root.display(), error))?;
+            made = fs::DirBuilder::new().mode(0o711).create(&directory);
+        }
+        match made {
             Ok(()) => Ok(New { id: id.to_owned(), directory, kept: false }),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 Err(Failure::new(format!("container with given ID already exists: {id}"))
@@ -144,7 +152,7 @@ impl New {
     /// Keeps the configuration.
     pub(crate) fn keep_config(&self, config: &[u8]) -> Result<()> {
         let path = self.directory.join(CONFIG);
-        fs::write(&path, config).map_err(|error| Failure::system(path.display(), error))
+        crate::files::write(&path, config).map_err(|error| Failure::system(path.display(), error))
     }
 
     /// Makes the fifo through which it is started.
@@ -219,7 +227,7 @@ impl Container {
         check_id(id)?;
         let directory = root(global)?.join(id);
         let path = directory.join(STATE);
-        let text = match fs::read(&path) {
+        let text = match crate::files::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 // Engines look for these words.
                 return Err(Failure::new(format!("container does not exist: {id}")));
@@ -263,7 +271,7 @@ impl Container {
     /// The configuration as it was when the container was created.
     pub(crate) fn config(&self) -> Result<Spec> {
         let path = self.directory.join(CONFIG);
-        let text = fs::read(&path).map_err(|error| Failure::system(path.display(), error))?;
+        let text = crate::files::read(&path).map_err(|error| Failure::system(path.display(), error))?;
         serde_json::from_slice(&text).map_err(|error| Failure::system(path.display(), error))
     }
 
@@ -273,7 +281,7 @@ impl Container {
         let failed = |error: &dyn std::fmt::Display| Failure::system(path.display(), error);
         let lock = fs::File::open(&self.directory).map_err(|error| failed(&error))?;
         flock(&lock, FlockOperation::LockExclusive).map_err(|errno| failed(&errno))?;
-        let text = fs::read(&path).map_err(|error| failed(&error))?;
+        let text = crate::files::read(&path).map_err(|error| failed(&error))?;
         let mut config = serde_json::from_slice(&text).map_err(|error| failed(&error))?;
         change(&mut config)?;
         let text = serde_json::to_vec(&config).map_err(|error| failed(&error))?;
@@ -316,8 +324,8 @@ impl Container {
 
     /// Removes what is kept of it.
     pub(crate) fn forget(&self) -> Result<()> {
-        // Of these some may be missing; what else there is stops the removal of the directory.
-        for file in [GATE, CONFIG, STATE] {
+        // Of these some may be missing; what else there is stops the removal of the directory, a gate for one.
+        for file in [CONFIG, STATE] {
             rustix::fs::unlink(self.directory.join(file)).ok();
         }
         if rustix::fs::rmdir(&self.directory).is_ok() {

@@ -6,7 +6,7 @@ mod command_line;
 mod container;
 /// What is said when a verb did not work, and where.
 mod failure;
-/// Files that are there whole or not at all.
+/// Files of this program's own, whole.
 mod files;
 /// Running from memory that nothing can change.
 mod sealed;

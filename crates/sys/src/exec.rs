@@ -127,10 +127,30 @@ pub fn close_from(first: u32) -> Result<(), Errno> {
     close_range(first, 0)
 }
 
+/// Closes every descriptor from `first` on but these. No allocation. Values that own another one must not be used again.
+///
+/// # Errors
+/// As of [`close_from`].
+pub fn close_all_but(first: u32, keep: &mut [u32]) -> Result<(), Errno> {
+    keep.sort_unstable();
+    let mut next = first;
+    for kept in keep.iter().copied().filter(|kept| *kept >= first) {
+        if kept > next {
+            close_between(next, kept - 1, 0)?;
+        }
+        next = kept + 1;
+    }
+    close_from(next)
+}
+
 fn close_range(first: u32, flags: libc::c_uint) -> Result<(), Errno> {
+    close_between(first, u32::MAX, flags)
+}
+
+fn close_between(first: u32, last: u32, flags: libc::c_uint) -> Result<(), Errno> {
     // SAFETY: takes integers only. Callers close what they own, right before an exec or in a child that ends.
     #[expect(unsafe_code, reason = "no library wraps close_range")]
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
     if result == 0 { Ok(()) } else { Err(last_errno()) }
 }
 

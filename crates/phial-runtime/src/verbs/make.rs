@@ -41,7 +41,7 @@ impl Bundle {
         let path = words.path("bundle").unwrap_or_else(|| PathBuf::from("."));
         let path = path.canonicalize().map_err(|error| Failure::system(format!("bundle {}", path.display()), error))?;
         let file = words.path("config").unwrap_or_else(|| path.join("config.json"));
-        let config = std::fs::read(&file).map_err(|error| {
+        let config = crate::files::read(&file).map_err(|error| {
             Failure::system(file.display(), error)
                 .with_hint("--bundle names the directory that has it; 'spec' writes one")
         })?;

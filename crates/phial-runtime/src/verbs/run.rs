@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use rustix::process::{getpid, set_child_subreaper};
+use rustix::process::{Pid, set_child_subreaper};
 
 use super::hooks::Hooks;
 use super::make::{Begin, Made, make};
@@ -14,8 +14,8 @@ use crate::failure::{Failure, Result};
 pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
     let detached = words.has("detach");
     if !detached && !words.has("no-subreaper") {
-        // Processes of a container without a pid namespace of its own become ours to reap.
-        set_child_subreaper(Some(getpid())).ok();
+        // Processes of a container without a pid namespace of its own become ours to reap. Any number says yes.
+        set_child_subreaper(Some(Pid::INIT)).ok();
     }
     let signals = (!detached).then(stay::Signals::hold).transpose()?;
     let begin = if detached { Begin::Detached } else { Begin::AtOnce };

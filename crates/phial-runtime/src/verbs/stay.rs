@@ -69,10 +69,13 @@ fn ready(signals: &Signals, terminal: Option<&Terminal>) -> Result<Ready> {
 
 /// The status, if the process is among those that have ended; every other signal goes to it.
 fn take_signals(child: &Child, signals: &Signals, terminal: Option<&Terminal>) -> Result<Option<u8>> {
-    let mut code = None;
     while let Some(signal) = sys::signal::take(&signals.0) {
         match Signal::from_named_raw(signal) {
-            Some(Signal::CHILD) => code = code.or(reap(child)?),
+            Some(Signal::CHILD) => {
+                if let Some(code) = reap(child)? {
+                    return Ok(Some(code));
+                }
+            }
             Some(Signal::WINCH) if terminal.is_some() => terminal.iter().for_each(|terminal| terminal.resize()),
             // About this program's own pipes and sockets.
             Some(Signal::PIPE | Signal::URG) => {}
@@ -83,20 +86,20 @@ fn take_signals(child: &Child, signals: &Signals, terminal: Option<&Terminal>) -
             }
         }
     }
-    Ok(code)
+    Ok(None)
 }
 
+/// The status, if the process has ended. Others that have ended before it are reaped.
 fn reap(child: &Child) -> Result<Option<u8>> {
-    let mut code = None;
     loop {
         match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) if pid == child.pid => {
                 let status =
                     status.exit_status().unwrap_or_else(|| 128 + status.terminating_signal().unwrap_or_default());
-                code = Some(u8::try_from(status).unwrap_or(u8::MAX));
+                return Ok(Some(u8::try_from(status).unwrap_or(u8::MAX)));
             }
             Ok(Some(_)) | Err(Errno::INTR) => {}
-            Ok(None) | Err(Errno::CHILD) => return Ok(code),
+            Ok(None) | Err(Errno::CHILD) => return Ok(None),
             Err(errno) => return Err(Failure::system("wait", errno)),
         }
     }

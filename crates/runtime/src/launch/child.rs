@@ -3,19 +3,22 @@
 //! This runs in a copy of the parent between `clone3` and `execve`. It allocates nothing, takes no lock and prints
 //! nothing; a failed step goes back as its number and errno. Everything it needs was made by the parent.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::Resource as Limited;
 use rustix::thread::ThreadNameSpaceType;
 
 use super::failure::Report;
+use super::held::{Brief, Parent, Root, split};
 use super::procfs::Procfs;
 use super::source::Resource;
 use super::trace::Clock;
 use super::{Stdio, Target, confine, console, credentials, file_system, hide, home, hooks, init, mounting};
-use super::{procfs, spaces, talk};
-use crate::plan::{Joiner, Plan, Step};
+use super::{procfs, resolve, spaces, talk};
+use crate::plan::{Joiner, Plan, Source, Step};
 
 /// What the parent prepared.
 pub(super) struct Work<'a> {
@@ -42,13 +45,41 @@ impl Work<'_> {
 }
 
 /// What the steps have made so far.
-pub(super) struct State {
-    /// The container's root, once it is entered.
-    pub(super) root: OwnedFd,
+#[derive(Default)]
+pub(super) struct State<'a> {
+    /// The container's root, once it is there.
+    root: Option<Root<'a>>,
+    /// What the last step worked in.
+    pub(super) parent: Option<Parent<'a>>,
     /// What hides files, once one is hidden.
-    pub(super) null: Option<OwnedFd>,
+    pub(super) null: Option<Brief>,
     /// What hides directories, once one is hidden.
-    pub(super) empty: Option<OwnedFd>,
+    pub(super) empty: Option<Brief>,
+}
+
+impl<'a> State<'a> {
+    /// The container's root.
+    pub(super) fn root(&self) -> rustix::io::Result<BorrowedFd<'_>> {
+        self.root.as_ref().map(AsFd::as_fd).ok_or(Errno::BADF)
+    }
+
+    /// The directory that a path lies in, if the last step worked there, and the last component.
+    pub(super) fn known_parent<'p>(&self, path: &'p CStr) -> rustix::io::Result<Option<(BorrowedFd<'_>, &'p CStr)>> {
+        let (directory, name) = split(path)?;
+        let known = self.parent.as_ref().and_then(|parent| parent.at(directory));
+        Ok(known.map(|directory| (directory, name)))
+    }
+
+    /// The directory that a path lies in, made if it is missing, and the last component.
+    pub(super) fn parent_of(&mut self, path: &'a CStr) -> rustix::io::Result<(BorrowedFd<'_>, &'a CStr)> {
+        let (directory, name) = split(path)?;
+        if self.parent.as_ref().is_none_or(|parent| parent.at(directory).is_none()) {
+            let (opened, _) = resolve::open_parent(self.root()?, path)?;
+            self.parent = Some(Parent::new(directory, opened));
+        }
+        let known = self.parent.as_ref().and_then(|parent| parent.at(directory));
+        known.map(|directory| (directory, name)).ok_or(Errno::BADF)
+    }
 }
 
 /// The first descriptor that is no standard stream.
@@ -57,12 +88,12 @@ const AFTER_STREAMS: u32 = 3;
 /// Runs all steps; returns the exit status if the last one does not become the program.
 pub(super) fn run(work: &Work<'_>) -> i32 {
     match prepare(work) {
-        Ok(mut state) => run_from(work, &mut state, 0),
+        Ok(()) => run_from(work, &mut State::default(), 0),
         Err(errno) => fail(work, 0, errno),
     }
 }
 
-fn prepare(work: &Work<'_>) -> rustix::io::Result<State> {
+fn prepare(work: &Work<'_>) -> rustix::io::Result<()> {
     // While the parent writes its maps, a process must not hide from it: first of all.
     if matches!(work.plan.steps.first(), Some(Step::EnterUserNamespace)) {
         talk::ask(work.report, talk::Question::Maps)?;
@@ -73,7 +104,7 @@ fn prepare(work: &Work<'_>) -> rustix::io::Result<State> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     // Modes in the plan are meant as they are; a step sets the mask of the process.
     rustix::process::umask(Mode::empty());
-    Ok(State { root: open_root()?, null: None, empty: None })
+    Ok(())
 }
 
 /// What a further process does before it enters the container.
@@ -81,7 +112,7 @@ fn done_on_host(step: &Step) -> bool {
     matches!(step, Step::JoinCgroup { .. } | Step::JoinResctrl(_) | Step::OomScore(_) | Step::Affinity { .. })
 }
 
-fn run_from(work: &Work<'_>, state: &mut State, first: usize) -> i32 {
+fn run_from<'a>(work: &Work<'a>, state: &mut State<'a>, first: usize) -> i32 {
     let mut clock = work.traces.then(Clock::start);
     let mut entered = work.target.is_none() || first > 0;
     for (number, step) in work.plan.steps.iter().enumerate().skip(first) {
@@ -136,7 +167,7 @@ fn found(work: &Work<'_>) -> Option<OwnedFd> {
     work.plan.program.candidates.iter().find_map(open)
 }
 
-fn enter(work: &Work<'_>, state: &mut State) -> rustix::io::Result<()> {
+fn enter(work: &Work<'_>, state: &mut State<'_>) -> rustix::io::Result<()> {
     let Some(target) = work.target else { return Ok(()) };
     let kinds = u32::try_from(target.namespaces).unwrap_or_default();
     // The pid namespace was chosen before the clone.
@@ -145,7 +176,7 @@ fn enter(work: &Work<'_>, state: &mut State) -> rustix::io::Result<()> {
     if let Some(root) = target.root {
         change_root(root)?;
     }
-    state.root = open_root()?;
+    state.root = Some(Root::Own(open_root()?));
     Ok(())
 }
 
@@ -159,7 +190,12 @@ pub(super) fn open_root() -> rustix::io::Result<OwnedFd> {
 }
 
 /// Carries out one step.
-fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut State) -> rustix::io::Result<()> {
+fn apply<'a>(
+    step: &'a Step,
+    resource: Option<&'a Resource>,
+    work: &Work<'a>,
+    state: &mut State<'a>,
+) -> rustix::io::Result<()> {
     match step {
         Step::JoinCgroup { .. } | Step::JoinResctrl(_) => {
             rustix::io::write(descriptor(resource)?, b"0").map(drop)?;
@@ -171,9 +207,11 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
         Step::VerifyMaps => talk::ask(work.report, talk::Question::Maps)?,
         Step::NetDevices(_) => talk::ask(work.report, talk::Question::Devices)?,
         Step::Propagation(kind) => file_system::propagate(*kind)?,
-        Step::AttachRoot { at, .. } => state.root = file_system::attach_root(resource.ok_or(Errno::BADF)?, at)?,
-        Step::ChangeRoot => change_root(state.root.as_fd())?,
-        Step::EnterRoot { .. } => file_system::enter_root(state.root.as_fd(), resource)?,
+        Step::AttachRoot { at, .. } => {
+            state.root = Some(file_system::attach_root(resource.ok_or(Errno::BADF)?, at)?);
+        }
+        Step::ChangeRoot => change_root(state.root()?)?,
+        Step::EnterRoot { .. } => file_system::enter_root(state.root()?, resource)?,
         Step::EnterUserNamespace => credentials::become_root()?,
         Step::HostHooks => talk::ask(work.report, talk::Question::Hooks)?,
         Step::Hooks { hooks, .. } => hooks::run(hooks, descriptor(resource)?)?,
@@ -181,29 +219,29 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
         Step::Loopback => sys::loopback::up()?,
         Step::Hostname(name) => rustix::system::sethostname(name.to_bytes())?,
         Step::Domainname(name) => rustix::system::setdomainname(name.to_bytes())?,
-        Step::Mount(mount) => mounting::mount(state.root.as_fd(), mount)?,
-        Step::Attach { target, links, .. } => {
-            mounting::attach(state.root.as_fd(), resource.ok_or(Errno::BADF)?, target, *links)?;
+        Step::Mount(mount) => mounting::mount(state, mount)?,
+        Step::Attach { source, target, links } => {
+            mounting::attach(state, resource.ok_or(Errno::BADF)?, source, target, *links)?;
         }
-        Step::Remount { target, change } => mounting::remount(state.root.as_fd(), target, change)?,
-        Step::Device(device) => file_system::device(state.root.as_fd(), device)?,
-        Step::Link { content, path } => file_system::link(state.root.as_fd(), content, path)?,
+        Step::Remount { target, change } => mounting::remount(state, target, change)?,
+        Step::Device(device) => file_system::device(state, device)?,
+        Step::Link { content, path } => file_system::link(state, content, path)?,
         Step::Sysctl { path, value } => proc_of(work)?.write(procfs::inside(path)?, value.to_bytes())?,
         Step::Mask(path) => hide::mask(state, path)?,
-        Step::ReadOnly(path) => mounting::read_only(state.root.as_fd(), path)?,
-        Step::MakeWorkingDirectory(path) => file_system::make_directory(state.root.as_fd(), path)?,
-        Step::WorkingDirectory(path) => file_system::change_directory(state.root.as_fd(), path)?,
+        Step::ReadOnly(path) => mounting::read_only(state, path)?,
+        Step::MakeWorkingDirectory(path) => file_system::make_directory(state.root()?, path)?,
+        Step::WorkingDirectory(path) => file_system::change_directory(state.root()?, path)?,
         // In a user namespace of its own, this process may not: the parent has done it together with the maps.
         Step::OomScore(_) if work.plan.namespaces & sys::clone::namespace::USER != 0 => {}
         Step::OomScore(value) => proc_of(work)?.write(c"self/oom_score_adj", value.to_bytes())?,
         Step::AppArmor(profile) => confine::app_armor(proc_of(work)?, profile)?,
         Step::SelinuxLabel(label) => proc_of(work)?.write(c"thread-self/attr/exec", label.to_bytes())?,
         Step::KeyLabel(label) => proc_of(work)?.write(c"thread-self/attr/keycreate", label.to_bytes())?,
-        Step::LabelFile { label, path } => confine::label_file(state.root.as_fd(), path, label)?,
-        Step::Home { uid } => home::set(state.root.as_fd(), *uid, &work.plan.program.environment),
-        Step::LandlockAllow { path, access } => confine::allow(work, state.root.as_fd(), path, *access)?,
+        Step::LabelFile { label, path } => confine::label_file(state.root()?, path, label)?,
+        Step::Home { uid } => home::set(state.root()?, *uid, &work.plan.program.environment),
+        Step::LandlockAllow { path, access } => confine::allow(work, state.root()?, path, *access)?,
         Step::Landlock(_) => confine::restrict(work)?,
-        Step::FindProgram => find_program(work)?,
+        Step::FindProgram => find_program(work).map(drop)?,
         Step::AwaitCaller => talk::ask(work.report, talk::Question::Ready)?,
         Step::AwaitStart(_) => {
             talk::tell(work.report, talk::Question::Ready)?;
@@ -215,13 +253,18 @@ fn apply(step: &Step, resource: Option<&Resource>, work: &Work<'_>, state: &mut 
 }
 
 /// Steps that concern the process rather than what it sees.
-fn become_process(step: &Step, work: &Work<'_>, state: &State) -> rustix::io::Result<()> {
+fn become_process(step: &Step, work: &Work<'_>, state: &mut State<'_>) -> rustix::io::Result<()> {
     match step {
         Step::NewSession => rustix::process::setsid().map(drop)?,
-        Step::Console { window, device } => console::open(state.root.as_fd(), work.report, *window, *device)?,
+        Step::Console { window, device } => console::open(state.root()?, work.report, *window, *device)?,
         Step::Stdio { uid } => console::take_stdio(work.stdio.ok_or(Errno::BADF)?, *uid)?,
-        Step::KeepStdio { uid } => console::keep_stdio(state.root.as_fd(), *uid)?,
-        Step::Limit { resource, value, .. } => rustix::process::setrlimit(*resource, *value)?,
+        Step::KeepStdio { uid } => console::keep_stdio(state.root()?, *uid)?,
+        Step::Limit { resource, value, .. } => {
+            if *resource == Limited::Nofile {
+                make_room(work, state, value.current)?;
+            }
+            rustix::process::setrlimit(*resource, *value)?;
+        }
         Step::Scheduler { attributes, .. } => sys::schedule::set_attributes(attributes)?,
         Step::IoPriority { value, .. } => sys::schedule::set_io_priority(*value)?,
         Step::Affinity { mask, .. } => sys::schedule::set_affinity(mask)?,
@@ -243,6 +286,37 @@ fn become_process(step: &Step, work: &Work<'_>, state: &State) -> rustix::io::Re
     Ok(())
 }
 
+/// Before a limit of open files that those of this launch may already be above: closes what no later step needs.
+fn make_room(work: &Work<'_>, state: &mut State<'_>, limit: Option<u64>) -> rustix::io::Result<()> {
+    /// More than there are: the two ends of what is said, the root, and one for each kind of source below.
+    const MOST: usize = 16;
+    let open = work.resources.len() + Brief::MANY.unsigned_abs() as usize;
+    if limit.is_none_or(|limit| limit > open as u64) {
+        return Ok(());
+    }
+    (state.parent, state.null, state.empty) = (None, None, None);
+    let needed = |step: &Step| {
+        matches!(step.source(), Some(Source::StartGate(_) | Source::HookState(_) | Source::LandlockRuleset(_)))
+    };
+    let of_step = |(step, resource): (&Step, &'_ Option<Resource>)| match resource {
+        Some(Resource::Descriptor(file) | Resource::Ruleset(file, _)) if needed(step) => Some(file.as_raw_fd()),
+        _ => None,
+    };
+    let others = [
+        Some(work.report.as_raw_fd()),
+        state.root.as_ref().map(|root| root.as_fd().as_raw_fd()),
+        work.procfs.map(|procfs| procfs.as_fd().as_raw_fd()),
+    ];
+    let of_steps = work.plan.steps.iter().zip(work.resources).filter_map(of_step);
+    let mut keep = [0; MOST];
+    let mut count = 0;
+    for descriptor in others.into_iter().flatten().chain(of_steps) {
+        *keep.get_mut(count).ok_or(Errno::MFILE)? = descriptor.unsigned_abs();
+        count += 1;
+    }
+    sys::exec::close_all_but(AFTER_STREAMS + work.plan.preserved, &mut keep[..count])
+}
+
 fn proc_of<'a>(work: &Work<'a>) -> rustix::io::Result<&'a Procfs> {
     work.procfs.ok_or(Errno::BADF)
 }
@@ -254,13 +328,13 @@ fn descriptor(resource: Option<&Resource>) -> rustix::io::Result<BorrowedFd<'_>>
     }
 }
 
-fn join_namespace(flag: u64, by: Joiner, file: BorrowedFd<'_>, state: &mut State) -> rustix::io::Result<()> {
+fn join_namespace(flag: u64, by: Joiner, file: BorrowedFd<'_>, state: &mut State<'_>) -> rustix::io::Result<()> {
     if by == Joiner::Parent {
         return Ok(());
     }
     spaces::join(file)?;
     if flag == sys::clone::namespace::MOUNT {
-        state.root = open_root()?;
+        state.root = Some(Root::Own(open_root()?));
     }
     Ok(())
 }
@@ -280,8 +354,10 @@ fn execute(work: &Work<'_>) -> Errno {
     }
     sys::signal::Set::empty().block();
     let program = &work.plan.program;
+    // An execution that comes to nothing costs far more than a look.
+    let first = if program.candidates.len() > 1 { find_program(work).unwrap_or_default() } else { 0 };
     let mut result = Errno::NOENT;
-    for candidate in &program.candidates {
+    for candidate in &program.candidates[first..] {
         match sys::exec::execve(candidate, &program.arguments, &program.environment) {
             Errno::NOENT | Errno::NOTDIR => {}
             Errno::ACCESS => result = Errno::ACCESS,
@@ -291,24 +367,24 @@ fn execute(work: &Work<'_>) -> Errno {
     result
 }
 
-/// Whether one of the candidates can be executed by the user that this process has become.
-fn find_program(work: &Work<'_>) -> rustix::io::Result<()> {
+/// The number of the first candidate that can be executed by the user that this process has become.
+fn find_program(work: &Work<'_>) -> rustix::io::Result<usize> {
     use rustix::fs::{Access, AtFlags};
     let mut result = Errno::NOENT;
-    for candidate in &work.plan.program.candidates {
+    for (number, candidate) in work.plan.program.candidates.iter().enumerate() {
         match rustix::fs::accessat(CWD, candidate, Access::EXEC_OK, AtFlags::EACCESS) {
-            Ok(()) if is_file(candidate)? => return Ok(()),
+            Ok(()) if is_file(candidate)? => return Ok(number),
             Ok(()) | Err(Errno::ACCESS) => result = Errno::ACCESS,
             Err(Errno::NOENT | Errno::NOTDIR) => {}
             // A filter that knows no faccessat2: the execution itself will tell.
-            Err(Errno::NOSYS | Errno::PERM) => return Ok(()),
+            Err(Errno::NOSYS | Errno::PERM) => return Ok(number),
             Err(errno) => return Err(errno),
         }
     }
     Err(result)
 }
 
-fn is_file(path: &std::ffi::CStr) -> rustix::io::Result<bool> {
+fn is_file(path: &CStr) -> rustix::io::Result<bool> {
     use rustix::fs::FileType;
     Ok(FileType::from_raw_mode(rustix::fs::stat(path)?.st_mode) == FileType::RegularFile)
 }

@@ -5,13 +5,14 @@
 //! where the descriptor is and not where a path leads by then.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags};
 use sys::mount::{Change, classic_flags};
 
+use super::held::Brief;
 use super::resolve;
 use crate::plan::Classic;
 
@@ -77,7 +78,7 @@ pub(super) fn bind(from: BorrowedFd<'_>, point: BorrowedFd<'_>, recursive: bool)
 }
 
 /// What is mounted at a path by now; the descriptor it was mounted on still stands for what is below.
-pub(super) fn top(root: BorrowedFd<'_>, target: &CStr, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+pub(super) fn top(root: BorrowedFd<'_>, target: &CStr, flags: OFlags) -> rustix::io::Result<Brief> {
     resolve::open(root, target, OFlags::PATH | flags)
 }
 

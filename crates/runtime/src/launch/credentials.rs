@@ -25,7 +25,11 @@ pub(super) fn drop_to(ids: &Credentials, in_user_namespace: bool) -> rustix::io:
             other => other?,
         }
     }
-    rustix::thread::set_keep_capabilities(true)?;
+    // Root stays root, and keeps them anyway.
+    let keep = ids.uid != 0;
+    if keep {
+        rustix::thread::set_keep_capabilities(true)?;
+    }
     match rustix::thread::set_thread_groups(&ids.groups) {
         Err(Errno::PERM) if in_user_namespace && ids.groups.iter().all(|group| group.as_raw() == ids.gid) => {}
         other => other?,
@@ -33,7 +37,9 @@ pub(super) fn drop_to(ids: &Credentials, in_user_namespace: bool) -> rustix::io:
     let (uid, gid) = (Uid::from_raw(ids.uid), Gid::from_raw(ids.gid));
     rustix::thread::set_thread_res_gid(gid, gid, gid)?;
     rustix::thread::set_thread_res_uid(uid, uid, uid)?;
-    rustix::thread::set_keep_capabilities(false)?;
+    if keep {
+        rustix::thread::set_keep_capabilities(false)?;
+    }
     set_capabilities(ids)
 }
 

@@ -10,6 +10,8 @@ use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use sys::mount::{Change, Propagation, set_attributes};
 
+use super::child::State;
+use super::held::Root;
 use super::mounting::{attach_to, is_directory, overlay};
 use super::resolve::{self, Kind};
 use super::source::Resource;
@@ -26,11 +28,11 @@ pub(super) fn propagate(kind: Propagation) -> rustix::io::Result<()> {
 }
 
 /// Puts the root file system on a directory of the host; what comes back stands for it.
-pub(super) fn attach_root(resource: &Resource, at: &CStr) -> rustix::io::Result<OwnedFd> {
+pub(super) fn attach_root<'a>(resource: &'a Resource, at: &CStr) -> rustix::io::Result<Root<'a>> {
     match resource {
         Resource::Descriptor(tree) => {
             attach_to(tree.as_fd(), CWD, at)?;
-            return rustix::io::fcntl_dupfd_cloexec(tree, 0);
+            return Ok(Root::Given(tree.as_fd()));
         }
         Resource::Overlay { options, directories } => {
             reopen(directories)?;
@@ -39,7 +41,7 @@ pub(super) fn attach_root(resource: &Resource, at: &CStr) -> rustix::io::Result<
         Resource::Path(path, _) => rustix::mount::mount_bind_recursive(path.as_c_str(), at)?,
         Resource::Link(_) | Resource::Mounts(_) | Resource::Ruleset(..) => return Err(Errno::BADF),
     }
-    rustix::fs::open(at, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    rustix::fs::open(at, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map(Root::Own)
 }
 
 /// Lets the numbers stand for the same directories in mounts of this process's own namespace: the parent's descriptors
@@ -89,30 +91,33 @@ fn move_root(root: BorrowedFd<'_>, mounts: &[CString]) -> rustix::io::Result<()>
 
 /// Makes a device file. One that is just that already gets its mode and owner; anything else in its place is an error
 /// (runtime-spec `config-linux.md`, "Devices").
-pub(super) fn device(root: BorrowedFd<'_>, device: &Device) -> rustix::io::Result<()> {
-    let (directory, name) = resolve::open_parent(root, &device.path)?;
+pub(super) fn device<'a>(state: &mut State<'a>, device: &'a Device) -> rustix::io::Result<()> {
+    let (directory, name) = state.parent_of(&device.path)?;
     let mode = Mode::from_raw_mode(device.mode);
-    match rustix::fs::mknodat(&directory, name, device.kind, mode, device.number) {
+    match rustix::fs::mknodat(directory, name, device.kind, mode, device.number) {
         Err(Errno::EXIST) => {
-            let found = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let found = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
             if !is_device(&found, device) {
                 return Err(Errno::EXIST);
             }
             if found.st_mode & 0o7777 != device.mode {
-                rustix::fs::chmodat(&directory, name, mode, AtFlags::empty())?;
+                rustix::fs::chmodat(directory, name, mode, AtFlags::empty())?;
             }
             if (found.st_uid, found.st_gid) == (device.uid, device.gid) {
                 return Ok(());
             }
         }
         // This program itself is in a user namespace.
-        Err(Errno::PERM) if device.kind != FileType::Fifo => return host_device(root, device),
+        Err(Errno::PERM) if device.kind != FileType::Fifo => {
+            state.parent = None;
+            return host_device(state.root()?, device);
+        }
         other => other?,
     }
     if device.uid != 0 || device.gid != 0 {
         let owner = Some(rustix::fs::Uid::from_raw(device.uid));
         let group = Some(rustix::fs::Gid::from_raw(device.gid));
-        rustix::fs::chownat(&directory, name, owner, group, AtFlags::SYMLINK_NOFOLLOW)?;
+        rustix::fs::chownat(directory, name, owner, group, AtFlags::SYMLINK_NOFOLLOW)?;
     }
     Ok(())
 }
@@ -137,9 +142,9 @@ fn host_device(root: BorrowedFd<'_>, device: &Device) -> rustix::io::Result<()> 
 }
 
 /// Makes a symbolic link unless something is there.
-pub(super) fn link(root: BorrowedFd<'_>, content: &CStr, path: &CStr) -> rustix::io::Result<()> {
-    let (directory, name) = resolve::open_parent(root, path)?;
-    match rustix::fs::symlinkat(content, &directory, name) {
+pub(super) fn link<'a>(state: &mut State<'a>, content: &CStr, path: &'a CStr) -> rustix::io::Result<()> {
+    let (directory, name) = state.parent_of(path)?;
+    match rustix::fs::symlinkat(content, directory, name) {
         Err(Errno::EXIST) => Ok(()),
         other => other,
     }
@@ -147,12 +152,18 @@ pub(super) fn link(root: BorrowedFd<'_>, content: &CStr, path: &CStr) -> rustix:
 
 /// Makes a directory and those above it unless it exists.
 pub(super) fn make_directory(root: BorrowedFd<'_>, path: &CStr) -> rustix::io::Result<()> {
+    if path == c"/" {
+        return Ok(());
+    }
     let directory = resolve::open_or_make(root, path, Kind::Directory)?;
     if is_directory(directory.as_fd())? { Ok(()) } else { Err(Errno::NOTDIR) }
 }
 
 /// Changes to a directory, by descriptor, and makes sure that it lies in the container (CVE-2024-21626).
 pub(super) fn change_directory(root: BorrowedFd<'_>, path: &CStr) -> rustix::io::Result<()> {
+    if path == c"/" {
+        return rustix::process::fchdir(root);
+    }
     let directory = resolve::open(root, path, OFlags::PATH | OFlags::DIRECTORY)?;
     rustix::process::fchdir(&directory)?;
     if sys::exec::working_directory_is_reachable()? { Ok(()) } else { Err(Errno::XDEV) }

@@ -12,6 +12,7 @@ mod copy_up;
 mod credentials;
 mod failure;
 mod file_system;
+mod held;
 mod hide;
 mod home;
 mod hooks;

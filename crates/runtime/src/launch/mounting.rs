@@ -3,20 +3,27 @@
 //! Mount points are found with [`resolve`] and used by descriptor: nothing is mounted onto a path.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountFlags, MoveMountFlags, OpenTreeFlags};
 use sys::mount::{Change, set_attributes};
 
+use super::child::State;
+use super::held::{Brief, Parent};
 use super::resolve::{self, Kind};
 use super::source::Resource;
 use super::{classic, copy_up};
-use crate::plan::{Bind, Contents, Links, NewMount, SourceLink};
+use crate::plan::{Bind, Contents, Links, NewMount, Source, SourceLink};
 
 /// Mounts a new file system.
-pub(super) fn mount(root: BorrowedFd<'_>, mount: &NewMount) -> rustix::io::Result<()> {
+pub(super) fn mount<'a>(state: &mut State<'a>, mount: &'a NewMount) -> rustix::io::Result<()> {
+    if mount_in_parent(state, mount)? {
+        return Ok(());
+    }
+    state.parent = None;
+    let root = state.root()?;
     let (point, was_there) = mount_point(root, &mount.target, Kind::Directory, mount.links)?;
     let mode = match mount.contents {
         Contents::LikeTarget | Contents::CopyOfTarget { mode: true } if was_there => {
@@ -34,11 +41,35 @@ pub(super) fn mount(root: BorrowedFd<'_>, mount: &NewMount) -> rustix::io::Resul
     if let Contents::CopyOfTarget { .. } = mount.contents {
         copy_up::copy(point.as_fd(), tree.as_fd())?;
     }
-    attach_to(tree.as_fd(), point.as_fd(), c"")
+    attach_to(tree.as_fd(), point.as_fd(), c"")?;
+    // What is made next is made in here, more often than not.
+    state.parent = Some(Parent::new(mount.target.to_bytes(), tree));
+    Ok(())
 }
 
-fn new_tree(mount: &NewMount, mode: Option<u32>) -> rustix::io::Result<OwnedFd> {
-    let context = rustix::mount::fsopen(mount.file_system.as_c_str(), FsOpenFlags::FSOPEN_CLOEXEC)?;
+/// Mounts in the directory that the last step worked in, where nothing is in the way; else does nothing.
+fn mount_in_parent(state: &State<'_>, mount: &NewMount) -> rustix::io::Result<bool> {
+    let Some((directory, name)) = state.known_parent(&mount.target)? else { return Ok(false) };
+    if mount.classic.only || matches!(mount.contents, Contents::CopyOfTarget { .. }) {
+        return Ok(false);
+    }
+    match new_tree(mount, None) {
+        Err(Errno::NOSYS) => Ok(false),
+        tree => attach_new(tree?.as_fd(), directory, name),
+    }
+}
+
+/// Attaches to a directory that is made for it; false if something is there already. A link put in its place meanwhile
+/// is not followed.
+fn attach_new(tree: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<bool> {
+    match rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(0o755)) {
+        Err(Errno::EXIST) => Ok(false),
+        other => other.and_then(|()| attach_to(tree, directory, name)).map(|()| true),
+    }
+}
+
+fn new_tree(mount: &NewMount, mode: Option<u32>) -> rustix::io::Result<Brief> {
+    let context = Brief::from(rustix::mount::fsopen(mount.file_system.as_c_str(), FsOpenFlags::FSOPEN_CLOEXEC)?);
     if let Some(mode) = mode {
         rustix::mount::fsconfig_set_string(context.as_fd(), c"mode", Octal::of(mode).as_c_str())?;
     }
@@ -50,6 +81,7 @@ fn new_tree(mount: &NewMount, mode: Option<u32>) -> rustix::io::Result<OwnedFd> 
     }
     rustix::mount::fsconfig_create(context.as_fd())?;
     let tree = rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, mount.attributes)?;
+    let tree = Brief::from(tree);
     if mount.propagation.is_some() {
         set_attributes(tree.as_fd(), c"", &Change { propagation: mount.propagation, ..Change::NONE })?;
     }
@@ -81,7 +113,7 @@ fn nofollow(links: Links) -> OFlags {
 }
 
 /// What a mount goes on, made if it is missing; and whether it was there.
-fn mount_point(root: BorrowedFd<'_>, target: &CStr, kind: Kind, links: Links) -> rustix::io::Result<(OwnedFd, bool)> {
+fn mount_point(root: BorrowedFd<'_>, target: &CStr, kind: Kind, links: Links) -> rustix::io::Result<(Brief, bool)> {
     match resolve::open(root, target, OFlags::PATH | nofollow(links)) {
         // A link that is not followed: the kernel mounts nothing on it, and says so as if it were about an option.
         Ok(point) if kind == Kind::Directory && links == Links::Keep && !is_directory(point.as_fd())? => {
@@ -105,7 +137,21 @@ fn keep_out_of_proc(point: BorrowedFd<'_>, target: &CStr) -> rustix::io::Result<
 }
 
 /// Attaches what was prepared from the host; the mount point is made to fit.
-pub(super) fn attach(root: BorrowedFd<'_>, resource: &Resource, target: &CStr, links: Links) -> rustix::io::Result<()> {
+pub(super) fn attach(
+    state: &mut State<'_>,
+    resource: &Resource,
+    source: &Source,
+    target: &CStr,
+    links: Links,
+) -> rustix::io::Result<()> {
+    if let (Resource::Descriptor(tree), Source::CgroupTree { .. }) = (resource, source)
+        && let Some((directory, name)) = state.known_parent(target)?
+        && attach_new(tree.as_fd(), directory, name)?
+    {
+        return Ok(());
+    }
+    state.parent = None;
+    let root = state.root()?;
     match resource {
         Resource::Descriptor(tree) => {
             let kind = if is_directory(tree.as_fd())? { Kind::Directory } else { Kind::File };
@@ -131,7 +177,7 @@ fn attach_classic(
         return Err(Errno::NOSYS);
     }
     let keep = if bind.link == SourceLink::Keep { OFlags::NOFOLLOW } else { OFlags::empty() };
-    let source = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | keep, Mode::empty())?;
+    let source = Brief::from(rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | keep, Mode::empty())?);
     let kind = if is_directory(source.as_fd())? { Kind::Directory } else { Kind::File };
     let (point, _) = mount_point(root, target, kind, links)?;
     match changed_copy(source.as_fd(), bind) {
@@ -145,7 +191,7 @@ fn attach_classic(
 }
 
 /// What the parent would have made, had it been allowed to.
-fn changed_copy(source: BorrowedFd<'_>, bind: &Bind) -> rustix::io::Result<OwnedFd> {
+fn changed_copy(source: BorrowedFd<'_>, bind: &Bind) -> rustix::io::Result<Brief> {
     let tree = copy_mount(source, bind.recursive)?;
     set_attributes(tree.as_fd(), c"", &bind.everywhere)?;
     if !bind.top.is_none() {
@@ -178,14 +224,22 @@ pub(super) fn attach_to(tree: BorrowedFd<'_>, point: BorrowedFd<'_>, path: &CStr
 }
 
 /// Changes the mount at a path.
-pub(super) fn remount(root: BorrowedFd<'_>, target: &CStr, change: &Change) -> rustix::io::Result<()> {
-    let mount = resolve::open(root, target, OFlags::PATH)?;
-    match set_attributes(mount.as_fd(), c"", change) {
-        // The root has no name in the container's own /proc that could be trusted more than this.
-        Err(Errno::NOSYS) if target == c"/" && change.recursive => {
-            classic::change_at(c"/", mount.as_fd(), change, false)
+pub(super) fn remount(state: &State<'_>, target: &CStr, change: &Change) -> rustix::io::Result<()> {
+    let root = state.root()?;
+    let known = state.parent.as_ref().and_then(|parent| parent.at(target.to_bytes()));
+    let found;
+    let mount = match known {
+        _ if target == c"/" => root,
+        Some(directory) => directory,
+        None => {
+            found = resolve::open(root, target, OFlags::PATH)?;
+            found.as_fd()
         }
-        Err(Errno::NOSYS) => classic::change(mount.as_fd(), change, false),
+    };
+    match set_attributes(mount, c"", change) {
+        // The root has no name in the container's own /proc that could be trusted more than this.
+        Err(Errno::NOSYS) if target == c"/" && change.recursive => classic::change_at(c"/", mount, change, false),
+        Err(Errno::NOSYS) => classic::change(mount, change, false),
         other => other,
     }
 }
@@ -208,12 +262,12 @@ pub(super) fn bind(
 }
 
 /// A detached copy of what is mounted at a descriptor of this mount namespace.
-pub(super) fn copy_mount(from: BorrowedFd<'_>, recursive: bool) -> rustix::io::Result<OwnedFd> {
+pub(super) fn copy_mount(from: BorrowedFd<'_>, recursive: bool) -> rustix::io::Result<Brief> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
-    rustix::mount::open_tree(from, c"", flags)
+    rustix::mount::open_tree(from, c"", flags).map(Brief::from)
 }
 
 /// Attaches a copy of a descriptor's file onto a path, which is made if it is missing.
@@ -223,8 +277,10 @@ pub(super) fn bind_file(root: BorrowedFd<'_>, from: BorrowedFd<'_>, target: &CSt
 }
 
 /// Makes a path read-only by mounting it onto itself, if it exists.
-pub(super) fn read_only(root: BorrowedFd<'_>, path: &CStr) -> rustix::io::Result<()> {
+pub(super) fn read_only(state: &mut State<'_>, path: &CStr) -> rustix::io::Result<()> {
     use rustix::mount::MountAttrFlags;
+    state.parent = None;
+    let root = state.root()?;
     let point = match resolve::open(root, path, OFlags::PATH) {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
         other => other?,

@@ -5,10 +5,12 @@
 //! afterwards changes nothing (CVE-2021-30465).
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+
+use super::held::Brief;
 
 /// What is to be there, and is made if it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,19 +23,19 @@ pub(super) enum Kind {
 const MAX_LINKS: u32 = 40;
 
 /// Opens what is there.
-pub(super) fn open(root: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+pub(super) fn open(root: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> rustix::io::Result<Brief> {
     let how = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     loop {
         match rustix::fs::openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), how) {
             // A rename elsewhere on the system made the kernel unsure; it asks to be called again.
             Err(Errno::AGAIN | Errno::INTR) => {}
-            other => return other,
+            other => return other.map(Brief::from),
         }
     }
 }
 
 /// Opens what is there, or makes it and the directories above it; a dangling link's target is made.
-pub(super) fn open_or_make(root: BorrowedFd<'_>, path: &CStr, kind: Kind) -> rustix::io::Result<OwnedFd> {
+pub(super) fn open_or_make(root: BorrowedFd<'_>, path: &CStr, kind: Kind) -> rustix::io::Result<Brief> {
     match open(root, path, OFlags::PATH) {
         Err(Errno::NOENT) => {
             if !make_last(root, path, kind)? {
@@ -46,7 +48,7 @@ pub(super) fn open_or_make(root: BorrowedFd<'_>, path: &CStr, kind: Kind) -> rus
 }
 
 /// Opens the directory that `path` lies in, making it if needed, and gives the last component.
-pub(super) fn open_parent<'a>(root: BorrowedFd<'_>, path: &'a CStr) -> rustix::io::Result<(OwnedFd, &'a CStr)> {
+pub(super) fn open_parent<'a>(root: BorrowedFd<'_>, path: &'a CStr) -> rustix::io::Result<(Brief, &'a CStr)> {
     let (parent, name) = split(path)?;
     let directory = open_or_make(root, parent.as_c_str()?, Kind::Directory)?;
     Ok((directory, name))
@@ -71,11 +73,9 @@ fn make_last(root: BorrowedFd<'_>, path: &CStr, kind: Kind) -> rustix::io::Resul
 
 /// The directory that a path lies in, and the last component.
 fn split(path: &CStr) -> rustix::io::Result<(PathBuffer, &CStr)> {
-    let bytes = path.to_bytes();
-    let slash = bytes.iter().rposition(|byte| *byte == b'/').ok_or(Errno::INVAL)?;
+    let (directory, name) = super::held::split(path)?;
     let mut parent = PathBuffer::new();
-    parent.set(if slash == 0 { b"/" } else { &bytes[..slash] })?;
-    let name = CStr::from_bytes_with_nul(&path.to_bytes_with_nul()[slash + 1..]).map_err(|_| Errno::INVAL)?;
+    parent.set(if directory.is_empty() { b"/" } else { directory })?;
     Ok((parent, name))
 }
 
@@ -238,6 +238,7 @@ fn next(bytes: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> Option<usize>
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::OwnedFd;
     use std::os::unix::fs::symlink;
     use std::path::Path;
 

@@ -106,9 +106,15 @@ impl<'a> Opener<'a> {
         Ok(Resource::Descriptor(tree))
     }
 
-    fn cgroup_tree(&mut self, hierarchy: usize, attributes: MountAttrFlags) -> Result<Resource> {
+    fn cgroup_tree(&mut self, hierarchy: usize, attributes: Option<MountAttrFlags>) -> Result<Resource> {
         let path = self.cgroups.paths().nth(hierarchy).unwrap_or(Path::new("/"));
         let mut bind = Bind::of(path.to_owned());
+        let Some(attributes) = attributes else {
+            return match tree(path, &bind) {
+                Err(Errno::NOSYS) => classic(&bind),
+                other => other.map(Resource::Descriptor).map_err(|errno| no_source(path, errno)),
+            };
+        };
         bind.everywhere.set = attributes;
         self.bind(&bind)
     }

@@ -5,8 +5,9 @@
 
 use rustix::mount::MountAttrFlags;
 use sys::clone::namespace;
+use sys::mount::{Change, Propagation};
 
-use super::mounts::{Asked, READ_ONLY, Scene, directory, path_string};
+use super::mounts::{Asked, Scene, directory, path_string};
 use super::{Bind, Links, Source, Step, c_string};
 use crate::cgroup::Hierarchy;
 use crate::error::Result;
@@ -30,7 +31,7 @@ pub(super) fn add(asked: &Asked<'_>, scene: &Scene<'_>, steps: &mut Vec<Step>) -
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     if unified(scene.hierarchies) {
         let source = if scene.has(namespace::CGROUP) {
-            Source::CgroupTree { number: 0, attributes }
+            Source::CgroupTree { number: 0, attributes: Some(attributes) }
         } else {
             Source::Bind(whole(&scene.hierarchies[0], attributes))
         };
@@ -41,15 +42,24 @@ pub(super) fn add(asked: &Asked<'_>, scene: &Scene<'_>, steps: &mut Vec<Step>) -
     for (number, hierarchy) in scene.hierarchies.iter().enumerate() {
         let name = hierarchy.directory_name();
         let target = path_string(&asked.destination.join(name), "mounts")?;
-        steps.push(Step::Attach { source: Source::CgroupTree { number, attributes }, target, links: Links::Follow });
+        steps.push(Step::Attach {
+            source: Source::CgroupTree { number, attributes: None },
+            target,
+            links: Links::Follow,
+        });
         for alias in hierarchy.aliases() {
             let path = path_string(&asked.destination.join(alias), "mounts")?;
             steps.push(Step::Link { content: c_string(name.as_bytes(), "mounts")?, path });
         }
     }
-    if attributes.contains(MountAttrFlags::MOUNT_ATTR_RDONLY) {
-        steps.push(Step::Remount { target: asked.target()?, change: READ_ONLY });
-    }
+    // What of the host may be shared with others is private from here on, too.
+    let change = Change {
+        set: attributes,
+        clear: MountAttrFlags::empty(),
+        recursive: true,
+        propagation: Some(Propagation::Private),
+    };
+    steps.push(Step::Remount { target: asked.target()?, change });
     Ok(())
 }
 
