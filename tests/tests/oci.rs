@@ -428,7 +428,7 @@ fn a_limit_of_few_files_is_the_programs_alone() -> Result {
     bundle.config["linux"]["sysctl"] = json!({"kernel.domainname": "few"});
     bundle.config["hooks"]["startContainer"] = json!([{"path": "/bin/true", "args": ["true"]}]);
     bundle.arguments(&["sh", "-c", "ulimit -n; pwd"]);
-    for limit in [4, 10, 100] {
+    for limit in [8, 20, 100] {
         bundle.config["process"]["rlimits"] = json!([{"type": "RLIMIT_NOFILE", "soft": limit, "hard": limit}]);
         assert_eq!(bundle.ok(&["run", "few"])?, format!("{limit}\n/tmp\n"));
     }

@@ -34,6 +34,8 @@ pub(super) struct Work<'a> {
     pub(super) die_with_parent: bool,
     /// Whether the parent wants to know how long each step takes.
     pub(super) traces: bool,
+    /// Whether the target's pid namespace has yet to be entered, because the parent may not.
+    pub(super) born_outside: bool,
 }
 
 impl Work<'_> {
@@ -88,7 +90,7 @@ const AFTER_STREAMS: u32 = 3;
 /// Runs all steps; returns the exit status if the last one does not become the program.
 pub(super) fn run(work: &Work<'_>) -> i32 {
     match prepare(work) {
-        Ok(()) => run_from(work, &mut State::default(), 0),
+        Ok(()) => run_from(work, &mut State::default(), 0, work.target.is_none()),
         Err(errno) => fail(work, 0, errno),
     }
 }
@@ -112,9 +114,8 @@ fn done_on_host(step: &Step) -> bool {
     matches!(step, Step::JoinCgroup { .. } | Step::JoinResctrl(_) | Step::OomScore(_) | Step::Affinity { .. })
 }
 
-fn run_from<'a>(work: &Work<'a>, state: &mut State<'a>, first: usize) -> i32 {
+fn run_from<'a>(work: &Work<'a>, state: &mut State<'a>, first: usize, mut entered: bool) -> i32 {
     let mut clock = work.traces.then(Clock::start);
-    let mut entered = work.target.is_none() || first > 0;
     for (number, step) in work.plan.steps.iter().enumerate().skip(first) {
         // A further process joins the cgroups by the host's paths, then enters the container.
         if !entered && !done_on_host(step) {
@@ -122,11 +123,15 @@ fn run_from<'a>(work: &Work<'a>, state: &mut State<'a>, first: usize) -> i32 {
                 return fail(work, number, errno);
             }
             entered = true;
+            if work.born_outside {
+                let errno = spaces::be_reborn(work.report, 0, || run_from(work, state, number, true));
+                return fail(work, number, errno);
+            }
         }
         let result = match step {
-            Step::Init => Err(init::stay_with(work.die_with_parent, || run_from(work, state, number + 1))),
+            Step::Init => Err(init::stay_with(work.die_with_parent, || run_from(work, state, number + 1, true))),
             Step::NewNamespaces { flags, reborn: true } => {
-                Err(spaces::be_reborn(work.report, *flags, || run_from(work, state, number + 1)))
+                Err(spaces::be_reborn(work.report, *flags, || run_from(work, state, number + 1, true)))
             }
             Step::Execute => Err(execute(work)),
             step => apply(step, work.resources[number].as_ref(), work, state),
@@ -170,8 +175,11 @@ fn found(work: &Work<'_>) -> Option<OwnedFd> {
 fn enter(work: &Work<'_>, state: &mut State<'_>) -> rustix::io::Result<()> {
     let Some(target) = work.target else { return Ok(()) };
     let kinds = u32::try_from(target.namespaces).unwrap_or_default();
-    // The pid namespace was chosen before the clone.
-    let kinds = ThreadNameSpaceType::from_bits_retain(kinds) - ThreadNameSpaceType::PROCESS_ID;
+    let mut kinds = ThreadNameSpaceType::from_bits_retain(kinds);
+    if !work.born_outside {
+        // That was chosen before the clone.
+        kinds -= ThreadNameSpaceType::PROCESS_ID;
+    }
     rustix::thread::move_into_thread_name_spaces(target.pidfd, kinds)?;
     if let Some(root) = target.root {
         change_root(root)?;

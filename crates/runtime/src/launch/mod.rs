@@ -177,8 +177,9 @@ pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
         report: theirs.as_fd(),
         die_with_parent: inputs.die_with_parent,
         traces: inputs.helper.as_ref().is_some_and(|helper| helper.traces()),
+        born_outside: false,
     };
-    let child = clone(plan, &work, &inputs)?;
+    let child = clone(plan, work, &inputs)?;
     told(&mut inputs, &mut clock, "clone a process into its new namespaces");
     drop(theirs);
     drop(inputs.stdio.take());
@@ -214,18 +215,24 @@ fn end(process: &sys::clone::Child) {
 
 /// Clones the child. What it is to be born into, the parent enters for that moment: a pid namespace because only children
 /// can be in it, others because a process in a new user namespace would not be let in.
-fn clone(plan: &Plan, work: &child::Work<'_>, inputs: &Inputs<'_>) -> Result<sys::clone::Child> {
+fn clone(plan: &Plan, mut work: child::Work<'_>, inputs: &Inputs<'_>) -> Result<sys::clone::Child> {
     let cgroup = plan.cgroup.and_then(|hierarchy| inputs.cgroups.directory(hierarchy));
     let mut visit = Visit::begin(plan, work.resources)?;
     if let Some(target) = inputs.target.filter(|target| target.namespaces & sys::clone::namespace::PID != 0) {
         let kind = rustix::thread::ThreadNameSpaceType::PROCESS_ID;
         let enter = || rustix::thread::move_into_thread_name_spaces(target.pidfd, kind);
-        visit.enter(spaces::own_file(sys::clone::namespace::PID), enter, "enter the container's pid namespace")?;
+        let entered =
+            visit.enter(spaces::own_file(sys::clone::namespace::PID), enter, "enter the container's pid namespace");
+        // A user's own user namespace gives him the right, once he is in it.
+        work.born_outside = entered.is_err() && target.namespaces & sys::clone::namespace::USER != 0;
+        if !work.born_outside {
+            entered?;
+        }
     }
     let affinity = plan.processors.as_deref().map(kernel::Affinity::change).transpose()?;
     // SAFETY: supervisors and `phial-runtime` never start a thread.
     #[expect(unsafe_code, reason = "the one place where a container's process is made")]
-    let cloned = unsafe { sys::clone::clone3(plan.namespaces, cgroup, || child::run(work)) };
+    let cloned = unsafe { sys::clone::clone3(plan.namespaces, cgroup, || child::run(&work)) };
     drop(affinity);
     let ended = visit.end();
     let cloned = cloned.map_err(|errno| {

@@ -251,6 +251,10 @@ pub(super) fn bind(
     recursive: bool,
     change: Option<&Change>,
 ) -> rustix::io::Result<()> {
+    let at_once = change.map(|change| sys::mount::open_tree_changed(from, c"", copy_flags(recursive), change));
+    if let Some(Ok(tree)) = at_once {
+        return attach_to(Brief::from(tree).as_fd(), point, c"");
+    }
     let tree = match copy_mount(from, recursive) {
         Err(Errno::NOSYS) if change.is_none() => return classic::bind(from, point, recursive),
         other => other?,
@@ -263,11 +267,12 @@ pub(super) fn bind(
 
 /// A detached copy of what is mounted at a descriptor of this mount namespace.
 pub(super) fn copy_mount(from: BorrowedFd<'_>, recursive: bool) -> rustix::io::Result<Brief> {
-    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-    if recursive {
-        flags |= OpenTreeFlags::AT_RECURSIVE;
-    }
-    rustix::mount::open_tree(from, c"", flags).map(Brief::from)
+    rustix::mount::open_tree(from, c"", copy_flags(recursive)).map(Brief::from)
+}
+
+fn copy_flags(recursive: bool) -> OpenTreeFlags {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    if recursive { flags | OpenTreeFlags::AT_RECURSIVE } else { flags }
 }
 
 /// Attaches a copy of a descriptor's file onto a path, which is made if it is missing.

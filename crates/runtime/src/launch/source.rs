@@ -64,7 +64,7 @@ impl<'a> Opener<'a> {
                 Overlay { lower, upper, work, volatile: *volatile }.mount()
             }
             Source::Bind(bind) => self.bind(bind),
-            Source::Device(asked) => device(asked),
+            Source::Device(asked) => self.bind(&device(asked)?),
             Source::CgroupTree { number, attributes } => self.cgroup_tree(*number, *attributes),
             Source::CgroupMembers(hierarchy) => self.cgroups.members(*hierarchy).map(Resource::Descriptor),
             Source::Namespace { kind, flag, path } => open_namespace(kind, *flag, path).map(Resource::Descriptor),
@@ -84,37 +84,38 @@ impl<'a> Opener<'a> {
         {
             return Ok(Resource::Link(content));
         }
-        let tree = match tree(path, bind) {
-            Err(Errno::NOSYS) => return classic(bind),
-            // Who is not root may not copy mounts of the host's namespace. The child may those of its own, if it is root of
-            // a user namespace.
-            Err(Errno::PERM) if bind.ids.is_none() => return Ok(Resource::Path(c_path(path)?, bind.clone())),
-            other => other.map_err(|errno| no_source(path, errno))?,
+        // What cannot be done in one call is done in several, of which one tells what is wrong.
+        let (tree, mut changes) = match changed_tree(path, bind) {
+            Some(tree) => (tree, [None, Some(&bind.top)]),
+            None => match tree(path, bind) {
+                Err(Errno::NOSYS) => return classic(bind),
+                // Who is not root may not copy mounts of the host's namespace. The child may those of its own, if it is
+                // root of a user namespace.
+                Err(Errno::PERM) if bind.ids.is_none() => return Ok(Resource::Path(c_path(path)?, bind.clone())),
+                other => {
+                    let tree = other.map_err(|errno| no_source(path, errno))?;
+                    (tree, [Some(&bind.everywhere), Some(&bind.top)])
+                }
+            },
         };
         if let Some(ids) = &bind.ids {
             self.ids.apply(tree.as_fd(), path, ids)?;
         }
-        for change in [&bind.everywhere, &bind.top] {
+        if bind.top.is_none() {
+            changes[1] = None;
+        }
+        for change in changes.into_iter().flatten() {
             match sys::mount::set_attributes(tree.as_fd(), c"", change) {
                 Err(Errno::NOSYS) if bind.ids.is_none() => return classic(bind),
                 other => other.map_err(|errno| options_failed(path, errno))?,
-            }
-            if bind.top.is_none() {
-                break;
             }
         }
         Ok(Resource::Descriptor(tree))
     }
 
-    fn cgroup_tree(&mut self, hierarchy: usize, attributes: Option<MountAttrFlags>) -> Result<Resource> {
+    fn cgroup_tree(&mut self, hierarchy: usize, attributes: MountAttrFlags) -> Result<Resource> {
         let path = self.cgroups.paths().nth(hierarchy).unwrap_or(Path::new("/"));
         let mut bind = Bind::of(path.to_owned());
-        let Some(attributes) = attributes else {
-            return match tree(path, &bind) {
-                Err(Errno::NOSYS) => classic(&bind),
-                other => other.map(Resource::Descriptor).map_err(|errno| no_source(path, errno)),
-            };
-        };
         bind.everywhere.set = attributes;
         self.bind(&bind)
     }
@@ -150,7 +151,20 @@ fn memory() -> Result<OwnedFd> {
         .map_err(|errno| Error::system("memfd_create", errno))
 }
 
+/// A copy with everything that is changed everywhere, where the kernel does both at once.
+fn changed_tree(path: &Path, bind: &Bind) -> Option<OwnedFd> {
+    if bind.ids.is_some() || (bind.recursive && !bind.everywhere.recursive) {
+        return None;
+    }
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    sys::mount::open_tree_changed(CWD, &path, flags(bind), &bind.everywhere).ok()
+}
+
 fn tree(path: &Path, bind: &Bind) -> rustix::io::Result<OwnedFd> {
+    rustix::mount::open_tree(CWD, path, flags(bind))
+}
+
+fn flags(bind: &Bind) -> OpenTreeFlags {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     if bind.recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
@@ -158,7 +172,7 @@ fn tree(path: &Path, bind: &Bind) -> rustix::io::Result<OwnedFd> {
     if bind.link == SourceLink::Keep {
         flags |= OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
     }
-    rustix::mount::open_tree(CWD, path, flags)
+    flags
 }
 
 fn no_source(path: &Path, errno: Errno) -> Error {
@@ -180,7 +194,7 @@ fn options_failed(path: &Path, errno: Errno) -> Error {
 }
 
 /// A device of the host, which must be the one that its path is to stand for.
-fn device(asked: &Device) -> Result<Resource> {
+fn device(asked: &Device) -> Result<Bind> {
     let path = Path::new(std::ffi::OsStr::from_bytes(asked.path.to_bytes()));
     let found = rustix::fs::stat(path).map_err(|errno| {
         Error::system(format!("device {}", path.display()), errno)
@@ -192,17 +206,7 @@ fn device(asked: &Device) -> Result<Resource> {
         return Err(Error::new(ErrorKind::Invalid, message)
             .with_hint("in a user namespace no device can be made, so that of the host is shown"));
     }
-    let bind = Bind::of(path.to_owned());
-    match tree(path, &bind) {
-        Err(Errno::NOSYS | Errno::PERM) => classic(&bind),
-        other => {
-            let tree = other.map_err(|errno| no_source(path, errno))?;
-            match sys::mount::set_attributes(tree.as_fd(), c"", &bind.everywhere) {
-                Err(Errno::NOSYS) => classic(&bind),
-                other => other.map(|()| Resource::Descriptor(tree)).map_err(|errno| options_failed(path, errno)),
-            }
-        }
-    }
+    Ok(Bind::of(path.to_owned()))
 }
 
 /// A file of a namespace, which must be of that kind.

@@ -31,8 +31,8 @@ pub enum Source {
     CgroupTree {
         /// The hierarchy.
         number: usize,
-        /// Attributes of the mount; None where a later step gives them to all hierarchies at once.
-        attributes: Option<MountAttrFlags>,
+        /// Attributes of the mount.
+        attributes: MountAttrFlags,
     },
     /// A namespace that exists.
     Namespace {
