@@ -446,47 +446,6 @@ fn run_with(bundle: &Bundle, calls: &str, error: &str, options: &[&str]) -> Resu
 }
 
 #[test]
-fn an_older_kernel_gives_the_same_mounts() -> Result {
-    let mut bundle = Bundle::new()?;
-    let mounts = bundle.config["mounts"].as_array_mut().context("mounts")?;
-    mounts.push(json!({"destination": "/bound", "source": "/tmp", "options": ["bind", "ro", "noexec", "noatime"]}));
-    mounts.push(json!({"destination": "/all", "source": "/dev", "options": ["rbind", "nosuid", "rslave"]}));
-    mounts.push(json!({"destination": "/copy", "type": "tmpfs", "options": ["tmpcopyup", "nodev", "shared"]}));
-    std::fs::create_dir(bundle.path().join("rootfs/copy"))?;
-    std::fs::write(bundle.path().join("rootfs/copy/file"), "content\n")?;
-    bundle.config["linux"]["rootfsPropagation"] = json!("shared");
-    let script = "while read a b c d point options rest; do echo $point $options $rest; done \
-        < /proc/self/mountinfo; cat /copy/file; cat /proc/timer_list; ls /proc/acpi /sys/firmware; test -c /dev/null";
-    bundle.arguments(&["sh", "-c", script]);
-    // In no particular order, without the numbers of groups that mounts share events in, and without the file system's
-    // own options: by mount(2), what is read-only for one mount is so for all.
-    let table = |text: &str| {
-        let word = |word: &str| word.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_owned();
-        let mut lines: Vec<Vec<String>> =
-            text.lines().map(|line| line.split(' ').take_while(|word| *word != "-").map(word).collect()).collect();
-        lines.sort();
-        lines
-    };
-    let expected = table(&bundle.ok(&["run", "c"])?);
-    assert!(expected.len() > 20, "{expected:?}");
-    for calls in ["clone3", "fsopen", "open_tree", "mount_setattr", "fsopen,open_tree,move_mount,mount_setattr,clone3"]
-    {
-        assert_eq!(table(&run_with(&bundle, calls, "ENOSYS", &[])?.success()?), expected, "{calls}");
-    }
-    // What would not be safe, or cannot be, is not started.
-    let refused = run_with(&bundle, "openat2", "ENOSYS", &[])?.exited(1)?.stderr;
-    assert!(refused.contains("Function not implemented") && refused.contains("openat2 (Linux 5.6)"), "{refused}");
-    let mounts = bundle.config["mounts"].as_array_mut().context("mounts")?;
-    mounts.push(json!({"destination": "/below", "source": "/dev", "options": ["rbind", "rro"]}));
-    let refused = run_with(&bundle, "mount_setattr", "ENOSYS", &[])?.exited(1)?.stderr;
-    assert!(
-        refused.contains("mount options of /dev: recursive attributes and mapped ids need mount_setattr"),
-        "{refused}"
-    );
-    Ok(())
-}
-
-#[test]
 fn a_root_that_cannot_be_exchanged_is_moved_if_that_is_allowed() -> Result {
     let mut bundle = Bundle::new()?;
     for name in ["mount", "unshare"] {

@@ -11,7 +11,15 @@ use std::process::{Command, ExitCode};
 use sys::seccomp::{Instruction, install};
 
 /// Calls by name, with the number that they have on every architecture: all came after numbers became the same.
-const CALLS: [(&str, u32); 3] = [("openat2", 437), ("fsopen", 430), ("clone3", 435)];
+const CALLS: [(&str, u32); 7] = [
+    ("openat2", 437),
+    ("fsopen", 430),
+    ("clone3", 435),
+    ("open_tree", 428),
+    ("move_mount", 429),
+    ("mount_setattr", 442),
+    ("open_tree_attr", 467),
+];
 
 /// Exit status when the program was not started.
 const NOT_STARTED: u8 = 125;
