@@ -67,7 +67,7 @@ fn make_in(hierarchy: &Hierarchy, relative: &Path, writes: &[Write], existing: E
     }
     let path = hierarchy.mount.join(relative);
     make(&path, existing)?;
-    let directory = Directory::open(&path, version, &hierarchy.controllers)?;
+    let directory = Directory::new(&path, version, &hierarchy.controllers);
     match version {
         Version::V1 if directory.has("cpuset") => {
             inherit_cpuset(&directory, &hierarchy.mount, existing == Existing::Replace)?;

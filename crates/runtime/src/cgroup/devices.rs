@@ -67,7 +67,7 @@ fn check(number: usize, rule: &LinuxDeviceCgroup) -> Result<()> {
 pub(super) fn apply(directory: &Directory, rules: &[LinuxDeviceCgroup]) -> Result<()> {
     if directory.version == Version::V2 {
         let program = super::devices_program::compile(rules);
-        let attached = sys::bpf::attach_device_program(directory.fd.as_fd(), &program);
+        let attached = directory.descriptor().and_then(|fd| sys::bpf::attach_device_program(fd, &program));
         return attached.map_err(|errno| refused(directory, errno));
     }
     let open = |file| directory.file(file, OFlags::WRONLY).map_err(|errno| directory.error(file, errno));
@@ -87,7 +87,8 @@ pub(super) fn apply(directory: &Directory, rules: &[LinuxDeviceCgroup]) -> Resul
 /// Sets the rules of a v2 cgroup that is in use.
 pub(super) fn replace(directory: &Directory, rules: &[LinuxDeviceCgroup]) -> Result<()> {
     let program = super::devices_program::compile(rules);
-    sys::bpf::replace_device_program(directory.fd.as_fd(), &program).map_err(|errno| refused(directory, errno))
+    let replaced = directory.descriptor().and_then(|fd| sys::bpf::replace_device_program(fd, &program));
+    replaced.map_err(|errno| refused(directory, errno))
 }
 
 fn refused(directory: &Directory, errno: Errno) -> Error {

@@ -1,6 +1,7 @@
 //! One cgroup: its directory, and its files by name.
 
-use std::os::fd::OwnedFd;
+use std::cell::OnceCell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -13,21 +14,37 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) path: PathBuf,
-    pub(super) fd: OwnedFd,
+    /// Opened with its first use: of most hierarchies nothing is used but the list of members.
+    fd: OnceCell<OwnedFd>,
     pub(super) version: Version,
     /// Those of its v1 hierarchy.
     pub(super) controllers: Vec<String>,
 }
 
 impl Directory {
+    /// One that is there.
+    pub(super) fn new(path: &Path, version: Version, controllers: &[String]) -> Directory {
+        Directory { path: path.to_owned(), fd: OnceCell::new(), version, controllers: controllers.to_vec() }
+    }
+
     /// Opens it.
     ///
     /// # Errors
     /// `System`, naming it.
     pub(super) fn open(path: &Path, version: Version, controllers: &[String]) -> Result<Directory> {
+        let directory = Directory::new(path, version, controllers);
+        directory.descriptor().map_err(|errno| Error::system(path.display(), errno))?;
+        Ok(directory)
+    }
+
+    /// Its descriptor.
+    pub(super) fn descriptor(&self) -> rustix::io::Result<BorrowedFd<'_>> {
+        if let Some(fd) = self.fd.get() {
+            return Ok(fd.as_fd());
+        }
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
-        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| Error::system(path.display(), errno))?;
-        Ok(Directory { path: path.to_owned(), fd, version, controllers: controllers.to_vec() })
+        let opened = rustix::fs::open(&self.path, flags, Mode::empty())?;
+        Ok(self.fd.get_or_init(|| opened).as_fd())
     }
 
     /// Whether a controller's files can be here: on v2 they can for every one.
@@ -37,7 +54,7 @@ impl Directory {
 
     /// Opens a file.
     pub(super) fn file(&self, name: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        rustix::fs::openat(&self.fd, name, flags | OFlags::CLOEXEC, Mode::empty())
+        rustix::fs::openat(self.descriptor()?, name, flags | OFlags::CLOEXEC, Mode::empty())
     }
 
     /// Writes a value in one go, as the kernel wants it.
@@ -48,7 +65,7 @@ impl Directory {
 
     /// The content of a file, without white space at its end.
     pub(super) fn get(&self, name: &str) -> rustix::io::Result<String> {
-        let bytes = sys::file::read(&self.fd, name)?;
+        let bytes = sys::file::read(self.descriptor()?, name)?;
         Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
     }
 

@@ -38,10 +38,10 @@ pub mod stats;
 /// Units of systemd as cgroups.
 mod systemd;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
 pub use hierarchy::{Hierarchy, detect};
 pub use oom::OomWatch;
@@ -107,8 +107,12 @@ impl Cgroups {
     }
 
     /// Descriptor of the container's directory in one hierarchy.
-    pub fn directory(&self, hierarchy: usize) -> Option<BorrowedFd<'_>> {
-        self.directories.get(hierarchy).map(|directory| directory.fd.as_fd())
+    ///
+    /// # Errors
+    /// `System`, naming the directory, which is gone.
+    pub fn directory(&self, hierarchy: usize) -> Result<Option<BorrowedFd<'_>>> {
+        let Some(directory) = self.directories.get(hierarchy) else { return Ok(None) };
+        directory.descriptor().map(Some).map_err(|errno| directory.error("", errno))
     }
 
     /// `tasks` of one v1 hierarchy, open for writing: a thread that writes `0` joins.
@@ -120,7 +124,10 @@ impl Cgroups {
     /// `System`, naming the file.
     pub fn members(&self, hierarchy: usize) -> Result<OwnedFd> {
         let directory = &self.directories[hierarchy];
-        directory.file("tasks", OFlags::WRONLY).map_err(|errno| directory.error("tasks", errno))
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        // By its path: nothing else of most hierarchies is used.
+        rustix::fs::open(directory.path.join("tasks"), flags, Mode::empty())
+            .map_err(|errno| directory.error("tasks", errno))
     }
 
     fn version(&self) -> Version {

@@ -51,7 +51,8 @@ impl Cgroups {
         for directory in self.directories.iter().filter(|directory| directory.version == Version::V2) {
             let own = |file: &str| {
                 let flags = if file.is_empty() { AtFlags::EMPTY_PATH } else { AtFlags::SYMLINK_NOFOLLOW };
-                match chownat(&directory.fd, file, Some(owner), None::<Gid>, flags) {
+                let own = directory.descriptor().and_then(|fd| chownat(fd, file, Some(owner), None::<Gid>, flags));
+                match own {
                     Ok(()) | Err(Errno::NOENT) => Ok(()),
                     Err(errno) => Err(directory.error(file, errno)),
                 }

@@ -56,13 +56,21 @@ pub(super) fn take_stdio(stdio: &Stdio, uid: u32) -> rustix::io::Result<()> {
 /// of the host's is not to be found in a container, and criu cannot write down where it is.
 pub(super) fn keep_stdio(root: BorrowedFd<'_>, uid: u32) -> rustix::io::Result<()> {
     let streams = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
-    if streams.iter().any(is_null)
+    let hosts = streams.map(is_null);
+    if hosts.contains(&true)
         // A container without one keeps what it has.
         && let Ok(null) = resolve::open(root, c"/dev/null", OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW)
         && is_null(&null)
     {
-        let [stdin, stdout, stderr] = streams.map(|stream| if is_null(stream) { null.as_fd() } else { stream });
-        take(stdin, stdout, stderr)?;
+        if hosts[0] {
+            rustix::stdio::dup2_stdin(&null)?;
+        }
+        if hosts[1] {
+            rustix::stdio::dup2_stdout(&null)?;
+        }
+        if hosts[2] {
+            rustix::stdio::dup2_stderr(&null)?;
+        }
     }
     own_stdio(uid)
 }

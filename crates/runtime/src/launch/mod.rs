@@ -216,7 +216,7 @@ fn end(process: &sys::clone::Child) {
 /// Clones the child. What it is to be born into, the parent enters for that moment: a pid namespace because only children
 /// can be in it, others because a process in a new user namespace would not be let in.
 fn clone(plan: &Plan, mut work: child::Work<'_>, inputs: &Inputs<'_>) -> Result<sys::clone::Child> {
-    let cgroup = plan.cgroup.and_then(|hierarchy| inputs.cgroups.directory(hierarchy));
+    let cgroup = plan.cgroup.map(|hierarchy| inputs.cgroups.directory(hierarchy)).transpose()?.flatten();
     let mut visit = Visit::begin(plan, work.resources)?;
     if let Some(target) = inputs.target.filter(|target| target.namespaces & sys::clone::namespace::PID != 0) {
         let kind = rustix::thread::ThreadNameSpaceType::PROCESS_ID;
