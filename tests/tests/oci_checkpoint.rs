@@ -1,6 +1,7 @@
 //! `phial-runtime checkpoint` and `restore`: a container in files, where criu is installed and can work with the kernel,
 //! as in the virtual machine of `cargo xtask test --vm`; one is told so elsewhere.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -96,6 +97,48 @@ fn a_container_is_written_while_it_runs() -> Result {
     assert_eq!(foreground.wait()?, 137);
     assert_eq!(bundle.ok(&["list", "-q"])?, "");
     Ok(())
+}
+
+/// A network namespace with a name, which goes with this value.
+struct Network(String);
+
+impl Network {
+    fn new(name: &str) -> Result<Network> {
+        run(Command::new("ip").args(["netns", "add", name]))?.success()?;
+        Ok(Network(name.to_owned()))
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // A test that failed says more than what its clean-up could not do.
+        let _ = run(Command::new("ip").args(["netns", "delete", &self.0]));
+    }
+}
+
+#[test]
+fn a_network_that_was_given_is_given_again() -> Result {
+    if !has_criu()? {
+        return Ok(());
+    }
+    let mut bundle = Bundle::new()?;
+    let network = Network::new(&bundle.id())?;
+    let path = Path::new("/run/netns").join(&network.0);
+    for namespace in bundle.config["linux"]["namespaces"].as_array_mut().context("namespaces")? {
+        if namespace["type"] == "network" {
+            namespace["path"] = json!(path);
+        }
+    }
+    let inode = |pid: &str| std::fs::metadata(format!("/proc/{pid}/ns/net")).map(|file| file.ino());
+    // The stream for errors of 'quiet' is a file of the test, which a container cannot take along.
+    bundle.arguments(&["sh", "-c", "exec 2>/dev/null; echo >/tmp/ready; sleep 1000"]);
+    bundle.config["root"]["readonly"] = json!(false);
+    bundle.quiet(&["run", "-d", "c"])?;
+    while !bundle.path().join("rootfs/tmp/ready").exists() {}
+    bundle.quiet(&["checkpoint", "--image-path", "image", "c"])?;
+    bundle.quiet(&["restore", "--image-path", "image", "-d", "d"])?;
+    assert_eq!(inode(&bundle.state("d")?["pid"].to_string())?, std::fs::metadata(&path)?.ino());
+    bundle.ok(&["delete", "--force", "d"]).map(drop)
 }
 
 #[test]
