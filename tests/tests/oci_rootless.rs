@@ -80,6 +80,34 @@ fn a_user_can_do_all_with_his_containers() -> Result {
 }
 
 #[test]
+fn containers_of_a_user_share_namespaces() -> Result {
+    let mut bundle = bundle_of_nobody()?;
+    bundle.arguments(&["sleep", "1000"]);
+    let mut create = of_nobody(&bundle, &bundle.command(&["create", "c"])?);
+    let none = std::process::Stdio::null;
+    assert!(create.stdin(none()).stdout(none()).stderr(none()).status()?.success());
+    as_nobody(&bundle, &["start", "c"])?.success()?;
+    let state: serde_json::Value = serde_json::from_str(&as_nobody(&bundle, &["state", "c"])?.success()?)?;
+    let pid = state["pid"].to_string();
+    let namespaces = bundle.config["linux"]["namespaces"].as_array_mut().context("namespaces")?;
+    for space in namespaces.iter_mut() {
+        for (kind, file) in [("user", "user"), ("ipc", "ipc"), ("uts", "uts")] {
+            if space["type"] == kind {
+                space["path"] = json!(format!("/proc/{pid}/ns/{file}"));
+            }
+        }
+    }
+    // The maps are still there, and are those of the namespace.
+    bundle.arguments(&["sh", "-c", "id -u; readlink /proc/self/ns/user /proc/self/ns/ipc"]);
+    let told = as_nobody(&bundle, &["run", "member"])?.success()?;
+    let expected =
+        as_nobody(&bundle, &["exec", "c", "readlink", "/proc/self/ns/user", "/proc/self/ns/ipc"])?.success()?;
+    assert_eq!(told, format!("0\n{expected}"));
+    as_nobody(&bundle, &["delete", "--force", "c"])?.success()?;
+    Ok(())
+}
+
+#[test]
 fn ranges_that_the_host_has_set_aside_are_given() -> Result {
     let mut bundle = bundle_of_nobody()?;
     let maps = json!([

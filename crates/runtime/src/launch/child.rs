@@ -42,7 +42,7 @@ impl Work<'_> {
     /// Whether the process ends up in a user namespace that was made for the container.
     fn has_user_namespace(&self) -> bool {
         let entered = self.target.map_or(0, |target| target.namespaces);
-        (self.plan.namespaces | entered) & sys::clone::namespace::USER != 0
+        (self.plan.all_namespaces() | entered) & sys::clone::namespace::USER != 0
     }
 }
 
