@@ -41,8 +41,7 @@ const SUITES: &[(&str, &str)] = &[
 
 /// Tests of these suites that cannot be run there, or whose time is not worth what they tell.
 const LEFT_OUT: &[&str] = &[
-    // These two take strace, which the machine does not have.
-    "an_older_kernel_gives_the_same_mounts",
+    // It takes strace, which the machine does not have.
     "a_root_that_cannot_be_exchanged_is_moved_if_that_is_allowed",
     // Asks runc and crun, which the machine does not have.
     "what_other_runtimes_write_as_a_beginning_runs_here",
