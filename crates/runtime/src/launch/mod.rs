@@ -361,8 +361,11 @@ impl Parent<'_, '_> {
         let path = format!("/proc/{}/timens_offsets", self.process.as_raw_nonzero());
         std::fs::write(path, &offsets).map_err(|error| {
             let offsets = offsets.trim_end().replace('\n', ", ");
-            Error::system(format!("linux.timeOffsets {offsets}"), error)
-                .with_hint("no clock may become negative, or reach the year 2262")
+            let hint = match error.kind() {
+                std::io::ErrorKind::PermissionDenied => "setting the clocks of a new time namespace needs root",
+                _ => "no clock may become negative, or reach the year 2262",
+            };
+            Error::system(format!("linux.timeOffsets {offsets}"), error).with_hint(hint)
         })
     }
 
