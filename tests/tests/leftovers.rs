@@ -1,8 +1,9 @@
 //! Nothing of a container is left on the host: no mount, cgroup, namespace, link or process. These run while no other
 //! test does.
 
-use end_to_end::engines::Docker;
+use end_to_end::engines::{Containerd, Docker, Podman};
 use end_to_end::leftovers::{Snapshot, adopt_orphans, settle};
+use end_to_end::process::run;
 use end_to_end::{Context, Phial, Result, Stage, images, phial};
 
 #[test]
@@ -65,6 +66,33 @@ fn nothing_is_left_of_what_docker_did_with_it() -> Result {
         docker.ok(&["pause", "box"])?;
         docker.ok(&["rm", "--force", "box"])?;
         docker.ok(&["run", "--detach", "--network", "none", &image, "sleep", "1000"])?;
+    }
+    let rest = settle(&[registry.pid()]);
+    assert!(rest.is_empty(), "processes are left: {rest:?}");
+    assert_eq!(Snapshot::take().since(&before), Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn nothing_is_left_of_what_containerd_and_podman_did_with_it() -> Result {
+    let registry = images::registry()?;
+    let dir = tempfile::Builder::new().prefix("phial-").tempdir()?;
+    let image = registry.name(images::BUSYBOX);
+    let runtime = phial::program()?.with_file_name("phial-runtime");
+    adopt_orphans()?;
+    let before = Snapshot::take();
+    {
+        let containerd = Containerd::with_runtime(&dir.path().join("containerd"), &runtime)?;
+        containerd.output(&["images", "pull", "--plain-http", &image])?.success()?;
+        run(&mut containerd.run(&["--rm", &image, "brief", "true"]))?.success()?;
+        containerd.run_detached(&[], &image, "box", &["sleep", "1000"])?;
+    }
+    {
+        let podman = Podman::new(&dir.path().join("podman"), &runtime)?;
+        podman.ok(&["pull", "--quiet", "--tls-verify=false", &image])?;
+        run(&mut podman.run(&["--rm", "--memory", "64m"], &image, &["true"]))?.success()?;
+        run(&mut podman.run(&["--detach", "--name", "box"], &image, &["sleep", "1000"]))?.success()?;
+        podman.ok(&["exec", "box", "true"])?;
     }
     let rest = settle(&[registry.pid()]);
     assert!(rest.is_empty(), "processes are left: {rest:?}");
