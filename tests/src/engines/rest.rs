@@ -4,6 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
 use crate::process::run;
 
 /// Removes the cgroups of this name, and those below them, from every hierarchy.
@@ -33,7 +36,20 @@ fn remove_tree(cgroup: &Path) {
             remove_tree(&entry.path());
         }
     }
-    let _ = fs::remove_dir(cgroup);
+    if fs::remove_dir(cgroup).is_err() {
+        wait_for_processes(cgroup);
+        let _ = fs::remove_dir(cgroup);
+    }
+}
+
+/// Waits for those that are about to end, as a conmon whose container was removed; but not for ever.
+fn wait_for_processes(cgroup: &Path) {
+    const ENDING: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+    let list = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
+    let pids = list.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?));
+    for process in pids.filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) {
+        let _ = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&ENDING));
+    }
 }
 
 /// Unmounts everything below a directory, the latest first, as often as it is mounted.
