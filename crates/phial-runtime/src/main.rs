@@ -12,6 +12,8 @@ mod files;
 mod sealed;
 /// The process that stays with a container of `phial`.
 mod supervise;
+/// JSON values as types of the specification.
+mod typed;
 /// What each verb does.
 mod verbs;
 

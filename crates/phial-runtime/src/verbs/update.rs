@@ -17,6 +17,7 @@ use super::make::is_before_1_3;
 use crate::command_line::{Global, Words};
 use crate::container::{Container, Status};
 use crate::failure::{Failure, Result};
+use crate::typed::typed;
 use merge::merge;
 
 /// What the value of an option is.
@@ -76,8 +77,7 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
         }
         let kept = &mut config["linux"]["resources"];
         forget_same_devices(&mut changes, kept);
-        let resources: LinuxResources =
-            serde_json::from_value(changes.clone()).map_err(|error| Failure::system("resources", error))?;
+        let resources: LinuxResources = typed(&changes).map_err(|error| Failure::system("resources", error))?;
         container.cgroups()?.update(&resources)?;
         merge(kept, &changes);
         Ok(())

@@ -8,6 +8,7 @@ use runtime::protocol::Rootfs;
 use runtime::seccomp;
 use serde_json::{Value, json};
 
+use crate::typed::typed;
 use crate::verbs::SPEC_VERSION;
 
 /// A container without anything.
@@ -20,8 +21,8 @@ fn plain() -> Value {
     })
 }
 
-fn can_be_planned(config: Value) -> bool {
-    let Ok(spec) = serde_json::from_value::<Spec>(config) else { return false };
+fn can_be_planned(config: &Value) -> bool {
+    let Ok(spec) = typed::<Spec>(config) else { return false };
     let context = Context {
         id: "one",
         rootfs: &Rootfs::Directory("/".into()),
@@ -42,10 +43,10 @@ fn can_be_planned(config: Value) -> bool {
 pub(super) fn hook(name: &str) -> bool {
     let mut config = plain();
     config["hooks"][name] = json!([{"path": "/bin/true"}]);
-    let read = serde_json::from_value::<Spec>(config.clone()).map(|spec| spec.hooks().clone());
+    let read = typed::<Spec>(&config).map(|spec| spec.hooks().clone());
     // What the specification has no field for would be left out in silence.
     read.is_ok_and(|hooks| hooks.is_some_and(|hooks| hooks != oci_spec::runtime::Hooks::default()))
-        && can_be_planned(config)
+        && can_be_planned(&config)
 }
 
 /// An option of a mount. The words that are left to file systems are not among them.
@@ -63,7 +64,7 @@ pub(super) fn id_mapped_mount() -> bool {
     config["linux"]["namespaces"] = json!([{"type": "mount"}, {"type": "user"}]);
     config["linux"]["uidMappings"] = map.clone();
     config["linux"]["gidMappings"] = map;
-    can_be_planned(config)
+    can_be_planned(&config)
 }
 
 /// A namespace.
@@ -77,7 +78,7 @@ pub(super) fn namespace(kind: &str) -> bool {
         config["linux"]["uidMappings"] = map.clone();
         config["linux"]["gidMappings"] = map;
     }
-    can_be_planned(config)
+    can_be_planned(&config)
 }
 
 /// Fields of `linux`.
@@ -86,30 +87,30 @@ pub(super) fn linux(fields: &Value) -> bool {
     for (name, value) in fields.as_object().into_iter().flatten() {
         config["linux"][name] = value.clone();
     }
-    can_be_planned(config)
+    can_be_planned(&config)
 }
 
 /// A field of `process` that is text.
 pub(super) fn process(field: &str, text: &str) -> bool {
     let mut config = plain();
     config["process"][field] = json!(text);
-    can_be_planned(config)
+    can_be_planned(&config)
 }
 
-fn can_be_compiled(profile: Value) -> bool {
-    serde_json::from_value::<LinuxSeccomp>(profile).is_ok_and(|profile| seccomp::compile(&profile).is_ok())
+fn can_be_compiled(profile: &Value) -> bool {
+    typed::<LinuxSeccomp>(profile).is_ok_and(|profile| seccomp::compile(&profile).is_ok())
 }
 
 /// An action of a rule.
 pub(super) fn filter_action(action: &str) -> bool {
-    can_be_compiled(json!({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["getpid"], "action": action}]}))
+    can_be_compiled(&json!({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["getpid"], "action": action}]}))
 }
 
 /// A comparison of an argument.
 pub(super) fn filter_operator(operator: &str) -> bool {
     let argument = json!({"index": 0, "value": 1, "valueTwo": 1, "op": operator});
     let rule = json!({"names": ["close"], "action": "SCMP_ACT_ALLOW", "args": [argument]});
-    can_be_compiled(json!({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}))
+    can_be_compiled(&json!({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}))
 }
 
 /// An architecture whose calls can be told apart.
@@ -120,5 +121,5 @@ pub(super) fn filter_architecture(name: &str) -> bool {
 
 /// A flag of a filter.
 pub(super) fn filter_flag(flag: &str) -> bool {
-    can_be_compiled(json!({"defaultAction": "SCMP_ACT_ALLOW", "flags": [flag]}))
+    can_be_compiled(&json!({"defaultAction": "SCMP_ACT_ALLOW", "flags": [flag]}))
 }
