@@ -12,77 +12,14 @@ use rustix::process::Resource as Limited;
 use rustix::thread::ThreadNameSpaceType;
 
 use super::failure::Report;
-use super::held::{Brief, Parent, Root, split};
+use super::held::{Brief, Root};
 use super::procfs::Procfs;
 use super::source::Resource;
 use super::trace::Clock;
-use super::{Stdio, Target, confine, console, credentials, file_system, hide, home, hooks, init, mounting};
-use super::{procfs, resolve, spaces, talk};
-use crate::plan::{Joiner, Plan, Source, Step};
-
-/// What the parent prepared.
-pub(super) struct Work<'a> {
-    pub(super) plan: &'a Plan,
-    /// One per step.
-    pub(super) resources: &'a [Option<Resource>],
-    pub(super) stdio: Option<&'a Stdio>,
-    pub(super) target: Option<Target<'a>>,
-    /// For plans that write files of /proc.
-    pub(super) procfs: Option<&'a Procfs>,
-    /// Where failures and the terminal are sent. Closed by the execution of the program.
-    pub(super) report: BorrowedFd<'a>,
-    pub(super) die_with_parent: bool,
-    /// Whether the parent wants to know how long each step takes.
-    pub(super) traces: bool,
-    /// Whether the target's pid namespace has yet to be entered, because the parent may not.
-    pub(super) born_outside: bool,
-}
-
-impl Work<'_> {
-    /// Whether the process ends up in a user namespace that was made for the container.
-    fn has_user_namespace(&self) -> bool {
-        let entered = self.target.map_or(0, |target| target.namespaces);
-        (self.plan.all_namespaces() | entered) & sys::clone::namespace::USER != 0
-    }
-}
-
-/// What the steps have made so far.
-#[derive(Default)]
-pub(super) struct State<'a> {
-    /// The container's root, once it is there.
-    root: Option<Root<'a>>,
-    /// What the last step worked in.
-    pub(super) parent: Option<Parent<'a>>,
-    /// What hides files, once one is hidden.
-    pub(super) null: Option<Brief>,
-    /// What hides directories, once one is hidden.
-    pub(super) empty: Option<Brief>,
-}
-
-impl<'a> State<'a> {
-    /// The container's root.
-    pub(super) fn root(&self) -> rustix::io::Result<BorrowedFd<'_>> {
-        self.root.as_ref().map(AsFd::as_fd).ok_or(Errno::BADF)
-    }
-
-    /// The directory that a path lies in, if the last step worked there, and the last component.
-    pub(super) fn known_parent<'p>(&self, path: &'p CStr) -> rustix::io::Result<Option<(BorrowedFd<'_>, &'p CStr)>> {
-        let (directory, name) = split(path)?;
-        let known = self.parent.as_ref().and_then(|parent| parent.at(directory));
-        Ok(known.map(|directory| (directory, name)))
-    }
-
-    /// The directory that a path lies in, made if it is missing, and the last component.
-    pub(super) fn parent_of(&mut self, path: &'a CStr) -> rustix::io::Result<(BorrowedFd<'_>, &'a CStr)> {
-        let (directory, name) = split(path)?;
-        if self.parent.as_ref().is_none_or(|parent| parent.at(directory).is_none()) {
-            let (opened, _) = resolve::open_parent(self.root()?, path)?;
-            self.parent = Some(Parent::new(directory, opened));
-        }
-        let known = self.parent.as_ref().and_then(|parent| parent.at(directory));
-        known.map(|directory| (directory, name)).ok_or(Errno::BADF)
-    }
-}
+use super::work::{State, Work, die_with_parent, open_root};
+use super::{confine, console, credentials, file_system, hide, home, hooks, init, mounting};
+use super::{procfs, spaces, talk};
+use crate::plan::{Joiner, Source, Step};
 
 /// The first descriptor that is no standard stream.
 const AFTER_STREAMS: u32 = 3;
@@ -191,10 +128,6 @@ fn enter(work: &Work<'_>, state: &mut State<'_>) -> rustix::io::Result<()> {
 fn change_root(root: BorrowedFd<'_>) -> rustix::io::Result<()> {
     rustix::process::fchdir(root)?;
     rustix::process::chroot(c".")
-}
-
-pub(super) fn open_root() -> rustix::io::Result<OwnedFd> {
-    rustix::fs::open(c"/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// Carries out one step.
@@ -345,11 +278,6 @@ fn join_namespace(flag: u64, by: Joiner, file: BorrowedFd<'_>, state: &mut State
         state.root = Some(Root::Own(open_root()?));
     }
     Ok(())
-}
-
-/// Asks to be killed when the parent ends. Only now: a change of ids would have undone it (`prctl(2)`).
-pub(super) fn die_with_parent() -> rustix::io::Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
 }
 
 /// Tries each path the program may have, as `execvp(3)` does: one that is not there leads to the next; one that may not

@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::fs::{FileType, OFlags, XattrFlags};
 use rustix::io::Errno;
 
-use super::child::Work;
 use super::procfs::Procfs;
 use super::resolve;
 use super::source::Resource;
+use super::work::Work;
 use crate::plan::Step;
 
 /// Kinds of access that a file can have which is no directory; the others are refused for it (`landlock(7)`).

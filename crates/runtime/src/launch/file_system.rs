@@ -10,11 +10,11 @@ use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 use sys::mount::{Change, Propagation, set_attributes};
 
-use super::child::State;
 use super::held::Root;
 use super::mounting::{attach_to, is_directory, overlay};
 use super::resolve::{self, Kind};
 use super::source::Resource;
+use super::work::State;
 use super::{classic, mounting};
 use crate::plan::Device;
 
@@ -71,7 +71,7 @@ pub(super) fn enter_root(root: BorrowedFd<'_>, mounts: Option<&Resource>) -> rus
 /// Puts the root over the host's, which cannot be let go of when it is an initramfs, and lets go of all that is mounted in
 /// that: /proc and /sys above all, because the kernel takes a bare one for the permission to mount another.
 fn move_root(root: BorrowedFd<'_>, mounts: &[CString]) -> rustix::io::Result<()> {
-    let host = super::child::open_root()?;
+    let host = super::work::open_root()?;
     match attach_to(root, host.as_fd(), c"") {
         Err(Errno::NOSYS) => rustix::mount::mount_move(c".", c"/")?,
         other => other?,

@@ -7,10 +7,10 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 
-use super::child::State;
 use super::console::is_null;
 use super::held::Brief;
 use super::mounting::{attach_to, copy_mount, is_directory};
+use super::work::State;
 use super::{classic, resolve};
 
 /// Hides what is at a path, if anything is: a file behind the null device, a directory behind an empty one.

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 
 /// Stays as pid 1 with a child that runs `rest`, and ends as the child does. Only an error comes back.
 pub(super) fn stay_with(die_with_parent: bool, rest: impl FnOnce() -> i32) -> Errno {
-    if die_with_parent && let Err(errno) = super::child::die_with_parent() {
+    if die_with_parent && let Err(errno) = super::work::die_with_parent() {
         return errno;
     }
     let every = sys::signal::Set::full();

@@ -28,6 +28,7 @@ mod source;
 mod spaces;
 mod talk;
 mod trace;
+mod work;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -168,7 +169,7 @@ pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
     told(&mut inputs, &mut clock, "open what the steps need");
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(|errno| Error::system("socketpair", errno))?;
-    let work = child::Work {
+    let work = work::Work {
         plan,
         resources: &resources,
         stdio: inputs.stdio.as_ref(),
@@ -215,7 +216,7 @@ fn end(process: &sys::clone::Child) {
 
 /// Clones the child. What it is to be born into, the parent enters for that moment: a pid namespace because only children
 /// can be in it, others because a process in a new user namespace would not be let in.
-fn clone(plan: &Plan, mut work: child::Work<'_>, inputs: &Inputs<'_>) -> Result<sys::clone::Child> {
+fn clone(plan: &Plan, mut work: work::Work<'_>, inputs: &Inputs<'_>) -> Result<sys::clone::Child> {
     let cgroup = plan.cgroup.map(|hierarchy| inputs.cgroups.directory(hierarchy)).transpose()?.flatten();
     let mut visit = Visit::begin(plan, work.resources)?;
     if let Some(target) = inputs.target.filter(|target| target.namespaces & sys::clone::namespace::PID != 0) {

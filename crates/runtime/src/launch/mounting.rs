@@ -10,10 +10,10 @@ use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountFlags, MoveMountFlags, OpenTreeFlags};
 use sys::mount::{Change, set_attributes};
 
-use super::child::State;
 use super::held::{Brief, Parent};
 use super::resolve::{self, Kind};
 use super::source::Resource;
+use super::work::State;
 use super::{classic, copy_up};
 use crate::plan::{Bind, Contents, Links, NewMount, Source, SourceLink};
 
