@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait};
 
-use crate::{Result, process};
+use crate::{Context, Result, process};
 
 /// The state of the host at one moment, one line per thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +45,26 @@ impl Snapshot {
 /// The kernel's.
 pub fn adopt_orphans() -> Result {
     set_child_subreaper(Some(getpid())).map_err(Into::into)
+}
+
+/// Runs a command to its end, and takes the exit status of every adopted process that ends meanwhile: one that nobody
+/// has taken keeps its pid namespace, and a container with it, from ending. Returns the command's exit code as a shell
+/// has it.
+///
+/// # Errors
+/// It could not be started.
+pub fn run_and_reap(command: &mut Command) -> Result<i32> {
+    let child = Pid::from_child(&command.spawn().context(format!("`{}`", process::words(command)))?);
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if pid == child => {
+                let signal = status.terminating_signal().map(|signal| 128 + signal);
+                return Ok(status.exit_status().or(signal).unwrap_or(1));
+            }
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
 }
 
 /// Takes the exit status of every adopted process that has ended. To be called when no child of one's own is waited

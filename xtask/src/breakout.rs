@@ -118,14 +118,14 @@ fn attack(program: &Path, without: Option<&str>) -> Result<Column> {
         nextest.env(WITHOUT, calls);
     }
     // Rows that a runtime does not hold are failed tests: the reports tell.
-    let status = nextest.status()?;
+    let code = leftovers::run_and_reap(&mut nextest)?;
     let mut rows = Vec::new();
     for entry in fs::read_dir(reports.path())? {
         let report: Value = serde_json::from_slice(&fs::read(entry?.path())?)?;
         rows.push(Row::of(&report));
     }
     if rows.is_empty() {
-        return Err(Failure::new(format!("the suite reports nothing: {status}")));
+        return Err(Failure::new(format!("the suite reports nothing, and ended with {code}")));
     }
     Ok(Column { version, ours, rows })
 }

@@ -52,7 +52,7 @@ fn an_older_kernel_gives_the_same_mounts() -> Result {
     }
     // What would not be safe, or cannot be, is not started.
     let refused = without(&bundle, "openat2")?.exited(1)?.stderr;
-    assert!(refused.contains("Function not implemented") && refused.contains("openat2 (Linux 5.6)"), "{refused}");
+    assert!(refused.contains("Function not implemented") && refused.contains("without openat2"), "{refused}");
     let mounts = bundle.config["mounts"].as_array_mut().context("mounts")?;
     mounts.push(json!({"destination": "/below", "source": "/dev", "options": ["rbind", "rro"]}));
     let refused = without(&bundle, "mount_setattr,open_tree_attr")?.exited(1)?.stderr;

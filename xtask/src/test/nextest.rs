@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use end_to_end::{Context, Failure, Result, phial, target};
+use end_to_end::{Context, Failure, Result, leftovers, phial, target};
 use serde_json::Value;
 
 use super::Count;
@@ -48,11 +48,11 @@ fn run_and_count(nextest: &mut Command, program: &Path, all: usize) -> Result<Co
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).context(report.display()),
         _ => {}
     }
-    let status = nextest.env(phial::PROGRAM, program).status()?;
-    let text = fs::read_to_string(&report).context(format!("nextest ended with {status} and left no report"))?;
+    let code = leftovers::run_and_reap(nextest.env(phial::PROGRAM, program))?;
+    let text = fs::read_to_string(&report).context(format!("nextest ended with {code} and left no report"))?;
     let count = count(&text, all)?;
-    if count.failed == 0 && !status.success() {
-        return Err(Failure::new(format!("nextest: {status}")));
+    if count.failed == 0 && code != 0 {
+        return Err(Failure::new(format!("nextest ended with {code}")));
     }
     Ok(count)
 }
