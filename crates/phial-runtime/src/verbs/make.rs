@@ -155,8 +155,6 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
     let mut trace = Trace::new(words.has("trace"));
     let bundle = Bundle::read(words)?;
     trace.mark("read the configuration");
-    // Reading takes a large part of the program, which is not needed again; so does planning.
-    sys::memory::forget_program();
     let terminal = bundle.spec.process().as_ref().and_then(oci_spec::runtime::Process::terminal).unwrap_or(false);
     let notify = Notify::of(words, terminal, begin != Begin::AtOnce)?;
     let rootfs = bundle.rootfs()?;
@@ -180,6 +178,7 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
     };
     let mut plan = bundle.plan(&rootfs, &hierarchies, choices.clone())?;
     trace.mark("make the plan");
+    // Reading and planning take a large part of the program, which is not needed again.
     sys::memory::forget_program();
     let cgroups = match cgroups::make(global, &hierarchies, &bundle.spec, id) {
         Err(_) if cgroups::may_be_missing(global, &bundle.spec) => {
