@@ -45,6 +45,9 @@ const LEFT_OUT: &[&str] = &[
     "a_root_that_cannot_be_exchanged_is_moved_if_that_is_allowed",
     // Asks runc and crun, which the machine does not have.
     "what_other_runtimes_write_as_a_beginning_runs_here",
+    // Ask engines, which the machine does not have.
+    "nothing_is_left_of_what_containerd_and_podman_did_with_it",
+    "nothing_is_left_of_what_docker_did_with_it",
     // Takes packages from apt's servers; the machine has no network.
     "a_shell_where_no_registry_is",
     // 150 containers one after the other: four minutes.
