@@ -104,6 +104,7 @@ impl Drop for Podman {
         // A test that failed says more than what its clean-up could not do.
         let _ = self.output(&["pod", "rm", "--all", "--force", "--time", "0"]);
         let _ = self.output(&["rm", "--all", "--force", "--time", "0"]);
+        rest::wait_for_users(&self.dir);
         // Podman binds its storage directory to itself, sometimes more than once, and leaves it so.
         rest::unmount_below(&self.dir);
         rest::remove_cgroups(&self.mark);

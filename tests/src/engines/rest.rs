@@ -7,7 +7,7 @@ use std::process::Command;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::process::run;
+use crate::process::{self, run};
 
 /// Removes the cgroups of this name, and those below them, from every hierarchy.
 pub(super) fn remove_cgroups(name: &str) {
@@ -44,10 +44,22 @@ fn remove_tree(cgroup: &Path) {
 
 /// Waits for those that are about to end, as a conmon whose container was removed; but not for ever.
 fn wait_for_processes(cgroup: &Path) {
-    const ENDING: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
     let list = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
-    let pids = list.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?));
-    for process in pids.filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) {
+    wait_for(list.lines().filter_map(|line| line.parse().ok()));
+}
+
+/// Waits for those whose command lines name a directory, as the podman that conmon calls to clean up after a container;
+/// but not for ever.
+pub(super) fn wait_for_users(directory: &Path) {
+    let name = directory.to_string_lossy();
+    let uses = |pid: &i32| process::arguments(*pid).iter().any(|word| word.contains(&*name));
+    wait_for(process::all().into_iter().map(|process| process.pid).filter(uses));
+}
+
+fn wait_for(pids: impl Iterator<Item = i32>) {
+    const ENDING: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+    let open = |pid| pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok();
+    for process in pids.filter_map(open) {
         let _ = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&ENDING));
     }
 }

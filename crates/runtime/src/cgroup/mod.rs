@@ -42,6 +42,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 pub use hierarchy::{Hierarchy, detect};
 pub use oom::OomWatch;
@@ -83,11 +84,17 @@ impl Cgroups {
     pub fn open_with(driver: Driver, paths: &[PathBuf]) -> Result<Cgroups> {
         let hierarchies = if paths.is_empty() { Vec::new() } else { hierarchy::all()? };
         let mut directories = Vec::with_capacity(paths.len());
-        for path in paths.iter().filter(|path| path.is_dir()) {
+        for path in paths {
             let of = hierarchies.iter().filter(|hierarchy| path.starts_with(&hierarchy.mount));
             let deepest = of.max_by_key(|hierarchy| hierarchy.mount.as_os_str().len());
             let version = if deepest.is_some_and(|one| !one.unified) { Version::V1 } else { Version::V2 };
-            directories.push(Directory::open(path, version, deepest.map_or(&[], |one| &one.controllers))?);
+            let directory = Directory::new(path, version, deepest.map_or(&[], |one| &one.controllers));
+            match directory.descriptor() {
+                Ok(_) => {}
+                Err(Errno::NOENT) => continue,
+                Err(errno) => return Err(directory.error("", errno)),
+            }
+            directories.push(directory);
         }
         let unit = match driver {
             Driver::Cgroupfs => None,
