@@ -45,6 +45,17 @@ fn of_nobody(bundle: &Bundle, command: &Command) -> Command {
     other
 }
 
+/// A container `c` of his that sleeps.
+fn sleeping() -> Result<Bundle> {
+    let mut bundle = bundle_of_nobody()?;
+    bundle.arguments(&["sleep", "1000"]);
+    let mut create = of_nobody(&bundle, &bundle.command(&["create", "c"])?);
+    let none = std::process::Stdio::null;
+    assert!(create.stdin(none()).stdout(none()).stderr(none()).status()?.success());
+    as_nobody(&bundle, &["start", "c"])?.success()?;
+    Ok(bundle)
+}
+
 #[test]
 fn a_user_has_containers_of_his_own() -> Result {
     let mut bundle = bundle_of_nobody()?;
@@ -64,12 +75,7 @@ fn a_user_has_containers_of_his_own() -> Result {
 
 #[test]
 fn a_user_can_do_all_with_his_containers() -> Result {
-    let mut bundle = bundle_of_nobody()?;
-    bundle.arguments(&["sleep", "1000"]);
-    let mut create = of_nobody(&bundle, &bundle.command(&["create", "c"])?);
-    let none = std::process::Stdio::null;
-    assert!(create.stdin(none()).stdout(none()).stderr(none()).status()?.success());
-    as_nobody(&bundle, &["start", "c"])?.success()?;
+    let bundle = sleeping()?;
     assert!(as_nobody(&bundle, &["state", "c"])?.success()?.contains("\"running\""));
     assert_eq!(as_nobody(&bundle, &["exec", "c", "id", "-u"])?.success()?, "0\n");
     assert!(as_nobody(&bundle, &["list"])?.success()?.contains("running"));
@@ -81,12 +87,7 @@ fn a_user_can_do_all_with_his_containers() -> Result {
 
 #[test]
 fn containers_of_a_user_share_namespaces() -> Result {
-    let mut bundle = bundle_of_nobody()?;
-    bundle.arguments(&["sleep", "1000"]);
-    let mut create = of_nobody(&bundle, &bundle.command(&["create", "c"])?);
-    let none = std::process::Stdio::null;
-    assert!(create.stdin(none()).stdout(none()).stderr(none()).status()?.success());
-    as_nobody(&bundle, &["start", "c"])?.success()?;
+    let mut bundle = sleeping()?;
     let state: serde_json::Value = serde_json::from_str(&as_nobody(&bundle, &["state", "c"])?.success()?)?;
     let pid = state["pid"].to_string();
     let namespaces = bundle.config["linux"]["namespaces"].as_array_mut().context("namespaces")?;
@@ -130,6 +131,16 @@ fn ranges_that_the_host_has_set_aside_are_given() -> Result {
     command.arg(inner.get_program()).args(inner.get_args()).current_dir(bundle.path());
     let output = run(&mut command)?.success()?;
     assert!(output.contains("uid=1000 gid=1000") && output.contains('7'), "{output}");
+    Ok(())
+}
+
+/// That he may do without a cgroup does not make a path right that is none.
+#[test]
+fn what_is_wrong_for_root_is_wrong_for_him() -> Result {
+    let mut bundle = bundle_of_nobody()?;
+    bundle.config["linux"]["cgroupsPath"] = json!("/../elsewhere");
+    let refused = as_nobody(&bundle, &["run", "one"])?.exited(1)?;
+    assert!(refused.stderr.contains("linux.cgroupsPath"), "{refused:?}");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{LinuxResources, Spec};
+use runtime::ErrorKind;
 use runtime::cgroup::{self, Cgroups, Driver, Hierarchy, UnitOptions};
 
 use crate::command_line::{CgroupManager, Global};
@@ -22,6 +23,7 @@ pub(super) fn make(global: &Global, hierarchies: &[Hierarchy], spec: &Spec, id: 
     let path = linux.and_then(|linux| linux.cgroups_path().clone());
     let resources = linux.and_then(|linux| linux.resources().as_ref());
     match global.cgroups {
+        CgroupManager::Cgroupfs => Ok(create(hierarchies, spec, id)?),
         CgroupManager::Disabled => {
             refuse_limits(resources)?;
             if resources.and_then(|resources| resources.devices().as_ref()).is_some_and(|rules| !rules.is_empty()) {
@@ -29,10 +31,6 @@ pub(super) fn make(global: &Global, hierarchies: &[Hierarchy], spec: &Spec, id: 
                 global.log.write("warning", what);
             }
             Ok(Cgroups::none())
-        }
-        CgroupManager::Cgroupfs => {
-            let path = path.unwrap_or_else(|| Path::new("/").join(id));
-            Ok(Cgroups::create(hierarchies, &path, resources)?)
         }
         CgroupManager::Systemd => {
             let options = UnitOptions { id, annotations: spec.annotations().as_ref(), process: None };
@@ -42,13 +40,37 @@ pub(super) fn make(global: &Global, hierarchies: &[Hierarchy], spec: &Spec, id: 
     }
 }
 
+/// As [`make`]; None where the caller may make none and the container can do without. What is wrong in the configuration
+/// is an error for everybody.
+pub(super) fn make_if_allowed(
+    global: &Global,
+    hierarchies: &[Hierarchy],
+    spec: &Spec,
+    id: &str,
+) -> Result<Option<Cgroups>> {
+    if global.cgroups != CgroupManager::Cgroupfs {
+        return make(global, hierarchies, spec, id).map(Some);
+    }
+    match create(hierarchies, spec, id) {
+        Err(error) if error.kind() == ErrorKind::System && may_be_missing(global, spec) => Ok(None),
+        made => Ok(Some(made?)),
+    }
+}
+
+/// Makes them as directories.
+fn create(hierarchies: &[Hierarchy], spec: &Spec, id: &str) -> runtime::Result<Cgroups> {
+    let linux = spec.linux().as_ref();
+    let path = linux.and_then(|linux| linux.cgroups_path().clone()).unwrap_or_else(|| Path::new("/").join(id));
+    Cgroups::create(hierarchies, &path, linux.and_then(|linux| linux.resources().as_ref()))
+}
+
 /// Whether the container may do without cgroups: who has no right to make any can still have containers, unless they are
 /// to be limited. `--rootless` says it of a caller of whom it cannot be seen.
-pub(super) fn may_be_missing(global: &Global, spec: &Spec) -> bool {
+fn may_be_missing(global: &Global, spec: &Spec) -> bool {
     let seen = || !rustix::process::geteuid().is_root() || runtime::idmap::in_user_namespace();
     let unprivileged = global.rootless.unwrap_or_else(seen);
     let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
-    global.cgroups == CgroupManager::Cgroupfs && unprivileged && refuse_limits(resources).is_ok()
+    unprivileged && refuse_limits(resources).is_ok()
 }
 
 /// A limit needs a cgroup.

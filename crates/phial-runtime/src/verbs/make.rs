@@ -180,12 +180,11 @@ pub(super) fn make(global: &Global, words: &Words, id: &str, begin: Begin) -> Re
     trace.mark("make the plan");
     // Reading and planning take a large part of the program, which is not needed again.
     sys::memory::forget_program();
-    let cgroups = match cgroups::make(global, &hierarchies, &bundle.spec, id) {
-        Err(_) if cgroups::may_be_missing(global, &bundle.spec) => {
-            plan = bundle.plan(&rootfs, &[], choices)?;
-            Cgroups::none()
-        }
-        other => other?,
+    let cgroups = if let Some(cgroups) = cgroups::make_if_allowed(global, &hierarchies, &bundle.spec, id)? {
+        cgroups
+    } else {
+        plan = bundle.plan(&rootfs, &[], choices)?;
+        Cgroups::none()
     };
     trace.mark("make the cgroups");
     let before = root_mount::id(&rootfs);
