@@ -1,6 +1,7 @@
 //! An OCI bundle of busybox, and the built `phial-runtime` on it: as an engine calls a runtime.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,6 +53,26 @@ impl Bundle {
     /// An id that no other test uses.
     pub fn id(&self) -> String {
         self.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Gives the container a user namespace whose root is the host's 100000, to whom its root file system belongs.
+    ///
+    /// # Errors
+    /// Of the file system; or the configuration has no namespaces.
+    pub fn give_user_namespace(&mut self) -> Result {
+        const HOST: u32 = 100_000;
+        let namespaces = self.config["linux"]["namespaces"].as_array_mut().context("namespaces")?;
+        namespaces.push(json!({"type": "user"}));
+        let map = json!([{"containerID": 0, "hostID": HOST, "size": 65_536}]);
+        self.config["linux"]["uidMappings"] = map.clone();
+        self.config["linux"]["gidMappings"] = map;
+        for path in [self.path().to_owned(), self.path().join("rootfs")] {
+            fs::set_permissions(&path, PermissionsExt::from_mode(0o755))?;
+        }
+        for name in [".", "bin", "dev", "proc", "sys", "tmp"] {
+            std::os::unix::fs::chown(self.path().join("rootfs").join(name), Some(HOST), Some(HOST))?;
+        }
+        Ok(())
     }
 
     /// The program that the container runs.

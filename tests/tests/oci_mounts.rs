@@ -32,21 +32,6 @@ fn refused(mounts: &Value) -> Result<String> {
 const OPTIONS: &str = "while read a b c d point options rest; do case $point in /mnt*) echo $point $options;; esac; \
     done < /proc/self/mountinfo";
 
-fn user_namespace(bundle: &mut Bundle) -> Result {
-    let namespaces = bundle.config["linux"]["namespaces"].as_array_mut().context("namespaces")?;
-    namespaces.push(json!({"type": "user"}));
-    let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
-    bundle.config["linux"]["uidMappings"] = map.clone();
-    bundle.config["linux"]["gidMappings"] = map;
-    for path in [bundle.path().to_owned(), bundle.path().join("rootfs")] {
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755))?;
-    }
-    for name in [".", "bin", "dev", "proc", "sys", "tmp"] {
-        std::os::unix::fs::chown(bundle.path().join("rootfs").join(name), Some(100_000), Some(100_000))?;
-    }
-    Ok(())
-}
-
 #[test]
 fn recursive_options_reach_every_mount_below_and_others_do_not() -> Result {
     // The host's /dev has a devpts and more in it.
@@ -216,7 +201,7 @@ fn ids_are_shown_as_the_maps_say() -> Result {
     assert!(bundle.run(&["run", "c"])?.exited(1)?.stderr.contains("uidMappings: 0 0 0: is no range of ids"));
 
     // With the container's own maps, files are on the disk as the container sees them.
-    user_namespace(&mut bundle)?;
+    bundle.give_user_namespace()?;
     std::os::unix::fs::chown(&host, Some(0), Some(0))?;
     mount(&mut bundle, json!(["rbind", "ridmap"]), None)?;
     bundle.arguments(&["sh", "-c", "stat -c %u:%g /mnt/file; echo x > /mnt/made; stat -c %u:%g /mnt/made"]);
@@ -318,7 +303,7 @@ fn without_a_cgroup_namespace_the_paths_of_cgroups_are_the_hosts() -> Result {
 #[test]
 fn sysfs_and_mqueue_need_their_namespaces_in_a_user_namespace() -> Result {
     let mut bundle = Bundle::new()?;
-    user_namespace(&mut bundle)?;
+    bundle.give_user_namespace()?;
     let without = |bundle: &mut Bundle, kind: &str| {
         let list = bundle.config["linux"]["namespaces"].as_array_mut().context("namespaces")?;
         list.retain(|space| space["type"] != kind);
@@ -369,7 +354,7 @@ fn devices_are_what_the_configuration_says() -> Result {
 #[test]
 fn in_a_user_namespace_devices_are_the_hosts() -> Result {
     let mut bundle = Bundle::new()?;
-    user_namespace(&mut bundle)?;
+    bundle.give_user_namespace()?;
     bundle.arguments(&["sh", "-c", "echo x > /dev/null && test -c /dev/random && test -p /dev/pipe && echo fine"]);
     bundle.config["linux"]["devices"] = json!([{"path": "/dev/pipe", "type": "p"}]);
     assert_eq!(bundle.ok(&["run", "c"])?, "fine\n");

@@ -30,21 +30,6 @@ fn of_host(kind: &str) -> Result<String> {
     Ok(std::fs::read_link(format!("/proc/self/ns/{kind}"))?.display().to_string())
 }
 
-fn user_namespace(bundle: &mut Bundle) -> Result {
-    use std::os::unix::fs::PermissionsExt;
-    set(bundle, "user", None)?;
-    let map = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
-    bundle.config["linux"]["uidMappings"] = map.clone();
-    bundle.config["linux"]["gidMappings"] = map;
-    for path in [bundle.path().to_owned(), bundle.path().join("rootfs")] {
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755))?;
-    }
-    for name in [".", "bin", "dev", "proc", "sys", "tmp"] {
-        std::os::unix::fs::chown(bundle.path().join("rootfs").join(name), Some(100_000), Some(100_000))?;
-    }
-    Ok(())
-}
-
 fn program(name: &str) -> Result<PathBuf> {
     find(name).context(format!("{name} is missing"))
 }
@@ -54,7 +39,7 @@ fn clocks_have_the_offsets_of_their_namespace() -> Result {
     for user in [false, true] {
         let mut bundle = Bundle::new()?;
         if user {
-            user_namespace(&mut bundle)?;
+            bundle.give_user_namespace()?;
         }
         set(&mut bundle, "time", None)?;
         let uptime = "read up idle < /proc/uptime; echo ${up%%.*}; readlink /proc/self/ns/time";
@@ -115,7 +100,7 @@ fn containers_of_a_pod_share_namespaces() -> Result {
     for user in [false, true] {
         let mut bundle = Bundle::new()?;
         if user {
-            user_namespace(&mut bundle)?;
+            bundle.give_user_namespace()?;
         }
         set(&mut bundle, "time", None)?;
         let pid = first(&mut bundle)?;
@@ -162,7 +147,7 @@ fn a_new_user_namespace_beside_a_network_that_exists() -> Result {
     let mut other = Bundle::new()?;
     let pid = first(&mut other)?;
     let mut bundle = Bundle::new()?;
-    user_namespace(&mut bundle)?;
+    bundle.give_user_namespace()?;
     set(&mut bundle, "network", Some(format!("/proc/{pid}/ns/net")))?;
     let mounts = bundle.config["mounts"].as_array_mut().context("mounts")?;
     // sysfs is the network namespace's, and that is not the user namespace's.
@@ -176,7 +161,7 @@ fn a_new_user_namespace_beside_a_network_that_exists() -> Result {
 #[test]
 fn maps_beside_a_user_namespace_that_exists_must_be_its_own() -> Result {
     let mut bundle = Bundle::new()?;
-    user_namespace(&mut bundle)?;
+    bundle.give_user_namespace()?;
     let pid = first(&mut bundle)?;
     set(&mut bundle, "user", Some(format!("/proc/{pid}/ns/user")))?;
     assert_eq!(own(&mut bundle)?.last().map(String::as_str), Some("0"));

@@ -117,6 +117,11 @@ fn what_is_used_is_told_once_or_again_and_again() -> Result {
     assert_eq!(data["pids"], json!({"current": 1, "limit": 17}), "{event}");
     assert_eq!(data["memory"]["usage"]["limit"], 20 << 20, "{event}");
     assert!(data["memory"]["raw"].is_object() && data["cpu"]["usage"]["kernel"].is_u64(), "{event}");
+    // Pressure, where the kernel measures it: on the unified hierarchy, unless it was booted without.
+    let measured = bundle.cgroup_file("c", "cpu.pressure", "cpu.pressure").is_ok();
+    for resource in ["cpu", "memory"] {
+        assert_eq!(data[resource]["psi"]["some"]["total"].is_u64(), measured, "{resource}: {event}");
+    }
 
     let mut events = Running::start(bundle.command(&["events", "--interval", "10ms", "c"])?.stdout(Stdio::piped()))?;
     let stdout = events.child().stdout.take().context("stdout")?;
