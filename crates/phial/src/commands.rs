@@ -1,4 +1,5 @@
-//! The commands: what they are called, what they take, and what runs them. One file each.
+//! The commands: what they are called, what they take, and what runs them. One file each, in a folder per noun; the
+//! noun's `mod.rs` has the table of its group.
 
 use std::process::ExitCode;
 
@@ -7,42 +8,14 @@ use clap::{ArgMatches, Args, Command};
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 
-/// `attach`.
-mod attach;
-/// `image bootstrap`.
-mod bootstrap;
-/// `exec`.
-mod exec;
-/// What `run` and `exec` do while the process runs.
-mod foreground;
-/// `images`.
-mod images;
-/// `info`.
-mod info;
+/// What is done with containers.
+mod container;
+/// What is done with images.
+mod image;
 /// `inspect`, and the forms of it in groups.
 mod inspect;
-/// `kill`.
-mod kill;
-/// `logs`.
-mod logs;
-/// `ps`.
-mod ps;
-/// `pull`.
-mod pull;
-/// `rm`.
-mod rm;
-/// `rmi`.
-mod rmi;
-/// `run`.
-mod run;
-/// `stop`.
-mod stop;
-/// `system sync`.
-mod sync;
-/// `version`.
-mod version;
-/// `wait`.
-mod wait;
+/// What is done with the store and this host.
+mod system;
 
 /// One command, or a group of them.
 pub(crate) struct Entry {
@@ -82,50 +55,24 @@ trait Execute: Args {
 
 /// Every command, in the order of the help.
 pub(crate) const COMMANDS: &[Entry] = &[
-    starting::<run::Run>("run", "Create and run a new container from an image"),
-    starting::<exec::Exec>("exec", "Run a command in a running container"),
-    leaf::<ps::Ps>("ps", "List containers"),
-    leaf::<images::Images>("images", "List images"),
-    leaf::<pull::Pull>("pull", "Download an image from a registry"),
-    leaf::<logs::Logs>("logs", "Show what a container has written"),
-    leaf::<attach::Attach>("attach", "Connect this terminal to a running container"),
-    leaf::<stop::Stop>("stop", "Stop running containers"),
-    leaf::<kill::Kill>("kill", "Send a signal to running containers"),
-    leaf::<wait::Wait>("wait", "Wait until containers have ended, then print their exit codes"),
-    leaf::<rm::Rm>("rm", "Remove containers"),
-    leaf::<rmi::Rmi>("rmi", "Remove images"),
+    starting::<container::run::Run>("run", "Create and run a new container from an image"),
+    starting::<container::exec::Exec>("exec", "Run a command in a running container"),
+    leaf::<container::ps::Ps>("ps", "List containers"),
+    leaf::<image::ls::Images>("images", "List images"),
+    leaf::<image::pull::Pull>("pull", "Download an image from a registry"),
+    leaf::<container::logs::Logs>("logs", "Show what a container has written"),
+    leaf::<container::attach::Attach>("attach", "Connect this terminal to a running container"),
+    leaf::<container::stop::Stop>("stop", "Stop running containers"),
+    leaf::<container::kill::Kill>("kill", "Send a signal to running containers"),
+    leaf::<container::wait::Wait>("wait", "Wait until containers have ended, then print their exit codes"),
+    leaf::<container::rm::Rm>("rm", "Remove containers"),
+    leaf::<image::rm::Rmi>("rmi", "Remove images"),
     leaf::<inspect::Inspect>("inspect", "Show everything about containers and images, as JSON"),
-    leaf::<info::Info>("info", "Show what this host is and has"),
-    leaf::<version::Version>("version", "Show the version"),
-    group("container", "Manage containers", |command| with_entries(command, CONTAINER), CONTAINER),
-    group("image", "Manage images", |command| with_entries(command, IMAGE), IMAGE),
-    group("system", "Manage the store as a whole", |command| with_entries(command, SYSTEM), SYSTEM),
-];
-
-const CONTAINER: &[Entry] = &[
-    leaf::<attach::Attach>("attach", "Connect this terminal to a running container"),
-    starting::<exec::Exec>("exec", "Run a command in a running container"),
-    leaf::<inspect::InspectContainer>("inspect", "Show everything about containers, as JSON"),
-    leaf::<kill::Kill>("kill", "Send a signal to running containers"),
-    leaf::<logs::Logs>("logs", "Show what a container has written"),
-    leaf::<ps::Ps>("ls", "List containers"),
-    leaf::<rm::Rm>("rm", "Remove containers"),
-    starting::<run::Run>("run", "Create and run a new container from an image"),
-    leaf::<stop::Stop>("stop", "Stop running containers"),
-    leaf::<wait::Wait>("wait", "Wait until containers have ended, then print their exit codes"),
-];
-
-const IMAGE: &[Entry] = &[
-    leaf::<bootstrap::Bootstrap>("bootstrap", "Make an image from the programs of this host, without a registry"),
-    leaf::<inspect::InspectImage>("inspect", "Show everything about images, as JSON"),
-    leaf::<images::Images>("ls", "List images"),
-    leaf::<pull::Pull>("pull", "Download an image from a registry"),
-    leaf::<rmi::Rmi>("rm", "Remove images"),
-];
-
-const SYSTEM: &[Entry] = &[
-    leaf::<info::Info>("info", "Show what this host is and has"),
-    leaf::<sync::Sync>("sync", "Wait until every image is on disk, safe from a power failure"),
+    leaf::<system::info::Info>("info", "Show what this host is and has"),
+    leaf::<system::version::Version>("version", "Show the version"),
+    group("container", "Manage containers", |command| with_entries(command, container::COMMANDS), container::COMMANDS),
+    group("image", "Manage images", |command| with_entries(command, image::COMMANDS), image::COMMANDS),
+    group("system", "Manage the store as a whole", |command| with_entries(command, system::COMMANDS), system::COMMANDS),
 ];
 
 /// Gives `command` its subcommands, each of which is defined only when it is used.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use engine::config::ExecConfig;
 
-use super::run::environment;
+use super::flags::environment;
 use super::{Execute, foreground};
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
@@ -50,9 +50,10 @@ impl Execute for Exec {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let mut words = self.words.into_iter();
         let name = words.next().unwrap_or_default();
+        let doing = || format!("run a command in container {name}");
         let config = ExecConfig {
             command: words.collect(),
-            env: environment(&self.env_file, &self.env)?,
+            env: environment(&self.env_file, &self.env, &doing)?,
             working_dir: self.workdir,
             user: self.user,
             tty: self.tty,

@@ -1,0 +1,40 @@
+//! `phial container …`, most of which is also said without the noun.
+
+use super::{Entry, Execute, each, leaf, starting};
+
+/// `attach`.
+pub(super) mod attach;
+/// `exec`.
+pub(super) mod exec;
+/// The flags of `run` and `create`.
+mod flags;
+/// What `run`, `attach` and `exec` do while the process runs.
+mod foreground;
+/// `kill`.
+pub(super) mod kill;
+/// `logs`.
+pub(super) mod logs;
+/// `ps`.
+pub(super) mod ps;
+/// `rm`.
+pub(super) mod rm;
+/// `run`.
+pub(super) mod run;
+/// `stop`.
+pub(super) mod stop;
+/// `wait`.
+pub(super) mod wait;
+
+/// The group's table, in the order of the help.
+pub(super) const COMMANDS: &[Entry] = &[
+    leaf::<attach::Attach>("attach", "Connect this terminal to a running container"),
+    starting::<exec::Exec>("exec", "Run a command in a running container"),
+    leaf::<super::inspect::InspectContainer>("inspect", "Show everything about containers, as JSON"),
+    leaf::<kill::Kill>("kill", "Send a signal to running containers"),
+    leaf::<logs::Logs>("logs", "Show what a container has written"),
+    leaf::<ps::Ps>("ls", "List containers"),
+    leaf::<rm::Rm>("rm", "Remove containers"),
+    starting::<run::Run>("run", "Create and run a new container from an image"),
+    leaf::<stop::Stop>("stop", "Stop running containers"),
+    leaf::<wait::Wait>("wait", "Wait until containers have ended, then print their exit codes"),
+];

@@ -1,0 +1,68 @@
+//! The flags of `run` and `create`, in groups; each group writes its part of the configuration.
+
+/// From the first start to the last end: name, labels, stopping.
+mod life;
+/// Resources.
+mod limits;
+/// Mounts.
+mod mounts;
+/// Namespaces and networks.
+mod namespaces;
+/// The process: environment, directory, user, terminal.
+mod process;
+/// What the container may do.
+mod security;
+
+use clap::Args;
+use engine::config::ContainerConfig;
+
+pub(super) use process::environment;
+
+use crate::failure::{Cannot, Result};
+
+/// What `run` and `create` take alike.
+#[derive(Debug, Args)]
+pub(super) struct Flags {
+    #[command(flatten)]
+    process: process::Flags,
+    #[command(flatten)]
+    life: life::Flags,
+    #[command(flatten)]
+    limits: limits::Flags,
+    #[command(flatten)]
+    mounts: mounts::Flags,
+    #[command(flatten)]
+    namespaces: namespaces::Flags,
+    #[command(flatten)]
+    security: security::Flags,
+    /// When to ask the registry for the image: always, missing or never
+    #[arg(long, value_name = "WHEN")]
+    pub(super) pull: Option<String>,
+    /// The image, then the command and its arguments
+    #[arg(value_name = "IMAGE", required = true, num_args = 1.., trailing_var_arg = true, hide = true)]
+    words: Vec<String>,
+}
+
+impl Flags {
+    /// The image, as the user typed it.
+    pub(super) fn image(&self) -> &str {
+        &self.words[0]
+    }
+
+    /// What the flags ask for.
+    ///
+    /// # Errors
+    /// For a value that makes no sense; `doing` says what for.
+    pub(super) fn config(self, doing: impl Fn() -> String) -> Result<ContainerConfig> {
+        let mut words = self.words.into_iter();
+        let image = words.next().unwrap_or_default();
+        let mut config = ContainerConfig { image, command: words.collect(), ..ContainerConfig::default() };
+        self.process.apply(&mut config, &doing)?;
+        self.life.apply(&mut config).cannot(&doing)?;
+        self.limits.apply(&mut config).cannot(&doing)?;
+        self.mounts.apply(&mut config).cannot(&doing)?;
+        self.namespaces.apply(&mut config).cannot(&doing)?;
+        self.security.apply(&mut config).cannot(&doing)?;
+        Ok(config)
+    }
+}
