@@ -70,13 +70,22 @@ fn variable(name: &str) -> PathBuf {
 fn target_dir() -> PathBuf {
     let out = variable("OUT_DIR");
     let profile = out.ancestors().find(|path| path.file_name() == Some(OsStr::new("build"))).and_then(Path::parent);
-    profile.and_then(Path::parent).unwrap_or(&out).join("embedded")
+    let name = if has_fault_points() { "embedded-with-fault-points" } else { "embedded" };
+    profile.and_then(Path::parent).unwrap_or(&out).join(name)
+}
+
+/// Whether this is the build that tests kill at chosen points: then the programs it carries are such builds as well.
+fn has_fault_points() -> bool {
+    var_os("CARGO_FEATURE_FAULT_POINTS").is_some()
 }
 
 fn build(workspace: &Path, target: &str, target_dir: &Path) {
     let mut cargo = Command::new(variable("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--locked", "--package", "phial-runtime", "--package", "hello"]);
     cargo.args(["--target", target, "--target-dir"]).arg(target_dir);
+    if has_fault_points() {
+        cargo.args(["--features", "phial-runtime/fault-points"]);
+    }
     for setting in PROFILE {
         cargo.arg("--config").arg(format!("profile.release.{setting}"));
     }

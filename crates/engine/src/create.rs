@@ -144,13 +144,16 @@ impl Prepared<'_> {
         let json = serde_json::to_vec(&spec).map_err(|error| Error::invalid(format!("the configuration: {error}")))?;
         let path = directory.join(CONFIG_FILE);
         fs::write(&path, json).context(|| path.display())?;
+        sys::fault::point("create: configuration written");
         let host_file = |path: &str| fs::read(path).unwrap_or_default();
         for (name, content) in files::contents(self.config.network, inputs.hostname(), host_file) {
             readable(&directory.join(name), |path| fs::write(path, content), 0o644)?;
         }
         // The upper directory is the container's `/`: everyone in it must be able to pass.
         readable(&directory.join(UPPER), |path| fs::create_dir(path), 0o755)?;
-        readable(&directory.join(WORK), |path| fs::create_dir(path), 0o700)
+        readable(&directory.join(WORK), |path| fs::create_dir(path), 0o700)?;
+        sys::fault::point("create: directory filled");
+        Ok(())
     }
 }
 

@@ -57,9 +57,11 @@ impl Engine {
         let descriptors = [theirs.as_fd(), created.lock.as_fd()];
         sys::spawn::detached(program.as_fd(), &["phial-runtime", "supervise"], &descriptors)
             .context(|| "starting the supervisor")?;
+        sys::fault::point("start: supervisor spawned");
         drop(theirs);
         let mut connection = Connection::new(ours);
         connection.send(Kind::Request, request, &[]).context(|| "talking to the supervisor")?;
+        sys::fault::point("start: supervisor asked");
         Ok(connection)
     }
 

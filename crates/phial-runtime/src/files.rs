@@ -34,5 +34,8 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?;
     let temporary = path.with_file_name(format!(".{}", name.display()));
     write(&temporary, content)?;
-    std::fs::rename(temporary, path)
+    sys::fault::point("runtime file: written");
+    std::fs::rename(temporary, path)?;
+    sys::fault::point("runtime file: has its name");
+    Ok(())
 }

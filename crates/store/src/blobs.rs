@@ -61,6 +61,7 @@ impl Store {
 }
 
 fn rename(from: &Path, to: &Path) -> Result<()> {
+    sys::fault::point("blob: written");
     match std::fs::rename(from, to) {
         Err(error) if error.kind() == NotFound => {
             if let Some(parent) = to.parent() {
@@ -70,5 +71,7 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
         }
         other => other,
     }
-    .map_err(|error| Error::io("renaming to", to, error))
+    .map_err(|error| Error::io("renaming to", to, error))?;
+    sys::fault::point("blob: has its name");
+    Ok(())
 }

@@ -106,7 +106,9 @@ pub(crate) fn write<T>(
     let run = || {
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
         let value = body(&transaction)?;
+        sys::fault::point("database: before a commit");
         transaction.commit()?;
+        sys::fault::point("database: committed");
         Ok(value)
     };
     let result = match durability {

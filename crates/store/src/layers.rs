@@ -181,6 +181,7 @@ impl LayerWriter {
     pub fn commit(mut self, size: u64) -> Result<Layer> {
         let unfinished = unfinished_path(&self.paths, &self.diff_id);
         write_record(&unfinished, &Record { version: VERSION, size, boot_id: boot_id()? })?;
+        sys::fault::point("layer: written");
         let finished = self.paths.layer(&self.diff_id);
         // rename(2) replaces only an empty directory, and a layer never is one.
         match rustix::fs::rename(&unfinished, &finished) {
@@ -188,6 +189,7 @@ impl LayerWriter {
             Ok(()) | Err(Errno::EXIST | Errno::NOTEMPTY) => {}
             Err(errno) => return Err(Error::io("renaming to", &finished, errno)),
         }
+        sys::fault::point("layer: has its name");
         self.finished = true;
         Ok(Layer { path: finished.join(TREE), size })
     }

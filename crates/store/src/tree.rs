@@ -24,7 +24,10 @@ pub(crate) const TRASH: &str = "trash-";
 /// Those of `mkdir(2)`.
 pub(crate) fn make_private(path: &Path) -> Result<bool> {
     match rustix::fs::mkdir(path, Mode::RWXU) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            sys::fault::point("tree: directory made");
+            Ok(true)
+        }
         Err(Errno::EXIST) => Ok(false),
         Err(Errno::NOENT) => {
             let parent = path.parent().ok_or_else(|| Error::io("making directory", path, Errno::NOENT))?;
@@ -53,7 +56,10 @@ pub(crate) fn discard(paths: &Paths, path: &Path) -> Result<()> {
 pub(crate) fn move_away(paths: &Paths, path: &Path) -> Result<Option<std::path::PathBuf>> {
     let trash = paths.tmp().join(format!("{TRASH}{}", encode_hex(&random_bytes::<8>()?)));
     match std::fs::rename(path, &trash) {
-        Ok(()) => Ok(Some(trash)),
+        Ok(()) => {
+            sys::fault::point("tree: moved away");
+            Ok(Some(trash))
+        }
         Err(error) if error.kind() == NotFound => {
             // Either the tree or `tmp` is missing; only the latter is to be mended.
             if make_private(&paths.tmp())? { move_away(paths, path) } else { Ok(None) }
@@ -76,5 +82,7 @@ pub(crate) fn delete(path: &Path) -> Result<()> {
     }
     fsroot::Root::open(parent)
         .and_then(|root| root.remove_all(name))
-        .map_err(|error| Error::new(ErrorKind::Io, format!("deleting {}: {error}", path.display())))
+        .map_err(|error| Error::new(ErrorKind::Io, format!("deleting {}: {error}", path.display())))?;
+    sys::fault::point("tree: deleted");
+    Ok(())
 }

@@ -11,6 +11,8 @@ pub mod bpf;
 pub mod clone;
 /// Replacing the program of this process, and what must be right just before: descriptors, working directory.
 pub mod exec;
+/// Points at which a test lets a program die.
+pub mod fault;
 /// File descriptors sent over unix sockets.
 pub mod fdpass;
 /// Whole files that have no size before they are read.

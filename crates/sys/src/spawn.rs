@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::exec::StringArray;
 
-/// Starts the program behind `program` in a new session, with an empty environment, the root as working directory,
+/// Starts the program behind `program` in a new session, with an empty environment (but for [`crate::fault`]'s), the root as working directory,
 /// `/dev/null` as stdio, and `descriptors` as 3, 4, …; everything else is closed. It is a child of the caller.
 ///
 /// The call returns as soon as the program runs. The child borrows the caller's memory until then (`CLONE_VM` and
@@ -38,7 +38,7 @@ pub fn detached(
         program: &own[0],
         null: &own[1],
         arguments,
-        environment: StringArray::new(Vec::new()),
+        environment: StringArray::new(crate::fault::environment()),
         failure: Cell::new(NONE),
     };
     vfork(&plan)

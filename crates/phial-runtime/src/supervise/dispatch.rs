@@ -187,9 +187,11 @@ impl Dispatcher {
             finished_at: record::now(),
         };
         self.started.cgroups.remove().ok();
+        sys::fault::point("supervisor: cgroups removed");
         record::ended(&self.request, &record);
         std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
         self.lock = None;
+        sys::fault::point("supervisor: lock freed");
         self.engine_stayed = self.clients.contains_key(&ENGINE);
         self.ended = Some(record);
         let told = |client: &Client| matches!(client.role, Role::Attached { .. } | Role::Waiting);

@@ -61,12 +61,14 @@ pub(super) fn start(request: &Request) -> Result<Started> {
         linux.and_then(|linux| linux.cgroups_path().clone()).unwrap_or_else(|| format!("/{}", request.id).into());
     let resources = linux.and_then(|linux| linux.resources().as_ref());
     let cgroups = Cgroups::create(&hierarchies, &path, resources)?;
+    sys::fault::point("supervisor: cgroups made");
     let at = super::record::now();
     match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true, helper: None }) {
         Ok(Launched { child, console, .. }) => {
             let streams = Streams { terminal: console, ..streams };
             let namespaces = plan.all_namespaces();
             let confinement = plan.confinement;
+            sys::fault::point("supervisor: container launched");
             Ok(Started { process: child, streams, cgroups, hierarchies, namespaces, confinement, at })
         }
         Err(error) => {
