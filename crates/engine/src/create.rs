@@ -14,9 +14,10 @@ use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
 use crate::config::{ContainerConfig, Mount, MountKind, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::inspect::labels;
 use crate::lookup::Merged;
 use crate::spec::{self, Host, Identity, Inputs};
-use crate::{ago, files};
+use crate::{ago, events, files};
 
 /// Name of a container's log in its directory.
 pub(crate) const LOG_FILE: &str = "container.log";
@@ -102,6 +103,7 @@ impl Engine {
             Some(_) => reservation.commit(&record).map_err(|error| name_error(error, &record.name))?,
             None => reservation.commit_with_random_name(&mut record)?,
         };
+        self.tell(&events::about_container(&record, config, "create"));
         Ok(Created { record, config: config.clone(), lock, layers: prepared.layers.clone() })
     }
 
@@ -162,9 +164,11 @@ fn readable(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>, mode: 
     make(path).and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode))).context(|| path.display())
 }
 
-/// The configuration with what the image says about stopping it, which `stop` looks for.
+/// The configuration with what the image says about stopping it, which `stop` looks for, and with its labels, which are
+/// the container's from now on.
 fn effective(config: &ContainerConfig, image: &image::Config) -> Result<ContainerConfig> {
     let mut config = config.clone();
+    config.labels = labels(&config, image);
     if let (None, Some(signal)) = (config.stop_signal, &image.stop_signal) {
         config.stop_signal = Some(Signal::parse("the image's STOPSIGNAL", signal)?);
     }

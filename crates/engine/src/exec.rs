@@ -7,6 +7,7 @@ use image::ImageConfig;
 use oci_spec::runtime::Process;
 use runtime::protocol::{Attach, CONFIG_FILE, Exec, Kind, VERSION, WindowSize};
 use serde::Deserialize;
+use store::ContainerId;
 
 use crate::config::{ContainerConfig, ExecConfig, env};
 use crate::create::{UPPER, identity};
@@ -31,7 +32,9 @@ impl Engine {
     /// that the container has not.
     pub fn exec(&self, container: &Container, config: &ExecConfig, window: Option<WindowSize>) -> Result<Session> {
         let connection = self.connect(container)?;
-        let request = Exec { version: VERSION, process: self.further_process(container, config)?, window };
+        let process = self.further_process(container, config)?;
+        let id = self.tell_exec(container, config)?;
+        let request = Exec { version: VERSION, id, process, window };
         Session::exec(&container.record.name, connection, &request, config.open_stdin)
     }
 
@@ -44,7 +47,9 @@ impl Engine {
         let name = &container.record.name;
         let mut connection = self.connect(container)?;
         let config = ExecConfig { tty: false, ..config.clone() };
-        let request = Exec { version: VERSION, process: self.further_process(container, &config)?, window: None };
+        let process = self.further_process(container, &config)?;
+        let id = self.tell_exec(container, &config)?;
+        let request = Exec { version: VERSION, id, process, window: None };
         let null = File::options().read(true).write(true).open("/dev/null").context(|| "/dev/null")?;
         let talking = || format!("talking to the supervisor of container {name}");
         connection.send(Kind::Exec, &request, &[null.as_fd(); 3]).context(talking)?;
@@ -53,6 +58,16 @@ impl Engine {
             Some((Kind::Failed, payload)) => Err(refusal(name, &payload)),
             _ => Err(Error::new(ErrorKind::System, format!("the supervisor of container {name} went away"))),
         }
+    }
+
+    /// Tells of a further process that is about to be started, and returns what events call it.
+    fn tell_exec(&self, container: &Container, config: &ExecConfig) -> Result<String> {
+        let id = ContainerId::generate()?.hex();
+        let command = config.command.join(" ");
+        for action in ["exec_create", "exec_start"] {
+            self.tell_container(container, &format!("{action}: {command}"), &[("execID", &id)]);
+        }
+        Ok(id)
     }
 
     /// What `exec` runs, whole.
@@ -73,7 +88,9 @@ impl Engine {
     /// `Conflict` when the container does not run.
     pub fn attach(&self, container: &Container, stdin: bool, window: Option<WindowSize>) -> Result<Session> {
         let request = Attach { version: VERSION, stdin: stdin && container.config.open_stdin, window };
-        Session::attach(&container.record.name, self.connect(container)?, &request)
+        let session = Session::attach(&container.record.name, self.connect(container)?, &request)?;
+        self.tell_container(container, "attach", &[]);
+        Ok(session)
     }
 
     /// The container's first process, as it was configured.

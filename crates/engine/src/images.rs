@@ -69,6 +69,7 @@ impl Engine {
         let reference: Reference = name.parse()?;
         let image = image::pull(&self.store, &reference, options, progress)?;
         self.sync_images_later();
+        self.tell_image(&reference.familiar(), "pull", &reference.familiar_name());
         Ok(image)
     }
 
@@ -152,6 +153,13 @@ impl Engine {
         } else {
             self.store.delete_image(&image.id, in_use)?
         };
+        let id = image.id.to_string();
+        for _ in &removed.untagged {
+            self.tell_image(&id, "untag", &id);
+        }
+        if let Some(digest) = &removed.deleted {
+            self.tell_image(&digest.to_string(), "delete", &digest.to_string());
+        }
         // Removing images is for making room: everything that is garbage goes, not only what this image had.
         let collected = self.store.collect();
         let untagged = familiar(&removed.untagged).into_iter().map(RemovedImage::Untagged);

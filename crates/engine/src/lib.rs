@@ -25,6 +25,8 @@ pub mod builtin;
 mod create;
 /// Making images durable while nobody waits.
 mod durable;
+/// What happens is told, for whoever wants to know.
+pub mod events;
 /// Further processes in it, and the streams of the first.
 mod exec;
 /// Pulling, finding, listing and removing images.

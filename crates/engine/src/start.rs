@@ -11,6 +11,7 @@ use runtime::protocol::{Kind, Request, Rootfs, StdinMode, VERSION, WindowSize};
 use crate::create::{Created, LOG_FILE, UPPER, WORK};
 use crate::engine::Engine;
 use crate::error::{Context, Result};
+use crate::events;
 use crate::session::{Connection, Session};
 
 impl Engine {
@@ -39,6 +40,9 @@ impl Engine {
 
     fn started(&self, created: Created, attach: bool, window: Option<WindowSize>) -> Result<Session> {
         let request = self.request(&created, attach, window);
+        if attach {
+            self.tell(&events::about_container(&created.record, &created.config, "attach"));
+        }
         let session = self.supervise(&created, &request).and_then(|connection| {
             // The supervisor is busy for milliseconds: time for what somebody has to do now and then.
             self.store.checkpoint_if_due().ok();
@@ -47,6 +51,7 @@ impl Engine {
         if session.is_err() && created.record.auto_remove {
             // The error that matters is why it was not started; what stays here is found by the next command.
             self.store.remove_container(created.lock).ok();
+            self.tell(&events::about_container(&created.record, &created.config, "destroy"));
         }
         session
     }
@@ -86,6 +91,7 @@ impl Engine {
             },
             attach,
             log: Some(bundle.join(LOG_FILE)),
+            events: Some(self.subject(&created.record, config)),
             auto_remove: config.auto_remove,
             init: config.init,
             bundle,

@@ -10,6 +10,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// The journal of events, which both ends write.
+pub mod events;
+
 /// Version of the wire format and of [`Status`] and [`ExitRecord`]. Raised when a reader of the previous one would
 /// misunderstand.
 pub const VERSION: u32 = 1;
@@ -34,6 +37,8 @@ pub const SOCKET_FILE: &str = "sock";
 pub const LOCK_FILE: &str = "lock";
 /// File name of [`Status`] in the container's run directory.
 pub const STATUS_FILE: &str = "status.json";
+/// File name of the container's name in its run directory: there once it was renamed while it ran.
+pub const NAME_FILE: &str = "name";
 /// File name of [`ExitRecord`] in the container's persistent directory.
 pub const EXIT_FILE: &str = "exit.json";
 /// File name of the OCI configuration in the container's persistent directory.
@@ -126,6 +131,9 @@ pub struct Request {
     pub attach: bool,
     /// Where the log goes, in docker's json-file format. None: no log.
     pub log: Option<PathBuf>,
+    /// Where the container's events are told. None: nowhere.
+    #[serde(default)]
+    pub events: Option<events::Subject>,
     /// Whether the container's files go when it ends; its row is collected by the next command.
     pub auto_remove: bool,
     /// Whether a small init of ours is pid 1, forwarding signals and reaping, with the process as its child.
@@ -188,6 +196,9 @@ pub struct Attach {
 pub struct Exec {
     /// [`VERSION`] of the sender.
     pub version: u32,
+    /// What events call it: 64 hex digits.
+    #[serde(default)]
+    pub id: String,
     /// The process, as `process` of an OCI configuration, whole: ids, capabilities, environment are already decided.
     pub process: oci_spec::runtime::Process,
     /// Size of the terminal when `process.terminal` is set.

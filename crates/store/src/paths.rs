@@ -7,7 +7,7 @@ use crate::{ContainerId, Digest, Error, Result};
 /// The two directories a store consists of, and the names below them.
 ///
 /// ```text
-/// ROOT/  phial.db  lock  blobs/sha256/<hex>  layers/<diff id>/{layer.json,fs/}  tmp/  containers/<id>/
+/// ROOT/  phial.db  events/  lock  blobs/sha256/<hex>  layers/<diff id>/{layer.json,fs/}  tmp/  containers/<id>/
 /// RUN/   containers/<id>/{lock,status.json,sock}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +112,11 @@ impl Paths {
     /// What is being written or deleted.
     pub fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
+    }
+
+    /// The directory of the journal of events.
+    pub fn events(&self) -> PathBuf {
+        self.root.join("events")
     }
 
     /// The directory of all containers' persistent directories.

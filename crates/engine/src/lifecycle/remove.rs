@@ -36,7 +36,15 @@ impl Engine {
             State::Lost(None) | State::Created(_) | State::Exited(_) => {}
         }
         match self.store.lock_container(&container.record.id) {
-            Ok(Some(lock)) => Ok(self.store.remove_container(lock)?),
+            Ok(Some(lock)) => {
+                self.store.remove_container(lock)?;
+                // Of one that goes with its end, the supervisor has told.
+                let ran = matches!(container.state, State::Running(_) | State::Exited(_));
+                if !(container.record.auto_remove && ran) {
+                    self.tell_container(container, "destroy", &[]);
+                }
+                Ok(())
+            }
             Ok(None) => Err(Error::conflict(format!("container {name} is being started"))),
             // It was one that goes with its end, and another command has seen to that.
             Err(error) if error.kind() == store::ErrorKind::NotFound => Ok(()),

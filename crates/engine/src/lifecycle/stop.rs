@@ -67,7 +67,9 @@ impl Engine {
             self.send(container, Signal::KILL, &connection)?;
         }
         self.told_end(container, &mut connection)?;
-        self.await_supervisor(&container.record.id)
+        self.await_supervisor(&container.record.id)?;
+        self.tell_container(container, "stop", &[]);
+        Ok(())
     }
 
     /// Sends a signal to a container whose end `waiting` will tell of. That it has ended meanwhile is no error: it is
@@ -97,6 +99,8 @@ impl Engine {
         let Some(mut connection) = self.try_connect(container)? else { return Ok(false) };
         let name = &container.record.name;
         let frame = SignalFrame { signal: signal.number() };
+        // Before it is sent, because what follows from it is told by another process.
+        self.tell_container(container, "kill", &[("signal", &signal.number().to_string())]);
         match connection.send(Kind::Signal, &frame, &[]).and_then(|()| connection.receive()) {
             Ok(Some((Kind::Ok, _))) => Ok(true),
             Ok(Some((Kind::Failed, payload))) => Err(refusal(name, &payload)),

@@ -76,7 +76,7 @@ fn exec(terminal: bool, stdin: bool, user: User) -> (UnixStream, Vec<OwnedFd>, J
     let (ours, peer) = UnixStream::pair().expect("a socket pair");
     let mut process = Process::default();
     process.set_terminal(Some(terminal));
-    let request = Exec { version: VERSION, process, window: None };
+    let request = Exec { version: VERSION, id: String::new(), process, window: None };
     let pump = pump(move || Session::exec("web", Connection::new(ours), &request, stdin), user);
     let mut connection = Connection::new(peer);
     let (kind, payload) = connection.receive().expect("a frame").expect("a frame");

@@ -19,6 +19,7 @@ use super::output::Output;
 use super::poll::{Event, Interest, Poll};
 use super::record;
 use super::start::{Started, Streams};
+use super::tell;
 
 /// The number of the first client.
 const ENGINE: u64 = 0;
@@ -88,6 +89,7 @@ impl Dispatcher {
             cgroups: self.started.cgroups.paths().map(ToOwned::to_owned).collect(),
         };
         record::running(&self.request, &status).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        tell::container(&self.request, "start", &[]);
         let role = if self.request.attach {
             Role::Attached { stdin: self.request.stdin != StdinMode::Closed }
         } else {
@@ -189,9 +191,14 @@ impl Dispatcher {
         self.started.cgroups.remove().ok();
         sys::fault::point("supervisor: cgroups removed");
         record::ended(&self.request, &record);
+        tell::died(&self.request, &record);
         std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
         self.lock = None;
         sys::fault::point("supervisor: lock freed");
+        if self.request.auto_remove {
+            // From here on it is gone for everybody who looks, whoever deletes its files.
+            tell::container(&self.request, "destroy", &[]);
+        }
         self.engine_stayed = self.clients.contains_key(&ENGINE);
         self.ended = Some(record);
         let told = |client: &Client| matches!(client.role, Role::Attached { .. } | Role::Waiting);
@@ -224,6 +231,7 @@ impl Dispatcher {
             started_at: process.started_at,
             finished_at: record::now(),
         };
+        tell::further_died(&self.request, &process.id, record.exit_code);
         if let Some(client) = self.clients.get_mut(&process.client) {
             client.send_control(Kind::Exited, &record);
             client.role = Role::Leaving;
@@ -322,10 +330,10 @@ impl Dispatcher {
         let container = self.started.process.pidfd.as_fd();
         let launched = serde_json::from_slice::<Exec>(&frame.payload)
             .map_err(|error| runtime::Error::new(runtime::ErrorKind::Invalid, format!("exec: {error}")))
-            .and_then(|exec| further::start(&self.started, container, &exec, frame.descriptors));
+            .and_then(|exec| Ok((further::start(&self.started, container, &exec, frame.descriptors)?, exec.id)));
         let Some(client) = self.clients.get_mut(&number) else { return };
         match launched {
-            Ok(launched) => {
+            Ok((launched, id)) => {
                 let pid = launched.child.pid;
                 client.role = Role::Process(pid);
                 let reply = serde_json::to_vec(&StartedReply { pid: pid.as_raw_nonzero().get() }).unwrap_or_default();
@@ -334,7 +342,7 @@ impl Dispatcher {
                     None => client.send(Kind::Started, &reply),
                 }
                 let (pidfd, started_at, terminal) = (launched.child.pidfd, record::now(), launched.console);
-                self.further.push(Further { pid, pidfd, client: number, started_at, terminal });
+                self.further.push(Further { pid, pidfd, client: number, id, started_at, terminal });
             }
             Err(error) => {
                 client.send_control(Kind::Failed, &super::failed(&error));

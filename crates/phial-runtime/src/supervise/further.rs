@@ -19,6 +19,8 @@ pub(super) struct Further {
     pub(super) pid: rustix::process::Pid,
     pub(super) pidfd: OwnedFd,
     pub(super) client: u64,
+    /// What events call it.
+    pub(super) id: String,
     /// RFC 3339.
     pub(super) started_at: String,
     /// Master of its terminal. The client has it too, but may leave: then the process must neither be hung up nor wait

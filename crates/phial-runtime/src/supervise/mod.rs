@@ -12,6 +12,7 @@ mod output;
 mod poll;
 mod record;
 mod start;
+mod tell;
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
