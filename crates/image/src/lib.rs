@@ -34,6 +34,9 @@ mod platform;
 /// A tar stream becomes a directory; contained, bounded.
 pub mod layer;
 
+/// The archive of a layer in the store, as it was.
+mod rebuild;
+
 /// Credentials, challenges and tokens.
 mod auth;
 
@@ -54,5 +57,6 @@ pub use error::{Error, ErrorKind, Result};
 pub use platform::Platform;
 pub use progress::{LayerState, Progress, ProgressEvent};
 pub use pull::{PullOptions, pull};
+pub use rebuild::write_layer;
 pub use reference::Reference;
 pub use store::Digest;

@@ -19,7 +19,7 @@ mod decode;
 
 use std::path::PathBuf;
 
-use store::{Digest, ImageRecord, LayerRef, Lease, Store};
+use store::{Digest, ImageRecord, LayerBlob, LayerRef, Lease, Store};
 use tokio::runtime::Runtime;
 
 use crate::auth::credentials::CredentialsSource;
@@ -27,6 +27,7 @@ use crate::client::http::Http;
 use crate::client::registry::Registry;
 use crate::client::retry::Patience;
 use crate::client::tls::CERTS_D;
+use crate::document::Descriptor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Limits;
 use crate::platform::Platform;
@@ -178,6 +179,20 @@ impl Pull<'_> {
             platform: resolved.config.platform().to_string(),
         };
         self.store.commit_image(lease, &record)?;
+        self.store.note_layer_blobs(&self.seen(resolved))?;
         Ok(self.store.image(&id)?)
+    }
+
+    /// What a push of these layers to this registry need not send.
+    fn seen(&self, resolved: &Resolved) -> Vec<LayerBlob> {
+        let pairs = resolved.manifest.layers.iter().zip(&resolved.config.rootfs.diff_ids);
+        let blob = |(descriptor, diff_id): (&Descriptor, &Digest)| LayerBlob {
+            diff_id: *diff_id,
+            digest: descriptor.digest,
+            size: descriptor.size,
+            media_type: descriptor.media_type.clone(),
+            repository: self.reference.name(),
+        };
+        pairs.map(blob).collect()
     }
 }

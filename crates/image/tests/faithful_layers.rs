@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use fsroot::{FileType, Root, Timespec, Timestamps, attributes};
-use image::layer::{Limits, unpack};
+use image::layer::{Limits, replay, unpack_with_tape};
 use tempfile::TempDir;
 
 /// What a format of tar can hold.
@@ -77,7 +77,11 @@ fn check(format: Format) {
     let what = format!("{} {}", format.program, format.arguments.join(" "));
     let layer = TempDir::new().expect("a temporary directory");
     let root = Root::open(layer.path()).expect("the layer's directory");
-    unpack(archive.bytes.as_slice(), &root, &Limits::default()).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let (_, tape) = unpack_with_tape(archive.bytes.as_slice(), &root, &Limits::default())
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut again = Vec::new();
+    replay(tape.expect("it is short").as_slice(), &root, &mut again).unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert!(again == archive.bytes, "{what}: the archive that comes back is not the one that went in");
     let (want, got) = (listing(archive.tree.path(), format), listing(layer.path(), format));
     for (want, got) in want.lines().zip(got.lines()) {
         assert_eq!(got, want, "{what}");

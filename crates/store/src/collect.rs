@@ -225,6 +225,7 @@ impl Store {
         }
         self.collect_unfinished_blobs(collected);
         drop(alone);
+        collected.note(self.forget_layer_blobs(&collected.layers.clone()));
         for path in trash {
             collected.note(tree::delete(&path));
         }

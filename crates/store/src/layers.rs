@@ -1,9 +1,11 @@
-//! Layer directories: `layers/<diff id>/fs` is the tree, `layers/<diff id>/layer.json` says when it came to be.
+//! Layer directories: `layers/<diff id>/fs` is the tree, `layers/<diff id>/layer.json` says when it came to be, and
+//! `layers/<diff id>/tape.zst` is what the layer's archive is written from again, if it came as an archive.
 //!
 //! A layer is written under `tmp`, and is present once it was renamed. Its files are not synced one by one, but all at
 //! once after the image was listed. So after a power failure the directory of a layer that no durable image refers to
 //! may be there with half of its content; that is why the record names the boot, and such a layer counts as absent.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +25,7 @@ pub(crate) const LOCK: &str = ".lock";
 /// Version of [`Record`]. Raised when a reader of the previous one would misunderstand.
 const VERSION: u32 = 1;
 const RECORD_FILE: &str = "layer.json";
+const TAPE_FILE: &str = "tape.zst";
 /// The tree within a layer's directory, finished or not.
 const TREE: &str = "fs";
 
@@ -92,6 +95,19 @@ impl Store {
     /// Where the tree of this layer is, if it is there.
     pub fn layer_dir(&self, diff_id: &Digest) -> PathBuf {
         self.paths.layer_fs(diff_id)
+    }
+
+    /// What was kept with [`LayerWriter::keep_tape`]; None for a layer that was made here or by an older version.
+    ///
+    /// # Errors
+    /// Those of `open(2)`.
+    pub fn layer_tape(&self, diff_id: &Digest) -> Result<Option<File>> {
+        let path = self.paths.layer(diff_id).join(TAPE_FILE);
+        match File::open(&path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("opening", &path, error)),
+        }
     }
 
     /// The layer, or the right to write it. While another writes it, waits until that one is done or has given up.
@@ -171,6 +187,15 @@ impl LayerWriter {
         let path = self.path();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         rustix::fs::open(&path, flags, Mode::empty()).map_err(|errno| Error::io("opening", &path, errno))
+    }
+
+    /// Keeps what the layer's archive can be written from again, beside its tree.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn keep_tape(&self, tape: &[u8]) -> Result<()> {
+        let path = unfinished_path(&self.paths, &self.diff_id).join(TAPE_FILE);
+        std::fs::write(&path, tape).map_err(|error| Error::io("writing", &path, error))
     }
 
     /// The layer is whole: from now on it is there. `size`: bytes of the unpacked tree. It is durable once an image

@@ -36,6 +36,8 @@ mod handle;
 mod id;
 /// Images and their names.
 mod images;
+/// Where registries have layers.
+mod layer_blobs;
 /// Layer directories: one writer at a time, present by one rename.
 mod layers;
 /// `flock(2)`, and lock files that may be unlinked while others wait for them.
@@ -56,6 +58,7 @@ pub use error::{Error, ErrorKind};
 pub use handle::{Lease, Store};
 pub use id::ContainerId;
 pub use images::{ImageRecord, LayerRef, Removed, Use};
+pub use layer_blobs::LayerBlob;
 pub use layers::{Layer, LayerSlot, LayerWriter};
 pub use paths::Paths;
 

@@ -67,7 +67,11 @@ fn layer(store: &Store, lease: &Lease, archive: &[u8]) -> Result<LayerRef> {
         LayerSlot::Present(layer) => layer,
         LayerSlot::Write(writer) => {
             let root = Root::from_fd(writer.open()?).map_err(|error| unpacking(&error))?;
-            let unpacked = layer::unpack(archive, &root, &Limits::default()).map_err(|error| unpacking(&error))?;
+            let (unpacked, tape) =
+                layer::unpack_with_tape(archive, &root, &Limits::default()).map_err(|error| unpacking(&error))?;
+            if let Some(tape) = &tape {
+                writer.keep_tape(tape)?;
+            }
             writer.commit(unpacked.bytes)?
         }
     };

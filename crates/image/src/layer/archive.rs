@@ -4,7 +4,7 @@
 //! Where formats contradict each other the choice is Go's `archive/tar`, because it is what docker and containerd read layers
 //! with: the same bytes must become the same files here.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use rustix::fs::{Dev, Timespec, makedev};
 
@@ -49,7 +49,7 @@ pub(super) enum Kind {
 
 /// A tar stream, read entry by entry.
 pub(super) struct Archive<'a, R> {
-    input: Input<R>,
+    input: Input<'a, R>,
     limits: &'a Limits,
     /// Of global headers only what can be meant for many entries counts: owner and time.
     global: Records,
@@ -70,8 +70,26 @@ struct Extensions {
 
 impl<'a, R: Read> Archive<'a, R> {
     pub(super) fn new(reader: R, limits: &'a Limits) -> Self {
-        let input = Input::new(reader, limits.stream_bytes);
+        Self::with(Input::new(reader, limits.stream_bytes, None), limits)
+    }
+
+    /// An archive of which `tap` gets everything but what is read with [`Self::data`].
+    pub(super) fn tapped(reader: R, limits: &'a Limits, tap: &'a mut dyn Write) -> Self {
+        Self::with(Input::new(reader, limits.stream_bytes, Some(tap)), limits)
+    }
+
+    fn with(input: Input<'a, R>, limits: &'a Limits) -> Self {
         Self { input, limits, global: Records::default(), left: 0, padding: 0 }
+    }
+
+    /// Gives `bytes` to the tap.
+    pub(super) fn tap(&mut self, bytes: &[u8]) -> Result<()> {
+        self.input.tap(bytes)
+    }
+
+    /// The contents of the current entry are not in the stream.
+    pub(super) fn contents_are_elsewhere(&mut self) {
+        self.left = 0;
     }
 
     /// Reads the headers of the next entry into `entry`; false at the end of the archive.

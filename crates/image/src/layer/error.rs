@@ -74,6 +74,12 @@ impl Error {
         error
     }
 
+    pub(super) fn tap(source: std::io::Error) -> Self {
+        let mut error = Self::new(ErrorKind::Write, &source);
+        error.0.source = Some(Box::new(source));
+        error
+    }
+
     /// Names the entry, unless an inner call knew it better.
     pub(super) fn at(mut self, entry: &[u8]) -> Self {
         self.0.entry.get_or_insert_with(|| entry.to_vec());

@@ -1,6 +1,6 @@
 //! The stream of a layer. Owns the one buffer and the count of bytes; knows blocks of 512 bytes and nothing else of tar.
 
-use std::io::{ErrorKind as IoKind, Read};
+use std::io::{ErrorKind as IoKind, Read, Write};
 
 use super::{Error, Result};
 
@@ -11,8 +11,10 @@ pub(super) const BLOCK: usize = 512;
 const BUFFER: usize = 256 << 10;
 
 /// Reads a stream through one buffer, of which slices are handed out without copying.
-pub(super) struct Input<R> {
+pub(super) struct Input<'a, R> {
     reader: R,
+    /// Gets everything but the contents of files (see `tape`).
+    tap: Option<&'a mut dyn Write>,
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
@@ -21,9 +23,9 @@ pub(super) struct Input<R> {
     limit: u64,
 }
 
-impl<R: Read> Input<R> {
-    pub(super) fn new(reader: R, limit: u64) -> Self {
-        Self { reader, buffer: vec![0; BUFFER].into(), start: 0, end: 0, allowed: limit, limit }
+impl<'a, R: Read> Input<'a, R> {
+    pub(super) fn new(reader: R, limit: u64, tap: Option<&'a mut dyn Write>) -> Self {
+        Self { reader, tap, buffer: vec![0; BUFFER].into(), start: 0, end: 0, allowed: limit, limit }
     }
 
     /// The next block; none if the stream ends before its first byte.
@@ -39,10 +41,18 @@ impl<R: Read> Input<R> {
         }
         let block = self.buffer[self.start..self.end].first_chunk::<BLOCK>().ok_or_else(cut_off)?;
         self.start += BLOCK;
+        if let Some(tap) = &mut self.tap {
+            tap.write_all(block).map_err(Error::tap)?;
+        }
         Ok(Some(block))
     }
 
-    /// The next bytes: at least one, at most `max`, which is not 0.
+    /// Gives bytes to the tap that do not come from the stream.
+    pub(super) fn tap(&mut self, bytes: &[u8]) -> Result<()> {
+        self.tap.as_mut().map_or(Ok(()), |tap| tap.write_all(bytes)).map_err(Error::tap)
+    }
+
+    /// The next bytes: at least one, at most `max`, which is not 0. They pass the tap by: they are contents of a file.
     pub(super) fn data(&mut self, max: u64) -> Result<&[u8]> {
         if self.start == self.end {
             self.start = 0;
@@ -66,6 +76,7 @@ impl<R: Read> Input<R> {
             let more = self.data((count - taken.len()) as u64)?;
             taken.extend_from_slice(more);
         }
+        self.tap(&taken)?;
         Ok(taken)
     }
 
@@ -78,7 +89,9 @@ impl<R: Read> Input<R> {
     /// Passes over `count` bytes.
     pub(super) fn skip(&mut self, mut count: u64) -> Result<()> {
         while count > 0 {
-            count -= self.data(count)?.len() as u64;
+            let passed = self.data(count)?.len();
+            self.tap_last(passed)?;
+            count -= passed as u64;
         }
         Ok(())
     }
@@ -97,6 +110,9 @@ impl<R: Read> Input<R> {
     /// Reads to the end of the stream: its digest covers also what follows the end of the archive.
     pub(super) fn drain(&mut self) -> Result<()> {
         loop {
+            let left = self.end - self.start;
+            self.start = self.end;
+            self.tap_last(left)?;
             self.start = 0;
             self.end = 0;
             self.fill()?;
@@ -104,6 +120,12 @@ impl<R: Read> Input<R> {
                 return Ok(());
             }
         }
+    }
+
+    /// Gives the last `count` bytes that were handed out to the tap.
+    fn tap_last(&mut self, count: usize) -> Result<()> {
+        let bytes = &self.buffer[self.start - count..self.start];
+        self.tap.as_mut().map_or(Ok(()), |tap| tap.write_all(bytes)).map_err(Error::tap)
     }
 
     /// Fills the buffer to its end, or to the end of the stream.

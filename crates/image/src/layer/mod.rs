@@ -21,7 +21,11 @@ pub use limits::Limits;
 
 /// Writes a layer into a directory.
 mod unpack;
-pub use unpack::{Unpacked, unpack};
+pub use unpack::{Unpacked, unpack, unpack_with_tape};
+
+/// What is kept of a layer's archive, and the archive again.
+mod tape;
+pub use tape::replay;
 
 /// What one entry becomes on disk, whiteouts included.
 mod place;

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::archive::{Archive, Entry};
 use super::place::Writer;
+use super::tape::Recorder;
 use super::{Error, Limits, Result};
 
 /// What was written.
@@ -30,7 +31,26 @@ pub struct Unpacked {
 ///
 /// [`super::ErrorKind`]; `dest` then holds a part of the layer and is good for nothing but removal.
 pub fn unpack(reader: impl Read, dest: &fsroot::Root, limits: &Limits) -> Result<Unpacked> {
-    let mut archive = Archive::new(reader, limits);
+    write(Archive::new(reader, limits), dest, limits)
+}
+
+/// As [`unpack`], and keeps what [`replay`](super::replay) needs to write the very same stream again: the layer's tape, or
+/// None for an archive whose headers are too many to be kept.
+///
+/// # Errors
+///
+/// Those of [`unpack`].
+pub fn unpack_with_tape(
+    reader: impl Read,
+    dest: &fsroot::Root,
+    limits: &Limits,
+) -> Result<(Unpacked, Option<Vec<u8>>)> {
+    let mut recorder = Recorder::new()?;
+    let unpacked = write(Archive::tapped(reader, limits, &mut recorder), dest, limits)?;
+    Ok((unpacked, recorder.finish()?))
+}
+
+fn write<R: Read>(mut archive: Archive<'_, R>, dest: &fsroot::Root, limits: &Limits) -> Result<Unpacked> {
     let mut writer = Writer::new(dest, limits)?;
     let mut entry = Entry::default();
     while archive.next(&mut entry)? {

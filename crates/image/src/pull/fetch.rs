@@ -180,8 +180,11 @@ impl Work<'_> {
             .map_err(|error| Error::new(ErrorKind::Store, error.to_string()).caused_by(error))?;
         // Unheard when another layer has failed: then no piece comes either.
         let _unheard = wanted.send(());
-        let unpacked = layer::unpack(pieces, self.job.descriptor, &self.job.diff_id, &root, self.limits)?;
-        Ok(writer.commit(unpacked.bytes)?.size)
+        let written = layer::unpack(pieces, self.job.descriptor, &self.job.diff_id, &root, self.limits)?;
+        if let Some(tape) = &written.tape {
+            writer.keep_tape(tape)?;
+        }
+        Ok(writer.commit(written.bytes)?.size)
     }
 }
 

@@ -17,6 +17,14 @@ use crate::pull::decode::{Stop, Taken, decode};
 /// Blocks between the two threads: what one may be ahead of the other (4 MiB).
 const BLOCKS: usize = 8;
 
+/// A layer that is in its directory.
+pub(crate) struct Written {
+    /// Bytes of its files.
+    pub(crate) bytes: u64,
+    /// What its archive is written from again.
+    pub(crate) tape: Option<Vec<u8>>,
+}
+
 /// Unpacks the blob that `pieces` bring into `root`.
 ///
 /// # Errors
@@ -28,7 +36,7 @@ pub(crate) fn unpack(
     diff_id: &Digest,
     root: &fsroot::Root,
     limits: &layer::Limits,
-) -> Result<layer::Unpacked> {
+) -> Result<Written> {
     let (block_sender, block_receiver) = sync_channel(BLOCKS);
     let (spare_sender, spare_receiver) = channel();
     let limit = limits.stream_bytes;
@@ -49,19 +57,14 @@ pub(crate) fn unpack(
     })
 }
 
-fn unpack_blocks(
-    mut blocks: Blocks,
-    diff_id: &Digest,
-    root: &fsroot::Root,
-    limits: &layer::Limits,
-) -> Result<layer::Unpacked> {
-    let unpacked = layer::unpack(&mut blocks, root, limits).map_err(from_unpacker)?;
+fn unpack_blocks(mut blocks: Blocks, diff_id: &Digest, root: &fsroot::Root, limits: &layer::Limits) -> Result<Written> {
+    let (unpacked, tape) = layer::unpack_with_tape(&mut blocks, root, limits).map_err(from_unpacker)?;
     let digest = blocks.finish();
     if digest != *diff_id {
         let why = format!("the content of the layer is {digest}, the image config says {diff_id}");
         return Err(Error::new(ErrorKind::Digest, why));
     }
-    Ok(unpacked)
+    Ok(Written { bytes: unpacked.bytes, tape })
 }
 
 fn check_blob(taken: &Taken, descriptor: &Descriptor) -> Result<()> {

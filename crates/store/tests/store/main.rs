@@ -11,4 +11,5 @@ mod containers;
 mod durability;
 mod format;
 mod images;
+mod layer_blobs;
 mod layers;

@@ -1,0 +1,53 @@
+//! The archive of a layer in the store, written again: what `push` and `save` send. Owns the check that it is the one that the
+//! image's configuration names; how it is written is up to `layer`.
+
+use std::io::{self, Write};
+
+use store::{Digest, Hasher, Store};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::layer;
+
+/// Writes the uncompressed archive of the layer `diff_id` to `out`, byte for byte as it was, and returns its length.
+///
+/// # Errors
+/// `Digest` if what was written is not that archive (a file of the layer was changed on disk); `NotFound` if the store has
+/// no such layer; `Unsupported` for a layer of which no tape was kept; `Store` when it cannot be read or `out` not be written.
+/// Whatever the error, what is in `out` is of no use.
+pub fn write_layer(store: &Store, diff_id: &Digest, out: &mut dyn Write) -> Result<u64> {
+    let Some(found) = store.layer(diff_id)? else {
+        return Err(Error::new(ErrorKind::NotFound, format!("no such layer: {diff_id}")));
+    };
+    let root = fsroot::Root::open(&found.path).map_err(|error| Error::new(ErrorKind::Store, error.to_string()))?;
+    let mut out = Hashing { out, hasher: Hasher::new() };
+    let Some(tape) = store.layer_tape(diff_id)? else {
+        let why = format!("the archive of layer {diff_id} was not kept, and cannot be written again");
+        return Err(Error::new(ErrorKind::Unsupported, why));
+    };
+    let written = layer::replay(tape, &root, &mut out).map_err(|error| {
+        Error::new(ErrorKind::Store, format!("layer {}: {error}", diff_id.short())).caused_by(error)
+    })?;
+    let digest = out.hasher.finish();
+    if digest != *diff_id {
+        let why = format!("layer {diff_id} was changed on disk: its content is {digest} now");
+        return Err(Error::new(ErrorKind::Digest, why));
+    }
+    Ok(written)
+}
+
+struct Hashing<'a> {
+    out: &'a mut dyn Write,
+    hasher: Hasher,
+}
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write_all(bytes)?;
+        self.hasher.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
