@@ -2,12 +2,16 @@
 //! because machines are never the same for long. Prints medians and ratios, and writes everything as JSON. The
 //! daemons that it needs are its own, on private directories and sockets, and are stopped by it.
 
+/// A large image on its way out.
+mod archives;
 /// containerd and ctr.
 mod containerd;
 /// dockerd and its client.
 mod docker;
 /// A large image, made once.
 mod large;
+/// Many containers.
+mod many;
 /// Memory that stays per container.
 mod memory;
 /// The words after `bench`.
@@ -29,6 +33,7 @@ use std::path::Path;
 
 use end_to_end::engines::{Containerd, Docker, Podman};
 use end_to_end::leftovers::{self, Snapshot};
+use end_to_end::process::run;
 use end_to_end::registry::{Access, Options as RegistryOptions, Registry};
 use end_to_end::{Context, Failure, Result, images};
 
@@ -53,7 +58,7 @@ pub(crate) fn main(words: &[String]) -> Result {
     setup::packages(setup::ENGINES)?;
     let phial = if options.peers.iter().any(|name| name == phial::NAME) { Some(programs::build()?) } else { None };
     let small = images::prepare()?;
-    let large = if options.measures(Measurement::Pull) { Some(large::prepare()?) } else { None };
+    let large = if options.needs_large_image() { Some(large::prepare()?) } else { None };
 
     leftovers::adopt_orphans()?;
     let before = Snapshot::take();
@@ -100,10 +105,29 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
             report.add(memory::per_container(&peers, &image, containers)?);
         }
     }
-    if let Some(storage) = large {
-        let registry = serve(storage)?;
+    if options.measures(Measurement::Many) {
+        many::parallel(&peers, &image)?.into_iter().for_each(|table| report.add(table));
+    }
+    if options.measures(Measurement::Lists) {
+        many::lists(&peers, &image, options.runs)?.into_iter().for_each(|table| report.add(table));
+    }
+    let Some(storage) = large else { return Ok(report) };
+    let registry = serve(storage)?;
+    let image = registry.name(large::IMAGE);
+    if options.measures(Measurement::Pull) {
         let fresh = |round: usize| start(options, phial, &dir.path().join(format!("pull-{round}")));
-        report.add(rounds::pull(&fresh, &registry.name(large::IMAGE), options.pulls)?);
+        report.add(rounds::pull(&fresh, &image, options.pulls)?);
+    }
+    if options.measures(Measurement::Push) || options.measures(Measurement::Save) {
+        for peer in &mut peers {
+            run(&mut peer.pull(&image))?.success()?;
+        }
+    }
+    if options.measures(Measurement::Push) {
+        report.add(archives::push(&peers, &image, options.pulls)?);
+    }
+    if options.measures(Measurement::Save) {
+        report.add(archives::save(&peers, &image, options.pulls, dir.path())?);
     }
     Ok(report)
 }

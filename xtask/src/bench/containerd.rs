@@ -1,5 +1,6 @@
 //! containerd as a peer, driven by its own `ctr`.
 
+use std::path::Path;
 use std::process::Command;
 
 use end_to_end::Result;
@@ -39,5 +40,23 @@ impl Peer for Containerd {
 
     fn remove(&self, name: &str) -> Result {
         Containerd::remove(self, name)
+    }
+
+    fn docker(&self, _arguments: &[&str]) -> Option<Command> {
+        None
+    }
+
+    fn tag(&self, image: &str, name: &str) -> Command {
+        self.ctr(&["images", "tag", image, name])
+    }
+
+    fn push(&self, name: &str) -> Command {
+        self.ctr(&["images", "push", "--plain-http", name])
+    }
+
+    fn save(&self, image: &str, file: &Path) -> Command {
+        let mut command = self.ctr(&["images", "export"]);
+        command.arg(file).arg(image);
+        command
     }
 }

@@ -1,5 +1,6 @@
 //! Docker as a peer.
 
+use std::path::Path;
 use std::process::Command;
 
 use end_to_end::Result;
@@ -37,5 +38,23 @@ impl Peer for Docker {
 
     fn remove(&self, name: &str) -> Result {
         self.ok(&["rm", "--force", name]).map(drop)
+    }
+
+    fn docker(&self, arguments: &[&str]) -> Option<Command> {
+        Some(self.command(arguments))
+    }
+
+    fn tag(&self, image: &str, name: &str) -> Command {
+        self.command(&["tag", image, name])
+    }
+
+    fn push(&self, name: &str) -> Command {
+        self.command(&["push", name])
+    }
+
+    fn save(&self, image: &str, file: &Path) -> Command {
+        let mut command = self.command(&["save", "-o"]);
+        command.arg(file).arg(image);
+        command
     }
 }

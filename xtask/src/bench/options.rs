@@ -8,10 +8,10 @@ use super::{containerd, docker, phial, podman};
 pub(crate) const HELP: &str = "\
 usage: cargo xtask bench [OPTION…]
 
-  --only WHAT[,WHAT…]    runtime, run, exec, memory, pull (all)
+  --only WHAT[,WHAT…]    runtime, run, exec, memory, many, lists, pull, push, save (all)
   --peers NAME[,NAME…]   phial, docker, podman, containerd (all)
-  --runs N               rounds of run and exec (20)
-  --pulls N              rounds of pull (3)
+  --runs N               rounds of run, exec and lists (20)
+  --pulls N              rounds of pull, push and save (3)
 ";
 
 /// Something that is measured.
@@ -21,19 +21,32 @@ pub(crate) enum Measurement {
     Run,
     Exec,
     Memory,
+    Many,
+    Lists,
     Pull,
+    Push,
+    Save,
 }
 
 impl Measurement {
+    /// Every one, and its word.
+    const ALL: [(&str, Measurement); 9] = [
+        ("runtime", Measurement::Runtime),
+        ("run", Measurement::Run),
+        ("exec", Measurement::Exec),
+        ("memory", Measurement::Memory),
+        ("many", Measurement::Many),
+        ("lists", Measurement::Lists),
+        ("pull", Measurement::Pull),
+        ("push", Measurement::Push),
+        ("save", Measurement::Save),
+    ];
+
     fn parse(word: &str) -> Result<Measurement> {
-        match word {
-            "runtime" => Ok(Measurement::Runtime),
-            "run" => Ok(Measurement::Run),
-            "exec" => Ok(Measurement::Exec),
-            "memory" => Ok(Measurement::Memory),
-            "pull" => Ok(Measurement::Pull),
-            _ => Err(Failure::new(format!("`{word}` is none of runtime, run, exec, memory, pull"))),
-        }
+        let found = Measurement::ALL.iter().find(|(name, _)| *name == word);
+        found
+            .map(|(_, measurement)| *measurement)
+            .context(format!("`{word}` is none of {}", Measurement::ALL.map(|(name, _)| name).join(", ")))
     }
 }
 
@@ -51,6 +64,11 @@ impl Options {
         self.only.contains(&measurement)
     }
 
+    /// Whether the large image is needed.
+    pub(crate) fn needs_large_image(&self) -> bool {
+        [Measurement::Pull, Measurement::Push, Measurement::Save].into_iter().any(|of_it| self.measures(of_it))
+    }
+
     /// Whether anything is measured of more than the runtimes alone.
     pub(crate) fn needs_engines(&self) -> bool {
         self.only.iter().any(|measurement| *measurement != Measurement::Runtime)
@@ -58,8 +76,7 @@ impl Options {
 
     pub(crate) fn parse(words: &[String]) -> Result<Options> {
         let known = [phial::NAME, docker::NAME, podman::NAME, containerd::NAME];
-        let all =
-            vec![Measurement::Runtime, Measurement::Run, Measurement::Exec, Measurement::Memory, Measurement::Pull];
+        let all = Measurement::ALL.map(|(_, measurement)| measurement).to_vec();
         let mut options = Options { only: all, peers: known.map(str::to_owned).to_vec(), runs: 20, pulls: 3 };
         let mut words = words.iter();
         while let Some(word) = words.next() {

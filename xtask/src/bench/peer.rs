@@ -1,5 +1,6 @@
 //! What every peer can do, so that the measurements need not know who is who.
 
+use std::path::Path;
 use std::process::Command;
 
 use end_to_end::process::run;
@@ -27,6 +28,18 @@ pub(crate) trait Peer {
 
     /// Removes a container that runs.
     fn remove(&self, name: &str) -> Result;
+
+    /// A command line in docker's words, of those who have them.
+    fn docker(&self, arguments: &[&str]) -> Option<Command>;
+
+    /// A command that gives an image one more name.
+    fn tag(&self, image: &str, name: &str) -> Command;
+
+    /// A command that uploads an image to the registry that its name begins with.
+    fn push(&self, name: &str) -> Command;
+
+    /// A command that writes an image into a file.
+    fn save(&self, image: &str, file: &Path) -> Command;
 
     /// What has to be there before anything is measured.
     fn prepare(&mut self, image: &str) -> Result {

@@ -58,4 +58,22 @@ impl Peer for Phial {
     fn remove(&self, name: &str) -> Result {
         run(&mut self.command(&["rm", "-f", name]))?.success().map(drop)
     }
+
+    fn docker(&self, arguments: &[&str]) -> Option<Command> {
+        Some(self.command(arguments))
+    }
+
+    fn tag(&self, image: &str, name: &str) -> Command {
+        self.command(&["tag", image, name])
+    }
+
+    fn push(&self, name: &str) -> Command {
+        self.command(&["push", name])
+    }
+
+    fn save(&self, image: &str, file: &Path) -> Command {
+        let mut command = self.command(&["save", "-o"]);
+        command.arg(file).arg(image);
+        command
+    }
 }

@@ -1,6 +1,7 @@
 //! Podman as a peer. Its runtime is crun as in Debian's own configuration, or runc where crun refuses the host (version
 //! 1.8 does so with controllers in the second hierarchy of a hybrid one).
 
+use std::path::Path;
 use std::process::Command;
 
 use end_to_end::Result;
@@ -51,5 +52,23 @@ impl Peer for Podman {
 
     fn remove(&self, name: &str) -> Result {
         self.ok(&["rm", "--force", "--time", "0", name]).map(drop)
+    }
+
+    fn docker(&self, arguments: &[&str]) -> Option<Command> {
+        Some(self.command(arguments))
+    }
+
+    fn tag(&self, image: &str, name: &str) -> Command {
+        self.command(&["tag", image, name])
+    }
+
+    fn push(&self, name: &str) -> Command {
+        self.command(&["push", "--tls-verify=false", name])
+    }
+
+    fn save(&self, image: &str, file: &Path) -> Command {
+        let mut command = self.command(&["save", "-o"]);
+        command.arg(file).arg(image);
+        command
     }
 }

@@ -85,10 +85,14 @@ fn budgets(title: &str) -> Vec<Budget> {
         vec![Budget::PartOf(0.1, "docker")]
     } else if title.starts_with("cold pull") {
         vec![Budget::PartOfBest(0.25)]
+    } else if title.starts_with("ps among") {
+        vec![Budget::AtMost(30.0)]
     } else if title.contains(" 1 running") {
         vec![Budget::AtMost(0.8 * 1024.0)]
-    } else {
+    } else if title.starts_with("memory") {
         vec![Budget::AtMost(0.4 * 1024.0)]
+    } else {
+        Vec::new()
     }
 }
 
