@@ -11,6 +11,8 @@ pub mod bundle;
 pub mod engines;
 /// The one error: a sentence for whoever reads the log.
 mod failure;
+/// A program that dies where it is told to, and what must be true after that.
+pub mod faults;
 /// An HTTP/1.1 client of one request per connection: enough to fill a registry on loopback.
 mod http;
 /// Images written by hand: layers, configuration, manifest, index, and their upload.

@@ -27,7 +27,14 @@ impl Phial {
     /// # Errors
     /// It was not built.
     pub fn new() -> Result<Phial> {
-        let program = program()?;
+        Phial::of(program()?)
+    }
+
+    /// Another build of the program with an empty root.
+    ///
+    /// # Errors
+    /// There is no room for its directories.
+    pub fn of(program: PathBuf) -> Result<Phial> {
         let dir = tempfile::Builder::new().prefix("phial-").tempdir()?;
         Ok(Phial { program, dir })
     }

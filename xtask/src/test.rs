@@ -8,7 +8,7 @@ mod rules;
 /// The tests once more, on a stock Debian 12 in a virtual machine.
 mod vm;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use end_to_end::leftovers::{self, Snapshot};
@@ -30,6 +30,13 @@ impl Count {
         self.failed += other.failed;
         self.skipped += other.skipped;
     }
+}
+
+/// What is tested.
+struct Programs {
+    phial: PathBuf,
+    /// The same, but it dies where it is told to.
+    with_fault_points: PathBuf,
 }
 
 /// What is wanted.
@@ -71,17 +78,17 @@ pub(crate) fn main(words: &[String]) -> Result {
     }
     let mut program = None;
     count.add(counted("build", || {
-        program = Some(programs::build()?);
+        program = Some(Programs { phial: programs::build()?, with_fault_points: programs::build_with_fault_points()? });
         Ok(())
     }));
-    if let Some(program) = program {
-        count.add(tests(&program, &wanted)?);
+    if let Some(programs) = program {
+        count.add(tests(&programs, &wanted)?);
     }
     say::line(&format!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped));
     if count.failed == 0 { Ok(()) } else { Err(Failure::new("not everything passed")) }
 }
 
-fn tests(program: &Path, wanted: &Wanted) -> Result<Count> {
+fn tests(programs: &Programs, wanted: &Wanted) -> Result<Count> {
     let mut count = counted("images for the tests", || images::prepare().map(drop));
     if wanted.in_vm {
         count.add(counted("a Debian 12 for the virtual machine", vm::prepare));
@@ -90,13 +97,13 @@ fn tests(program: &Path, wanted: &Wanted) -> Result<Count> {
     leftovers::adopt_orphans()?;
     let before = Snapshot::take();
     if wanted.on_host {
-        count.add(nextest::run(program, &wanted.filter));
+        count.add(nextest::run(programs, &wanted.filter));
         // Who names a test is in a hurry.
         let without = WITHOUT.iter().filter(|_| wanted.filter.is_empty());
-        without.for_each(|calls| count.add(nextest::run_without(program, calls)));
+        without.for_each(|calls| count.add(nextest::run_without(programs, calls)));
     }
     if wanted.in_vm {
-        count.add(vm::run(program, &wanted.filter));
+        count.add(vm::run(&programs.phial, &wanted.filter));
     }
     count.add(counted("nothing is left on the host", || nothing_left(&before)));
     Ok(count)

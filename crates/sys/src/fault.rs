@@ -5,7 +5,8 @@
 //! no code at all. Two variables of the environment say what happens:
 //!
 //! - `PHIAL_FAULT=NAME#N`: who passes the point `NAME` for the `N`th time, counted from 1, dies there.
-//! - `PHIAL_FAULT_LOG=FILE`: every name is added to the file as it is passed, so that a test learns which there are.
+//! - `PHIAL_FAULT_LOG=FILE`: every name is added to the file as it is passed, so that a test learns which there are;
+//!   who dies adds `died at NAME`.
 
 /// Names the point and the time at which a process dies.
 pub const DIE_AT: &str = "PHIAL_FAULT";
@@ -46,12 +47,7 @@ mod armed {
     static PASSED: AtomicUsize = AtomicUsize::new(0);
 
     pub(super) fn pass(name: &str) {
-        if let Some(path) = std::env::var_os(super::LOG)
-            && let Ok(mut file) = std::fs::OpenOptions::new().append(true).create(true).open(path)
-        {
-            // One write per name: several processes add to the file.
-            let _ = file.write_all(format!("{name}\n").as_bytes());
-        }
+        log(&format!("{name}\n"));
         let Ok(wanted) = std::env::var(super::DIE_AT) else { return };
         let (wanted, time) = wanted.split_once('#').unwrap_or((&wanted, "1"));
         if wanted != name {
@@ -59,7 +55,17 @@ mod armed {
         }
         let passed = PASSED.fetch_add(1, Ordering::Relaxed) + 1;
         if time.parse() == Ok(passed) {
+            log(&format!("died at {name}\n"));
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        }
+    }
+
+    /// One write: several processes add to the file.
+    fn log(line: &str) {
+        if let Some(path) = std::env::var_os(super::LOG)
+            && let Ok(mut file) = std::fs::OpenOptions::new().append(true).create(true).open(path)
+        {
+            let _ = file.write_all(line.as_bytes());
         }
     }
 }

@@ -2,27 +2,27 @@
 //! which is counted here. Settings are in `.config/nextest.toml`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use end_to_end::{Context, Failure, Result, leftovers, phial, target};
+use end_to_end::{Context, Failure, Result, faults, leftovers, phial, target};
 use serde_json::Value;
 
-use super::Count;
+use super::{Count, Programs};
 use crate::{breakout, say, setup};
 
 /// Runs the tests whose names have one of these words, or all.
-pub(super) fn run(program: &Path, filter: &[String]) -> Count {
-    phase("tests", || run_and_count(nextest("run").arg("--workspace").args(filter), program, number_of_tests()?))
+pub(super) fn run(programs: &Programs, filter: &[String]) -> Count {
+    phase("tests", || run_and_count(nextest("run").arg("--workspace").args(filter), programs, number_of_tests()?))
 }
 
 /// Runs the ways out of a container once more, on a kernel that lacks these system calls.
-pub(super) fn run_without(program: &Path, calls: &str) -> Count {
+pub(super) fn run_without(programs: &Programs, calls: &str) -> Count {
     phase(&format!("breakouts without {calls}"), || {
         let mut nextest = nextest("run");
         // Of the whole workspace, as it is built by now: alone, the package would have its dependencies built otherwise.
         nextest.args(["--workspace", "--filterset", "package(breakout)"]).env(breakout::WITHOUT, calls);
-        run_and_count(&mut nextest, program, 0)
+        run_and_count(&mut nextest, programs, 0)
     })
 }
 
@@ -42,14 +42,16 @@ fn phase(name: &str, run: impl FnOnce() -> Result<Count>) -> Count {
 }
 
 /// `all` is the number of tests, whatever the filter.
-fn run_and_count(nextest: &mut Command, program: &Path, all: usize) -> Result<Count> {
+fn run_and_count(nextest: &mut Command, programs: &Programs, all: usize) -> Result<Count> {
     let report = report();
     // The report of an earlier run must not be taken for this one's.
     match fs::remove_file(&report) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).context(report.display()),
         _ => {}
     }
-    let code = leftovers::run_and_reap(nextest.env(phial::PROGRAM, program))?;
+    let code = leftovers::run_and_reap(
+        nextest.env(phial::PROGRAM, &programs.phial).env(faults::PROGRAM, &programs.with_fault_points),
+    )?;
     let text = fs::read_to_string(&report).context(format!("nextest ended with {code} and left no report"))?;
     let count = count(&text, all)?;
     if count.failed == 0 && code != 0 {

@@ -22,6 +22,7 @@ use crate::failure::{Cannot, Result};
 
 /// What `run` and `create` take alike.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Flags {
     #[command(flatten)]
     process: process::Flags,

@@ -4,6 +4,7 @@ use clap::Args;
 use engine::config::{self, ContainerConfig, Signal};
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Flags {
     /// Set a label
     #[arg(short, long, value_name = "NAME[=VALUE]")]

@@ -4,6 +4,7 @@ use clap::Args;
 use engine::config::{self, ContainerConfig, Ulimit, size};
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Flags {
     /// Number of CPUs, such as 1.5
     #[arg(long, value_name = "NUMBER")]

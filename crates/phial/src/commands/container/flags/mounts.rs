@@ -4,6 +4,7 @@ use clap::Args;
 use engine::config::{ContainerConfig, Mount};
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Flags {
     /// Mount something, such as type=bind,source=/src,target=/dst,readonly
     #[arg(long, value_name = "KEY=VALUE,…")]

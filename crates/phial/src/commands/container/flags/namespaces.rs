@@ -4,6 +4,7 @@ use clap::Args;
 use engine::config::{self, ContainerConfig, Network};
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Flags {
     /// The container's host name
     #[arg(short = 'h', long, value_name = "NAME")]

@@ -6,6 +6,7 @@ use engine::config::{ContainerConfig, env};
 use crate::failure::{Cannot, Failure, Result};
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Flags {
     /// Replace the image's ENTRYPOINT
     #[arg(long, value_name = "PROGRAM")]

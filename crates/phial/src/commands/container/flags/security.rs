@@ -4,6 +4,7 @@ use clap::Args;
 use engine::config::{CapabilityChoice, ContainerConfig, SecurityOption};
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Flags {
     /// Add a capability, or ALL
     #[arg(long, value_name = "CAPABILITY")]

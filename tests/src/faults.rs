@@ -1,0 +1,102 @@
+//! `kill -9` where it hurts: a build of the program that dies at chosen points, and a way to have every operation die at
+//! each of them. The points are `sys::fault`'s.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::process::{Output, run};
+use crate::{Context, Failure, Phial, Result};
+
+/// Set by `cargo xtask test`: the program that dies where it is told to.
+pub const PROGRAM: &str = "PHIAL_FAULT_PROGRAM";
+
+/// What tells the program where to die, and where to write down what it passes.
+const DIE_AT: &str = "PHIAL_FAULT";
+const LOG: &str = "PHIAL_FAULT_LOG";
+/// Begins the line of the log that a process writes in the moment of its death.
+const DIED: &str = "died at ";
+
+/// The program that dies where it is told to.
+///
+/// # Errors
+/// It was not built.
+pub fn program() -> Result<PathBuf> {
+    let built = || crate::target().join("x86_64-unknown-linux-musl/debug/phial");
+    let program = std::env::var_os(PROGRAM).map_or_else(built, PathBuf::from);
+    if program.is_file() {
+        return Ok(program);
+    }
+    let hint = "'cargo build -p phial --features fault-points' builds it";
+    Err(Failure::new(format!("{} is not built: {hint}", program.display())))
+}
+
+/// One command, and what must be true around it.
+pub struct Operation<'a> {
+    /// The command line.
+    pub words: &'a [&'a str],
+    /// Brings the store to where the command begins, whatever an earlier attempt left.
+    pub before: &'a dyn Fn(&Phial) -> Result,
+    /// What must be true after it, killed or not: it happened or it did not.
+    pub after: &'a dyn Fn(&Phial) -> Result,
+}
+
+/// Lets an operation die at every point that it passes, each time it passes it, and checks the store after each death.
+/// Returns how many there were.
+///
+/// # Errors
+/// The first thing that was not right, with the point.
+pub fn at_every_point(phial: &Phial, operation: &Operation<'_>) -> Result<usize> {
+    let log = phial.scratch().join("passed");
+    let at = |point: &str| format!("`phial {}`, killed at {point:?}", operation.words.join(" "));
+    let mut deaths = 0;
+    for point in points(phial, operation, &log)? {
+        (operation.before)(phial).context(at(&point))?;
+        attempt(phial, operation, &log, &point)?;
+        deaths += usize::from(passed(&log)?.iter().any(|line| line.starts_with(DIED)));
+        whole(phial).context(at(&point))?;
+        (operation.after)(phial).context(at(&point))?;
+    }
+    Ok(deaths)
+}
+
+/// The store is as it should be: nothing is lost, and nothing is left that does not belong there.
+///
+/// # Errors
+/// What `phial system check` finds.
+pub fn whole(phial: &Phial) -> Result {
+    // Any command that lists clears away what was left.
+    phial.ok(&["ps", "-a"])?;
+    Ok(())
+}
+
+/// The points that an operation passes when nobody kills it: `NAME#N` for the Nth time.
+fn points(phial: &Phial, operation: &Operation<'_>, log: &Path) -> Result<Vec<String>> {
+    (operation.before)(phial)?;
+    attempt(phial, operation, log, "")?.success()?;
+    (operation.after)(phial)?;
+    let mut times = BTreeMap::new();
+    let mut points = Vec::new();
+    for name in passed(log)? {
+        let time = times.entry(name.clone()).and_modify(|time| *time += 1).or_insert(1);
+        points.push(format!("{name}#{time}"));
+    }
+    if points.is_empty() {
+        return Err(Failure::new(format!("`phial {}` passes no point", operation.words.join(" "))));
+    }
+    Ok(points)
+}
+
+fn attempt(phial: &Phial, operation: &Operation<'_>, log: &Path, point: &str) -> Result<Output> {
+    match fs::remove_file(log) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    run(phial.command(operation.words).env(DIE_AT, point).env(LOG, log))
+}
+
+/// The lines of the log.
+fn passed(log: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(log).context(log.display())?;
+    Ok(text.lines().map(str::to_owned).collect())
+}

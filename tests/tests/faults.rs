@@ -1,0 +1,130 @@
+//! Every operation dies at every point at which it could leave something half done, in the command and in the
+//! supervisor: after each death the store is whole, and the operation has happened or has not.
+
+use end_to_end::faults::{self, Operation, at_every_point};
+use end_to_end::leftovers::adopt_orphans;
+use end_to_end::registry::Registry;
+use end_to_end::{Phial, Result, images};
+
+/// A registry, and the program that dies where it is told to.
+struct Scene {
+    phial: Phial,
+    image: String,
+    _registry: Registry,
+}
+
+impl Scene {
+    fn new() -> Result<Scene> {
+        adopt_orphans()?;
+        let registry = images::registry()?;
+        let image = registry.name(images::BUSYBOX);
+        Ok(Scene { phial: Phial::of(faults::program()?)?, image, _registry: registry })
+    }
+
+    fn with_image() -> Result<Scene> {
+        let scene = Scene::new()?;
+        scene.phial.ok(&["pull", &scene.image])?;
+        Ok(scene)
+    }
+}
+
+/// What `ps -a` says of the container called `name`; None if there is none.
+fn status(phial: &Phial, name: &str) -> Result<Option<String>> {
+    Ok(phial.ok(&["ps", "-a"])?.lines().find(|line| line.ends_with(name)).map(str::to_owned))
+}
+
+/// Removes everything that is a container.
+fn no_containers(phial: &Phial) -> Result {
+    phial.remove_containers()
+}
+
+/// How often the operation died, and that it was so often at least.
+fn died(scene: &Scene, least: usize, operation: &Operation<'_>) -> Result {
+    let deaths = at_every_point(&scene.phial, operation)?;
+    assert!(deaths >= least, "`{}` died {deaths} times only", operation.words.join(" "));
+    Ok(())
+}
+
+#[test]
+fn pull() -> Result {
+    let scene = Scene::new()?;
+    let image = scene.image.as_str();
+    let without = |phial: &Phial| {
+        if !phial.ok(&["images"])?.lines().skip(1).any(|_| true) {
+            Ok(())
+        } else {
+            phial.ok(&["rmi", "-f", image]).map(drop)
+        }
+    };
+    // What is listed is whole, and what is not can be had.
+    let after = |phial: &Phial| phial.ok(&["run", "--rm", image, "true"]).map(drop);
+    died(&scene, 8, &Operation { words: &["pull", image], before: &without, after: &after })
+}
+
+#[test]
+fn rmi() -> Result {
+    let scene = Scene::with_image()?;
+    let image = scene.image.as_str();
+    let before = |phial: &Phial| phial.ok(&["pull", image]).map(drop);
+    let after = |phial: &Phial| phial.ok(&["run", "--rm", image, "true"]).map(drop);
+    died(&scene, 3, &Operation { words: &["rmi", image], before: &before, after: &after })
+}
+
+#[test]
+fn run_in_the_background() -> Result {
+    let scene = Scene::with_image()?;
+    let words = ["run", "-d", "--name", "web", &scene.image, "sleep", "1000"];
+    let after = |phial: &Phial| {
+        // Its supervisor may be on the way, and needs nobody.
+        while status(phial, "web")?.is_some_and(|line| line.contains("Created")) {}
+        match status(phial, "web")? {
+            Some(line) if line.contains("Up ") => phial.ok(&["exec", "web", "true"]).map(drop),
+            // Its supervisor was killed, and it with it.
+            Some(line) if line.contains("Dead") => phial.ok(&["rm", "web"]).map(drop),
+            Some(line) => panic!("neither running nor absent: {line}"),
+            None => Ok(()),
+        }
+    };
+    died(&scene, 12, &Operation { words: &words, before: &no_containers, after: &after })
+}
+
+#[test]
+fn run_to_the_end() -> Result {
+    let scene = Scene::with_image()?;
+    let words = ["run", "--rm", "--name", "once", &scene.image, "true"];
+    let after = |phial: &Phial| {
+        if status(phial, "once")?.is_some_and(|line| line.contains("Dead")) {
+            phial.ok(&["rm", "once"])?;
+        }
+        phial.ok(&["run", "--rm", "--name", "once", &scene.image, "true"]).map(drop)
+    };
+    died(&scene, 12, &Operation { words: &words, before: &no_containers, after: &after })
+}
+
+#[test]
+fn rm() -> Result {
+    let scene = Scene::with_image()?;
+    let before = |phial: &Phial| {
+        no_containers(phial)?;
+        phial.ok(&["run", "--name", "old", &scene.image, "true"]).map(drop)
+    };
+    let after = |phial: &Phial| match status(phial, "old")? {
+        Some(line) => {
+            assert!(line.contains("Exited (0)"), "{line}");
+            Ok(())
+        }
+        None => Ok(()),
+    };
+    died(&scene, 4, &Operation { words: &["rm", "old"], before: &before, after: &after })
+}
+
+#[test]
+fn rm_of_a_running_one() -> Result {
+    let scene = Scene::with_image()?;
+    let before = |phial: &Phial| {
+        no_containers(phial)?;
+        phial.ok(&["run", "-d", "--name", "busy", &scene.image, "sleep", "1000"]).map(drop)
+    };
+    let after = |phial: &Phial| phial.ok(&["run", "--rm", "--name", "free", &scene.image, "true"]).map(drop);
+    died(&scene, 4, &Operation { words: &["rm", "-f", "busy"], before: &before, after: &after })
+}
