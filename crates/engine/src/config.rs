@@ -3,9 +3,14 @@
 //! Parsers are pure: text in, value or an error that names the flag and the value out. Nothing here looks at the host,
 //! but for [`env::parse`] and [`env::parse_file`], which are handed the host's environment as a function.
 
+pub mod block_io;
 pub mod capability;
+pub mod device;
 pub mod env;
+pub mod limits;
 pub mod mount;
+pub mod names;
+pub mod namespace;
 pub mod security;
 pub mod signal;
 pub mod size;
@@ -15,13 +20,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use block_io::{BlockIo, OfDisk};
 pub use capability::CapabilityChoice;
+pub use device::{Device, DeviceRule, Gpus};
+pub use limits::parse_pids_limit;
 pub use mount::{Mount, MountKind, Propagation, RecursiveReadOnly};
+pub use names::{Dns, ExtraHost, parse_hostname};
+pub use namespace::{Ipc, Network, Sharing};
 pub use security::{Seccomp, SecurityOption};
 pub use signal::Signal;
 pub use ulimit::Ulimit;
 
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 
 /// Everything `create` and `run` take, as docker's flags have it. Kept in the store as JSON: fields are only ever added.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, which is there or not")]
@@ -40,14 +50,20 @@ pub struct ContainerConfig {
     pub working_dir: Option<String>,
     /// `-u`: `user[:group]`, names or numbers.
     pub user: Option<String>,
+    /// `--group-add`: names or numbers.
+    pub group_add: Vec<String>,
     /// `--hostname`; the first twelve digits of the id otherwise.
     pub hostname: Option<String>,
+    /// `--domainname`.
+    pub domainname: Option<String>,
     /// `-t`.
     pub tty: bool,
     /// `-i`.
     pub open_stdin: bool,
     /// `-d`.
     pub detach: bool,
+    /// `-a`: which streams a foreground command is connected to; empty is all of them.
+    pub attach: Vec<Attached>,
     /// `--name`; a random one otherwise.
     pub name: Option<String>,
     /// `--rm`.
@@ -58,12 +74,66 @@ pub struct ContainerConfig {
     pub read_only: bool,
     /// `--network`.
     pub network: Network,
+    /// `--pid`.
+    pub pid: Sharing,
+    /// `--ipc`.
+    pub ipc: Ipc,
+    /// `--uts`.
+    pub uts: Sharing,
+    /// `--cgroupns`.
+    pub cgroup_namespace: Sharing,
+    /// `--userns host`, which is what every container has.
+    pub userns_host: bool,
+    /// `--add-host`.
+    pub extra_hosts: Vec<ExtraHost>,
+    /// `--dns`, `--dns-search`, `--dns-option`.
+    pub dns: Dns,
+    /// `--expose`, as `port/protocol`.
+    pub exposed_ports: Vec<String>,
     /// `-m`, bytes.
     pub memory: Option<u64>,
+    /// `--memory-reservation`, bytes.
+    pub memory_reservation: Option<u64>,
+    /// `--memory-swap`: memory and swap together, bytes; -1 is no limit, None twice the memory.
+    pub memory_swap: Option<i64>,
+    /// `--memory-swappiness`, 0 to 100.
+    pub memory_swappiness: Option<u64>,
+    /// `--oom-kill-disable`.
+    pub oom_kill_disable: bool,
+    /// `--oom-score-adj`.
+    pub oom_score_adj: Option<i32>,
+    /// `--shm-size`, bytes.
+    pub shm_size: Option<u64>,
     /// `--cpus`, billionths of a CPU.
     pub nano_cpus: Option<u64>,
+    /// `--cpu-shares`.
+    pub cpu_shares: Option<u64>,
+    /// `--cpu-period`, microseconds.
+    pub cpu_period: Option<u64>,
+    /// `--cpu-quota`, microseconds in each period.
+    pub cpu_quota: Option<i64>,
+    /// `--cpu-rt-period`, microseconds.
+    pub cpu_rt_period: Option<u64>,
+    /// `--cpu-rt-runtime`, microseconds in each period.
+    pub cpu_rt_runtime: Option<u64>,
+    /// `--cpuset-cpus`.
+    pub cpuset_cpus: Option<String>,
+    /// `--cpuset-mems`.
+    pub cpuset_mems: Option<String>,
+    /// `--blkio-weight`, `--device-read-bps` and the like.
+    pub block_io: BlockIo,
     /// `--pids-limit`; None is no limit.
     pub pids_limit: Option<u32>,
+    /// `--cgroup-parent`.
+    pub cgroup_parent: Option<String>,
+    /// `--device`.
+    pub devices: Vec<Device>,
+    /// `--device-cgroup-rule`.
+    pub device_rules: Vec<DeviceRule>,
+    /// `--gpus`.
+    pub gpus: Option<Gpus>,
+    /// `--privileged`.
+    pub privileged: bool,
     /// `--cap-add`.
     pub cap_add: Vec<CapabilityChoice>,
     /// `--cap-drop`.
@@ -72,55 +142,24 @@ pub struct ContainerConfig {
     pub security_opt: Vec<SecurityOption>,
     /// `--ulimit`.
     pub ulimits: Vec<Ulimit>,
+    /// `--sysctl`.
+    pub sysctls: BTreeMap<String, String>,
+    /// `--annotation`.
+    pub annotations: BTreeMap<String, String>,
     /// `--init`.
     pub init: bool,
     /// `--label`.
     pub labels: BTreeMap<String, String>,
+    /// `--cidfile`.
+    pub cidfile: Option<String>,
     /// `--stop-signal`; the image's, or SIGTERM, otherwise.
     pub stop_signal: Option<Signal>,
     /// `--stop-timeout`, seconds; 10 otherwise.
     pub stop_timeout: Option<u32>,
 }
 
-/// Which network namespace a container gets (`--network`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Network {
-    /// One of its own with nothing but a loopback interface. Also what no `--network` means as long as there is no
-    /// bridge network.
-    #[default]
-    None,
-    /// The host's.
-    Host,
-}
-
-impl Network {
-    /// Parses `--network`.
-    ///
-    /// # Errors
-    /// `Unsupported` for docker's other modes and for names of networks.
-    pub fn parse(text: &str) -> Result<Network> {
-        match text {
-            "none" => Ok(Network::None),
-            "host" => Ok(Network::Host),
-            "" => {
-                Err(Error::invalid("--network: the value is empty").with_hint("use --network none or --network host"))
-            }
-            other => Err(Error::unsupported(format!("--network {other}: this version knows only none and host"))
-                .with_hint("use --network host to reach other machines, or --network none")),
-        }
-    }
-
-    /// The name docker gives it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Network::None => "none",
-            Network::Host => "host",
-        }
-    }
-}
-
 /// Everything `exec` takes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, which is there or not")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ExecConfig {
@@ -138,17 +177,34 @@ pub struct ExecConfig {
     pub open_stdin: bool,
     /// `-d`.
     pub detach: bool,
+    /// `--privileged`: every capability of the host, and no filter of system calls.
+    pub privileged: bool,
 }
 
-/// Parses `--pids-limit`: 0 and -1 are no limit.
-///
-/// # Errors
-/// `Invalid` for what is not a number or too large for one.
-pub fn parse_pids_limit(text: &str) -> Result<Option<u32>> {
-    let invalid = || Error::invalid(format!("--pids-limit {text}: not a number of processes, and not -1"));
-    match text.parse::<i64>().map_err(|_| invalid())? {
-        -1 | 0 => Ok(None),
-        number => u32::try_from(number).map(Some).map_err(|_| invalid()),
+/// One of a process's three streams (`-a`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attached {
+    /// What it reads.
+    Stdin,
+    /// What it writes.
+    Stdout,
+    /// What it complains with.
+    Stderr,
+}
+
+impl Attached {
+    /// Parses `-a`.
+    ///
+    /// # Errors
+    /// `Invalid` for anything but the three.
+    pub fn parse(text: &str) -> Result<Attached> {
+        match text.to_ascii_lowercase().as_str() {
+            "stdin" => Ok(Attached::Stdin),
+            "stdout" => Ok(Attached::Stdout),
+            "stderr" => Ok(Attached::Stderr),
+            _ => Err(Error::invalid(format!("--attach {text}: none of stdin, stdout and stderr"))),
+        }
     }
 }
 
@@ -164,51 +220,37 @@ pub fn parse_label(text: &str) -> Result<(String, String)> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// Parses `--hostname`: what RFC 1123 calls a name, at most 63 characters (sethostname(2) takes 64).
+/// Parses the file `name` of `--label-file`: one label a line; blank lines and those that begin with `#` are skipped.
+/// `read` reads it.
 ///
 /// # Errors
-/// `Invalid` for anything else.
-pub fn parse_hostname(text: &str) -> Result<String> {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if text.len() <= 63 && text.split('.').all(label) {
-        return Ok(text.to_owned());
+/// What `read` answers; `Invalid`, with the line's number, for a name that is empty or has white space.
+pub fn parse_label_file(
+    name: &str,
+    read: impl Fn(&str) -> std::io::Result<Vec<u8>>,
+) -> Result<BTreeMap<String, String>> {
+    let flag = || format!("--label-file {name}");
+    let content = read(name).context(flag)?;
+    let mut labels = BTreeMap::new();
+    for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
+        let invalid = |why: &str| Error::invalid(format!("{}: line {}: {why}", flag(), index + 1));
+        let line = str::from_utf8(line).map_err(|_| invalid("not UTF-8"))?;
+        let line = line.strip_suffix('\r').unwrap_or(line).trim_start();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (key, value) = line.split_once('=').unwrap_or((line, ""));
+        if key.is_empty() || key.contains(char::is_whitespace) {
+            return Err(invalid(&format!("'{key}' is not the name of a label")));
+        }
+        labels.insert(key.to_owned(), value.to_owned());
     }
-    Err(Error::invalid(format!("--hostname {text}: not a host name"))
-        .with_hint("use letters, digits, '-' and '.', at most 63 characters"))
+    Ok(labels)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn networks() {
-        for (text, expected) in
-            [("none", Some(Network::None)), ("host", Some(Network::Host)), ("", None), ("web", None)]
-        {
-            assert_eq!(Network::parse(text).ok(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn pids_limits() {
-        let cases = [
-            ("-1", Some(None)),
-            ("0", Some(None)),
-            ("7", Some(Some(7))),
-            ("-2", None),
-            ("x", None),
-            ("4294967296", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(parse_pids_limit(text).ok(), expected, "{text}");
-        }
-    }
 
     #[test]
     fn labels() {
@@ -220,13 +262,17 @@ mod tests {
     }
 
     #[test]
-    fn hostnames() {
-        for good in ["a", "web-1", "db.example", "a_b"] {
-            assert!(parse_hostname(good).is_ok(), "{good}");
-        }
-        for bad in ["", "-a", "a-", "a..b", "a b", "a/b", "a\nb", &"x".repeat(64)] {
-            assert!(parse_hostname(bad).is_err(), "{bad:?}");
-        }
+    fn files_of_labels() {
+        let check = |text: &str, expected: Option<&[(&str, &str)]>| {
+            let found = parse_label_file("f", |_| Ok(text.as_bytes().to_vec())).ok();
+            let expected = expected.map(|labels| {
+                labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+            });
+            assert_eq!(found, expected, "{text:?}");
+        };
+        check("# first\na=1\n\n  b\r\nc=x=y\n", Some(&[("a", "1"), ("b", ""), ("c", "x=y")]));
+        check("=1\n", None);
+        check("a b=1\n", None);
     }
 
     #[test]
@@ -244,6 +290,8 @@ mod tests {
             }
             let _ = (Ulimit::parse(&text), Signal::parse("-s", &text), CapabilityChoice::parse("--cap-add", &text));
             let _ = (size::parse_memory(&text), size::parse_cpus(&text), env::parse(&text, |_| None));
+            let _ = (Device::parse(&text), DeviceRule::parse(&text), Gpus::parse(&text), ExtraHost::parse(&text));
+            let _ = (names::parse_expose(&text), limits::parse_set("--cpuset-cpus", &text), limits::parse_sysctl(&text));
             let _ = (env::parse_file("f", text.as_bytes(), |_| None), parse_hostname(&text), parse_label(&text));
         }
     }

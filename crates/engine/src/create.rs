@@ -148,7 +148,7 @@ impl Prepared<'_> {
         fs::write(&path, json).context(|| path.display())?;
         sys::fault::point("create: configuration written");
         let host_file = |path: &str| fs::read(path).unwrap_or_default();
-        for (name, content) in files::contents(self.config.network, inputs.hostname(), host_file) {
+        for (name, content) in files::contents(&self.config.network, inputs.hostname(), host_file) {
             readable(&directory.join(name), |path| fs::write(path, content), 0o644)?;
         }
         // The upper directory is the container's `/`: everyone in it must be able to pass.

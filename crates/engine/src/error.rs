@@ -53,6 +53,11 @@ impl Error {
         Error::new(ErrorKind::Invalid, message)
     }
 
+    /// A value of a flag that makes no sense, told by whoever parses it: `--flag VALUE: why`.
+    pub fn of_flag(message: impl Into<String>) -> Error {
+        Error::invalid(message)
+    }
+
     pub(crate) fn not_found(message: impl Into<String>) -> Error {
         Error::new(ErrorKind::NotFound, message)
     }

@@ -1,6 +1,6 @@
 //! Images: pulled, found, listed, removed.
 
-use image::{Progress, PullOptions, Reference};
+use image::{Platform, Progress, PullOptions, Reference};
 use store::{Digest, ImageRecord, Use};
 
 use crate::builtin;
@@ -95,6 +95,9 @@ impl Engine {
         progress: &dyn Progress,
     ) -> Result<ImageRecord> {
         let found = self.image(name);
+        if let (Ok(image), Some(wanted), true) = (&found, &options.platform, policy != PullPolicy::Always) {
+            check_platform(name, image, wanted)?;
+        }
         let own = |image: &ImageRecord| image.references.iter().any(|reference| reference == builtin::HELLO);
         if builtin::is_hello(name) && found.as_ref().map_or_else(|error| error.kind() == ErrorKind::NotFound, own) {
             return builtin::ensure_hello(&self.store, self.options.hello_program);
@@ -166,6 +169,16 @@ impl Engine {
         let deleted = removed.deleted.into_iter().chain(collected.layers).map(RemovedImage::Deleted);
         Ok(untagged.chain(deleted).collect())
     }
+}
+
+/// Nobody wants to be given an image for another machine than he asked for, nor to lose the one he has.
+fn check_platform(name: &str, image: &ImageRecord, wanted: &Platform) -> Result<()> {
+    let fits = image.platform.parse::<Platform>().is_ok_and(|platform| wanted.clone().normal().runs(&platform));
+    if fits {
+        return Ok(());
+    }
+    Err(Error::conflict(format!("--platform {wanted}: the image {name} that is here is for {}", image.platform))
+        .with_hint(format!("phial pull --platform {wanted} {name} fetches the other one in its place")))
 }
 
 /// Names as people write them.

@@ -5,7 +5,7 @@
 
 /// Whole frames over a unix socket, with descriptors.
 mod connection;
-/// Ctrl-P Ctrl-Q.
+/// The keys that leave.
 mod detach;
 /// Frames out of whatever pieces a socket gives.
 mod frames;
@@ -61,8 +61,10 @@ pub struct Io<'a> {
     pub stdout: BorrowedFd<'a>,
     /// Where the error output goes; unused with a terminal.
     pub stderr: BorrowedFd<'a>,
-    /// Whether the process has a terminal. Then this side's becomes raw, its size follows, and Ctrl-P Ctrl-Q detaches.
+    /// Whether the process has a terminal. Then this side's becomes raw, its size follows, and `keys` detach.
     pub tty: bool,
+    /// What leaves the process running.
+    pub keys: DetachKeys,
     /// Held since before the process was started.
     pub signals: Signals,
 }
@@ -72,7 +74,7 @@ pub struct Io<'a> {
 pub enum Outcome {
     /// The process has ended with this status; 128 + n after signal n.
     Exited(i32),
-    /// Ctrl-P Ctrl-Q was typed: the process goes on.
+    /// The keys for that were typed: the process goes on.
     Detached,
     /// Nobody reads the output any more (`| head`): the process goes on.
     OutputClosed,

@@ -47,10 +47,10 @@ pub(crate) struct Inputs<'a> {
 impl Inputs<'_> {
     /// The container's host name: the one asked for, else that of the host in its network, else the short id.
     pub(crate) fn hostname(&self) -> &str {
-        match (&self.config.hostname, self.config.network) {
+        match (&self.config.hostname, &self.config.network) {
             (Some(name), _) => name,
             (None, Network::Host) => &self.host.hostname,
-            (None, Network::None) => self.id.get(..12).unwrap_or(self.id),
+            (None, Network::None | Network::Container(_)) => self.id.get(..12).unwrap_or(self.id),
         }
     }
 }
@@ -80,13 +80,13 @@ pub(crate) fn build(inputs: &Inputs<'_>) -> Result<Spec> {
 fn linux(inputs: &Inputs<'_>, capabilities: u64) -> Result<Linux> {
     let mut linux = Linux::default();
     linux
-        .set_namespaces(Some(namespaces(inputs.config.network)))
+        .set_namespaces(Some(namespaces(&inputs.config.network)))
         .set_resources(Some(resources::resources(inputs.config, inputs.host)?))
         .set_cgroups_path(Some(PathBuf::from(format!("/phial-{}", inputs.id))))
         .set_seccomp(seccomp::profile(&inputs.config.security_opt, capabilities, inputs.host.kernel)?)
         .set_masked_paths(Some(defaults::masked_paths(inputs.host.throttled_cpus)))
         .set_readonly_paths(Some(defaults::READONLY_PATHS.map(str::to_owned).to_vec()))
-        .set_sysctl(defaults::sysctl(inputs.config.network))
+        .set_sysctl(defaults::sysctl(&inputs.config.network))
         .set_devices(None)
         .set_uid_mappings(None)
         .set_gid_mappings(None)
@@ -94,7 +94,7 @@ fn linux(inputs: &Inputs<'_>, capabilities: u64) -> Result<Linux> {
     Ok(linux)
 }
 
-fn namespaces(network: Network) -> Vec<LinuxNamespace> {
+fn namespaces(network: &Network) -> Vec<LinuxNamespace> {
     let own = [
         LinuxNamespaceType::Mount,
         LinuxNamespaceType::Uts,
@@ -102,7 +102,7 @@ fn namespaces(network: Network) -> Vec<LinuxNamespace> {
         LinuxNamespaceType::Ipc,
         LinuxNamespaceType::Cgroup,
     ];
-    let own = own.into_iter().chain((network == Network::None).then_some(LinuxNamespaceType::Network));
+    let own = own.into_iter().chain((*network == Network::None).then_some(LinuxNamespaceType::Network));
     own.map(|kind| {
         let mut namespace = LinuxNamespace::default();
         namespace.set_typ(kind).set_path(None);

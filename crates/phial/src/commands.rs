@@ -56,6 +56,7 @@ trait Execute: Args {
 /// Every command, in the order of the help.
 pub(crate) const COMMANDS: &[Entry] = &[
     starting::<container::run::Run>("run", "Create and run a new container from an image"),
+    starting::<container::create::Create>("create", "Create a new container"),
     starting::<container::exec::Exec>("exec", "Run a command in a running container"),
     leaf::<container::ps::Ps>("ps", "List containers"),
     leaf::<image::ls::Images>("images", "List images"),

@@ -49,6 +49,8 @@ pub(crate) fn is_command(name: &str) -> bool {
 
 /// Docker's long name of `flag` (`--publish`, `-p`) of this command, if it has such a flag.
 pub(crate) fn flag(command: &str, flag: &str) -> Option<&'static str> {
+    // What `create` takes is what `run` takes, but for what is about staying with it.
+    let command = if command == "create" { "run" } else { command };
     let (_, flags) = FLAGS.iter().find(|(name, _)| *name == command)?;
     let mut before = None;
     for known in flags.split_whitespace() {

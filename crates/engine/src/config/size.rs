@@ -4,8 +4,8 @@ use runtime::amount::{self, Decimal};
 
 use crate::error::{Error, Result};
 
-/// Smallest memory limit that is taken: what a container of one small process needs to start in.
-pub const MIN_MEMORY: u64 = 512 * 1024;
+/// Smallest memory limit that is taken: docker's.
+pub const MIN_MEMORY: u64 = 6 * 1024 * 1024;
 
 /// Billionths in one CPU.
 pub const NANO: u64 = 1_000_000_000;
@@ -29,11 +29,25 @@ pub fn parse_size(flag: &str, text: &str) -> Result<u64> {
 pub fn parse_memory(text: &str) -> Result<Option<u64>> {
     match parse_size("--memory", text)? {
         0 => Ok(None),
-        small if small < MIN_MEMORY => Err(Error::invalid(format!("--memory {text}: below the smallest limit, 512k"))),
+        small if small < MIN_MEMORY => Err(Error::invalid(format!("--memory {text}: below the smallest limit, 6m"))),
         limit if i64::try_from(limit / 2).is_err() || limit > i64::MAX.unsigned_abs() / 2 => {
             Err(Error::invalid(format!("--memory {text}: too large")))
         }
         limit => Ok(Some(limit)),
+    }
+}
+
+/// Parses `--memory-reservation`: 0 is none.
+///
+/// # Errors
+/// `Invalid` for what is not a size or below [`MIN_MEMORY`].
+pub fn parse_memory_reservation(text: &str) -> Result<Option<u64>> {
+    let flag = "--memory-reservation";
+    match parse_size(flag, text)? {
+        0 => Ok(None),
+        small if small < MIN_MEMORY => Err(Error::invalid(format!("{flag} {text}: below the smallest limit, 6m"))),
+        size if i64::try_from(size).is_err() => Err(Error::invalid(format!("{flag} {text}: too large"))),
+        size => Ok(Some(size)),
     }
 }
 
@@ -68,14 +82,7 @@ mod tests {
 
     #[test]
     fn memory_limits() {
-        let cases = [
-            ("0", Some(None)),
-            ("512k", Some(Some(512 << 10))),
-            ("511k", None),
-            ("6m", Some(Some(6 << 20))),
-            ("8191p", None),
-            ("x", None),
-        ];
+        let cases = [("0", Some(None)), ("6291455", None), ("6m", Some(Some(6 << 20))), ("8191p", None), ("x", None)];
         for (text, expected) in cases {
             assert_eq!(parse_memory(text).ok(), expected, "{text}");
         }

@@ -158,7 +158,7 @@ fn host_config(config: &ContainerConfig) -> Value {
         "Binds": none_or(binds),
         "ContainerIDFile": "",
         "LogConfig": {"Type": "json-file", "Config": {}},
-        "NetworkMode": config.network.name(),
+        "NetworkMode": config.network.to_string(),
         "PortBindings": {},
         "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
         "AutoRemove": config.auto_remove,
@@ -233,6 +233,6 @@ fn network_settings(config: &ContainerConfig) -> Value {
         "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "",
         "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "DNSNames": null,
     });
-    let networks: Map<String, Value> = [(config.network.name().to_owned(), endpoint)].into_iter().collect();
+    let networks: Map<String, Value> = [(config.network.to_string(), endpoint)].into_iter().collect();
     json!({"Ports": {}, "IPAddress": "", "Gateway": "", "MacAddress": "", "Networks": networks})
 }

@@ -13,7 +13,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, read};
 
 use super::connection::{Connection, Fill};
-use super::detach::DetachKeys;
 use super::outlet::Outlet;
 use super::terminal::{RawMode, is_terminal};
 use super::{Io, Outcome, Session, Streams};
@@ -57,7 +56,6 @@ pub(super) struct Pump<'a> {
     input: Outlet,
     stdout: Outlet,
     stderr: Outlet,
-    keys: DetachKeys,
     raw: Option<RawMode>,
     buffer: Vec<u8>,
     requests_to_end: u32,
@@ -84,7 +82,6 @@ impl<'a> Pump<'a> {
             input: Outlet::default(),
             stdout: Outlet::default(),
             stderr: Outlet::default(),
-            keys: DetachKeys::default(),
             raw,
             buffer: Vec::new(),
             requests_to_end: 0,

@@ -44,6 +44,17 @@ impl Signals {
         Ok(Signals { before: set.block(), descriptor })
     }
 
+    /// Holds back only what tells of this side's terminal: all others end this process, and the container goes on
+    /// (`--sig-proxy=false`).
+    ///
+    /// # Errors
+    /// Those of `signalfd(2)`.
+    pub fn hold_of_terminal() -> std::io::Result<Signals> {
+        let set = Set::empty().with(Signal::WINCH.as_raw()).with(Signal::CONT.as_raw());
+        let descriptor = set.descriptor()?;
+        Ok(Signals { before: set.block(), descriptor })
+    }
+
     /// The next signal that has come, if one has.
     pub(super) fn take(&self) -> Option<i32> {
         take(&self.descriptor)

@@ -29,6 +29,7 @@ fn pump(session: impl FnOnce() -> Result<Session> + Send + 'static, user: User) 
             stdout: user.stdout.as_fd(),
             stderr: user.stderr.as_fd(),
             tty: user.tty,
+            keys: super::DetachKeys::default(),
             signals,
         };
         session()?.pump(io)

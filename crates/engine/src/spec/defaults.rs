@@ -33,8 +33,8 @@ pub(super) fn masked_paths(throttled_cpus: usize) -> Vec<String> {
 
 /// Lets processes without capabilities bind low ports and send pings, as docker does since 20.10: both reach no further
 /// than the container's own network namespace, so the host's is left alone.
-pub(super) fn sysctl(network: Network) -> Option<HashMap<String, String>> {
+pub(super) fn sysctl(network: &Network) -> Option<HashMap<String, String>> {
     let settings = [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    (network == Network::None).then(|| settings.into_iter().collect())
+    (*network == Network::None).then(|| settings.into_iter().collect())
 }

@@ -4,6 +4,8 @@ use super::{Entry, Execute, each, leaf, starting};
 
 /// `attach`.
 pub(super) mod attach;
+/// `create`.
+pub(super) mod create;
 /// `exec`.
 pub(super) mod exec;
 /// The flags of `run` and `create`.
@@ -28,6 +30,7 @@ pub(super) mod wait;
 /// The group's table, in the order of the help.
 pub(super) const COMMANDS: &[Entry] = &[
     leaf::<attach::Attach>("attach", "Connect this terminal to a running container"),
+    starting::<create::Create>("create", "Create a new container"),
     starting::<exec::Exec>("exec", "Run a command in a running container"),
     leaf::<super::inspect::InspectContainer>("inspect", "Show everything about containers, as JSON"),
     leaf::<kill::Kill>("kill", "Send a signal to running containers"),

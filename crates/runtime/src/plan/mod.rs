@@ -39,6 +39,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Rootfs, WindowSize};
 use namespaces::Namespaces;
 pub(crate) use namespaces::name as namespace_name;
+pub use sysctl::namespace_of_sysctl;
 pub(crate) use sysctl::needed as namespace_of_parameter;
 
 /// What the configuration alone does not say.

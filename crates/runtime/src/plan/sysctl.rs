@@ -19,18 +19,23 @@ pub(super) fn add(linux: &Linux, own: u64, steps: &mut Vec<Step>) -> Result<()> 
 /// without that namespace.
 fn sysctl(key: &str, value: &str, own: u64) -> Result<Step> {
     let invalid = |why: &str| Error::new(ErrorKind::Invalid, format!("linux.sysctl {key:?}: {why}"));
-    let path = path(key);
-    let needed = needed(&path).filter(|_| !path.split('/').any(|part| matches!(part, "" | "." | "..")));
-    let needed = needed.ok_or_else(|| invalid("is not a parameter of a namespace of the container"))?;
+    let needed =
+        namespace_of_sysctl(key).ok_or_else(|| invalid("is not a parameter of a namespace of the container"))?;
     if own & needed == 0 {
         let kind = name(needed);
         return Err(invalid(&format!("needs a {kind} namespace in linux.namespaces: it would change the host")));
     }
-    let path = format!("/proc/sys/{path}");
+    let path = format!("/proc/sys/{}", path(key));
     Ok(Step::Sysctl {
         path: c_string(path.as_bytes(), "linux.sysctl")?,
         value: c_string(value.as_bytes(), "linux.sysctl")?,
     })
+}
+
+/// The namespace, as a `CLONE_NEW*` bit, that a parameter belongs to, named as sysctl(8) does; None for one of the host.
+pub fn namespace_of_sysctl(key: &str) -> Option<u64> {
+    let path = path(key);
+    needed(&path).filter(|_| !path.split('/').any(|part| matches!(part, "" | "." | "..")))
 }
 
 /// `a.b.c` or `a/b/c`: whichever separator comes first is it, and the other one stands for a dot in a name (`sysctl(8)`).

@@ -40,7 +40,7 @@ impl Pump<'_> {
             return self.pass_input(frame);
         }
         let mut passed = vec![0; HEADER];
-        if self.keys.pass(&frame[HEADER..], &mut passed) {
+        if self.io.keys.pass(&frame[HEADER..], &mut passed) {
             self.left = Some(Outcome::Detached);
         }
         if passed.len() > HEADER { self.pass_input(&mut passed) } else { Ok(()) }

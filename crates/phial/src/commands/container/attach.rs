@@ -20,6 +20,8 @@ pub(crate) struct Attach {
     /// Do not pass standard input on
     #[arg(long)]
     no_stdin: bool,
+    #[command(flatten)]
+    leaving: foreground::Leaving,
     /// Name or id of a container
     #[arg(value_name = "CONTAINER")]
     container: String,
@@ -28,13 +30,15 @@ pub(crate) struct Attach {
 impl Execute for Attach {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let doing = || format!("attach to {}", self.container);
+        let keys = self.leaving.keys().cannot(doing)?;
         let engine = context.engine()?;
         let container = engine.container(&self.container).cannot(doing)?;
         let stdin = !self.no_stdin && container.config.open_stdin;
         let terminal = foreground::Terminal { stdin, tty: container.config.tty };
         terminal.check()?;
-        let signals = foreground::hold_signals()?;
+        let signals = self.leaving.hold_signals()?;
         let session = engine.attach(&container, stdin, terminal.window()).cannot(doing)?;
-        Ok(terminal.pump(session, signals, &container.record.name)?.code)
+        let ways = foreground::Ways { keys, ..foreground::Ways::default() };
+        Ok(terminal.pump(session, signals, &container.record.name, ways)?.code)
     }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use engine::config::ExecConfig;
+use engine::session::DetachKeys;
 
 use super::flags::environment;
 use super::{Execute, foreground};
@@ -17,12 +18,16 @@ Examples:
   phial exec -i db psql < dump.sql";
 
 /// What `phial exec` takes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, which is there or not")]
 #[derive(Debug, Args)]
 #[command(override_usage = "phial exec [OPTIONS] CONTAINER COMMAND [ARG...]", after_help = EXAMPLES)]
 pub(crate) struct Exec {
     /// Do not wait for the command
     #[arg(short, long)]
     detach: bool,
+    /// The keys that leave the command running
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<String>,
     /// Set an environment variable; NAME alone takes the value it has here
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     env: Vec<String>,
@@ -32,6 +37,9 @@ pub(crate) struct Exec {
     /// Keep standard input open
     #[arg(short, long)]
     interactive: bool,
+    /// Give the command all capabilities, and no filter of system calls
+    #[arg(long)]
+    privileged: bool,
     /// Give the command a terminal
     #[arg(short, long)]
     tty: bool,
@@ -51,6 +59,8 @@ impl Execute for Exec {
         let mut words = self.words.into_iter();
         let name = words.next().unwrap_or_default();
         let doing = || format!("run a command in container {name}");
+        let keys = self.detach_keys.as_deref().map_or_else(|| Ok(DetachKeys::default()), DetachKeys::parse);
+        let keys = keys.cannot(doing)?;
         let config = ExecConfig {
             command: words.collect(),
             env: environment(&self.env_file, &self.env, &doing)?,
@@ -59,6 +69,7 @@ impl Execute for Exec {
             tty: self.tty,
             open_stdin: self.interactive,
             detach: self.detach,
+            privileged: self.privileged,
         };
         let terminal = foreground::Terminal { stdin: config.open_stdin && !config.detach, tty: config.tty };
         terminal.check()?;
@@ -71,6 +82,7 @@ impl Execute for Exec {
         }
         let signals = foreground::hold_signals()?;
         let session = engine.exec(&container, &config, terminal.window()).cannot(doing)?;
-        Ok(terminal.pump(session, signals, &container.record.name)?.code)
+        let ways = foreground::Ways { keys, ..foreground::Ways::default() };
+        Ok(terminal.pump(session, signals, &container.record.name, ways)?.code)
     }
 }

@@ -1,5 +1,11 @@
 //! The flags of `run` and `create`, in groups; each group writes its part of the configuration.
 
+/// `--cidfile`.
+mod cidfile;
+/// Devices.
+mod devices;
+/// Where the image comes from.
+mod fetch;
 /// From the first start to the last end: name, labels, stopping.
 mod life;
 /// Resources.
@@ -29,6 +35,8 @@ pub(super) struct Flags {
     #[command(flatten)]
     life: life::Flags,
     #[command(flatten)]
+    devices: devices::Flags,
+    #[command(flatten)]
     limits: limits::Flags,
     #[command(flatten)]
     mounts: mounts::Flags,
@@ -36,9 +44,8 @@ pub(super) struct Flags {
     namespaces: namespaces::Flags,
     #[command(flatten)]
     security: security::Flags,
-    /// When to ask the registry for the image: always, missing or never
-    #[arg(long, value_name = "WHEN")]
-    pub(super) pull: Option<String>,
+    #[command(flatten)]
+    pub(super) fetch: fetch::Flags,
     /// The image, then the command and its arguments
     #[arg(value_name = "IMAGE", required = true, num_args = 1.., trailing_var_arg = true, hide = true)]
     words: Vec<String>,
@@ -48,6 +55,11 @@ impl Flags {
     /// The image, as the user typed it.
     pub(super) fn image(&self) -> &str {
         &self.words[0]
+    }
+
+    /// Where the container's id shall be written.
+    pub(super) fn cidfile(&self) -> Option<cidfile::CidFile> {
+        self.life.cidfile.clone().map(cidfile::CidFile)
     }
 
     /// What the flags ask for.
@@ -60,6 +72,7 @@ impl Flags {
         let mut config = ContainerConfig { image, command: words.collect(), ..ContainerConfig::default() };
         self.process.apply(&mut config, &doing)?;
         self.life.apply(&mut config).cannot(&doing)?;
+        self.devices.apply(&mut config).cannot(&doing)?;
         self.limits.apply(&mut config).cannot(&doing)?;
         self.mounts.apply(&mut config).cannot(&doing)?;
         self.namespaces.apply(&mut config).cannot(&doing)?;

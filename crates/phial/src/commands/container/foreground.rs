@@ -1,10 +1,13 @@
 //! What `run`, `attach` and `exec` share: this process's own streams, and what the end of a session means here.
 
+use std::fs::File;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use engine::session::{Io, Outcome, Session, Signals, WindowSize, window_size};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
+use engine::session::{DetachKeys, Io, Outcome, Session, Signals, WindowSize, window_size};
 
 use crate::failure::{Cannot, Failure, READER_GONE, Result};
 
@@ -18,6 +21,57 @@ pub(super) struct Terminal {
     pub(super) stdin: bool,
     /// Whether it has a terminal.
     pub(super) tty: bool,
+}
+
+/// What `run`, `attach` and `exec` take about leaving.
+#[derive(Debug, Args)]
+pub(super) struct Leaving {
+    /// The keys that leave the container running
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<String>,
+    /// Pass signals on; with false they are this command's own
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new(), hide_default_value = true)]
+    sig_proxy: bool,
+}
+
+impl Leaving {
+    /// The keys.
+    ///
+    /// # Errors
+    /// For what is no sequence of keys.
+    pub(super) fn keys(&self) -> engine::Result<DetachKeys> {
+        self.detach_keys.as_deref().map_or_else(|| Ok(DetachKeys::default()), DetachKeys::parse)
+    }
+
+    /// As [`hold_signals`], unless signals are not to be passed on.
+    ///
+    /// # Errors
+    /// If there is no descriptor left.
+    pub(super) fn hold_signals(&self) -> Result<Signals> {
+        if self.sig_proxy {
+            return hold_signals();
+        }
+        Signals::hold_of_terminal().map_err(|error| Failure::new(format!("cannot watch the terminal: {error}")))
+    }
+}
+
+/// Which ways lead from a session to the user and back.
+#[derive(Debug)]
+pub(super) struct Ways {
+    /// What leaves the process running.
+    pub(super) keys: DetachKeys,
+    /// Whether its output is shown.
+    pub(super) stdout: bool,
+    /// Whether its error output is.
+    pub(super) stderr: bool,
+}
+
+impl Default for Ways {
+    fn default() -> Ways {
+        Ways { keys: DetachKeys::default(), stdout: true, stderr: true }
+    }
 }
 
 /// How a session ended.
@@ -58,13 +112,20 @@ impl Terminal {
     ///
     /// # Errors
     /// Those of the session, and when its output has no reader any more.
-    pub(super) fn pump(self, session: Session, signals: Signals, container: &str) -> Result<Left> {
+    pub(super) fn pump(self, session: Session, signals: Signals, container: &str, ways: Ways) -> Result<Left> {
         let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        // What nobody wants to see must be read all the same: the process would wait for that.
+        let nowhere = if ways.stdout && ways.stderr { None } else { Some(nowhere()?) };
+        let shown = |wanted: bool, stream| match &nowhere {
+            Some(nowhere) if !wanted => nowhere.as_fd(),
+            _ => stream,
+        };
         let io = Io {
             stdin: self.stdin.then(|| stdin.as_fd()),
-            stdout: stdout.as_fd(),
-            stderr: stderr.as_fd(),
+            stdout: shown(ways.stdout, stdout.as_fd()),
+            stderr: shown(ways.stderr, stderr.as_fd()),
             tty: self.tty,
+            keys: ways.keys,
             signals,
         };
         match session.pump(io).cannot(|| format!("stay with container {container}"))? {
@@ -81,4 +142,9 @@ impl Terminal {
                 .with_code(GIVEN_UP)),
         }
     }
+}
+
+fn nowhere() -> Result<File> {
+    let opened = File::options().write(true).open("/dev/null");
+    opened.map_err(|error| Failure::new(format!("cannot open /dev/null: {error}")))
 }

@@ -3,16 +3,14 @@
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args};
-use engine::{Engine, PullPolicy, Unstarted};
-use image::PullOptions;
-use store::ImageRecord;
+use engine::Unstarted;
+use engine::config::Attached;
 
 use super::flags::Flags;
 use super::{Execute, foreground};
 use crate::context::Context;
-use crate::failure::{Cannot, Result};
+use crate::failure::{Cannot, Failure, Result};
 use crate::output;
-use crate::output::progress::{PullProgress, Target};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,6 +31,8 @@ pub(crate) struct Run {
     #[arg(short, long)]
     detach: bool,
     #[command(flatten)]
+    leaving: foreground::Leaving,
+    #[command(flatten)]
     flags: Flags,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
@@ -43,16 +43,28 @@ impl Execute for Run {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let image = self.flags.image().to_owned();
         let doing = || format!("run {image}");
-        let policy = self.flags.pull.as_deref().map_or(Ok(PullPolicy::default()), PullPolicy::parse).cannot(doing)?;
+        let fetch = self.flags.fetch.parse().cannot(doing)?;
+        let keys = self.leaving.keys().cannot(doing)?;
+        let cidfile = self.flags.cidfile();
         let mut config = self.flags.config(doing)?;
         config.detach = self.detach;
-        let terminal = foreground::Terminal { stdin: config.open_stdin && !config.detach, tty: config.tty };
+        if config.detach && !config.attach.is_empty() {
+            return Err(Failure::new(format!("cannot {}: --detach and --attach: conflicting options", doing())));
+        }
+        let wants = |stream| config.attach.is_empty() || config.attach.contains(&stream);
+        let stdin = config.open_stdin && !config.detach && wants(Attached::Stdin);
+        let terminal = foreground::Terminal { stdin, tty: config.tty };
+        let (stdout, stderr) = (wants(Attached::Stdout), wants(Attached::Stderr));
         terminal.check()?;
+        let cidfile = cidfile.map(|path| path.claim(doing)).transpose()?;
         let engine = context.engine()?;
-        let record = find_or_pull(&engine, &image, policy)?;
+        let record = fetch.image(&engine, &image, doing)?;
         // From here on signals are the container's, so that a Ctrl-C during the start is not lost.
-        let signals = if config.detach { None } else { Some(foreground::hold_signals()?) };
+        let signals = if config.detach { None } else { Some(self.leaving.hold_signals()?) };
         let created = engine.create(&config, &record, Unstarted::Collect).cannot(doing)?;
+        if let Some(cidfile) = cidfile {
+            cidfile.keep(&created.id().hex(), doing)?;
+        }
         let Some(signals) = signals else {
             let id = created.id().hex();
             engine.start_detached(created).cannot(doing)?;
@@ -61,16 +73,10 @@ impl Execute for Run {
         };
         let (id, name) = (*created.id(), created.name().to_owned());
         let session = engine.start(created, terminal.window()).cannot(doing)?;
-        let left = terminal.pump(session, signals, &name)?;
+        let left = terminal.pump(session, signals, &name, foreground::Ways { keys, stdout, stderr })?;
         if config.auto_remove && left.has_ended {
             engine.forget(&id);
         }
         Ok(left.code)
     }
-}
-
-/// The image, pulled if it must be; the pull is shown on standard error, as standard output is the container's.
-fn find_or_pull(engine: &Engine, name: &str, policy: PullPolicy) -> Result<ImageRecord> {
-    let progress = PullProgress::new(Target::Stderr { missing: policy == PullPolicy::Missing }, name);
-    engine.ensure_image(name, policy, &PullOptions::default(), &progress).cannot(|| format!("run {name}"))
 }

@@ -1,13 +1,16 @@
 //! The process: what runs, with which environment, where, as whom, and what it is connected to.
 
 use clap::Args;
-use engine::config::{ContainerConfig, env};
+use engine::config::{Attached, ContainerConfig, env};
 
 use crate::failure::{Cannot, Failure, Result};
 
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(super) struct Flags {
+    /// Connect this terminal to one of stdin, stdout and stderr only
+    #[arg(short, long, value_name = "STREAM")]
+    attach: Vec<String>,
     /// Replace the image's ENTRYPOINT
     #[arg(long, value_name = "PROGRAM")]
     entrypoint: Option<String>,
@@ -17,6 +20,9 @@ pub(super) struct Flags {
     /// Read environment variables from a file
     #[arg(long, value_name = "FILE")]
     env_file: Vec<String>,
+    /// Add a supplementary group
+    #[arg(long, value_name = "GROUP")]
+    group_add: Vec<String>,
     /// Run a small init as the first process, which forwards signals and reaps processes
     #[arg(long)]
     init: bool,
@@ -36,6 +42,9 @@ pub(super) struct Flags {
 
 impl Flags {
     pub(super) fn apply(self, config: &mut ContainerConfig, doing: &dyn Fn() -> String) -> Result<()> {
+        let attached = self.attach.iter().map(|text| Attached::parse(text));
+        config.attach = attached.collect::<engine::Result<_>>().cannot(doing)?;
+        config.group_add = self.group_add;
         config.entrypoint = self.entrypoint.map(|program| vec![program]);
         config.env = environment(&self.env_file, &self.env, doing)?;
         config.init = self.init;

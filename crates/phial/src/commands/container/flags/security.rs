@@ -12,7 +12,10 @@ pub(super) struct Flags {
     /// Drop a capability, or ALL
     #[arg(long, value_name = "CAPABILITY")]
     cap_drop: Vec<String>,
-    /// Security options: seccomp=unconfined, seccomp=FILE, no-new-privileges
+    /// Give the container everything: all capabilities and devices, no filter, nothing hidden
+    #[arg(long)]
+    privileged: bool,
+    /// Security options: seccomp=FILE, seccomp=unconfined, apparmor=PROFILE, no-new-privileges, …
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
 }
@@ -24,6 +27,7 @@ impl Flags {
         };
         config.cap_add = parsed("--cap-add", &self.cap_add)?;
         config.cap_drop = parsed("--cap-drop", &self.cap_drop)?;
+        config.privileged = self.privileged;
         let option = |text: &String| SecurityOption::parse(text, |path| std::fs::read_to_string(path));
         config.security_opt = self.security_opt.iter().map(option).collect::<engine::Result<_>>()?;
         Ok(())
