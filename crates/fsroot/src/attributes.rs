@@ -155,21 +155,36 @@ pub fn xattr(fd: impl AsFd, key: &[u8]) -> Result<Option<Vec<u8>>> {
 
 /// The names of all extended attributes of `fd`, sorted.
 pub fn xattr_names(fd: impl AsFd) -> Result<Vec<Vec<u8>>> {
-    let mut list = vec![0; 65536];
-    let answer = match rustix::fs::flistxattr(&fd, list.as_mut_slice()) {
-        Err(Errno::BADF) => rustix::fs::listxattr(proc_path(fd.as_fd())?, list.as_mut_slice()),
+    // Most files have none or few, and then nothing is allocated.
+    let mut few = [0; 256];
+    match list_xattrs(fd.as_fd(), &mut few) {
+        Err(Errno::RANGE) => {}
+        answer => return answer.map(|size| sorted(&few[..size])).map_err(|errno| not_listed(errno, &fd)),
+    }
+    let mut many = vec![0; 65536];
+    let answer = list_xattrs(fd.as_fd(), &mut many);
+    answer.map(|size| sorted(&many[..size])).map_err(|errno| not_listed(errno, &fd))
+}
+
+/// Bytes of the list; 0 where the file system has no attributes.
+fn list_xattrs(fd: BorrowedFd<'_>, list: &mut [u8]) -> std::result::Result<usize, Errno> {
+    let answer = match rustix::fs::flistxattr(fd, &mut *list) {
+        // A path that cannot be used says so in its own call.
+        Err(Errno::BADF) => rustix::fs::listxattr(proc_path(fd).map_err(|_| Errno::BADF)?, list),
         answer => answer,
     };
-    match answer {
-        Ok(size) => {
-            let names = list[..size].split(|byte| *byte == 0).filter(|name| !name.is_empty());
-            let mut names: Vec<_> = names.map(<[u8]>::to_vec).collect();
-            names.sort();
-            Ok(names)
-        }
-        Err(Errno::OPNOTSUPP) => Ok(Vec::new()),
-        Err(errno) => Err(Error::call(errno, format_args!("flistxattr({})", Shown::new(&fd)))),
-    }
+    if answer == Err(Errno::OPNOTSUPP) { Ok(0) } else { answer }
+}
+
+fn not_listed(errno: Errno, fd: impl AsFd) -> Error {
+    Error::call(errno, format_args!("flistxattr({})", Shown::new(&fd)))
+}
+
+fn sorted(list: &[u8]) -> Vec<Vec<u8>> {
+    let names = list.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    let mut names: Vec<_> = names.map(<[u8]>::to_vec).collect();
+    names.sort();
+    names
 }
 
 /// Opens again, with `flags`, what `fd` stands for: the way from an `O_PATH` descriptor that was looked at to one

@@ -43,6 +43,9 @@ mod auth;
 /// The registry client. Asynchronous.
 mod client;
 
+/// Compression of what leaves: gzip on all processors, zstd.
+pub mod compress;
+
 /// The events of a pull.
 mod progress;
 

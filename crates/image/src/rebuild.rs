@@ -8,26 +8,34 @@ use store::{Digest, Hasher, Store};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer;
 
-/// Writes the uncompressed archive of the layer `diff_id` to `out`, byte for byte as it was, and returns its length.
+/// Writes the uncompressed archive of the layer `diff_id` to `out`, byte for byte as it was, and returns its length. A layer that was made
+/// here, which has no tape, is packed, and that always gives the same bytes.
 ///
 /// # Errors
 /// `Digest` if what was written is not that archive (a file of the layer was changed on disk); `NotFound` if the store has
-/// no such layer; `Unsupported` for a layer of which no tape was kept; `Store` when it cannot be read or `out` not be written.
-/// Whatever the error, what is in `out` is of no use.
+/// no such layer; `Unsupported` for one that an older version pulled, without a tape; `Store` when it cannot be read or `out` not be
+/// written. Whatever the error, what is in `out` is of no use.
 pub fn write_layer(store: &Store, diff_id: &Digest, out: &mut dyn Write) -> Result<u64> {
     let Some(found) = store.layer(diff_id)? else {
         return Err(Error::new(ErrorKind::NotFound, format!("no such layer: {diff_id}")));
     };
     let root = fsroot::Root::open(&found.path).map_err(|error| Error::new(ErrorKind::Store, error.to_string()))?;
     let mut out = Hashing { out, hasher: Hasher::new() };
-    let Some(tape) = store.layer_tape(diff_id)? else {
-        let why = format!("the archive of layer {diff_id} was not kept, and cannot be written again");
-        return Err(Error::new(ErrorKind::Unsupported, why));
+    let tape = store.layer_tape(diff_id)?;
+    let has_tape = tape.is_some();
+    let written = match tape {
+        Some(tape) => layer::replay(tape, &root, &mut out),
+        None => layer::pack(root.dir(), layer::Form::Layer, &mut out).map(|packed| packed.length),
     };
-    let written = layer::replay(tape, &root, &mut out).map_err(|error| {
+    let written = written.map_err(|error| {
         Error::new(ErrorKind::Store, format!("layer {}: {error}", diff_id.short())).caused_by(error)
     })?;
     let digest = out.hasher.finish();
+    if digest != *diff_id && !has_tape {
+        let why =
+            format!("the archive of layer {diff_id} was not kept, and cannot be written again: pull the image anew");
+        return Err(Error::new(ErrorKind::Unsupported, why));
+    }
     if digest != *diff_id {
         let why = format!("layer {diff_id} was changed on disk: its content is {digest} now");
         return Err(Error::new(ErrorKind::Digest, why));

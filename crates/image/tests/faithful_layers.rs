@@ -1,4 +1,5 @@
-//! Trees with everything a file can have, archived by the tar programs that people use, unpacked by us, and compared file by file.
+//! Trees with everything a file can have, archived by the tar programs that people use, unpacked by us, and compared file by file;
+//! and the other way round.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -9,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use fsroot::{FileType, Root, Timespec, Timestamps, attributes};
-use image::layer::{Limits, replay, unpack_with_tape};
+use image::layer::{Form, Limits, pack, replay, unpack, unpack_with_tape};
 use tempfile::TempDir;
 
 /// What a format of tar can hold.
@@ -72,6 +73,43 @@ fn bsdtar() {
     check(Format { arguments: &["--format=ustar"], xattrs: false, nanoseconds: false, extremes: false, ..format });
 }
 
+#[test]
+fn our_own() {
+    let tree = TempDir::new().expect("a temporary directory");
+    make_tree(tree.path(), POSIX);
+    let archive = |top: &Path| {
+        let mut bytes = Vec::new();
+        pack(Root::open(top).expect("the tree").dir(), Form::Layer, &mut bytes).expect("packs");
+        bytes
+    };
+    let (bytes, copy) = (archive(tree.path()), TempDir::new().expect("a temporary directory"));
+    let root = Root::open(copy.path()).expect("the copy");
+    unpack(bytes.as_slice(), &root, &Limits::default()).expect("unpacks");
+    same(&listing(copy.path(), POSIX), &listing(tree.path(), POSIX), "our own");
+    assert!(archive(copy.path()) == bytes, "the archive of the copy is not the same");
+
+    // GNU tar makes the same of it, without a word.
+    let copy = TempDir::new().expect("a temporary directory");
+    let mut tar = Command::new("tar")
+        .args(["-x", "-p", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--warning=no-timestamp", "-C"])
+        .arg(copy.path())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("tar");
+    std::io::Write::write_all(&mut tar.stdin.take().expect("a pipe"), &bytes).expect("tar reads it all");
+    let output = tar.wait_with_output().expect("tar ends");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    same(&listing(copy.path(), POSIX), &listing(tree.path(), POSIX), "tar -x");
+}
+
+fn same(got: &str, want: &str, what: &str) {
+    for (want, got) in want.lines().zip(got.lines()) {
+        assert_eq!(got, want, "{what}");
+    }
+    assert_eq!(got, want, "{what}");
+}
+
 fn check(format: Format) {
     let archive = archive_of(format);
     let what = format!("{} {}", format.program, format.arguments.join(" "));
@@ -83,10 +121,7 @@ fn check(format: Format) {
     replay(tape.expect("it is short").as_slice(), &root, &mut again).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert!(again == archive.bytes, "{what}: the archive that comes back is not the one that went in");
     let (want, got) = (listing(archive.tree.path(), format), listing(layer.path(), format));
-    for (want, got) in want.lines().zip(got.lines()) {
-        assert_eq!(got, want, "{what}");
-    }
-    assert_eq!(got, want, "{what}");
+    same(&got, &want, &what);
     if format.keeps_holes() {
         let blocks = fs::metadata(layer.path().join("holes/many")).expect("the sparse file").blocks();
         assert!(blocks < 2000, "{what}: a file of 64 MiB with little in it takes {blocks} blocks");

@@ -74,7 +74,8 @@ impl Error {
         error
     }
 
-    pub(super) fn tap(source: std::io::Error) -> Self {
+    /// Of the writer that an archive goes to.
+    pub(super) fn output(source: std::io::Error) -> Self {
         let mut error = Self::new(ErrorKind::Write, &source);
         error.0.source = Some(Box::new(source));
         error

@@ -42,14 +42,14 @@ impl<'a, R: Read> Input<'a, R> {
         let block = self.buffer[self.start..self.end].first_chunk::<BLOCK>().ok_or_else(cut_off)?;
         self.start += BLOCK;
         if let Some(tap) = &mut self.tap {
-            tap.write_all(block).map_err(Error::tap)?;
+            tap.write_all(block).map_err(Error::output)?;
         }
         Ok(Some(block))
     }
 
     /// Gives bytes to the tap that do not come from the stream.
     pub(super) fn tap(&mut self, bytes: &[u8]) -> Result<()> {
-        self.tap.as_mut().map_or(Ok(()), |tap| tap.write_all(bytes)).map_err(Error::tap)
+        self.tap.as_mut().map_or(Ok(()), |tap| tap.write_all(bytes)).map_err(Error::output)
     }
 
     /// The next bytes: at least one, at most `max`, which is not 0. They pass the tap by: they are contents of a file.
@@ -125,7 +125,7 @@ impl<'a, R: Read> Input<'a, R> {
     /// Gives the last `count` bytes that were handed out to the tap.
     fn tap_last(&mut self, count: usize) -> Result<()> {
         let bytes = &self.buffer[self.start - count..self.start];
-        self.tap.as_mut().map_or(Ok(()), |tap| tap.write_all(bytes)).map_err(Error::tap)
+        self.tap.as_mut().map_or(Ok(()), |tap| tap.write_all(bytes)).map_err(Error::output)
     }
 
     /// Fills the buffer to its end, or to the end of the stream.

@@ -1,4 +1,4 @@
-//! OCI layers: from a tar stream to a directory that overlayfs can use (image-spec `layer.md`).
+//! OCI layers: from a tar stream to a directory that overlayfs can use, and back (image-spec `layer.md`).
 //! Owns what an entry becomes on disk; knows nothing of registries, digests, compression or the store.
 //!
 //! Everything in the stream is hostile. What keeps it inside the directory:
@@ -27,6 +27,10 @@ pub use unpack::{Unpacked, unpack, unpack_with_tape};
 mod tape;
 pub use tape::replay;
 
+/// Writes a directory as a layer, or as it is.
+mod pack;
+pub use pack::{Form, Packed, pack, pack_directory, pack_named};
+
 /// What one entry becomes on disk, whiteouts included.
 mod place;
 
@@ -50,3 +54,9 @@ mod sparse;
 
 /// The stream: buffered once, counted, bounded.
 mod input;
+
+/// The headers of an entry: ustar, and PAX where that has no room.
+mod encode;
+
+/// Where an archive is written to.
+mod sink;

@@ -1,0 +1,348 @@
+//! From a directory to a tar stream: the other direction of [`super::unpack`]. Owns the walk, its order, and what overlayfs's marks become
+//! (image-spec `layer.md`, "Whiteouts"; kernel documentation, `overlayfs.rst`); never follows a symlink, never takes a path.
+//!
+//! The tree may belong to an adversary who changes it meanwhile: a running container. So everything is looked at through a
+//! descriptor that opens nothing (`O_PATH`) before it is opened, a file that shrinks is filled up with zeros, and neither depth nor
+//! the number of open descriptors is his to choose.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+
+use fsroot::{Dir, FileType, Metadata, Name, OFlags, attributes};
+
+use super::archive::{Entry, Kind};
+use super::encode::{headers, pad};
+use super::sink::Sink;
+use super::{Error, Result};
+
+/// Directories that are open at once. One that is returned to later is opened again from the top.
+const MAX_OPEN: usize = 48;
+/// `PATH_MAX`: nothing longer could be unpacked again.
+const MAX_PATH: usize = 4096;
+
+/// How a tree is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As a layer of overlayfs: its whiteouts and opaque directories become those of image layers.
+    Layer,
+    /// As it is.
+    Plain,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Packed {
+    /// Bytes of file contents.
+    pub bytes: u64,
+    /// Entries of the archive.
+    pub entries: u64,
+    /// Bytes of the archive.
+    pub length: u64,
+}
+
+/// Writes all of `top`, itself included (`./`), as one archive.
+///
+/// Names are sorted by their bytes and a directory comes before what is in it, so the same tree gives the same bytes.
+/// Kept are type, mode, numeric owner, time with nanoseconds, extended attributes, devices and hard links;
+/// sockets are left out, and so are SELinux labels, which are the host's.
+///
+/// # Errors
+/// `Read` and `Write`; `Refused` for what no layer can hold: a file whose name is a whiteout's, and what
+/// overlayfs's own features `redirect_dir` and `metacopy` leave.
+pub fn pack(top: &Dir, form: Form, out: impl Write) -> Result<Packed> {
+    let mut packer = Packer::new(form, out);
+    packer.tree(top.try_clone()?, Vec::new())?;
+    packer.finish()
+}
+
+/// Writes what has the name `name` in `parent` as one archive, in which it is called `called`: `a` or `a/b`.
+///
+/// # Errors
+/// As [`pack`].
+pub fn pack_named(parent: &Dir, name: Name<'_>, called: &[u8], out: impl Write) -> Result<Packed> {
+    let mut packer = Packer::new(Form::Plain, out);
+    if parent.metadata(name)?.is_dir() {
+        packer.tree(parent.open_dir(name)?, called.to_vec())?;
+    } else {
+        packer.leaf(parent, name, called.to_vec())?;
+    }
+    packer.finish()
+}
+
+/// Writes the directory `top` as one archive, in which it is called `called`.
+///
+/// # Errors
+/// As [`pack`].
+pub fn pack_directory(top: &Dir, called: &[u8], out: impl Write) -> Result<Packed> {
+    let mut packer = Packer::new(Form::Plain, out);
+    packer.tree(top.try_clone()?, called.to_vec())?;
+    packer.finish()
+}
+
+struct Packer<W> {
+    form: Form,
+    sink: Sink<W>,
+    /// Files with several names that were written under the first of them.
+    links: HashMap<(u64, u64), Vec<u8>>,
+    done: Packed,
+}
+
+/// A directory whose names are being gone through.
+struct Level {
+    /// None while it is closed: deeper ones needed the descriptor.
+    dir: Option<Dir>,
+    name: OsString,
+    path: Vec<u8>,
+    /// What is left of it, the last first.
+    names: Vec<OsString>,
+    device: u64,
+}
+
+impl<W: Write> Packer<W> {
+    fn new(form: Form, out: W) -> Self {
+        Self { form, sink: Sink::new(out), links: HashMap::new(), done: Packed::default() }
+    }
+
+    fn finish(mut self) -> Result<Packed> {
+        self.done.length = self.sink.end()?;
+        Ok(self.done)
+    }
+
+    /// The directory `top`, called `path`, with all that is below it.
+    fn tree(&mut self, top: Dir, path: Vec<u8>) -> Result<()> {
+        let root = top.try_clone()?;
+        let mut levels: Vec<Level> = Vec::new();
+        levels.extend(self.enter(top, OsString::new(), path, None)?);
+        while let Some(level) = levels.last_mut() {
+            let Some(text) = level.names.pop() else {
+                levels.pop();
+                continue;
+            };
+            let name = Name::from_os(&text)?;
+            let path = joined(&level.path, name);
+            let device = level.device;
+            if level.dir.is_none() {
+                reopen(&root, &mut levels)?;
+            }
+            let Some(Level { dir: Some(dir), .. }) = levels.last() else { continue };
+            match self.leaf(dir, name, path) {
+                Ok(None) => {}
+                Ok(Some((child, path))) => {
+                    if let Some(level) = self.enter(child, text, path, Some(device))? {
+                        levels.push(level);
+                        close_far(&mut levels);
+                    }
+                }
+                // It was removed since its directory was read.
+                Err(error) if error.is_absent() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a directory's own entry, and reads its names.
+    fn enter(&mut self, dir: Dir, name: OsString, path: Vec<u8>, above: Option<u64>) -> Result<Option<Level>> {
+        let found = attributes::metadata(&dir)?;
+        let marks = self.directory(&dir, &found, &path)?;
+        if above.is_some_and(|above| above != found.device) && is_pseudo(&dir) {
+            return Ok(None);
+        }
+        let mut names = dir.names()?;
+        names.sort_by(|one, other| other.cmp(one));
+        if marks.opaque {
+            let name = if path.is_empty() { b".wh..wh..opq".to_vec() } else { [&path[..], b"/.wh..wh..opq"].concat() };
+            self.entry(&Entry { path: name, ..Entry::default() })?;
+        }
+        Ok(Some(Level { dir: Some(dir), name, path, names, device: found.device }))
+    }
+
+    fn directory(&mut self, dir: &Dir, found: &Metadata, path: &[u8]) -> Result<Marks> {
+        let mut entry = described(found, Kind::Directory, if path.is_empty() { b"." } else { path });
+        let marks = self.xattrs(dir, &mut entry)?;
+        self.entry(&entry)?;
+        Ok(marks)
+    }
+
+    /// Writes `name`, unless it is a directory: that comes back opened, with its path.
+    fn leaf(&mut self, dir: &Dir, name: Name<'_>, path: Vec<u8>) -> Result<Option<(Dir, Vec<u8>)>> {
+        let seen = dir.open(name, OFlags::PATH)?;
+        let found = attributes::metadata(&seen)?;
+        if path.len() > MAX_PATH {
+            return Err(Error::refused(format_args!("has a path of more than {MAX_PATH} bytes")).at(&path[..64]));
+        }
+        let answer = match found.file_type {
+            FileType::Directory => {
+                let opened = attributes::reopen(&seen, OFlags::RDONLY | OFlags::DIRECTORY)?;
+                return Ok(Some((Dir::from_fd(opened)?, path)));
+            }
+            FileType::CharacterDevice if self.form == Form::Layer && found.special_device == 0 => {
+                self.whiteout(name, &path)
+            }
+            _ if self.form == Form::Layer && name.as_bytes().starts_with(b".wh.") => {
+                Err(Error::refused("has a name that means a deleted file in a layer"))
+            }
+            _ => self.file(&seen, &found, dir, name, &path),
+        };
+        answer.map(|()| None).map_err(|error| error.at(&path))
+    }
+
+    fn file(&mut self, seen: &OwnedFd, found: &Metadata, dir: &Dir, name: Name<'_>, path: &[u8]) -> Result<()> {
+        if found.links > 1
+            && let Some(first) = self.links.get(&(found.device, found.inode))
+        {
+            let link = first.clone();
+            return self.entry(&Entry { link, ..described(found, Kind::HardLink, path) });
+        }
+        let kind = match found.file_type {
+            FileType::RegularFile => return self.regular(seen, found, name, path),
+            FileType::Symlink => Kind::Symlink,
+            FileType::CharacterDevice => Kind::CharDevice,
+            FileType::BlockDevice => Kind::BlockDevice,
+            FileType::Fifo => Kind::Fifo,
+            // A socket means nothing without the process that listens.
+            _ => return Ok(()),
+        };
+        let mut entry = described(found, kind, path);
+        if kind == Kind::Symlink {
+            entry.link = dir.read_link(name)?.into_vec();
+        }
+        self.xattrs(seen, &mut entry)?;
+        self.remember(found, path);
+        self.entry(&entry)
+    }
+
+    fn regular(&mut self, seen: &OwnedFd, found: &Metadata, name: Name<'_>, path: &[u8]) -> Result<()> {
+        let file = attributes::reopen(seen, OFlags::RDONLY)?;
+        let mut entry = Entry { stored: found.size, ..described(found, Kind::File, path) };
+        if self.xattrs(&file, &mut entry)?.whiteout && found.size == 0 {
+            return self.whiteout(name, path);
+        }
+        self.remember(found, path);
+        self.entry(&entry)?;
+        self.sink.file(&file, entry.stored)?;
+        self.done.bytes += entry.stored;
+        pad(self.sink.buffer(), entry.stored);
+        Ok(())
+    }
+
+    fn whiteout(&mut self, name: Name<'_>, path: &[u8]) -> Result<()> {
+        let parent = &path[..path.len() - name.as_bytes().len()];
+        self.entry(&Entry { path: [parent, b".wh.", name.as_bytes()].concat(), ..Entry::default() })
+    }
+
+    fn remember(&mut self, found: &Metadata, path: &[u8]) {
+        if found.links > 1 {
+            self.links.insert((found.device, found.inode), path.to_vec());
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry) -> Result<()> {
+        headers(entry, self.sink.buffer());
+        self.done.entries += 1;
+        self.sink.flush_if_full()
+    }
+
+    /// Puts the extended attributes of `fd` into `entry`, and says what overlayfs noted there.
+    fn xattrs(&self, fd: impl std::os::fd::AsFd, entry: &mut Entry) -> Result<Marks> {
+        let mut marks = Marks::default();
+        for key in attributes::xattr_names(&fd)? {
+            if let Some(mark) = key.strip_prefix(b"trusted.overlay.") {
+                if self.form == Form::Layer {
+                    let value = attributes::xattr(&fd, &key)?.unwrap_or_default();
+                    marks.note(mark, &value)?;
+                }
+            } else if !matches!(&*key, b"security.selinux" | b"security.ima" | b"security.evm") {
+                let Some(value) = attributes::xattr(&fd, &key)? else { continue };
+                entry.xattrs.push((key, value));
+            }
+        }
+        Ok(marks)
+    }
+}
+
+/// What overlayfs noted about a file.
+#[derive(Default)]
+struct Marks {
+    opaque: bool,
+    whiteout: bool,
+}
+
+impl Marks {
+    fn note(&mut self, mark: &[u8], value: &[u8]) -> Result<()> {
+        match mark {
+            b"opaque" => self.opaque = value == b"y",
+            b"whiteout" => self.whiteout = true,
+            b"redirect" => {
+                return Err(Error::refused("was renamed by overlayfs's redirect_dir, which no layer can tell"));
+            }
+            b"metacopy" => return Err(Error::refused("has its contents in another layer (overlayfs's metacopy)")),
+            // Notes for the kernel: where a copy came from, and the like.
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn described(found: &Metadata, kind: Kind, path: &[u8]) -> Entry {
+    Entry {
+        path: path.to_vec(),
+        kind,
+        mode: if kind == Kind::Symlink { 0o777 } else { found.mode },
+        uid: found.uid,
+        gid: found.gid,
+        mtime: found.modified,
+        device: found.special_device,
+        ..Entry::default()
+    }
+}
+
+fn joined(parent: &[u8], name: Name<'_>) -> Vec<u8> {
+    let mut path = Vec::with_capacity(parent.len() + 1 + name.as_bytes().len());
+    if !parent.is_empty() {
+        path.extend_from_slice(parent);
+        path.push(b'/');
+    }
+    path.extend_from_slice(name.as_bytes());
+    path
+}
+
+/// Closes the directory that is farthest from the one at work.
+fn close_far(levels: &mut [Level]) {
+    if let Some(far) = levels.len().checked_sub(MAX_OPEN + 1) {
+        levels[far].dir = None;
+    }
+}
+
+/// Opens the directory at work again, one name after the other from the top.
+fn reopen(root: &Dir, levels: &mut [Level]) -> Result<()> {
+    let mut dir = root.try_clone()?;
+    for level in levels.iter().skip(1) {
+        dir = dir.open_dir(Name::from_os(&level.name)?)?;
+    }
+    if let Some(last) = levels.last_mut() {
+        last.dir = Some(dir);
+    }
+    Ok(())
+}
+
+/// True for file systems that show the kernel's state: their files have neither size nor end.
+fn is_pseudo(dir: &Dir) -> bool {
+    /// `PROC_SUPER_MAGIC`, `SYSFS_MAGIC`, `CGROUP_SUPER_MAGIC`, `CGROUP2_SUPER_MAGIC`, debugfs, tracefs, securityfs, mqueue, bpf, devpts.
+    const PSEUDO: [rustix::fs::FsWord; 10] = [
+        0x9fa0,
+        0x6265_6572,
+        0x0027_e0eb,
+        0x6367_7270,
+        0x6462_6720,
+        0x7472_6163,
+        0x7363_6673,
+        0x1980_0202,
+        0xcafe_4a11,
+        0x1cd1,
+    ];
+    rustix::fs::fstatfs(dir).is_ok_and(|found| PSEUDO.contains(&found.f_type))
+}
