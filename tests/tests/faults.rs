@@ -50,11 +50,7 @@ fn pull() -> Result {
     let scene = Scene::new()?;
     let image = scene.image.as_str();
     let without = |phial: &Phial| {
-        if !phial.ok(&["images"])?.lines().skip(1).any(|_| true) {
-            Ok(())
-        } else {
-            phial.ok(&["rmi", "-f", image]).map(drop)
-        }
+        if phial.ok(&["images"])?.lines().count() <= 1 { Ok(()) } else { phial.ok(&["rmi", "-f", image]).map(drop) }
     };
     // What is listed is whole, and what is not can be had.
     let after = |phial: &Phial| phial.ok(&["run", "--rm", image, "true"]).map(drop);

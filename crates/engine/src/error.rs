@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Store,
     /// The registry or the image refused.
     Image,
+    /// There is no room left on a file system.
+    Full,
 }
 
 /// Why the engine did not do what it was asked for.
@@ -72,7 +74,10 @@ impl Error {
 
     /// A call to the system that did not work: `what` names the call's purpose and the path.
     pub(crate) fn system(what: impl Display, error: impl Into<io::Error>) -> Error {
-        Error::new(ErrorKind::System, format!("{what}: {}", error.into()))
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        let error = error.into();
+        let is_full = matches!(error.kind(), StorageFull | QuotaExceeded);
+        Error::new(if is_full { ErrorKind::Full } else { ErrorKind::System }, format!("{what}: {error}"))
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Error {
@@ -128,6 +133,7 @@ impl From<store::Error> for Error {
         let kind = match error.kind() {
             store::ErrorKind::NotFound => ErrorKind::NotFound,
             store::ErrorKind::Conflict => ErrorKind::Conflict,
+            store::ErrorKind::Full => ErrorKind::Full,
             store::ErrorKind::Ambiguous | store::ErrorKind::Invalid => ErrorKind::Invalid,
             _ => ErrorKind::Store,
         };
@@ -140,6 +146,7 @@ impl From<image::Error> for Error {
         let kind = match error.kind() {
             image::ErrorKind::NotFound => ErrorKind::NotFound,
             image::ErrorKind::Syntax => ErrorKind::Invalid,
+            image::ErrorKind::Full => ErrorKind::Full,
             _ => ErrorKind::Image,
         };
         Error::new(kind, error.to_string())

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Credentials,
     /// The local store, or the file system below it.
     Store,
+    /// There is no room left in the local store.
+    Full,
 }
 
 /// Why a reference was refused or a pull came to nothing.
@@ -57,8 +59,19 @@ impl Error {
     }
 
     /// Keeps `source` for [`std::error::Error::source`]; the message must already say what it says.
+    /// That there is no room left is the kind, whoever says it.
     pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        let source = source.into();
+        if is_full(source.as_ref()) {
+            self.0.kind = ErrorKind::Full;
+        }
+        self.0.source = Some(source);
+        self
+    }
+
+    /// The same error with `more` behind it.
+    pub(crate) fn and(mut self, more: impl fmt::Display) -> Self {
+        self.0.message = format!("{}; {more}", self.0.message);
         self
     }
 
@@ -96,6 +109,15 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         Self::new(ErrorKind::Store, error.to_string()).caused_by(error)
     }
+}
+
+/// Whether an error or one of its causes is that the file system is full.
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    let io = error.downcast_ref().is_some_and(|io: &std::io::Error| matches!(io.kind(), StorageFull | QuotaExceeded));
+    let store = error.downcast_ref().is_some_and(|store: &store::Error| store.kind() == store::ErrorKind::Full);
+    let tree = error.downcast_ref().is_some_and(|tree: &fsroot::Error| tree.kind() == fsroot::ErrorKind::NoSpace);
+    io || store || tree || error.source().is_some_and(is_full)
 }
 
 /// Text of a stranger (a registry's error message, a media type) fit for one line of a terminal: no control

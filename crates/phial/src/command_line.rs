@@ -10,6 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, Error, value_parser};
 use crate::commands::{COMMANDS, Entry, Kind, find, with_entries};
 use crate::context::Context;
 use crate::failure::{Failure, say};
+use crate::output::human;
 use crate::{output, unsupported};
 
 /// Docker's exit status for an option that makes no sense, whatever the command.
@@ -61,11 +62,23 @@ fn dispatch(matches: &ArgMatches) -> ExitCode {
         match entry.kind {
             Kind::Group { entries: further, .. } => entries = further,
             Kind::Leaf { run, .. } => {
-                return run(matches, &context).unwrap_or_else(|failure| failure.report(entry.starts));
+                return run(matches, &context)
+                    .unwrap_or_else(|failure| with_room(failure, &context).report(entry.starts));
             }
         }
     }
     ExitCode::FAILURE
+}
+
+/// A failure for want of room tells how much there is, and how to have more.
+fn with_room(failure: Failure, context: &Context) -> Failure {
+    let paths = if failure.is_full() { context.paths().ok() } else { None };
+    let Some(paths) = paths else { return failure };
+    let Ok(room) = rustix::fs::statvfs(paths.root()) else { return failure };
+    let free = human::size(room.f_bavail.saturating_mul(room.f_frsize));
+    let files = if room.f_ffree == 0 && room.f_files > 0 { " and no file more" } else { "" };
+    let root = paths.root().display();
+    failure.with_hint(format!("{root} has room for {free}{files}; 'phial system df' shows what uses it"))
 }
 
 /// The arguments with `--rm=true` as `--rm`, or without `--rm=false`, if that is what the parser stopped at: docker

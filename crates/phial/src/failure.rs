@@ -3,8 +3,10 @@
 //! The form is always `phial: cannot DO WHAT: WHY`, and a second line `hint: …` where there is something to do about it.
 
 use std::fmt::Display;
-use std::io::{ErrorKind, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
+
+use engine::ErrorKind;
 
 /// Exit status of a program in a pipeline whose reader has gone, as a shell gives it: 128 + SIGPIPE.
 pub(crate) const READER_GONE: u8 = 141;
@@ -22,12 +24,14 @@ pub(crate) struct Failure {
     start_code: u8,
     /// Overrides both.
     code: Option<u8>,
+    /// Whether there is no room left.
+    is_full: bool,
 }
 
 impl Failure {
     /// A failure in the edge itself; `message` is everything after `phial: `.
     pub(crate) fn new(message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), hint: None, start_code: 125, code: None }
+        Failure { message: message.into(), hint: None, start_code: 125, code: None, is_full: false }
     }
 
     /// The same with something to do about it.
@@ -49,6 +53,11 @@ impl Failure {
         ExitCode::from(self.code.unwrap_or(if starts { self.start_code } else { 1 }))
     }
 
+    /// Whether it is that a file system is full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// Whether there is nothing to say: the reader of the output has gone, and with it the reason to go on.
     pub(crate) fn is_silent(&self) -> bool {
         self.message.is_empty()
@@ -68,7 +77,7 @@ impl Failure {
 impl From<std::io::Error> for Failure {
     /// Of writing to standard output: nobody needs to be told that the reader has gone.
     fn from(error: std::io::Error) -> Failure {
-        if error.kind() == ErrorKind::BrokenPipe {
+        if error.kind() == io::ErrorKind::BrokenPipe {
             return Failure::new("").with_code(READER_GONE);
         }
         Failure::new(format!("cannot write to standard output: {error}"))
@@ -88,6 +97,7 @@ impl<T> Cannot<T> for engine::Result<T> {
             hint: error.hint().map(str::to_owned),
             start_code: u8::try_from(error.exit_code()).unwrap_or(125),
             code: None,
+            is_full: error.kind() == ErrorKind::Full,
         })
     }
 }

@@ -36,6 +36,8 @@ pub enum ErrorKind {
     Io,
     /// The database refused.
     Database,
+    /// There is no room left on the file system.
+    Full,
 }
 
 impl Error {
@@ -57,13 +59,16 @@ impl Error {
     pub(crate) fn io(doing: &str, path: &Path, error: impl Into<io::Error>) -> Error {
         let error = error.into();
         let errno = error.raw_os_error();
-        Error(Box::new(Inner { kind: ErrorKind::Io, message: format!("{doing} {}: {error}", path.display()), errno }))
+        let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let kind = if is_full { ErrorKind::Full } else { ErrorKind::Io };
+        Error(Box::new(Inner { kind, message: format!("{doing} {}: {error}", path.display()), errno }))
     }
 
     /// A refusal of the database: what was being done.
     pub(crate) fn database(doing: impl Display, error: &rusqlite::Error) -> Error {
         let kind = match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::Corrupt,
+            Some(rusqlite::ErrorCode::DiskFull) => ErrorKind::Full,
             _ => ErrorKind::Database,
         };
         Error::new(kind, format!("{doing}: database: {error}"))

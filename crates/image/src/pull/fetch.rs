@@ -60,11 +60,20 @@ impl<'e> Fetch<'e> {
         let sizes = Sizes::default();
         let pairs = || resolved.manifest.layers.iter().zip(&resolved.config.rootfs.diff_ids);
         let queue = RefCell::new(self.missing(pairs(), &sizes)?);
-        thread::scope(|scope| {
+        let fetched = thread::scope(|scope| {
             let context = Context { scope, registry, sizes: &sizes };
             let lane = || Box::pin(self.lane(&context, &queue)) as Lane<'_>;
             let count = queue.borrow().len().min(LANES);
             runtime.block_on(all((0..count).map(|_| lane()).collect()))
+        });
+        fetched.map_err(|error| match error.kind() {
+            ErrorKind::Full => {
+                // What a layer unpacks to is not known before; it never is less than what is fetched.
+                let missing = pairs().filter(|(_, diff_id)| !sizes.borrow().contains_key(diff_id));
+                let bytes: u64 = missing.map(|(descriptor, _)| descriptor.size).sum();
+                error.and(format_args!("at least {} MB more are needed", bytes.div_ceil(1_000_000)))
+            }
+            _ => error,
         })?;
         let sizes = sizes.into_inner();
         let layer = |(descriptor, diff_id): (&Descriptor, &Digest)| {

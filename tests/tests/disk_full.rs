@@ -1,0 +1,107 @@
+//! A file system that is full at every possible moment: what was asked for happened or did not, one line says what is
+//! missing, the store is whole, and with more room everything goes on.
+
+use std::path::Path;
+use std::process::Command;
+
+use end_to_end::faults::whole;
+use end_to_end::process::run;
+use end_to_end::{Output, Phial, Result, images};
+
+/// The store's directory on a file system of its own, in memory.
+struct Small<'a> {
+    phial: &'a Phial,
+}
+
+impl<'a> Small<'a> {
+    fn mount(phial: &'a Phial) -> Result<Small<'a>> {
+        std::fs::create_dir_all(phial.root())?;
+        run(Command::new("mount").args(["-t", "tmpfs", "phial-small", "-o", "mode=0700"]).arg(phial.root()))?
+            .success()?;
+        Ok(Small { phial })
+    }
+
+    /// Leaves so many KiB.
+    fn leave(&self, kib: u64) -> Result {
+        let used = run(Command::new("du").args(["-sk"]).arg(self.phial.root()))?.success()?;
+        let used: u64 = used.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0);
+        // None at all would mean as much as one likes.
+        self.resize(used + kib + 4)
+    }
+
+    fn resize(&self, kib: u64) -> Result {
+        let size = format!("remount,size={kib}k");
+        run(Command::new("mount").args(["-o", &size]).arg(self.phial.root()))?.success().map(drop)
+    }
+}
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        // What a failed test left running is of less interest than why it failed.
+        let _ = self.phial.remove_containers();
+        let _ = run(Command::new("umount").arg("--lazy").arg(self.phial.root()));
+    }
+}
+
+/// Enough for anything here.
+const ROOM: u64 = 256 * 1024;
+
+/// Lets a command run out of room at ever later moments, until it has enough. Returns how often it did not.
+fn at_every_size(small: &Small<'_>, words: &[&str], step: usize, undo: &dyn Fn(&Phial) -> Result) -> Result<u32> {
+    let mut refusals = 0;
+    for kib in (0_u64..).step_by(step) {
+        small.leave(kib)?;
+        let output = small.phial.run(words)?;
+        small.resize(ROOM)?;
+        whole(small.phial)?;
+        if output.code == 0 {
+            break;
+        }
+        says_so(&output, small.phial.root().as_path());
+        refusals += 1;
+        undo(small.phial)?;
+    }
+    Ok(refusals)
+}
+
+/// The user learns that it is the disk, which, and how much there is.
+fn says_so(output: &Output, root: &Path) {
+    let text = &output.stderr;
+    assert!(text.contains("o space left on") || text.contains("is full"), "{text}");
+    assert!(text.contains("hint: ") && text.contains(&root.display().to_string()), "{text}");
+}
+
+#[test]
+fn pull() -> Result {
+    let registry = images::registry()?;
+    let image = registry.name(images::BUSYBOX);
+    let phial = Phial::new()?;
+    let small = Small::mount(&phial)?;
+    let nothing = |phial: &Phial| {
+        assert_eq!(phial.ok(&["images"])?.lines().count(), 1);
+        Ok(())
+    };
+    let refusals = at_every_size(&small, &["pull", &image], 64, &nothing)?;
+    assert!(refusals >= 4, "{refusals} refusals only");
+    phial.ok(&["run", "--rm", &image, "true"])?;
+    Ok(())
+}
+
+#[test]
+fn run_in_the_background() -> Result {
+    let registry = images::registry()?;
+    let image = registry.name(images::BUSYBOX);
+    let phial = Phial::new()?;
+    let small = Small::mount(&phial)?;
+    phial.ok(&["pull", &image])?;
+    let nothing = |phial: &Phial| {
+        assert_eq!(phial.containers()?, Vec::<String>::new());
+        Ok(())
+    };
+    let words = ["run", "-d", "--name", "web", &image, "sleep", "1000"];
+    let refusals = at_every_size(&small, &words, 4, &nothing)?;
+    assert!(refusals >= 2, "{refusals} refusals only");
+    phial.ok(&["exec", "web", "true"])?;
+    phial.ok(&["rm", "-f", "web"])?;
+    Ok(())
+}
