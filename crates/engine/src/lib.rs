@@ -29,6 +29,8 @@ mod durable;
 pub mod events;
 /// Further processes in it, and the streams of the first.
 mod exec;
+/// `--filter`.
+mod filter;
 /// Pulling, finding, listing and removing images.
 mod images;
 /// Its state; signals, waiting, stopping, removing.
@@ -56,6 +58,7 @@ pub use config::{ContainerConfig, ExecConfig};
 pub use create::{Created, Unstarted};
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, Result};
+pub use filter::Filters;
 pub use images::{ImageSummary, PullPolicy, RemovedImage};
 pub use lifecycle::{Container, RemoveOptions, State};
 pub use logs::{LogEntry, LogOptions, Stream};

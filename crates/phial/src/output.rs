@@ -1,5 +1,7 @@
 //! What commands print on standard output.
 
+/// `--format`: tables, JSON, templates.
+pub(crate) mod format;
 /// Sizes as docker writes them.
 pub(crate) mod human;
 /// Pulls: bars on a terminal, lines elsewhere.

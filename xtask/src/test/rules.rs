@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::setup;
 
 /// Which of the workspace's crates each of them may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("sys", &[]),
     ("fsroot", &["sys"]),
     ("runtime", &["fsroot", "sys"]),
@@ -20,8 +20,9 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("image", &["store", "fsroot", "sys"]),
     ("engine", &["image", "store", "runtime", "fsroot", "sys"]),
     ("hello", &[]),
+    ("go-template", &[]),
     ("phial-runtime", &["runtime", "fsroot", "sys"]),
-    ("phial", &["engine", "image", "store", "runtime", "fsroot", "sys"]),
+    ("phial", &["engine", "go-template", "image", "store", "runtime", "fsroot", "sys"]),
 ];
 
 /// Those that must do without an asynchronous runtime, in all that they use.

@@ -10,10 +10,12 @@ use super::Execute;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::output::format::{self, FormatFlag};
 
 const EXAMPLES: &str = "\
 Examples:
   phial inspect web
+  phial inspect -f '{{.State.Pid}}' web
   phial inspect --type image alpine debian";
 
 /// What `phial inspect` takes.
@@ -23,6 +25,8 @@ pub(crate) struct Inspect {
     /// Only things of this type; a container goes before an image of the same name otherwise
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<Kind>,
+    #[command(flatten)]
+    format: FormatFlag,
     /// Names or ids
     #[arg(value_name = "NAME|ID", required = true)]
     names: Vec<String>,
@@ -32,6 +36,8 @@ pub(crate) struct Inspect {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  phial container inspect web")]
 pub(crate) struct InspectContainer {
+    #[command(flatten)]
+    format: FormatFlag,
     /// Names or ids of containers
     #[arg(value_name = "CONTAINER", required = true)]
     names: Vec<String>,
@@ -41,6 +47,8 @@ pub(crate) struct InspectContainer {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  phial image inspect alpine")]
 pub(crate) struct InspectImage {
+    #[command(flatten)]
+    format: FormatFlag,
     /// Names or ids of images
     #[arg(value_name = "IMAGE", required = true)]
     names: Vec<String>,
@@ -57,8 +65,8 @@ impl Execute for Inspect {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
         match self.kind {
-            Some(kind) => inspect(&self.names, kind.word(), |name| kind.find(&engine, name)),
-            None => inspect(&self.names, "object", |name| match Kind::Container.find(&engine, name) {
+            Some(kind) => inspect(&self.names, kind.word(), &self.format, |name| kind.find(&engine, name)),
+            None => inspect(&self.names, "object", &self.format, |name| match Kind::Container.find(&engine, name) {
                 Err(error) if error.kind() == ErrorKind::NotFound => Kind::Image.find(&engine, name),
                 found => found,
             }),
@@ -69,14 +77,14 @@ impl Execute for Inspect {
 impl Execute for InspectContainer {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
-        inspect(&self.names, Kind::Container.word(), |name| Kind::Container.find(&engine, name))
+        inspect(&self.names, Kind::Container.word(), &self.format, |name| Kind::Container.find(&engine, name))
     }
 }
 
 impl Execute for InspectImage {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
-        inspect(&self.names, Kind::Image.word(), |name| Kind::Image.find(&engine, name))
+        inspect(&self.names, Kind::Image.word(), &self.format, |name| Kind::Image.find(&engine, name))
     }
 }
 
@@ -96,8 +104,14 @@ impl Kind {
     }
 }
 
-/// Prints what was found as one array, then says what was not.
-fn inspect(names: &[String], word: &str, find: impl Fn(&str) -> Result<Value, Error>) -> Result<ExitCode> {
+/// Prints what was found, then says what was not.
+pub(super) fn inspect(
+    names: &[String],
+    word: &str,
+    flag: &FormatFlag,
+    find: impl Fn(&str) -> Result<Value, Error>,
+) -> Result<ExitCode> {
+    format::check(flag.format.as_deref())?;
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for name in names {
         match find(name) {
@@ -108,8 +122,7 @@ fn inspect(names: &[String], word: &str, find: impl Fn(&str) -> Result<Value, Er
             Err(error) => failures.push(Failure::new(format!("cannot inspect {name}: {error}"))),
         }
     }
-    let text = serde_json::to_string_pretty(&found).expect("JSON values have string keys");
-    output::print_line(&text)?;
+    output::print(&format::inspected(&found, flag.format.as_deref())?)?;
     failures.iter().for_each(Failure::print);
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,13 +4,19 @@
 const NARROWEST: usize = 10;
 const GAP: usize = 3;
 
-/// Lays out rows, the first of which are the headings. All have as many cells as the first.
+/// Lays out rows, the first of which are the headings.
 pub(crate) fn layout(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell) + GAP).max().unwrap_or(0))
-        .map(|width| width.max(NARROWEST))
-        .collect();
+    let mut widths = Vec::new();
+    for row in rows {
+        // The last cell of a row has nothing beside it, and no column is as wide as it.
+        for (column, cell) in row.iter().rev().skip(1).rev().enumerate() {
+            let wanted = (width(cell) + GAP).max(NARROWEST);
+            match widths.get_mut(column) {
+                Some(width) => *width = wanted.max(*width),
+                None => widths.push(wanted),
+            }
+        }
+    }
     let mut text = String::new();
     for row in rows {
         for (column, cell) in row.iter().enumerate() {
@@ -22,6 +28,12 @@ pub(crate) fn layout(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Lays out lines whose cells tabs separate.
+pub(crate) fn align(lines: &[String]) -> String {
+    let lines = lines.iter().flat_map(|line| line.split('\n'));
+    layout(&lines.map(|line| line.split('\t').map(str::to_owned).collect()).collect::<Vec<_>>())
 }
 
 fn width(cell: &str) -> usize {

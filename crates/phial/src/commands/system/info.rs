@@ -5,20 +5,35 @@ use std::process::ExitCode;
 
 use clap::Args;
 use engine::Info as Facts;
+use serde_json::json;
 
 use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
+use crate::output::format::{self, FormatFlag};
 use crate::output::{human, print};
 
-/// What `phial info` takes: nothing.
+const EXAMPLES: &str = "\
+Examples:
+  phial info
+  phial info --format '{{.NCPU}} CPUs'";
+
+/// What `phial info` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  phial info")]
-pub(crate) struct Info {}
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Info {
+    #[command(flatten)]
+    format: FormatFlag,
+}
 
 impl Execute for Info {
     fn execute(self, context: &Context) -> Result<ExitCode> {
+        format::check(self.format.format.as_deref().filter(|format| *format != "json"))?;
         let info = context.engine()?.info().cannot(|| "describe this host")?;
+        if let Some(format) = &self.format.format {
+            print(&format::object(&json!(info), format)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         print(&text(&info))?;
         for warning in warnings(&info) {
             crate::failure::say(&format!("WARNING: {warning}"));

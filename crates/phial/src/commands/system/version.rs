@@ -3,24 +3,44 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use engine::Version as Facts;
+use serde_json::{Value, json};
 
 use super::Execute;
 use crate::context::Context;
 use crate::embedded;
 use crate::failure::Result;
+use crate::output::format::{self, FormatFlag};
 use crate::output::{human, print};
 
-/// What `phial version` takes: nothing.
+const EXAMPLES: &str = "\
+Examples:
+  phial version
+  phial version --format '{{.Server.Version}}'";
+
+/// What `phial version` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  phial version")]
-pub(crate) struct Version {}
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Version {
+    #[command(flatten)]
+    format: FormatFlag,
+}
 
 impl Execute for Version {
     fn execute(self, _context: &Context) -> Result<ExitCode> {
-        let version = env!("CARGO_PKG_VERSION");
-        let platform = platform();
-        print(&format!(
-            "\
+        let facts = Facts::current();
+        print(&match &self.format.format {
+            Some(format) => format::object(&value(&facts), format)?,
+            None => text(&facts),
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn text(facts: &Facts) -> String {
+    let (version, platform) = (facts.version, format!("{}/{}", facts.os, facts.arch));
+    format!(
+        "\
 Client: Phial
  Version:           {version}
  OS/Arch:           {platform}
@@ -32,18 +52,25 @@ Engine: Phial, in the same program
  phial-runtime:
   Version:          {version}, {} inside phial
 ",
-            human::size(embedded::RUNTIME.len() as u64)
-        ))?;
-        Ok(ExitCode::SUCCESS)
-    }
+        human::size(embedded::RUNTIME.len() as u64)
+    )
 }
 
-/// This program's platform in docker's words.
-fn platform() -> String {
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    format!("{}/{architecture}", std::env::consts::OS)
+/// Docker's shape, with what is true of this program.
+fn value(facts: &Facts) -> Value {
+    let platform = json!({"Name": "Phial"});
+    json!({
+        "Client": {"Platform": platform, "Version": facts.version, "Os": facts.os, "Arch": facts.arch},
+        "Server": {
+            "Platform": platform,
+            "Components": [
+                {"Name": "Engine", "Version": facts.version, "Details": {"StoreFormat": facts.store_format.to_string()}},
+                {"Name": "phial-runtime", "Version": facts.version},
+            ],
+            "Version": facts.version,
+            "Os": facts.os,
+            "Arch": facts.arch,
+            "KernelVersion": facts.kernel_version,
+        },
+    })
 }
