@@ -26,6 +26,8 @@ pub struct Collected {
     pub layers: Vec<Digest>,
     /// Blobs that no image has.
     pub blobs: Vec<Digest>,
+    /// Volumes: what was left of those that are gone, and those that went with their container.
+    pub volumes: Vec<String>,
     /// Things that dead processes were writing or deleting.
     pub temporary: usize,
     /// Bytes of the layers, as their writers counted them.
@@ -67,6 +69,7 @@ impl Store {
         let mut collected = Collected::default();
         self.collect_ended_into(&mut collected);
         self.collect_containers_into(&mut collected);
+        self.collect_volumes_into(&mut collected);
         self.collect_content_into(&mut collected);
         self.collect_temporary_into(&mut collected);
         collected
@@ -90,6 +93,13 @@ impl Store {
         collected
     }
 
+    /// Removes what volumes have on disk that are not there (any more).
+    pub fn collect_volumes(&self) -> Collected {
+        let mut collected = Collected::default();
+        self.collect_volumes_into(&mut collected);
+        collected
+    }
+
     /// Removes layers and blobs that no image has. Does nothing while anybody holds a lease.
     pub fn collect_content(&self) -> Collected {
         let mut collected = Collected::default();
@@ -107,9 +117,10 @@ impl Store {
     fn collect_ended_into(&self, collected: &mut Collected) {
         if let Some(ended) = collected.note(self.ended())
             && !ended.is_empty()
-            && collected.note(self.delete_rows(&ended)).is_some()
+            && let Some(volumes) = collected.note(self.delete_rows(&ended, false))
         {
             collected.containers.extend(ended);
+            self.discard_volumes(volumes, collected);
         }
     }
 
@@ -161,7 +172,29 @@ impl Store {
         if !self.is_garbage(row, boot) {
             return Ok(false);
         }
-        self.remove_container(lock).map(|()| true)
+        // Nobody ever wrote to the volumes of one that was never started.
+        self.remove_container_and_volumes(lock).map(|()| true)
+    }
+
+    /// Directories of volumes without a row: of volumes that were removed, or never came to be.
+    fn collect_volumes_into(&self, collected: &mut Collected) {
+        let names = collected.note(names_in(&self.paths.volumes())).unwrap_or_default();
+        if names.is_empty() {
+            return;
+        }
+        let Some(rows) = collected.note(self.volumes()) else { return };
+        let known: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let names = names.iter().filter_map(|name| name.to_str());
+        let strays = names.filter(|name| !known.contains(name)).map(str::to_owned).collect();
+        self.discard_volumes(strays, collected);
+    }
+
+    fn discard_volumes(&self, names: Vec<String>, collected: &mut Collected) {
+        for name in names {
+            if collected.note(self.discard_volume(&name)) == Some(true) {
+                collected.volumes.push(name);
+            }
+        }
     }
 
     fn is_garbage(&self, row: &Candidate, boot: &str) -> bool {

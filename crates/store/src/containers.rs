@@ -12,9 +12,9 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use crate::database::{Durability, Failure};
-use crate::images::{digest_column, is_hex_prefix};
+use crate::images::{DELETE_UNUSED_HIDDEN, digest_column, is_hex_prefix};
 use crate::lock::{self, Want};
-use crate::{ContainerId, Digest, Error, ErrorKind, Paths, Result, Store, names, tree};
+use crate::{ContainerId, Digest, Error, ErrorKind, Paths, Result, Store, Uses, names, tree, volumes};
 
 /// A container's configuration: what was asked for. How it fares is in files of its supervisor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,7 @@ pub struct ContainerReservation<'store> {
     store: &'store Store,
     id: ContainerId,
     lock: Option<OwnedFd>,
+    uses: Uses,
 }
 
 /// Columns in the order of [`container_row`].
@@ -95,6 +96,12 @@ impl ContainerReservation<'_> {
         self.store.paths.run_container(&self.id)
     }
 
+    /// What the container uses besides its image: committed with its row.
+    pub fn with_uses(mut self, uses: Uses) -> Self {
+        self.uses = uses;
+        self
+    }
+
     /// Commits the row: from now on the container is there.
     ///
     /// # Errors
@@ -126,7 +133,7 @@ impl ContainerReservation<'_> {
             let message = format!("container {} cannot take the place reserved for {}", record.id, self.id);
             return Err(Error::new(ErrorKind::Invalid, message));
         }
-        self.store.insert_container(record)
+        self.store.insert_container(record, &self.uses)
     }
 
     fn into_lock(mut self) -> Result<ContainerLock> {
@@ -157,7 +164,7 @@ impl Store {
         if !tree::make_private(&self.paths.container(id))? {
             return Err(taken());
         }
-        Ok(ContainerReservation { store: self, id: *id, lock: Some(lock) })
+        Ok(ContainerReservation { store: self, id: *id, lock: Some(lock), uses: Uses::default() })
     }
 
     /// The lock of a container that does not live, to start or remove it; None if it lives.
@@ -216,16 +223,29 @@ impl Store {
         })
     }
 
-    /// Removes a container: its row, then its directories.
+    /// Removes a container: its row, then its directories. The anonymous volumes of one that goes with its end go too,
+    /// unless another container uses them.
     ///
     /// # Errors
     /// If the row cannot be deleted, nothing is; if a directory cannot be, the collector tries again.
     pub fn remove_container(&self, lock: ContainerLock) -> Result<()> {
+        self.remove_with(lock, false)
+    }
+
+    /// As [`remove_container`](Store::remove_container), with the anonymous volumes of any container.
+    ///
+    /// # Errors
+    /// As [`remove_container`](Store::remove_container).
+    pub fn remove_container_and_volumes(&self, lock: ContainerLock) -> Result<()> {
+        self.remove_with(lock, true)
+    }
+
+    fn remove_with(&self, lock: ContainerLock, volumes: bool) -> Result<()> {
         let ContainerLock { id, file } = lock;
-        self.delete_rows(&[id])?;
+        let volumes = self.delete_rows(&[id], volumes)?;
         let result = delete_directories(&self.paths, &id);
         drop(file);
-        result
+        volumes.iter().map(|name| self.discard_volume(name)).fold(result, |all, one| all.and(one.map(drop)))
     }
 
     /// Whether there is a row.
@@ -236,17 +256,20 @@ impl Store {
         })
     }
 
-    /// Deletes rows, and the hidden images that only they used.
-    pub(crate) fn delete_rows(&self, ids: &[ContainerId]) -> Result<()> {
+    /// Deletes rows, and the hidden images that only they used. Returns the volumes that went with them: always those of
+    /// containers that go with their end, of others if `volumes` says so. What these have on disk is left to the caller.
+    pub(crate) fn delete_rows(&self, ids: &[ContainerId], volumes: bool) -> Result<Vec<String>> {
         self.write(Durability::Lazy, "removing containers", |transaction| {
+            let mut candidates = Vec::new();
+            for id in ids {
+                candidates.extend(volumes::owned_by(transaction, id, volumes)?);
+            }
             let mut statement = transaction.prepare_cached("DELETE FROM containers WHERE id = ?1")?;
             for id in ids {
                 statement.execute([id.hex()])?;
             }
-            transaction
-                .prepare_cached("DELETE FROM images WHERE hidden AND id NOT IN (SELECT image FROM containers)")?
-                .execute([])?;
-            Ok(())
+            transaction.prepare_cached(DELETE_UNUSED_HIDDEN)?.execute([])?;
+            volumes::delete_unused(transaction, candidates)
         })
     }
 
@@ -268,10 +291,10 @@ impl Store {
         }
     }
 
-    fn insert_container(&self, record: &ContainerRecord) -> Result<()> {
+    fn insert_container(&self, record: &ContainerRecord, uses: &Uses) -> Result<()> {
         names::validate(&record.name)?;
         let config = record.config.to_string();
-        self.write(Durability::Lazy, &format!("creating container {}", record.name), |transaction| {
+        self.write(uses.durability(), &format!("creating container {}", record.name), |transaction| {
             let mut insert = transaction.prepare_cached(&format!(
                 "INSERT INTO containers ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
             ))?;
@@ -287,7 +310,7 @@ impl Store {
                 config
             ]);
             match inserted {
-                Ok(_) => Ok(()),
+                Ok(_) => uses.insert(transaction, &record.id),
                 Err(error) => Err(explain(transaction, record, error)),
             }
         })
@@ -335,7 +358,7 @@ fn container_by_prefix(transaction: &Transaction<'_>, key: &str) -> std::result:
     records.pop().ok_or_else(missing)
 }
 
-fn name_taken(name: &str, holder: &str) -> Error {
+pub(crate) fn name_taken(name: &str, holder: &str) -> Error {
     Error::new(
         ErrorKind::Conflict,
         format!("the container name \"/{name}\" is already in use by container \"{holder}\""),

@@ -13,11 +13,15 @@ use crate::lock::{self, Want};
 use crate::{Error, ErrorKind, Paths, Result, tree};
 
 /// The format of the database that this version writes: `PRAGMA user_version`.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// What leads from each format to the next; the first makes a new database.
-const MIGRATIONS: [&str; FORMAT as usize] =
-    [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const MIGRATIONS: [&str; FORMAT as usize] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// First and longest pause of one who waits for another writer. A transaction takes a tenth of a millisecond, and the
 /// pauses that the database would make on its own begin at a whole one.

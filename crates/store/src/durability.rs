@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::Transaction;
 
 use crate::database::{self, Durability};
+use crate::images::DELETE_UNUSED_HIDDEN;
 use crate::{Error, Paths, Result, Store, boot_id, tree};
 
 /// File below RUN that names the boot in which the images of a power failure were last looked for.
@@ -82,7 +83,7 @@ pub(crate) fn forget_lost_images(paths: &Paths, connection: &rusqlite::Connectio
         transaction
             .execute(&format!("DELETE FROM tags WHERE image IN (SELECT id FROM images WHERE {lost})"), [&boot])?;
         transaction.execute(&format!("UPDATE images SET hidden = 1 WHERE {lost}"), [&boot])?;
-        transaction.execute("DELETE FROM images WHERE hidden AND id NOT IN (SELECT image FROM containers)", [])?;
+        transaction.execute(DELETE_UNUSED_HIDDEN, [])?;
         Ok(())
     })?;
     tree::make_private(paths.run())?;

@@ -58,6 +58,10 @@ pub struct Removed {
     pub deleted: Option<Digest>,
 }
 
+/// Deletes the hidden images that no container needs any more.
+pub(crate) const DELETE_UNUSED_HIDDEN: &str = "DELETE FROM images WHERE hidden
+    AND id NOT IN (SELECT image FROM containers) AND id NOT IN (SELECT image FROM container_images)";
+
 /// Columns in the order of [`image_row`].
 const COLUMNS: &str = "id, manifest, created, size, platform";
 
@@ -238,9 +242,13 @@ fn insert_tag(transaction: &Transaction<'_>, name: &str, id: &Digest) -> rusqlit
 /// Removes the image, or hides it from everybody but the containers that use it.
 fn remove_image(transaction: &Transaction<'_>, id: &str, in_use: Use) -> std::result::Result<Removed, Failure> {
     let user: Option<(String, String)> = transaction
-        .query_row("SELECT name, id FROM containers WHERE image = ?1 LIMIT 1", [id], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(
+            "SELECT name, id FROM containers WHERE image = ?1
+             UNION ALL SELECT name, id FROM containers JOIN container_images ON container = id
+                 WHERE container_images.image = ?1 LIMIT 1",
+            [id],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .optional()?;
     let untagged = names_of(transaction, id)?;
     match (&user, in_use) {

@@ -13,11 +13,14 @@
 //! | | exclusively | the collector, while it moves unreferenced content away; the creator of the database |
 //! | `ROOT/tmp/<diff id>.lock` | exclusively | the one writer of a layer ([`LayerWriter`]) |
 //! | `RUN/containers/<id>/lock` | exclusively | a container's creator, then its supervisor ([`ContainerLock`]) |
+//! | `ROOT/volumes/<name>` | exclusively | who makes, fills or takes away a volume ([`VolumeLock`]) |
 
 /// Small content by digest: manifests and image configurations. Verified on every read.
 mod blobs;
 /// Which boot of the machine this is: what was running in another one is not running now.
 mod boot;
+/// Changes of a container that is there: its name, its configuration.
+mod change;
 /// What nobody refers to any more, and its removal.
 mod collect;
 /// Container rows, the order in which a container comes into being, and its lock.
@@ -48,6 +51,8 @@ pub mod names;
 mod paths;
 /// Deleting trees that strangers filled: away by one rename first, then entry by entry.
 mod tree;
+/// Volumes: directories that outlive containers, their rows, and who uses them.
+mod volumes;
 
 pub use boot::boot_id;
 pub use collect::Collected;
@@ -61,6 +66,7 @@ pub use images::{ImageRecord, LayerRef, Removed, Use};
 pub use layer_blobs::LayerBlob;
 pub use layers::{Layer, LayerSlot, LayerWriter};
 pub use paths::Paths;
+pub use volumes::{Uses, VolumeLock, VolumeRecord, VolumeUse};
 
 /// What the store's operations return.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -45,6 +45,32 @@ pub(crate) fn acquire(path: &Path, want: Want) -> Result<Option<OwnedFd>> {
     }
 }
 
+/// Locks a directory, which must be there. None if it is not, if another has taken its name while it was waited for, or if
+/// the lock is wanted now and held by another.
+///
+/// # Errors
+/// When the directory cannot be opened for another reason.
+pub(crate) fn acquire_directory(path: &Path, want: Want) -> Result<Option<OwnedFd>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let directory = match rustix::fs::open(path, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => other.map_err(|errno| Error::io("opening", path, errno))?,
+    };
+    if !flock(&directory, path, want)? {
+        return Ok(None);
+    }
+    let looking = |errno| Error::io("looking at", path, errno);
+    let held = rustix::fs::fstat(&directory).map_err(looking)?;
+    match rustix::fs::stat(path) {
+        Ok(named) if (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino) => {
+            sys::fault::point("lock: held");
+            Ok(Some(directory))
+        }
+        Ok(_) | Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(looking(errno)),
+    }
+}
+
 /// Whether somebody holds the file's lock alone. Looks through a shared lock, which two who look at once can both have.
 /// Nobody holds a file that is not there.
 ///

@@ -20,6 +20,25 @@ pub fn random(number: u32) -> Result<String> {
 /// # Errors
 /// [`ErrorKind::Invalid`].
 pub fn validate(name: &str) -> Result<()> {
+    check("container", name)
+}
+
+/// Refuses what cannot be a volume's name: the rule is that of containers, and it must be able to name a directory.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`].
+pub fn validate_volume(name: &str) -> Result<()> {
+    /// `NAME_MAX`.
+    const LONGEST: usize = 255;
+    check("volume", name)?;
+    if name.len() > LONGEST {
+        let message = format!("volume name {name:?}: it has {} characters, and {LONGEST} are the most", name.len());
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    Ok(())
+}
+
+fn check(what: &str, name: &str) -> Result<()> {
     let mut bytes = name.bytes();
     let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     let rest = bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
@@ -29,7 +48,7 @@ pub fn validate(name: &str) -> Result<()> {
     Err(Error::new(
         ErrorKind::Invalid,
         format!(
-            "container name {name:?}: it takes two characters or more of a-z, A-Z, 0-9, '_', '.' and '-', \
+            "{what} name {name:?}: it takes two characters or more of a-z, A-Z, 0-9, '_', '.' and '-', \
              and a letter or digit comes first"
         ),
     ))

@@ -8,6 +8,7 @@ use crate::{ContainerId, Digest, Error, Result};
 ///
 /// ```text
 /// ROOT/  phial.db  events/  lock  blobs/sha256/<hex>  layers/<diff id>/{layer.json,fs/}  tmp/  containers/<id>/
+///        volumes/<name>/_data
 /// RUN/   containers/<id>/{lock,status.json,sock}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +128,21 @@ impl Paths {
     /// A container's persistent directory.
     pub fn container(&self, id: &ContainerId) -> PathBuf {
         self.containers().join(id.hex())
+    }
+
+    /// The directory of all volumes.
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
+
+    /// A volume's own directory, whose lock is the volume's. The name must be a valid one.
+    pub fn volume(&self, name: &str) -> PathBuf {
+        self.volumes().join(name)
+    }
+
+    /// What containers see of a volume.
+    pub fn volume_data(&self, name: &str) -> PathBuf {
+        self.volume(name).join("_data")
     }
 
     /// The directory of all containers' run directories.

@@ -10,6 +10,10 @@ use crate::scene::{ALPINE, Scene, check_error, record};
 
 /// A database of format 1 with one image, its names and one container, as text.
 const FORMAT_1: &str = include_str!("fixtures/format-1.sql");
+/// The same of format 2.
+const FORMAT_2: &str = include_str!("fixtures/format-2.sql");
+/// The same of format 3.
+const FORMAT_3: &str = include_str!("fixtures/format-3.sql");
 
 fn paths_with(directory: &Path, statements: &str) -> Paths {
     let paths = Paths::new(directory.join("root"), directory.join("run")).expect("is absolute");
@@ -30,8 +34,22 @@ fn schema(paths: &Paths) -> Vec<String> {
 
 #[test]
 fn format_1_is_read() {
+    is_read(FORMAT_1);
+}
+
+#[test]
+fn format_2_is_read() {
+    is_read(FORMAT_2);
+}
+
+#[test]
+fn format_3_is_read() {
+    is_read(FORMAT_3);
+}
+
+fn is_read(fixture: &str) {
     let directory = tempfile::TempDir::new().expect("a directory can be made");
-    let paths = paths_with(directory.path(), FORMAT_1);
+    let paths = paths_with(directory.path(), fixture);
     let store = Store::open(&paths).expect("opens");
     let image = store.find_image(ALPINE).expect("is there");
     assert_eq!(image.id, Digest::of(b"configuration"));
@@ -47,6 +65,7 @@ fn format_1_is_read() {
     assert_eq!(container.image_name, "alpine");
     assert!(container.auto_remove && !container.keep_unstarted);
     assert_eq!(container.config["command"][0], "sh");
+    assert!(store.volumes().expect("lists").is_empty(), "there were no volumes then");
 
     let new = Scene::new();
     assert_eq!(schema(&paths), schema(new.store.paths()), "a migrated store is like a new one");

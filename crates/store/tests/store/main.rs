@@ -13,3 +13,4 @@ mod format;
 mod images;
 mod layer_blobs;
 mod layers;
+mod volumes;
