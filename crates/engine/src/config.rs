@@ -8,6 +8,7 @@ pub mod capability;
 pub mod device;
 pub mod env;
 pub mod limits;
+pub mod logging;
 pub mod mount;
 pub mod names;
 pub mod namespace;
@@ -24,6 +25,7 @@ pub use block_io::{BlockIo, OfDisk};
 pub use capability::CapabilityChoice;
 pub use device::{Device, DeviceRule, Gpus};
 pub use limits::parse_pids_limit;
+pub use logging::Logging;
 pub use mount::{Mount, MountKind, Propagation, RecursiveReadOnly};
 pub use names::{Dns, ExtraHost, parse_hostname};
 pub use namespace::{Ipc, Network, Sharing};
@@ -152,6 +154,8 @@ pub struct ContainerConfig {
     pub labels: BTreeMap<String, String>,
     /// `--cidfile`.
     pub cidfile: Option<String>,
+    /// `--log-driver` and `--log-opt`.
+    pub logging: Logging,
     /// `--stop-signal`; the image's, or SIGTERM, otherwise.
     pub stop_signal: Option<Signal>,
     /// `--stop-timeout`, seconds; 10 otherwise.

@@ -15,6 +15,7 @@ use crate::config::{ContainerConfig, Mount, MountKind, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::inspect::labels;
+use crate::logs::check_host;
 use crate::lookup::Merged;
 use crate::spec::{self, Host, Identity, Inputs};
 use crate::{ago, events, files};
@@ -66,6 +67,7 @@ impl Engine {
     pub fn create(&self, config: &ContainerConfig, image: &ImageRecord, unstarted: Unstarted) -> Result<Created> {
         let image_config = ImageConfig::parse(&self.store.blob(&image.id)?)?.config;
         let config = effective(config, &image_config)?;
+        check_host(&config.logging)?;
         let layers = self.layers(image);
         let merged = Merged::open(&layers)?;
         let identity = identity(&merged, config.user.as_deref().unwrap_or(&image_config.user))?;

@@ -95,7 +95,12 @@ impl Engine {
 
     /// The container's first process, as it was configured.
     pub(crate) fn process(&self, container: &Container) -> Result<Process> {
-        let path = self.paths().container(&container.record.id).join(CONFIG_FILE);
+        self.process_of(&container.record.id)
+    }
+
+    /// The same of the container with this id.
+    pub(crate) fn process_of(&self, id: &ContainerId) -> Result<Process> {
+        let path = self.paths().container(id).join(CONFIG_FILE);
         let text = fs::read(&path).context(|| path.display())?;
         let bundle: Bundle = serde_json::from_slice(&text)
             .map_err(|error| Error::new(ErrorKind::Store, format!("{}: {error}", path.display())))?;

@@ -5,6 +5,7 @@
 
 mod follow;
 mod read;
+mod target;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -16,6 +17,8 @@ use crate::create::LOG_FILE;
 use crate::engine::Engine;
 use crate::error::{Context, Error, Result};
 use crate::lifecycle::Container;
+pub(crate) use target::check_host;
+
 use follow::{Event, Follow};
 use read::{Lines, seek_to_last};
 

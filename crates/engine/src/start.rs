@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 
 use runtime::protocol::{Kind, Request, Rootfs, StdinMode, VERSION, WindowSize};
 
-use crate::create::{Created, LOG_FILE, UPPER, WORK};
+use crate::create::{Created, UPPER, WORK};
 use crate::engine::Engine;
 use crate::error::{Context, Result};
 use crate::events;
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     fn started(&self, created: Created, attach: bool, window: Option<WindowSize>) -> Result<Session> {
-        let request = self.request(&created, attach, window);
+        let request = self.request(&created, attach, window)?;
         if attach {
             self.tell(&events::about_container(&created.record, &created.config, "attach"));
         }
@@ -70,10 +70,10 @@ impl Engine {
         Ok(connection)
     }
 
-    fn request(&self, created: &Created, attach: bool, window: Option<WindowSize>) -> Request {
+    fn request(&self, created: &Created, attach: bool, window: Option<WindowSize>) -> Result<Request> {
         let (id, config) = (&created.record.id, &created.config);
         let bundle = self.paths().container(id);
-        Request {
+        Ok(Request {
             version: VERSION,
             id: id.hex(),
             rootfs: Rootfs::Overlay {
@@ -90,11 +90,11 @@ impl Engine {
                 (true, false) => StdinMode::Keep,
             },
             attach,
-            log: Some(bundle.join(LOG_FILE)),
+            log: self.log_target(&created.record, config)?,
             events: Some(self.subject(&created.record, config)),
             auto_remove: config.auto_remove,
             init: config.init,
             bundle,
-        }
+        })
     }
 }

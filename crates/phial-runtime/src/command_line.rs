@@ -87,8 +87,13 @@ fn begin(parser: &mut lexopt::Parser) -> Result<Beginning> {
     let Some(name) = verb else {
         return Err(Failure::new("a command is missing: phial-runtime --help lists them"));
     };
-    if name == "supervise" {
-        return Ok(Beginning::Said(supervise::run()));
+    match name.as_str() {
+        "supervise" => return Ok(Beginning::Said(supervise::run())),
+        supervise::WRITE_LOG => return Ok(Beginning::Said(supervise::write_log())),
+        supervise::COMPRESS_LOG => {
+            return Ok(Beginning::Said(supervise::compress_log(&parser.value().unwrap_or_default())));
+        }
+        _ => {}
     }
     let verb = table::find(&name)
         .ok_or_else(|| Failure::new(format!("{name:?} is no command: phial-runtime --help lists them")))?;

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// The journal of events, which both ends write.
 pub mod events;
+/// Where a container's output is kept.
+pub mod log;
 
 /// Version of the wire format and of [`Status`] and [`ExitRecord`]. Raised when a reader of the previous one would
 /// misunderstand.
@@ -129,8 +131,8 @@ pub struct Request {
     pub stdin: StdinMode,
     /// Whether the connection that carries this request gets the output (a foreground run).
     pub attach: bool,
-    /// Where the log goes, in docker's json-file format. None: no log.
-    pub log: Option<PathBuf>,
+    /// Where the log goes. None: no log.
+    pub log: Option<log::Log>,
     /// Where the container's events are told. None: nowhere.
     #[serde(default)]
     pub events: Option<events::Subject>,

@@ -157,8 +157,8 @@ fn host_config(config: &ContainerConfig) -> Value {
     json!({
         "Binds": none_or(binds),
         "ContainerIDFile": "",
-        "LogConfig": {"Type": "json-file", "Config": {}},
         "NetworkMode": config.network.to_string(),
+        "LogConfig": {"Type": config.logging.driver.name(), "Config": config.logging.options},
         "PortBindings": {},
         "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
         "AutoRemove": config.auto_remove,

@@ -14,7 +14,7 @@ use rustix::process::{Pid, WaitOptions, WaitStatus, pidfd_send_signal, wait};
 
 use super::client::{Client, Frame, Role};
 use super::further::{self, Further};
-use super::log::{Log, Stream};
+use super::log::{Kept, Stream};
 use super::output::Output;
 use super::poll::{Event, Interest, Poll};
 use super::record;
@@ -29,7 +29,7 @@ pub(super) struct Dispatcher {
     request: Request,
     started: Started,
     output: Output,
-    log: Option<Log>,
+    kept: Kept,
     clients: BTreeMap<u64, Client>,
     next_client: u64,
     further: Vec<Further>,
@@ -59,10 +59,10 @@ impl Dispatcher {
         poll.watch(&listener, Event::Connection, Interest::READ)?;
         let output = Output::new(std::mem::take::<Streams>(&mut started.streams), &poll)?;
         // Without a log the container still runs: better than not at all.
-        let log = request.log.as_deref().and_then(|path| Log::open(path).ok());
+        let kept = Kept::open(request.log.as_ref());
         let mut dispatcher = Dispatcher {
             output,
-            log,
+            kept,
             clients: BTreeMap::new(),
             next_client: ENGINE,
             further: Vec::new(),
@@ -142,6 +142,7 @@ impl Dispatcher {
             Event::Stderr => {
                 self.forward(Stream::Stderr);
             }
+            Event::LogReady => self.kept.flush(&self.poll),
             Event::StdinReady => self.output.flush_stdin(&self.poll),
             Event::Client(number) => self.client(number),
             Event::Abandoned(number) => {
@@ -177,9 +178,7 @@ impl Dispatcher {
         // Every process of the pid namespace is gone, so what they wrote is complete.
         while self.forward(Stream::Stdout) {}
         while self.forward(Stream::Stderr) {}
-        if let Some(log) = &mut self.log {
-            log.finish();
-        }
+        self.kept.finish();
         let record = ExitRecord {
             version: VERSION,
             exit_code: exit_code(status),
@@ -242,9 +241,7 @@ impl Dispatcher {
     fn forward(&mut self, stream: Stream) -> bool {
         let mut buffer = [0; 16 * 1024];
         let Some(bytes) = self.output.read(stream, &mut buffer, &self.poll) else { return false };
-        if let Some(log) = &mut self.log {
-            log.write(stream, bytes);
-        }
+        self.kept.write(stream, bytes);
         let kind = match stream {
             Stream::Stdout => Kind::Stdout,
             Stream::Stderr => Kind::Stderr,
@@ -404,6 +401,7 @@ impl Dispatcher {
                 _ => {}
             }
         }
+        self.kept.watch(&self.poll);
         let behind = self.clients.values().any(Client::is_behind);
         self.output.set_paused(behind, &self.poll);
         let read = !self.output.stdin_is_behind();

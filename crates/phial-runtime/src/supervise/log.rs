@@ -1,131 +1,196 @@
-//! The container's log, in docker's json-file format: one JSON object per line, with `log`, `stream` and `time`.
+//! The container's output, kept: cut into lines, and handed to the driver that was asked for.
+//!
+//! What cannot be kept is lost, and never stops the container: a full disk, a journal that does not answer. A driver that
+//! is slow makes the container wait, as with docker, unless the output is relayed (`mode=non-blocking`).
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+/// Finished files, compressed by a process of their own.
+mod compress;
+/// Files that are rotated.
+mod file;
+/// The journal of systemd.
+mod journal;
+/// Lines and messages in files: pure.
+mod record;
+/// Another process that writes, so that this one never waits.
+mod relay;
 
-use serde::Serialize;
+use jiff::Timestamp;
+use runtime::protocol::log::{Driver, Log as Target};
+
+use super::poll::{Event, Interest, Poll};
+pub(crate) use compress::{WORD as COMPRESS, compress};
+use file::LogFile;
+use journal::Journal;
+use record::Piece;
+use relay::Relay;
+pub(crate) use relay::{WORD as WRITE, write_for_another};
 
 /// A line longer than this is split, as docker splits it; the parts carry no newline but the last.
 const LONGEST_LINE: usize = 16 * 1024;
 
 /// Which stream a line came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
     Stdout,
     Stderr,
 }
 
+impl Stream {
+    fn name(self) -> &'static str {
+        match self {
+            Stream::Stdout => "stdout",
+            Stream::Stderr => "stderr",
+        }
+    }
+}
+
+/// What becomes of the container's output.
+#[derive(Debug)]
+pub(super) enum Kept {
+    /// It is not kept.
+    Nowhere,
+    /// This process writes it.
+    Here(Box<Log>),
+    /// Another does.
+    Relayed(Relay),
+}
+
+impl Kept {
+    /// Without its log the container still runs: better than not at all.
+    pub(super) fn open(target: Option<&Target>) -> Kept {
+        let open = |target: &Target| match target.buffer {
+            Some(most) => Relay::start(target, most).map(Kept::Relayed),
+            None => Log::open(target).map(|log| Kept::Here(Box::new(log))),
+        };
+        target.and_then(|target| open(target).ok()).unwrap_or(Kept::Nowhere)
+    }
+
+    /// Takes output as it comes.
+    pub(super) fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        match self {
+            Kept::Nowhere => {}
+            Kept::Here(log) => log.write(stream, bytes, Timestamp::now()),
+            Kept::Relayed(relay) => relay.write(stream, bytes, Timestamp::now()),
+        }
+    }
+
+    /// Keeps everything that has come, at the end of the container.
+    pub(super) fn finish(&mut self) {
+        match self {
+            Kept::Nowhere => {}
+            Kept::Here(log) => log.finish(Timestamp::now()),
+            Kept::Relayed(relay) => relay.finish(),
+        }
+    }
+
+    /// Has [`Event::LogReady`] told when the other process takes what waits for it.
+    pub(super) fn watch(&self, poll: &Poll) {
+        if let Kept::Relayed(relay) = self
+            && let Some(pipe) = relay.waits()
+        {
+            poll.watch(pipe, Event::LogReady, Interest::WRITE).ok();
+        }
+    }
+
+    /// Hands on what waits.
+    pub(super) fn flush(&mut self, poll: &Poll) {
+        if let Kept::Relayed(relay) = self {
+            if let Some(pipe) = relay.waits() {
+                poll.forget(pipe);
+            }
+            relay.flush();
+        }
+    }
+}
+
 /// A log being written.
 #[derive(Debug)]
 pub(super) struct Log {
-    file: File,
+    driver: Writer,
     /// Lines not yet complete, of stdout and stderr.
-    partial: [Vec<u8>; 2],
+    partial: [Partial; 2],
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    log: &'a str,
-    stream: Stream,
-    time: &'a str,
+#[derive(Debug)]
+enum Writer {
+    File(LogFile),
+    Journal(Journal),
+}
+
+/// The part of a line that has come so far.
+#[derive(Debug, Default)]
+struct Partial {
+    text: Vec<u8>,
+    /// How many parts of the line were written already.
+    parts: u32,
+    /// What the parts are called together.
+    id: String,
 }
 
 impl Log {
-    pub(super) fn open(path: &Path) -> std::io::Result<Log> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
-        Ok(Log { file, partial: [Vec::new(), Vec::new()] })
+    pub(super) fn open(target: &Target) -> std::io::Result<Log> {
+        let driver = match target.driver {
+            Driver::JsonFile | Driver::Local | Driver::K8sFile => Writer::File(LogFile::open(target)?),
+            Driver::Journald => Writer::Journal(Journal::open(target)?),
+        };
+        Ok(Log { driver, partial: [Partial::default(), Partial::default()] })
     }
 
-    /// Takes output as it comes. Complete lines are written at once, with one call.
-    pub(super) fn write(&mut self, stream: Stream, mut bytes: &[u8]) {
-        let time = super::record::now();
-        let mut text = Vec::new();
+    /// Takes output as it comes. Complete lines are written at once.
+    pub(super) fn write(&mut self, stream: Stream, mut bytes: &[u8], time: Timestamp) {
         let partial = &mut self.partial[stream as usize];
         while !bytes.is_empty() {
-            let room = LONGEST_LINE - partial.len();
+            let room = LONGEST_LINE - partial.text.len();
             let newline = bytes.iter().take(room).position(|byte| *byte == b'\n');
             let take = newline.map_or(room.min(bytes.len()), |at| at + 1);
-            partial.extend_from_slice(&bytes[..take]);
+            partial.text.extend_from_slice(&bytes[..take]);
             bytes = &bytes[take..];
-            if newline.is_some() || partial.len() == LONGEST_LINE {
-                append(&mut text, partial, stream, &time);
-                partial.clear();
+            if newline.is_some() || partial.text.len() == LONGEST_LINE {
+                partial.hand_over(stream, time, &mut self.driver);
             }
         }
-        // A full disk loses log lines, never the container.
-        self.file.write_all(&text).ok();
+        self.driver.flush();
     }
 
     /// Writes what has no newline at the end of the streams.
-    pub(super) fn finish(&mut self) {
-        let time = super::record::now();
-        let mut text = Vec::new();
+    pub(super) fn finish(&mut self, time: Timestamp) {
         for stream in [Stream::Stdout, Stream::Stderr] {
-            let partial = std::mem::take(&mut self.partial[stream as usize]);
-            if !partial.is_empty() {
-                append(&mut text, &partial, stream, &time);
+            let partial = &mut self.partial[stream as usize];
+            if !partial.text.is_empty() {
+                partial.hand_over(stream, time, &mut self.driver);
             }
+            *partial = Partial::default();
         }
-        self.file.write_all(&text).ok();
+        self.driver.flush();
     }
 }
 
-fn append(text: &mut Vec<u8>, line: &[u8], stream: Stream, time: &str) {
-    let log = String::from_utf8_lossy(line);
-    let written = serde_json::to_writer(&mut *text, &Line { log: &log, stream, time });
-    if written.is_ok() {
-        text.push(b'\n');
+impl Partial {
+    fn hand_over(&mut self, stream: Stream, time: Timestamp, driver: &mut Writer) {
+        let whole = self.text.ends_with(b"\n");
+        if self.parts == 0 && !whole {
+            self.id = format!("{:032x}", time.as_nanosecond());
+        }
+        self.parts += 1;
+        let piece = Piece { text: &self.text, stream, time, part: self.parts, id: &self.id };
+        match driver {
+            Writer::File(file) => file.write(&piece),
+            Writer::Journal(journal) => journal.write(&piece),
+        }
+        self.text.clear();
+        if whole {
+            self.parts = 0;
+        }
+    }
+}
+
+impl Writer {
+    fn flush(&mut self) {
+        if let Writer::File(file) = self {
+            file.flush();
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lines(writes: &[(Stream, &[u8])]) -> Vec<(String, String)> {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        let mut log = Log::open(file.path()).expect("opens");
-        for (stream, bytes) in writes {
-            log.write(*stream, bytes);
-        }
-        log.finish();
-        let text = std::fs::read_to_string(file.path()).expect("reads");
-        let parse = |line: &str| {
-            let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
-            let field = |name: &str| value[name].as_str().expect("a string").to_owned();
-            assert!(field("time").ends_with('Z'));
-            (field("stream"), field("log"))
-        };
-        text.lines().map(parse).collect()
-    }
-
-    #[test]
-    fn lines_are_whole_whatever_the_chunks() {
-        let chunks: [(Stream, &[u8]); 5] = [
-            (Stream::Stdout, b"one\ntw"),
-            (Stream::Stderr, b"err\n"),
-            (Stream::Stdout, b"o\n"),
-            (Stream::Stdout, b"\"\\\x01\xff\n"),
-            (Stream::Stdout, b"end"),
-        ];
-        let expected = [
-            ("stdout", "one\n"),
-            ("stderr", "err\n"),
-            ("stdout", "two\n"),
-            ("stdout", "\"\\\u{1}\u{fffd}\n"),
-            ("stdout", "end"),
-        ];
-        let expected: Vec<_> = expected.map(|(stream, log)| (stream.to_owned(), log.to_owned())).into();
-        assert_eq!(lines(&chunks), expected);
-    }
-
-    #[test]
-    fn a_long_line_is_split() {
-        let long = vec![b'x'; LONGEST_LINE * 2 + 1];
-        let lengths: Vec<usize> = lines(&[(Stream::Stdout, &long)]).iter().map(|(_, log)| log.len()).collect();
-        assert_eq!(lengths, [LONGEST_LINE, LONGEST_LINE, 1]);
-    }
-}
+mod tests;

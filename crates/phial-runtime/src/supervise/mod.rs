@@ -20,6 +20,10 @@ use std::process::ExitCode;
 
 use runtime::protocol::{self, ENGINE_DESCRIPTOR, Failed, Kind, LOCK_DESCRIPTOR, Request};
 
+pub(crate) use log::{
+    COMPRESS as COMPRESS_LOG, WRITE as WRITE_LOG, compress as compress_log, write_for_another as write_log,
+};
+
 /// Serves one container from start to end.
 pub(crate) fn run() -> ExitCode {
     rustix::thread::set_name(c"phial-runtime").ok();

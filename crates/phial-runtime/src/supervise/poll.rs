@@ -19,6 +19,8 @@ pub(super) enum Event {
     Stderr,
     /// The container's stdin takes bytes again.
     StdinReady,
+    /// The process that writes the log takes bytes again.
+    LogReady,
     /// A client sent something, takes bytes again, or is gone.
     Client(u64),
     /// A further process wrote to its terminal, whose client of this number is gone.
@@ -36,6 +38,7 @@ impl Event {
             Event::Stdout => 2,
             Event::Stderr => 3,
             Event::StdinReady => 4,
+            Event::LogReady => 5,
             Event::Client(number) => FIRST_CLIENT + 2 * number,
             Event::Abandoned(number) => FIRST_CLIENT + 2 * number + 1,
         }
@@ -48,6 +51,7 @@ impl Event {
             2 => Event::Stdout,
             3 => Event::Stderr,
             4 => Event::StdinReady,
+            5 => Event::LogReady,
             number if number % 2 == 0 => Event::Client((number - FIRST_CLIENT) / 2),
             number => Event::Abandoned((number - FIRST_CLIENT) / 2),
         }

@@ -10,6 +10,8 @@ mod fetch;
 mod life;
 /// Resources.
 mod limits;
+/// Where the output is kept.
+mod logging;
 /// Mounts.
 mod mounts;
 /// Namespaces and networks.
@@ -38,6 +40,8 @@ pub(super) struct Flags {
     devices: devices::Flags,
     #[command(flatten)]
     limits: limits::Flags,
+    #[command(flatten)]
+    logging: logging::Flags,
     #[command(flatten)]
     mounts: mounts::Flags,
     #[command(flatten)]
@@ -74,6 +78,7 @@ impl Flags {
         self.life.apply(&mut config).cannot(&doing)?;
         self.devices.apply(&mut config).cannot(&doing)?;
         self.limits.apply(&mut config).cannot(&doing)?;
+        self.logging.apply(&mut config).cannot(&doing)?;
         self.mounts.apply(&mut config).cannot(&doing)?;
         self.namespaces.apply(&mut config).cannot(&doing)?;
         self.security.apply(&mut config).cannot(&doing)?;
