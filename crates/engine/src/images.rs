@@ -34,23 +34,6 @@ impl PullPolicy {
     }
 }
 
-/// One line of the list of images: an image has one for each of its names, or one without a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageSummary {
-    /// The name without tag, as people write it; None for an image that lost its names.
-    pub repository: Option<String>,
-    /// The tag; None for an image kept by digest only, and for one without names.
-    pub tag: Option<String>,
-    /// The digest of the name, if it is by digest.
-    pub digest: Option<Digest>,
-    /// The image's id.
-    pub id: Digest,
-    /// When it was built, RFC 3339.
-    pub created: Option<String>,
-    /// Bytes of its layers, unpacked.
-    pub size: u64,
-}
-
 /// What [`Engine::remove_image`] did, in docker's order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RemovedImage {
@@ -128,14 +111,6 @@ impl Engine {
         Err(missing())
     }
 
-    /// All images, the newest first.
-    ///
-    /// # Errors
-    /// `Store`.
-    pub fn images(&self) -> Result<Vec<ImageSummary>> {
-        Ok(self.store.images()?.iter().flat_map(summaries).collect())
-    }
-
     /// Takes a name from an image, and removes the image with its last one; given an id, removes the image if it has
     /// one name at most. `force` removes all names, and an image that containers are made from.
     ///
@@ -186,25 +161,4 @@ pub(crate) fn familiar(references: &[String]) -> Vec<String> {
     let short =
         |name: &String| name.parse::<Reference>().map_or_else(|_| name.clone(), |reference| reference.familiar());
     references.iter().map(short).collect()
-}
-
-fn summaries(image: &ImageRecord) -> Vec<ImageSummary> {
-    let line = |repository, tag, digest| ImageSummary {
-        repository,
-        tag,
-        digest,
-        id: image.id,
-        created: image.created.clone(),
-        size: image.size,
-    };
-    let named: Vec<Reference> = image.references.iter().filter_map(|name| name.parse().ok()).collect();
-    let tagged: Vec<&Reference> = named.iter().filter(|reference| reference.tag().is_some()).collect();
-    match (tagged.as_slice(), named.as_slice()) {
-        ([], []) => vec![line(None, None, None)],
-        ([], [first, ..]) => vec![line(Some(first.familiar_name()), None, first.digest().copied())],
-        (tagged, _) => tagged
-            .iter()
-            .map(|reference| line(Some(reference.familiar_name()), reference.tag().map(str::to_owned), None))
-            .collect(),
-    }
 }

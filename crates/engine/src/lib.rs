@@ -31,10 +31,14 @@ pub mod events;
 mod exec;
 /// `--filter`.
 mod filter;
+/// Which images `images` lists.
+mod image_list;
 /// Pulling, finding, listing and removing images.
 mod images;
 /// Its state; signals, waiting, stopping, removing.
 mod lifecycle;
+/// Which containers `ps` lists.
+mod list;
 /// What it has written.
 mod logs;
 /// The supervisor's program, in sealed memory.
@@ -46,12 +50,18 @@ mod start;
 
 /// Times in words.
 mod ago;
+/// Patterns with stars.
+mod glob;
 /// The JSON of `inspect`.
 mod inspect;
 /// The lines of `ps`.
 mod summary;
 /// `info` and `version`.
 mod system;
+/// How much room a tree takes.
+mod usage;
+/// Points in time.
+mod when;
 
 pub use ago::ago;
 pub use config::{ContainerConfig, ExecConfig};
@@ -59,8 +69,10 @@ pub use create::{Created, Unstarted};
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, Result};
 pub use filter::Filters;
-pub use images::{ImageSummary, PullPolicy, RemovedImage};
+pub use image_list::{IMAGE_FILTERS, ImageListOptions, ImageSummary};
+pub use images::{PullPolicy, RemovedImage};
 pub use lifecycle::{Container, RemoveOptions, State};
+pub use list::{CONTAINER_FILTERS, ListOptions};
 pub use logs::{LogEntry, LogOptions, Stream};
 pub use summary::ContainerSummary;
 pub use system::{Info, VERSION, Version};

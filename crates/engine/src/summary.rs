@@ -1,13 +1,11 @@
 //! Lists for people: what `ps` shows of a container. Pure.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::ago;
-use crate::engine::Engine;
-use crate::error::Result;
+use crate::config::{Mount, MountKind};
 use crate::inspect::labels;
 use crate::lifecycle::{Container, State};
 
@@ -32,34 +30,23 @@ pub struct ContainerSummary {
     pub ports: String,
     /// The name.
     pub name: String,
-    /// `KEY=VALUE`, separated by commas.
-    pub labels: String,
-}
-
-impl Engine {
-    /// The lines of `ps`: of all containers, or of those that run, the newest first.
-    ///
-    /// # Errors
-    /// `Store`.
-    pub fn list(&self, all: bool) -> Result<Vec<ContainerSummary>> {
-        let now = Timestamp::now();
-        let mut images = HashMap::new();
-        let mut lines = Vec::new();
-        for container in self.containers(all)? {
-            let image = match images.entry(container.record.image) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(unknown) => unknown.insert(self.image_config(&container)?),
-            };
-            lines.push(summary(&container, image, now));
-        }
-        Ok(lines)
-    }
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Names of volumes, and paths of the host, that are mounted.
+    pub mounts: Vec<String>,
+    /// How many of them are volumes.
+    pub local_volumes: usize,
+    /// The networks it is in.
+    pub networks: Vec<String>,
+    /// What its image runs on.
+    pub platform: &'static str,
+    /// Bytes that it has written, and those together with its image; None if nobody asked.
+    pub size: Option<(u64, u64)>,
 }
 
 /// The line of a container of an image that says `image`.
-fn summary(container: &Container, image: &image::Config, now: Timestamp) -> ContainerSummary {
+pub(crate) fn summary(container: &Container, image: &image::Config, now: Timestamp) -> ContainerSummary {
     let record = &container.record;
-    let labels = labels(&container.config, image).into_iter().map(|(key, value)| format!("{key}={value}"));
     ContainerSummary {
         id: record.id.hex(),
         image: record.image_name.clone(),
@@ -70,7 +57,20 @@ fn summary(container: &Container, image: &image::Config, now: Timestamp) -> Cont
         status: status(&container.state, now),
         ports: String::new(),
         name: record.name.clone(),
-        labels: labels.collect::<Vec<_>>().join(","),
+        labels: labels(&container.config, image),
+        mounts: container.config.mounts.iter().filter_map(mount).collect(),
+        local_volumes: 0,
+        networks: vec![container.config.network.to_string()],
+        platform: "linux",
+        size: None,
+    }
+}
+
+/// What is mounted; None for what is in memory only.
+fn mount(mount: &Mount) -> Option<String> {
+    match &mount.kind {
+        MountKind::Bind { source, .. } => Some(source.display().to_string()),
+        MountKind::Tmpfs { .. } => None,
     }
 }
 

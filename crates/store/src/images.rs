@@ -3,6 +3,8 @@
 //! An image is identified by the digest of its configuration. A name points at one image; an image may have many names,
 //! or none any more ("dangling") because another image took them.
 
+use std::collections::HashMap;
+
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
@@ -131,14 +133,20 @@ impl Store {
     /// Those of the database.
     pub fn images(&self) -> Result<Vec<ImageRecord>> {
         self.read("listing images", |transaction| {
-            let mut statement =
-                transaction.prepare_cached("SELECT id FROM images WHERE NOT hidden ORDER BY created DESC, id")?;
-            let ids = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
-            let mut images = Vec::with_capacity(ids.len());
-            for id in ids {
-                images.extend(load_image(transaction, &id)?);
-            }
-            Ok(images)
+            load_images(
+                transaction,
+                &format!("SELECT {COLUMNS} FROM images WHERE NOT hidden ORDER BY created DESC, id"),
+            )
+        })
+    }
+
+    /// All images, and those that only containers use any more.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn all_images(&self) -> Result<Vec<ImageRecord>> {
+        self.read("listing images", |transaction| {
+            load_images(transaction, &format!("SELECT {COLUMNS} FROM images ORDER BY created DESC, id"))
         })
     }
 
@@ -330,6 +338,29 @@ fn load_image(transaction: &Transaction<'_>, id: &str) -> std::result::Result<Op
         .prepare_cached("SELECT diff_id, digest, size FROM image_layers WHERE image = ?1 ORDER BY position")?;
     image.layers = statement.query_map([id], layer_row)?.collect::<rusqlite::Result<_>>()?;
     Ok(Some(image))
+}
+
+/// Images with their names and layers, in three queries whatever their number.
+fn load_images(transaction: &Transaction<'_>, query: &str) -> std::result::Result<Vec<ImageRecord>, Failure> {
+    let mut statement = transaction.prepare_cached(query)?;
+    let mut images = statement.query_map([], image_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let places: HashMap<Digest, usize> = images.iter().enumerate().map(|(place, image)| (image.id, place)).collect();
+    let mut statement = transaction.prepare_cached("SELECT image, name FROM tags ORDER BY image, name")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(place) = places.get(&digest_column(row, 0)?) {
+            images[*place].references.push(row.get(1)?);
+        }
+    }
+    let mut statement =
+        transaction.prepare_cached("SELECT diff_id, digest, size, image FROM image_layers ORDER BY image, position")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(place) = places.get(&digest_column(row, 3)?) {
+            images[*place].layers.push(layer_row(row)?);
+        }
+    }
+    Ok(images)
 }
 
 fn image_row(row: &Row<'_>) -> rusqlite::Result<ImageRecord> {

@@ -11,13 +11,17 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::{ContainerConfig, Mount, Signal};
-use crate::{Created, Engine, ErrorKind, Options, PullPolicy, RemovedImage, Unstarted};
+use crate::{Created, Engine, ErrorKind, ListOptions, Options, PullPolicy, RemovedImage, Unstarted};
 
 /// An engine on a store of its own, with one image.
 struct Bench {
     engine: Engine,
     image: ImageRecord,
     directory: TempDir,
+}
+
+fn everything() -> ListOptions {
+    ListOptions { all: true, ..ListOptions::default() }
 }
 
 impl Bench {
@@ -103,7 +107,7 @@ fn what_nobody_started_goes_or_stays_as_was_asked() {
     drop(bench.create("ran", |_| {}).expect("is created"));
     let config = ContainerConfig { image: "hello".to_owned(), name: Some("kept".to_owned()), ..Default::default() };
     drop(bench.engine.create(&config, &bench.image, Unstarted::Keep).expect("is created"));
-    let names = bench.engine.list(true).expect("lists");
+    let names = bench.engine.list(&everything()).expect("lists");
     assert_eq!(names.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["kept"]);
     assert_eq!(names[0].status, "Created");
 }
@@ -123,8 +127,8 @@ fn states_follow_from_lock_status_and_exit() {
     fs::remove_file(bench.engine.paths().container(created.id()).join(EXIT_FILE)).expect("removed");
     drop(created);
     assert!(matches!(bench.state("one"), State::Lost(Some(status)) if status.pid == 7));
-    assert_eq!(bench.engine.list(true).expect("lists")[0].status, "Dead");
-    assert!(bench.engine.list(false).expect("lists").is_empty());
+    assert_eq!(bench.engine.list(&everything()).expect("lists")[0].status, "Dead");
+    assert!(bench.engine.list(&ListOptions::default()).expect("lists").is_empty());
 }
 
 #[test]

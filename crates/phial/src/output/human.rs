@@ -42,6 +42,12 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
     text.chars().take(most - 1).chain(['…']).collect()
 }
 
+/// A time (RFC 3339) as docker's columns have it: `2026-08-05 12:00:00 +0000 UTC`. What is no time stays as it is.
+pub(crate) fn time(text: &str) -> String {
+    let words = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string();
+    text.parse().map_or_else(|_| harmless(text), words)
+}
+
 /// Text of a stranger in one line and without what a terminal would obey.
 pub(crate) fn harmless(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
@@ -75,6 +81,7 @@ mod tests {
         {
             assert_eq!(shortened(text, 20), expected);
         }
+        assert_eq!(time("2026-08-05T14:00:00.5+02:00"), "2026-08-05 12:00:00 +0000 UTC");
         assert_eq!(harmless("a\x1b[31m\nb…"), "a\\u{1b}[31m\\nb…");
     }
 }

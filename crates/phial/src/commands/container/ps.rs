@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::ContainerSummary;
+use engine::{CONTAINER_FILTERS, ContainerSummary, Filters, ListOptions};
 
 use super::Execute;
 use crate::context::Context;
@@ -13,11 +13,14 @@ use crate::output::human;
 
 /// Characters of a command that are shown, as docker's.
 const COMMAND: usize = 20;
+/// Characters of what is mounted, likewise.
+const MOUNT: usize = 15;
 
 const EXAMPLES: &str = "\
 Examples:
   phial ps
   phial ps -a          also those that have ended
+  phial ps -aq -f status=exited
   phial ps --format '{{.Names}}: {{.Status}}'";
 
 /// Docker's columns.
@@ -28,7 +31,7 @@ static LISTING: Listing<ContainerSummary> = Listing {
             let command = human::harmless(&container.command);
             format!("\"{}\"", if whole { command } else { human::shortened(&command, COMMAND) })
         }),
-        Column::new("CreatedAt", "CREATED AT", |container, _| container.created_at.clone()),
+        Column::new("CreatedAt", "CREATED AT", |container, _| human::time(&container.created_at)),
         Column::new(
             "ID",
             "CONTAINER ID",
@@ -37,17 +40,34 @@ static LISTING: Listing<ContainerSummary> = Listing {
             },
         ),
         Column::new("Image", "IMAGE", |container, _| container.image.clone()),
-        Column::new("Labels", "LABELS", |container, _| human::harmless(&container.labels)),
+        Column::new("Labels", "LABELS", |container, _| {
+            let labels = container.labels.iter().map(|(key, value)| format!("{key}={value}"));
+            human::harmless(&labels.collect::<Vec<_>>().join(","))
+        }),
+        Column::new("LocalVolumes", "LOCAL VOLUMES", |container, _| container.local_volumes.to_string()),
+        Column::new("Mounts", "MOUNTS", |container, whole| {
+            let short = |mount: &String| if whole { mount.clone() } else { human::shortened(mount, MOUNT) };
+            human::harmless(&container.mounts.iter().map(short).collect::<Vec<_>>().join(","))
+        }),
         Column::new("Names", "NAMES", |container, _| container.name.clone()),
+        Column::new("Networks", "NETWORKS", |container, _| container.networks.join(",")),
+        Column::new("Platform", "PLATFORM", |container, _| container.platform.to_owned()),
         Column::new("Ports", "PORTS", |container, _| container.ports.clone()),
         Column::new("RunningFor", "CREATED", |container, _| container.created.clone()),
+        Column::new("Size", "SIZE", |container, _| match container.size {
+            Some((written, whole)) => format!("{} (virtual {})", human::size(written), human::size(whole)),
+            None => human::size(0),
+        }),
         Column::new("State", "STATE", |container, _| container.state.to_owned()),
         Column::new("Status", "STATUS", |container, _| container.status.clone()),
     ],
     table: &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"],
     quiet: "ID",
-    label: None,
+    label: Some(|container, key| container.labels.get(key).map_or_else(String::new, |value| human::harmless(value))),
 };
+
+/// The table with `--size`.
+const WITH_SIZE: &[&str] = &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names", "Size"];
 
 /// What `phial ps` takes.
 #[derive(Debug, Args)]
@@ -58,16 +78,44 @@ pub(crate) struct Ps {
     all: bool,
     #[command(flatten)]
     list: ListFlags,
+    /// Only those that match: KEY=VALUE, such as status=exited or label=stage
+    #[arg(short, long = "filter", value_name = "FILTER")]
+    filters: Vec<String>,
+    /// Show so many of those created last, whether they run or not
+    #[arg(short = 'n', long, value_name = "NUMBER", allow_negative_numbers = true, default_value_t = -1)]
+    last: i64,
+    /// Show the one created last, whether it runs or not
+    #[arg(short, long)]
+    latest: bool,
     /// Show ids and commands whole
     #[arg(long)]
     no_trunc: bool,
+    /// Show how much each has written
+    #[arg(short, long)]
+    size: bool,
 }
 
 impl Execute for Ps {
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        let printer = LISTING.printer(&self.list, self.no_trunc)?;
-        let containers = context.engine()?.list(self.all).cannot(|| "list containers")?;
+        let table = if self.size { WITH_SIZE } else { LISTING.table };
+        let printer = LISTING.printer_of(&self.list, self.no_trunc, table)?;
+        let options = self.options().cannot(|| "list containers")?;
+        let containers = context.engine()?.list(&options).cannot(|| "list containers")?;
         printer.print(&containers)?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Ps {
+    fn options(&self) -> engine::Result<ListOptions> {
+        let last = if self.latest { Some(1) } else { usize::try_from(self.last).ok().filter(|last| *last > 0) };
+        // A template that shows the size need not be told to measure it.
+        let shown = self.list.format.as_deref().is_some_and(|format| format.contains(".Size"));
+        Ok(ListOptions {
+            all: self.all,
+            last,
+            size: (self.size || shown) && !self.list.quiet,
+            filters: Filters::parse(&self.filters, CONTAINER_FILTERS)?,
+        })
     }
 }

@@ -3,24 +3,73 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::ImageSummary;
+use engine::{Filters, IMAGE_FILTERS, ImageListOptions, ImageSummary};
 
 use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
-use crate::output::{human, print, table};
+use crate::output::format::{Column, ListFlags, Listing};
+use crate::output::human;
 
 const NONE: &str = "<none>";
+/// What docker says of what it has not computed.
+const UNKNOWN: &str = "N/A";
 
 const EXAMPLES: &str = "\
 Examples:
   phial images
-  phial images alpine          only those of this name";
+  phial images alpine          only those of this name
+  phial images -q -f dangling=true
+  phial images --format '{{.Repository}}:{{.Tag}} {{.Size}}'";
+
+/// Docker's columns.
+static LISTING: Listing<ImageSummary> = Listing {
+    kind: "image",
+    columns: &[
+        Column::new("Containers", "CONTAINERS", |_, _| UNKNOWN.to_owned()),
+        Column::new("CreatedAt", "CREATED AT", |image, _| {
+            image.created.as_deref().map_or_else(|| UNKNOWN.to_owned(), human::time)
+        }),
+        Column::new("CreatedSince", "CREATED", |image, _| {
+            image.created.as_deref().map_or_else(|| UNKNOWN.to_owned(), engine::ago)
+        }),
+        Column::new("Digest", "DIGEST", |image, _| {
+            image.digest.as_ref().map_or_else(|| NONE.to_owned(), ToString::to_string)
+        }),
+        Column::new("ID", "IMAGE ID", |image, whole| if whole { image.id.to_string() } else { image.id.short() }),
+        Column::new("Repository", "REPOSITORY", |image, _| image.repository.clone().unwrap_or_else(|| NONE.to_owned())),
+        Column::new("SharedSize", "SHARED SIZE", |_, _| UNKNOWN.to_owned()),
+        Column::new("Size", "SIZE", |image, _| human::size(image.size)),
+        Column::new("Tag", "TAG", |image, _| image.tag.clone().unwrap_or_else(|| NONE.to_owned())),
+        Column::new("UniqueSize", "UNIQUE SIZE", |_, _| UNKNOWN.to_owned()),
+        Column::new("VirtualSize", "VIRTUAL SIZE", |image, _| human::size(image.size)),
+    ],
+    table: &["Repository", "Tag", "ID", "CreatedSince", "Size"],
+    quiet: "ID",
+    label: None,
+};
+
+/// The table with `--digests`.
+const WITH_DIGESTS: &[&str] = &["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"];
 
 /// What `phial images` takes.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Images {
+    /// Show all images; there are none between others that would be left out
+    #[arg(short, long)]
+    all: bool,
+    /// Show digests of manifests
+    #[arg(long)]
+    digests: bool,
+    #[command(flatten)]
+    list: ListFlags,
+    /// Only those that match: KEY=VALUE, such as dangling=true or reference='*:latest'
+    #[arg(short, long = "filter", value_name = "FILTER")]
+    filters: Vec<String>,
+    /// Show ids whole
+    #[arg(long)]
+    no_trunc: bool,
     /// Only images of this name, and of this tag if there is one
     #[arg(value_name = "REPOSITORY[:TAG]")]
     name: Option<String>,
@@ -28,34 +77,16 @@ pub(crate) struct Images {
 
 impl Execute for Images {
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        let images = context.engine()?.images().cannot(|| "list images")?;
-        let wanted = images.iter().filter(|image| self.wants(image));
-        let heading = ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"].map(str::to_owned).to_vec();
-        let rows: Vec<_> = std::iter::once(heading).chain(wanted.map(row)).collect();
-        print(&table::layout(&rows))?;
+        let table = if self.digests { WITH_DIGESTS } else { LISTING.table };
+        let printer = LISTING.printer_of(&self.list, self.no_trunc, table)?;
+        let filters = Filters::parse(&self.filters, IMAGE_FILTERS).cannot(|| "list images")?;
+        let options = ImageListOptions { name: self.name, filters };
+        let mut images = context.engine()?.images(&options).cannot(|| "list images")?;
+        if self.list.quiet {
+            // An image with several names is one id, and the lines of one image are next to each other.
+            images.dedup_by_key(|image| image.id);
+        }
+        printer.print(&images)?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-impl Images {
-    fn wants(&self, image: &ImageSummary) -> bool {
-        let Some(name) = &self.name else { return true };
-        let slash = name.rfind('/').map_or(0, |slash| slash + 1);
-        let (repository, tag) = match name[slash..].split_once(':') {
-            Some((last, tag)) => (&name[..slash + last.len()], Some(tag)),
-            None => (name.as_str(), None),
-        };
-        image.repository.as_deref() == Some(repository) && (tag.is_none() || image.tag.as_deref() == tag)
-    }
-}
-
-fn row(image: &ImageSummary) -> Vec<String> {
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| NONE.to_owned());
-    vec![
-        or_none(&image.repository),
-        or_none(&image.tag),
-        image.id.short(),
-        image.created.as_deref().map_or_else(|| "N/A".to_owned(), engine::ago),
-        human::size(image.size),
-    ]
 }

@@ -1,0 +1,233 @@
+//! The filters of `ps`.
+
+use regex_lite::Regex;
+use store::{Digest, ImageRecord};
+
+use super::ListOptions;
+use crate::config::MountKind;
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Filters;
+use crate::lifecycle::{Container, State};
+
+/// What `ps --filter` takes.
+pub const CONTAINER_FILTERS: &[&str] = &[
+    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "name", "network", "publish",
+    "since", "status", "volume",
+];
+
+/// Docker's words for how a container fares.
+const STATUSES: [&str; 7] = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+/// Docker's words for how well it is.
+const HEALTH: [&str; 4] = ["starting", "healthy", "unhealthy", "none"];
+
+/// The filters, with what they name looked up.
+pub(super) struct Filter<'a> {
+    filters: &'a Filters,
+    all: bool,
+    names: Vec<Pattern>,
+    ids: Vec<Pattern>,
+    exited: Vec<i32>,
+    /// Images of which a container may be made.
+    ancestors: Option<Vec<Digest>>,
+    /// Created before this, and after that.
+    before: Option<String>,
+    since: Option<String>,
+    is_task: Option<bool>,
+    expose: Vec<Ports>,
+}
+
+/// Docker takes names and ids as regular expressions; what is none is a plain text.
+enum Pattern {
+    Expression(Box<Regex>),
+    Text(String),
+}
+
+/// `80`, `80/tcp`, `8000-8080/udp`.
+#[derive(Debug, PartialEq, Eq)]
+struct Ports {
+    first: u16,
+    last: u16,
+    protocol: String,
+}
+
+impl<'a> Filter<'a> {
+    pub(super) fn new(engine: &Engine, options: &'a ListOptions) -> Result<Filter<'a>> {
+        let filters = &options.filters;
+        check_words(filters, "status", &STATUSES)?;
+        check_words(filters, "health", &HEALTH)?;
+        let created = |key| {
+            let last = filters.last(key).map(|name| engine.container(name).map(|found| found.record.created));
+            last.transpose()
+        };
+        // Ports are published by bridge networks, which no container has yet.
+        ports(filters, "publish")?;
+        Ok(Filter {
+            filters,
+            all: options.all || options.last.is_some() || filters.has("status"),
+            names: filters.values("name").map(Pattern::new).collect(),
+            ids: filters.values("id").map(Pattern::new).collect(),
+            exited: filters.values("exited").map(exit_code).collect::<Result<_>>()?,
+            ancestors: ancestors(engine, filters)?,
+            before: created("before")?,
+            since: created("since")?,
+            is_task: filters.switch("is-task")?,
+            expose: ports(filters, "expose")?,
+        })
+    }
+
+    /// Whether those that do not run are asked for as well.
+    pub(super) fn shows_all(&self) -> bool {
+        self.all
+    }
+
+    pub(super) fn matches(&self, container: &Container) -> bool {
+        let (record, config) = (&container.record, &container.config);
+        let named = |patterns: &[Pattern], text: &str| patterns.is_empty() || patterns.iter().any(|p| p.matches(text));
+        let slashed = format!("/{}", record.name);
+        (named(&self.names, &record.name) || named(&self.names, &slashed))
+            && named(&self.ids, &record.id.hex())
+            && self.filters.labels(&config.labels)
+            && self.filters.any("status", |status| status == container.state.name())
+            && self.filters.any("health", |health| health == self::health(container))
+            && self.filters.any("network", |network| network == config.network.to_string())
+            && self.filters.any("volume", |volume| has_volume(container, volume))
+            && self.matches_exit(container)
+            && self.ancestors.as_ref().is_none_or(|images| images.contains(&record.image))
+            && self.before.as_ref().is_none_or(|before| record.created < *before)
+            && self.since.as_ref().is_none_or(|since| record.created > *since)
+            && self.is_task != Some(true)
+            && !self.filters.has("publish")
+            && (self.expose.is_empty() || config.exposed_ports.iter().any(|port| self.exposes(port)))
+    }
+
+    fn matches_exit(&self, container: &Container) -> bool {
+        if self.exited.is_empty() {
+            return true;
+        }
+        matches!(&container.state, State::Exited(exit) if self.exited.contains(&exit.exit_code))
+    }
+
+    fn exposes(&self, port: &str) -> bool {
+        Ports::parse(port).is_some_and(|port| self.expose.iter().any(|wanted| wanted.meets(&port)))
+    }
+}
+
+impl Pattern {
+    fn new(text: &str) -> Pattern {
+        Regex::new(text).map_or_else(|_| Pattern::Text(text.to_owned()), |regex| Pattern::Expression(Box::new(regex)))
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        match self {
+            Pattern::Expression(regex) => regex.is_match(text),
+            Pattern::Text(wanted) => wanted == text,
+        }
+    }
+}
+
+impl Ports {
+    fn parse(text: &str) -> Option<Ports> {
+        let (range, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (first <= last).then(|| Ports { first, last, protocol: protocol.to_lowercase() })
+    }
+
+    fn meets(&self, other: &Ports) -> bool {
+        self.protocol == other.protocol && self.first <= other.last && other.first <= self.last
+    }
+}
+
+fn check_words(filters: &Filters, key: &str, known: &[&str]) -> Result<()> {
+    match filters.values(key).find(|value| !known.contains(value)) {
+        Some(value) => {
+            Err(Error::invalid(format!("invalid filter '{key}={value}'"))
+                .with_hint(format!("one of {}", known.join(", "))))
+        }
+        None => Ok(()),
+    }
+}
+
+fn exit_code(text: &str) -> Result<i32> {
+    text.parse().map_err(|_| Error::invalid(format!("invalid filter 'exited={text}': not a number")))
+}
+
+fn ports(filters: &Filters, key: &'static str) -> Result<Vec<Ports>> {
+    let parse = |text: &str| {
+        Ports::parse(text).ok_or_else(|| Error::invalid(format!("invalid filter '{key}={text}': not a port or range")))
+    };
+    filters.values(key).map(parse).collect()
+}
+
+/// The images that are meant, and those that were built on them. What is not there has no containers.
+fn ancestors(engine: &Engine, filters: &Filters) -> Result<Option<Vec<Digest>>> {
+    if !filters.has("ancestor") {
+        return Ok(None);
+    }
+    let all = engine.store().all_images()?;
+    let mut found = Vec::new();
+    for name in filters.values("ancestor") {
+        match engine.image(name) {
+            Ok(ancestor) => {
+                found.extend(all.iter().filter(|image| is_built_on(image, &ancestor)).map(|image| image.id));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(found))
+}
+
+fn is_built_on(image: &ImageRecord, ancestor: &ImageRecord) -> bool {
+    let own = image.layers.iter().map(|layer| layer.diff_id);
+    let base = ancestor.layers.iter().map(|layer| layer.diff_id);
+    image.id == ancestor.id || (ancestor.layers.len() < image.layers.len() && own.take(ancestor.layers.len()).eq(base))
+}
+
+/// How well it is, as far as it has a health check.
+fn health(_container: &Container) -> &'static str {
+    "none"
+}
+
+/// Whether a volume of this name, or anything at or from this path, is mounted.
+fn has_volume(container: &Container, wanted: &str) -> bool {
+    container.config.mounts.iter().any(|mount| {
+        let source = match &mount.kind {
+            MountKind::Bind { source, .. } => Some(source.as_path()),
+            MountKind::Tmpfs { .. } => None,
+        };
+        mount.target.as_os_str() == wanted || source.is_some_and(|source| source.as_os_str() == wanted)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_meet_where_they_share_one() {
+        let cases = [
+            ("80", "80/tcp", true),
+            ("80/udp", "80/tcp", false),
+            ("8000-8080", "8080/tcp", true),
+            ("81", "80/tcp", false),
+        ];
+        for (wanted, port, expected) in cases {
+            let (wanted, port) = (Ports::parse(wanted).expect("is one"), Ports::parse(port).expect("is one"));
+            assert_eq!(wanted.meets(&port), expected, "{wanted:?} {port:?}");
+        }
+        for text in ["", "x", "90-80", "70000", "-1"] {
+            assert_eq!(Ports::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_expressions_and_what_is_none_is_a_text() {
+        for (pattern, name, expected) in
+            [("^we", "web", true), ("eb", "web", true), ("^eb$", "web", false), ("a[", "a[", true)]
+        {
+            assert_eq!(Pattern::new(pattern).matches(name), expected, "{pattern}");
+        }
+    }
+}
