@@ -4,10 +4,16 @@
 //! itself (`start`, `die`, `oom`, `exec_die`, and `destroy` of what goes with its end), so that they are told with no
 //! command alive.
 
+/// What is in the journal, and what comes.
+mod read;
+/// Which of it is wanted.
+pub(crate) mod select;
+
 use std::collections::BTreeMap;
 
 use runtime::protocol::events::Subject;
 pub use runtime::protocol::events::{Actor, Event, Journal, Type};
+pub use select::{Selection, name as type_name};
 use store::ContainerRecord;
 
 use crate::config::ContainerConfig;

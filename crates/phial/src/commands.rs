@@ -69,6 +69,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
     leaf::<container::rm::Rm>("rm", "Remove containers"),
     leaf::<image::rm::Rmi>("rmi", "Remove images"),
     leaf::<inspect::Inspect>("inspect", "Show everything about containers and images, as JSON"),
+    leaf::<system::events::Events>("events", "Show what happens to containers, images and volumes"),
     leaf::<system::info::Info>("info", "Show what this host is and has"),
     leaf::<system::version::Version>("version", "Show the version"),
     group("container", "Manage containers", |command| with_entries(command, container::COMMANDS), container::COMMANDS),

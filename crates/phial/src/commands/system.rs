@@ -2,6 +2,8 @@
 
 use super::{Entry, Execute, leaf};
 
+/// `events`.
+pub(super) mod events;
 /// `info`.
 pub(super) mod info;
 /// `sync`.
@@ -11,6 +13,7 @@ pub(super) mod version;
 
 /// The group's table, in the order of the help.
 pub(super) const COMMANDS: &[Entry] = &[
+    leaf::<events::Events>("events", "Show what happens to containers, images and volumes"),
     leaf::<info::Info>("info", "Show what this host is and has"),
     leaf::<sync::Sync>("sync", "Wait until every image is on disk, safe from a power failure"),
 ];
