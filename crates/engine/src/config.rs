@@ -6,12 +6,15 @@
 pub mod block_io;
 pub mod capability;
 pub mod device;
+pub mod duration;
 pub mod env;
+pub mod health;
 pub mod limits;
 pub mod logging;
 pub mod mount;
 pub mod names;
 pub mod namespace;
+pub mod restart;
 pub mod security;
 pub mod signal;
 pub mod size;
@@ -24,11 +27,13 @@ use serde::{Deserialize, Serialize};
 pub use block_io::{BlockIo, OfDisk};
 pub use capability::CapabilityChoice;
 pub use device::{Device, DeviceRule, Gpus};
+pub use health::Healthcheck;
 pub use limits::parse_pids_limit;
 pub use logging::Logging;
 pub use mount::{Mount, MountKind, Propagation, RecursiveReadOnly};
 pub use names::{Dns, ExtraHost, parse_hostname};
 pub use namespace::{Ipc, Network, Sharing};
+pub use restart::RestartPolicy;
 pub use security::{Seccomp, SecurityOption};
 pub use signal::Signal;
 pub use ulimit::Ulimit;
@@ -160,6 +165,10 @@ pub struct ContainerConfig {
     pub stop_signal: Option<Signal>,
     /// `--stop-timeout`, seconds; 10 otherwise.
     pub stop_timeout: Option<u32>,
+    /// `--restart`.
+    pub restart: RestartPolicy,
+    /// `--health-cmd` and the rest; once it is created, with what the image says.
+    pub health: Option<Healthcheck>,
 }
 
 /// Everything `exec` takes.

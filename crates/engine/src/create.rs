@@ -11,7 +11,7 @@ use image::ImageConfig;
 use runtime::protocol::CONFIG_FILE;
 use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
 
-use crate::config::{ContainerConfig, Mount, MountKind, Signal};
+use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::inspect::labels;
@@ -26,7 +26,8 @@ pub(crate) const LOG_FILE: &str = "container.log";
 pub(crate) const UPPER: &str = "upper";
 pub(crate) const WORK: &str = "work";
 
-/// A container that was created and is not started. Its lock is held as long as this value lives.
+/// A container that is not started: a new one, or one of before ([`Engine::ready`]). Its lock is held as long as this
+/// value lives.
 #[derive(Debug)]
 #[must_use = "a container for `run` that nobody starts is removed by the next command"]
 pub struct Created {
@@ -35,6 +36,10 @@ pub struct Created {
     pub(crate) lock: ContainerLock,
     /// Layer directories, the topmost first.
     pub(crate) layers: Vec<PathBuf>,
+    /// Whether it was there before this command.
+    pub(crate) again: bool,
+    /// How often its policy has started it.
+    pub(crate) restarts: u32,
 }
 
 impl Created {
@@ -106,7 +111,25 @@ impl Engine {
             None => reservation.commit_with_random_name(&mut record)?,
         };
         self.tell(&events::about_container(&record, config, "create"));
-        Ok(Created { record, config: config.clone(), lock, layers: prepared.layers.clone() })
+        let (config, layers) = (config.clone(), prepared.layers.clone());
+        Ok(Created { record, config, lock, layers, again: false, restarts: 0 })
+    }
+
+    /// Writes the files of a container that is there and does not run anew, as they follow from its row, its image and
+    /// this host now. Returns its layers.
+    pub(crate) fn rewrite(&self, record: &ContainerRecord, config: ContainerConfig) -> Result<Vec<PathBuf>> {
+        let image = self.store.image(&record.image)?;
+        let image_config = ImageConfig::parse(&self.store.blob(&image.id)?)?.config;
+        let layers = self.layers(&image);
+        let directory = self.paths().container(&record.id);
+        // What it has written itself counts as well.
+        let all: Vec<PathBuf> = [directory.join(UPPER)].into_iter().chain(layers.iter().cloned()).collect();
+        let identity = identity(&Merged::open(&all)?, config.user.as_deref().unwrap_or(&image_config.user))?;
+        let host = Host::read(&config)?;
+        let unstarted = Unstarted::Keep;
+        let prepared = Prepared { image: &image, image_config, config, identity, host, layers, unstarted };
+        prepared.write_files(&record.id.hex(), &directory, true)?;
+        Ok(prepared.layers)
     }
 
     /// An image's layer directories, the topmost first.
@@ -133,8 +156,18 @@ struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
-    /// Writes the container's files into its directory.
+    /// Writes the container's files into its new directory.
     fn write(&self, id: &str, directory: &Path) -> Result<()> {
+        self.write_files(id, directory, false)?;
+        // The upper directory is the container's `/`: everyone in it must be able to pass.
+        readable(&directory.join(UPPER), |path| fs::create_dir(path), 0o755)?;
+        readable(&directory.join(WORK), |path| fs::create_dir(path), 0o700)?;
+        sys::fault::point("create: directory filled");
+        Ok(())
+    }
+
+    /// Writes those of the container's files that follow from what it is; `replace` tells whether they are there already.
+    fn write_files(&self, id: &str, directory: &Path, replace: bool) -> Result<()> {
         let inputs = Inputs {
             id,
             config: &self.config,
@@ -147,16 +180,19 @@ impl Prepared<'_> {
         self.config.mounts.iter().try_for_each(bind_source)?;
         let json = serde_json::to_vec(&spec).map_err(|error| Error::invalid(format!("the configuration: {error}")))?;
         let path = directory.join(CONFIG_FILE);
-        fs::write(&path, json).context(|| path.display())?;
+        let written = if replace {
+            // Readers find the old one or the new one whole.
+            let beside = directory.join(".config.json");
+            fs::write(&beside, json).and_then(|()| fs::rename(&beside, &path))
+        } else {
+            fs::write(&path, json)
+        };
+        written.context(|| path.display())?;
         sys::fault::point("create: configuration written");
         let host_file = |path: &str| fs::read(path).unwrap_or_default();
         for (name, content) in files::contents(&self.config.network, inputs.hostname(), host_file) {
             readable(&directory.join(name), |path| fs::write(path, content), 0o644)?;
         }
-        // The upper directory is the container's `/`: everyone in it must be able to pass.
-        readable(&directory.join(UPPER), |path| fs::create_dir(path), 0o755)?;
-        readable(&directory.join(WORK), |path| fs::create_dir(path), 0o700)?;
-        sys::fault::point("create: directory filled");
         Ok(())
     }
 }
@@ -174,6 +210,7 @@ fn effective(config: &ContainerConfig, image: &image::Config) -> Result<Containe
     if let (None, Some(signal)) = (config.stop_signal, &image.stop_signal) {
         config.stop_signal = Some(Signal::parse("the image's STOPSIGNAL", signal)?);
     }
+    config.health = Healthcheck::effective(config.health.as_ref(), image)?;
     config.stop_timeout =
         config.stop_timeout.or_else(|| image.stop_timeout.and_then(|seconds| seconds.try_into().ok()));
     Ok(config)

@@ -5,5 +5,6 @@
 
 mod container;
 mod image;
+mod state;
 
 pub(crate) use container::labels;

@@ -43,6 +43,8 @@ mod list;
 mod logs;
 /// The supervisor's program, in sealed memory.
 mod program;
+/// A container that exists, ready to be started.
+mod ready;
 /// Terminal on this side, supervisor on the other, and everything that goes between them.
 pub mod session;
 /// Its supervisor.
@@ -71,7 +73,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use filter::Filters;
 pub use image_list::{IMAGE_FILTERS, ImageListOptions, ImageSummary};
 pub use images::{PullPolicy, RemovedImage};
-pub use lifecycle::{Container, RemoveOptions, State};
+pub use lifecycle::{Container, RemoveOptions, State, StopOptions};
 pub use list::{CONTAINER_FILTERS, ListOptions};
 pub use logs::{LogEntry, LogOptions, Stream};
 pub use summary::ContainerSummary;

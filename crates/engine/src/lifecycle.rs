@@ -1,6 +1,8 @@
 //! What happens to a container after it was started: what state it is in, how it is ended and removed.
 
 mod remove;
+/// Starting what runs once more.
+mod restart;
 mod settle;
 mod state;
 mod stop;
@@ -9,4 +11,7 @@ mod stop;
 mod tests;
 
 pub use remove::RemoveOptions;
+pub(crate) use remove::end_lost;
+pub(crate) use state::read;
 pub use state::{Container, State};
+pub use stop::StopOptions;

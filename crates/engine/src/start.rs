@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 
 use runtime::protocol::{Kind, Request, Rootfs, StdinMode, VERSION, WindowSize};
 
+use crate::config::{Healthcheck, Signal};
 use crate::create::{Created, UPPER, WORK};
 use crate::engine::Engine;
 use crate::error::{Context, Result};
@@ -15,13 +16,13 @@ use crate::events;
 use crate::session::{Connection, Session};
 
 impl Engine {
-    /// Starts a container and stays with it: what comes back carries its output, and its input if `-i` was given.
-    /// `window` is the size of the user's terminal.
+    /// Starts a container and stays with it: what comes back carries its output, and its input if it was created with
+    /// `-i` and `stdin` is set. `window` is the size of the user's terminal.
     ///
     /// # Errors
     /// `Start` when the supervisor could not start it; one with `--rm` is then removed.
-    pub fn start(&self, created: Created, window: Option<WindowSize>) -> Result<Session> {
-        self.started(created, true, window)
+    pub fn start(&self, created: Created, stdin: bool, window: Option<WindowSize>) -> Result<Session> {
+        self.started(created, Some(stdin), window)
     }
 
     /// Starts a container and leaves it to its supervisor.
@@ -30,7 +31,7 @@ impl Engine {
     /// As [`Engine::start`].
     pub fn start_detached(&self, created: Created) -> Result<()> {
         let goes_with_its_end = created.record.auto_remove;
-        self.started(created, false, None)?;
+        self.started(created, None, None)?;
         // Nobody stays to remove its row when it has ended. So each of its kind removes the rows of those before it.
         if goes_with_its_end {
             self.store.collect_ended();
@@ -38,9 +39,10 @@ impl Engine {
         Ok(())
     }
 
-    fn started(&self, created: Created, attach: bool, window: Option<WindowSize>) -> Result<Session> {
+    /// `attach` tells whether the caller stays, and then whether it has input.
+    fn started(&self, created: Created, attach: Option<bool>, window: Option<WindowSize>) -> Result<Session> {
         let request = self.request(&created, attach, window)?;
-        if attach {
+        if attach.is_some() {
             self.tell(&events::about_container(&created.record, &created.config, "attach"));
         }
         let session = self.supervise(&created, &request).and_then(|connection| {
@@ -70,7 +72,7 @@ impl Engine {
         Ok(connection)
     }
 
-    fn request(&self, created: &Created, attach: bool, window: Option<WindowSize>) -> Result<Request> {
+    fn request(&self, created: &Created, attach: Option<bool>, window: Option<WindowSize>) -> Result<Request> {
         let (id, config) = (&created.record.id, &created.config);
         let bundle = self.paths().container(id);
         Ok(Request {
@@ -86,14 +88,20 @@ impl Engine {
             window,
             stdin: match (config.open_stdin, attach) {
                 (false, _) => StdinMode::Closed,
-                (true, true) => StdinMode::Once,
-                (true, false) => StdinMode::Keep,
+                (true, Some(true)) => StdinMode::Once,
+                (true, Some(false) | None) => StdinMode::Keep,
             },
-            attach,
+            attach: attach.is_some(),
             log: self.log_target(&created.record, config)?,
             events: Some(self.subject(&created.record, config)),
             auto_remove: config.auto_remove,
             init: config.init,
+            again: created.again,
+            restart: config.restart,
+            restarts: created.restarts,
+            health: config.health.as_ref().and_then(Healthcheck::resolve),
+            stop_signal: config.stop_signal.map(Signal::number),
+            stop_timeout: config.stop_timeout,
             bundle,
         })
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use runtime::protocol::Status;
+use runtime::protocol::policy::HealthStatus;
 
 use crate::ago;
 use crate::config::{Mount, MountKind};
@@ -22,7 +24,7 @@ pub struct ContainerSummary {
     pub created_at: String,
     /// `2 minutes ago`.
     pub created: String,
-    /// `created`, `running`, `exited` or `dead`.
+    /// `created`, `running`, `paused`, `restarting`, `exited` or `dead`.
     pub state: &'static str,
     /// `Up 3 seconds`, `Exited (0) 5 minutes ago`.
     pub status: String,
@@ -80,9 +82,19 @@ fn quoted(word: String) -> String {
 }
 
 fn status(state: &State, now: Timestamp) -> String {
+    let up = |status: &Status| format!("Up {}", ago::since(&status.started_at, now));
     match state {
         State::Created(_) => "Created".to_owned(),
-        State::Running(status) => format!("Up {}", ago::since(&status.started_at, now)),
+        State::Running(status) => match status.health {
+            None => up(status),
+            Some(HealthStatus::Starting) => format!("{} (health: starting)", up(status)),
+            Some(health) => format!("{} ({})", up(status), health.name()),
+        },
+        State::Paused(status) => format!("{} (Paused)", up(status)),
+        State::Restarting(status) => {
+            let (code, at) = status.last.as_ref().map_or((0, ""), |last| (last.exit_code, &last.finished_at));
+            format!("Restarting ({code}) {} ago", ago::since(at, now))
+        }
         State::Exited(exit) => format!("Exited ({}) {} ago", exit.exit_code, ago::since(&exit.finished_at, now)),
         State::Lost(_) => "Dead".to_owned(),
     }
@@ -90,7 +102,7 @@ fn status(state: &State, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use runtime::protocol::{ExitRecord, Status, VERSION};
+    use runtime::protocol::{ExitRecord, Phase, VERSION};
 
     use super::*;
 
@@ -104,15 +116,24 @@ mod tests {
             error: None,
             started_at: started_at.to_owned(),
             finished_at: "2026-08-05T11:55:00Z".to_owned(),
+            restarts: 0,
         };
         let running = Status {
             version: VERSION,
             pid: 7,
             supervisor: 6,
             started_at: "2026-08-05T11:59:57Z".to_owned(),
-            cgroups: Vec::new(),
+            ..Status::default()
         };
+        let well = Status { health: Some(HealthStatus::Healthy), ..running.clone() };
+        let starting = Status { health: Some(HealthStatus::Starting), ..running.clone() };
+        let last = Some(exit("2026-08-05T11:54:00Z"));
+        let restarting = Status { phase: Phase::Restarting, last, ..running.clone() };
         let cases = [
+            (State::Paused(running.clone()), "paused", "Up 3 seconds (Paused)"),
+            (State::Running(well), "running", "Up 3 seconds (healthy)"),
+            (State::Running(starting), "running", "Up 3 seconds (health: starting)"),
+            (State::Restarting(restarting), "restarting", "Restarting (137) 5 minutes ago"),
             (State::Created(None), "created", "Created"),
             (State::Created(Some(exit(""))), "created", "Created"),
             (State::Running(running), "running", "Up 3 seconds"),

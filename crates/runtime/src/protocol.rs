@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub mod events;
 /// Where a container's output is kept.
 pub mod log;
+/// What a supervisor does by itself: restart policies, health checks, stopping.
+pub mod policy;
 
 /// Version of the wire format and of [`Status`] and [`ExitRecord`]. Raised when a reader of the previous one would
 /// misunderstand.
@@ -61,6 +63,15 @@ pub enum Kind {
     /// engine → supervisor, any time: [`Signal`]. As first frame it is answered by [`Kind::Ok`] or [`Kind::Failed`].
     /// On an attached or exec connection it goes to that process, and is not answered.
     Signal = b'K',
+    /// engine → supervisor, first frame: [`policy::Stop`]. Answered by [`Kind::Exited`] once the container has ended and
+    /// stays so; the lock comes with it, if that was asked for.
+    Stop = b'T',
+    /// engine → supervisor, first frame: every process stands still. Answered by [`Kind::Ok`] or [`Kind::Failed`].
+    Pause = b'P',
+    /// engine → supervisor, first frame: every process goes on. Answered as [`Kind::Pause`].
+    Resume = b'U',
+    /// engine → supervisor, first frame: [`policy::Update`]. Answered as [`Kind::Pause`].
+    Update = b'V',
     /// engine → supervisor: bytes for the process's stdin.
     Stdin = b'0',
     /// engine → supervisor: no more stdin. No payload.
@@ -84,12 +95,16 @@ pub enum Kind {
 impl Kind {
     /// The kind with this byte, if there is one.
     pub fn from_byte(byte: u8) -> Option<Kind> {
-        const ALL: [Kind; 14] = [
+        const ALL: [Kind; 18] = [
             Kind::Request,
             Kind::Attach,
             Kind::Exec,
             Kind::Wait,
             Kind::Signal,
+            Kind::Stop,
+            Kind::Pause,
+            Kind::Resume,
+            Kind::Update,
             Kind::Stdin,
             Kind::StdinEnd,
             Kind::Resize,
@@ -113,6 +128,7 @@ impl Kind {
 }
 
 /// Everything a new supervisor needs to start its container and stay with it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Request {
     /// [`VERSION`] of the sender.
@@ -140,6 +156,24 @@ pub struct Request {
     pub auto_remove: bool,
     /// Whether a small init of ours is pid 1, forwarding signals and reaping, with the process as its child.
     pub init: bool,
+    /// Whether it has run before, or stays although it has not: there may be files of an earlier run.
+    #[serde(default)]
+    pub again: bool,
+    /// What happens when the process ends by itself.
+    #[serde(default)]
+    pub restart: policy::RestartPolicy,
+    /// How often the policy has started it before this supervisor.
+    #[serde(default)]
+    pub restarts: u32,
+    /// How to learn whether it is well.
+    #[serde(default)]
+    pub health: Option<policy::HealthCheck>,
+    /// What stops it when nobody says otherwise; SIGTERM if there is none.
+    #[serde(default)]
+    pub stop_signal: Option<i32>,
+    /// Seconds between that and SIGKILL; 10 if there is none.
+    #[serde(default)]
+    pub stop_timeout: Option<u32>,
 }
 
 /// What becomes `/` of a container.
@@ -233,7 +267,7 @@ pub struct Failed {
 }
 
 /// Liveness of a running container, written by its supervisor by atomic rename.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Status {
     /// [`VERSION`] of the writer.
     pub version: u32,
@@ -245,10 +279,55 @@ pub struct Status {
     pub started_at: String,
     /// Directories of the container's cgroups on the host; one with cgroup v2, one per hierarchy with v1.
     pub cgroups: Vec<PathBuf>,
+    /// What it does.
+    #[serde(default, skip_serializing_if = "Phase::is_running")]
+    pub phase: Phase,
+    /// How often its policy has started it again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restarts: u32,
+    /// What its health checks say; [`policy::Health`] has the details.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<policy::HealthStatus>,
+    /// Whether the kernel has killed something in it because its memory limit was reached.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub oom_killed: bool,
+    /// How its last run has ended, while it waits to be started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<ExitRecord>,
+}
+
+/// What a container with a supervisor does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// It runs.
+    #[default]
+    Running,
+    /// All its processes stand still.
+    Paused,
+    /// It has ended, and will be started again.
+    Restarting,
+}
+
+impl Phase {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_running(&self) -> bool {
+        *self == Phase::Running
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How a process ended. Of a container's main process it is kept as `exit.json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ExitRecord {
     /// [`VERSION`] of the writer.
     pub version: u32,
@@ -262,6 +341,9 @@ pub struct ExitRecord {
     pub started_at: String,
     /// RFC 3339 with nanoseconds, UTC.
     pub finished_at: String,
+    /// How often its policy has started it again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restarts: u32,
 }
 
 /// The header of a frame of `length` payload bytes.

@@ -204,7 +204,7 @@ impl Store {
         if has_status && !has_ended {
             return false;
         }
-        let never_started = !has_status && !has_ended;
+        let never_started = !has_status && !has_ended && !directory.join(Paths::RUN_FILE).exists();
         // Of another boot one cannot tell "never started" from "running when the power failed".
         let abandoned = never_started && !row.keep_unstarted && (row.auto_remove || row.boot_id == boot);
         abandoned || (has_ended && row.auto_remove) || !directory.exists()

@@ -68,6 +68,11 @@ impl ContainerLock {
         &self.id
     }
 
+    /// Takes a lock over from who has it: a container's supervisor, which passes the descriptor on.
+    pub fn from_fd(id: ContainerId, file: OwnedFd) -> ContainerLock {
+        ContainerLock { id, file }
+    }
+
     /// The descriptor itself, to be passed on: it closes on exec until somebody clears that.
     pub fn into_fd(self) -> OwnedFd {
         self.file

@@ -35,6 +35,9 @@ impl Paths {
     /// File in a container's directory that its supervisor writes when the container has ended. The supervisor's
     /// protocol names it; the store only looks whether it is there.
     pub const EXIT_FILE: &'static str = "exit.json";
+    /// File in a container's directory that says that it was started, where nothing else would after a reboot. The
+    /// supervisor's protocol names it; the store only looks whether it is there.
+    pub const RUN_FILE: &'static str = "run.json";
 
     /// A store in these two directories.
     ///

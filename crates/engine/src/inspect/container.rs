@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use ::image::Config;
-use runtime::protocol::ExitRecord;
+use runtime::protocol::policy::{HEALTH_FILE, Health};
 use serde_json::{Map, Value, json};
 
-use crate::config::{ContainerConfig, Mount, MountKind, Seccomp, SecurityOption, env};
+use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, RestartPolicy, Seccomp, SecurityOption, env};
 use crate::create::{LOG_FILE, UPPER, WORK};
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::lifecycle::{Container, State};
-
-/// What docker writes for a time that was not.
-const NEVER: &str = "0001-01-01T00:00:00Z";
+use crate::inspect::state::{restarts, state};
+use crate::lifecycle::{Container, read};
 
 impl Engine {
     /// A container in docker's shape.
@@ -33,14 +31,14 @@ impl Engine {
             "Created": record.created,
             "Path": arguments.first(),
             "Args": arguments.get(1..).unwrap_or_default(),
-            "State": state(&container.state),
+            "State": state(&container.state, self.health(container)?),
             "Image": record.image.to_string(),
             "ResolvConfPath": directory.join("resolv.conf"),
             "HostnamePath": directory.join("hostname"),
             "HostsPath": directory.join("hosts"),
             "LogPath": directory.join(LOG_FILE),
             "Name": format!("/{}", record.name),
-            "RestartCount": 0,
+            "RestartCount": restarts(&container.state),
             "Driver": "overlay2",
             "Platform": "linux",
             "MountLabel": "",
@@ -63,31 +61,14 @@ impl Engine {
     }
 }
 
-fn state(state: &State) -> Value {
-    let (pid, started) = match state {
-        State::Running(status) => (status.pid, status.started_at.as_str()),
-        State::Lost(Some(status)) => (0, status.started_at.as_str()),
-        State::Exited(exit) => (0, exit.started_at.as_str()),
-        State::Created(_) | State::Lost(None) => (0, NEVER),
-    };
-    let exit: Option<&ExitRecord> = match state {
-        State::Exited(exit) | State::Created(Some(exit)) => Some(exit),
-        _ => None,
-    };
-    let ended = |exit: &&ExitRecord| !exit.started_at.is_empty();
-    json!({
-        "Status": state.name(),
-        "Running": state.is_running(),
-        "Paused": false,
-        "Restarting": false,
-        "OOMKilled": exit.is_some_and(|exit| exit.oom_killed),
-        "Dead": matches!(state, State::Lost(_)),
-        "Pid": pid,
-        "ExitCode": exit.map_or(0, |exit| exit.exit_code),
-        "Error": exit.and_then(|exit| exit.error.as_deref()).unwrap_or_default(),
-        "StartedAt": started,
-        "FinishedAt": exit.filter(ended).map_or(NEVER, |exit| exit.finished_at.as_str()),
-    })
+impl Engine {
+    /// What the health checks of a container say, if it has any and has run in this boot.
+    fn health(&self, container: &Container) -> Result<Option<Health>> {
+        if container.config.health.is_none() {
+            return Ok(None);
+        }
+        read(&self.paths().run_container(&container.record.id).join(HEALTH_FILE))
+    }
 }
 
 /// The labels of a container: the image's, and its own in their place.
@@ -138,7 +119,30 @@ fn config(container: &Container, image: &Config, variables: &[String]) -> Value 
     if let Some(seconds) = config.stop_timeout {
         add("StopTimeout", seconds.into());
     }
+    if let Some(check) = &config.health {
+        add("Healthcheck", healthcheck(check));
+    }
     value
+}
+
+fn healthcheck(check: &Healthcheck) -> Value {
+    let mut value = json!({"Test": check.test});
+    let times = [
+        ("Interval", check.interval),
+        ("Timeout", check.timeout),
+        ("StartPeriod", check.start_period),
+        ("StartInterval", check.start_interval),
+        ("Retries", check.retries.into()),
+    ];
+    for (name, number) in times.into_iter().filter(|(_, number)| *number != 0) {
+        value[name] = number.into();
+    }
+    value
+}
+
+fn restart_policy(policy: RestartPolicy) -> Value {
+    let most = if let RestartPolicy::OnFailure(most) = policy { most } else { 0 };
+    json!({"Name": policy.name(), "MaximumRetryCount": most})
 }
 
 fn host_config(config: &ContainerConfig) -> Value {
@@ -160,7 +164,7 @@ fn host_config(config: &ContainerConfig) -> Value {
         "NetworkMode": config.network.to_string(),
         "LogConfig": {"Type": config.logging.driver.name(), "Config": config.logging.options},
         "PortBindings": {},
-        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "RestartPolicy": restart_policy(config.restart),
         "AutoRemove": config.auto_remove,
         "VolumeDriver": "",
         "VolumesFrom": null,

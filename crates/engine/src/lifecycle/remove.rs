@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use runtime::protocol::Status;
+use runtime::protocol::policy::{Patience, Reason, Stop};
+use runtime::protocol::{STATUS_FILE, Status};
 use rustix::process::{Pid, PidfdFlags, Signal as RawSignal, pidfd_open, pidfd_send_signal};
 use store::ContainerId;
 
-use super::state::{Container, State};
+use super::state::{Container, State, read};
 use crate::config::Signal;
 use crate::engine::Engine;
 use crate::error::{Context, Error, Result};
@@ -26,20 +27,22 @@ impl Engine {
     pub fn remove(&self, container: &Container, options: RemoveOptions) -> Result<()> {
         let container = &*self.settled(container)?;
         let name = &container.record.name;
-        match &container.state {
-            State::Running(_) if options.force => self.end(container)?,
-            State::Running(_) => {
-                return Err(Error::conflict(format!("container {name} is running"))
+        if container.state.is_running() {
+            if !options.force {
+                return Err(Error::conflict(format!("container {name} is {}", container.state.name()))
                     .with_hint(format!("stop it first: phial stop {name}; or use -f")));
             }
-            State::Lost(Some(status)) => end_lost(&container.record.id, status)?,
-            State::Lost(None) | State::Created(_) | State::Exited(_) => {}
+            self.end(container)?;
         }
         match self.store.lock_container(&container.record.id) {
             Ok(Some(lock)) => {
+                // With the lock in hand: nobody can start it meanwhile.
+                if let Some(status) = read(&self.paths().run_container(&container.record.id).join(STATUS_FILE))? {
+                    end_lost(&container.record.id, &status)?;
+                }
                 self.store.remove_container(lock)?;
                 // Of one that goes with its end, the supervisor has told.
-                let ran = matches!(container.state, State::Running(_) | State::Exited(_));
+                let ran = container.state.is_running() || matches!(container.state, State::Exited(_));
                 if !(container.record.auto_remove && ran) {
                     self.tell_container(container, "destroy", &[]);
                 }
@@ -64,16 +67,15 @@ impl Engine {
     }
 
     fn end(&self, container: &Container) -> Result<()> {
-        if let Some(mut connection) = self.waiting(container)? {
-            self.send(container, Signal::KILL, &connection)?;
-            self.told_end(container, &mut connection)?;
-        }
+        let signal = Some(Signal::KILL.number());
+        let stop = Stop { signal, timeout: Patience::Endless, reason: Reason::User, hand_over: false };
+        self.stopped(container, &stop)?;
         self.await_supervisor(&container.record.id)
     }
 }
 
 /// Kills what is left of a container without a supervisor: everything in its cgroups, which carry its id.
-fn end_lost(id: &ContainerId, status: &Status) -> Result<()> {
+pub(crate) fn end_lost(id: &ContainerId, status: &Status) -> Result<()> {
     let own = |path: &&PathBuf| path.to_string_lossy().contains(&id.hex());
     let cgroups: Vec<PathBuf> = status.cgroups.iter().filter(own).cloned().collect();
     for cgroup in &cgroups {

@@ -1,7 +1,7 @@
-//! The moment between a container's creation and its start, which others should not see: its lock is held and nothing
-//! says yet that it runs. Whoever wants to work with it waits, by events, for one or the other to change.
+//! The moments in which a container is being started, or just ends, which others should not see: its lock is held and
+//! nothing says that it runs. Whoever wants to work with it waits, by events, for one or the other to change.
 //!
-//! `ps` does not wait, and shows such a container as created.
+//! `ps` does not wait, and shows such a container as created, or as it was before.
 
 use std::borrow::Cow;
 use std::mem::MaybeUninit;
@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init};
 use rustix::io::Errno;
 
-use super::state::{Container, State};
+use super::state::Container;
 use crate::engine::Engine;
 use crate::error::{Context, Result};
 
@@ -19,14 +19,14 @@ use crate::error::{Context, Result};
 const SOON: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
 
 impl Engine {
-    /// The container, not in the middle of its start.
+    /// The container, not in the middle of its start or end. Not for whoever holds its lock.
     ///
     /// # Errors
     /// `NotFound` when it was not started after all and is gone.
-    pub(super) fn settled<'a>(&self, container: &'a Container) -> Result<Cow<'a, Container>> {
+    pub(crate) fn settled<'a>(&self, container: &'a Container) -> Result<Cow<'a, Container>> {
         let mut container = Cow::Borrowed(container);
         let mut changes = None;
-        while matches!(container.state, State::Created(None)) && self.store.container_is_live(&container.record.id)? {
+        while !container.state.is_running() && self.store.container_is_live(&container.record.id)? {
             match &mut changes {
                 None => changes = Some(Changes::of(&self.paths().run_container(&container.record.id))?),
                 Some(changes) => changes.wait(),

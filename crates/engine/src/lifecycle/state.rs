@@ -4,7 +4,8 @@
 use std::io::ErrorKind::NotFound;
 use std::path::Path;
 
-use runtime::protocol::{EXIT_FILE, ExitRecord, SOCKET_FILE, STATUS_FILE, Status};
+use runtime::protocol::policy::RUN_FILE;
+use runtime::protocol::{EXIT_FILE, ExitRecord, Phase, SOCKET_FILE, STATUS_FILE, Status};
 use rustix::fs::{Mode, OFlags};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +37,10 @@ pub enum State {
     Created(Option<ExitRecord>),
     /// It runs.
     Running(Status),
+    /// All its processes stand still.
+    Paused(Status),
+    /// It has ended, and its supervisor will start it again.
+    Restarting(Status),
     /// It has ended.
     Exited(ExitRecord),
     /// Nobody can say how it ended: its supervisor was killed, or the host went down. Its processes may still be there
@@ -49,14 +54,24 @@ impl State {
         match self {
             State::Created(_) => "created",
             State::Running(_) => "running",
+            State::Paused(_) => "paused",
+            State::Restarting(_) => "restarting",
             State::Exited(_) => "exited",
             State::Lost(_) => "dead",
         }
     }
 
-    /// Whether it runs.
+    /// Whether it runs, in docker's sense: also while it is paused, or waits to be started again.
     pub fn is_running(&self) -> bool {
-        matches!(self, State::Running(_))
+        self.status().is_some()
+    }
+
+    /// What its supervisor says of it, if it has one.
+    pub fn status(&self) -> Option<&Status> {
+        match self {
+            State::Running(status) | State::Paused(status) | State::Restarting(status) => Some(status),
+            State::Created(_) | State::Exited(_) | State::Lost(_) => None,
+        }
     }
 }
 
@@ -99,36 +114,53 @@ impl Engine {
     }
 
     fn state(&self, record: &ContainerRecord) -> Result<State> {
-        if let Some(ended) = self.ended(record)? {
-            return Ok(ended);
+        loop {
+            let state = self.look(record)?;
+            // It may have been started between two looks.
+            if !matches!(state, State::Lost(_)) || !self.store.container_is_live(&record.id)? {
+                return Ok(state);
+            }
         }
+    }
+
+    fn look(&self, record: &ContainerRecord) -> Result<State> {
         let is_live = self.store.container_is_live(&record.id)?;
         let status: Option<Status> = read(&self.paths().run_container(&record.id).join(STATUS_FILE))?;
-        match status {
-            Some(status) if is_live => Ok(State::Running(status)),
-            None if is_live => Ok(State::Created(None)),
-            // It may have ended between the two looks: its supervisor writes the record before it lets the lock go.
-            status => match self.ended(record)? {
-                Some(ended) => Ok(ended),
-                None if status.is_none() && (record.keep_unstarted || store::boot_id()? == record.boot_id) => {
-                    Ok(State::Created(None))
-                }
-                None => Ok(State::Lost(status)),
-            },
+        // Looked at last: its supervisor writes the record before it lets status and lock go.
+        match (self.ended(record)?, status) {
+            // That is how the run before this one has ended.
+            (Some(exit), Some(status)) if exit.started_at != status.started_at => Ok(with_status(status, is_live)),
+            (Some(exit), _) if exit.started_at.is_empty() => Ok(State::Created(Some(exit))),
+            (Some(exit), _) => Ok(State::Exited(exit)),
+            (None, Some(status)) => Ok(with_status(status, is_live)),
+            (None, None) if is_live || !self.was_started(record)? => Ok(State::Created(None)),
+            (None, None) => Ok(State::Lost(None)),
         }
     }
 
-    fn ended(&self, record: &ContainerRecord) -> Result<Option<State>> {
-        let exit: Option<ExitRecord> = read(&self.paths().container(&record.id).join(EXIT_FILE))?;
-        Ok(exit.map(|exit| if exit.started_at.is_empty() { State::Created(Some(exit)) } else { State::Exited(exit) }))
+    fn ended(&self, record: &ContainerRecord) -> Result<Option<ExitRecord>> {
+        read(&self.paths().container(&record.id).join(EXIT_FILE))
     }
 
-    /// A new connection to the supervisor of a running container.
+    /// Whether a container of which neither supervisor nor end is known was started once.
+    fn was_started(&self, record: &ContainerRecord) -> Result<bool> {
+        if self.paths().container(&record.id).join(RUN_FILE).exists() {
+            return Ok(true);
+        }
+        Ok(!record.keep_unstarted && store::boot_id()? != record.boot_id)
+    }
+
+    /// A new connection to the supervisor of a running container, for its streams or for a further process.
     ///
     /// # Errors
-    /// `Conflict` when it does not run.
+    /// `Conflict` when it does not run, or is paused.
     pub fn connect(&self, container: &Container) -> Result<Connection> {
         let container = &*self.settled(container)?;
+        match container.state {
+            State::Paused(_) => return Err(is_paused(container)),
+            State::Restarting(_) => return Err(is_restarting(container)),
+            _ => {}
+        }
         self.try_connect(container)?.ok_or_else(|| not_running(container))
     }
 
@@ -149,12 +181,34 @@ impl Engine {
     }
 }
 
+fn with_status(status: Status, is_live: bool) -> State {
+    match status.phase {
+        _ if !is_live => State::Lost(Some(status)),
+        Phase::Running => State::Running(status),
+        Phase::Paused => State::Paused(status),
+        Phase::Restarting => State::Restarting(status),
+    }
+}
+
 pub(super) fn not_running(container: &Container) -> Error {
     Error::conflict(format!("container {} is not running", container.record.name)).with_exit_code(ABSENT)
 }
 
+fn is_paused(container: &Container) -> Error {
+    let name = &container.record.name;
+    Error::conflict(format!("container {name} is paused, unpause the container before exec"))
+        .with_hint(format!("phial unpause {name}"))
+        .with_exit_code(ABSENT)
+}
+
+pub(super) fn is_restarting(container: &Container) -> Error {
+    let name = &container.record.name;
+    Error::conflict(format!("container {name} is restarting, wait until the container is running"))
+        .with_exit_code(ABSENT)
+}
+
 /// A JSON file that a supervisor writes by rename; None when it is not there.
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let text = match std::fs::read(path) {
         Err(error) if error.kind() == NotFound => return Ok(None),
         other => other.context(|| path.display())?,

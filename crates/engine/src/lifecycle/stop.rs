@@ -1,21 +1,33 @@
 //! Signals to containers, and waiting for their end: by events, never by looking again and again.
 
-use std::os::fd::AsFd;
-use std::time::Duration;
-
+use runtime::protocol::policy::{Patience, Reason, Stop, Update};
 use runtime::protocol::{ExitRecord, Kind, Signal as SignalFrame};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
-use store::{ContainerId, Paths};
+use serde::Serialize;
+use store::{ContainerId, ContainerLock, Paths};
 
-use super::state::{Container, State, not_running};
-use crate::config::Signal;
+use super::state::{Container, State, is_restarting, not_running};
+use crate::config::{RestartPolicy, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::session::{Connection, refusal};
 
-/// Seconds between the stop signal and SIGKILL when nobody says otherwise: docker's.
-const STOP_TIMEOUT: u32 = 10;
+/// How [`Engine::stop`] goes about it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StopOptions {
+    /// The first signal; the container's own if there is none.
+    pub signal: Option<Signal>,
+    /// Seconds between that and SIGKILL; the container's own, or 10, if there are none, and no end if they are negative.
+    pub timeout: Option<i64>,
+}
+
+impl StopOptions {
+    pub(super) fn request(self, reason: Reason, hand_over: bool) -> Stop {
+        let seconds = |seconds: i64| u32::try_from(seconds).map_or(Patience::Endless, Patience::Seconds);
+        let timeout = self.timeout.map_or(Patience::Own, seconds);
+        Stop { signal: self.signal.map(Signal::number), timeout, reason, hand_over }
+    }
+}
 
 impl Engine {
     /// Sends a signal to a container's first process.
@@ -45,39 +57,95 @@ impl Engine {
         match self.container(&container.record.id.hex())?.state {
             State::Exited(exit) | State::Created(Some(exit)) => Ok(exit.exit_code),
             State::Created(None) => Ok(0),
-            State::Running(_) | State::Lost(_) => Err(lost(container)),
+            _ => Err(lost(container)),
         }
     }
 
-    /// Ends a container: its stop signal, then, after `timeout` seconds, SIGKILL. Returns when it has ended. No timeout
-    /// given means the container's own, or 10; a negative one is without end. One that does not run is left alone.
+    /// Ends a container: a signal, then, after some time, SIGKILL. Returns when it has ended. One that does not run is
+    /// left alone. Its supervisor does it: whoever asked may be killed meanwhile.
     ///
     /// # Errors
     /// `System` when its supervisor was killed meanwhile.
-    pub fn stop(&self, container: &Container, timeout: Option<i64>) -> Result<()> {
+    pub fn stop(&self, container: &Container, options: StopOptions) -> Result<()> {
+        self.stop_because(container, options, Reason::User)
+    }
+
+    pub(super) fn stop_because(&self, container: &Container, options: StopOptions, reason: Reason) -> Result<()> {
         let container = &*self.settled(container)?;
         if !container.state.is_running() {
             return Ok(());
         }
-        let Some(mut connection) = self.waiting(container)? else { return Ok(()) };
-        let signal = container.config.stop_signal.unwrap_or(Signal::TERM);
-        let seconds = timeout.unwrap_or_else(|| container.config.stop_timeout.unwrap_or(STOP_TIMEOUT).into());
-        self.send(container, signal, &connection)?;
-        if !ends_within(&connection, u64::try_from(seconds).ok())? {
-            self.send(container, Signal::KILL, &connection)?;
-        }
-        self.told_end(container, &mut connection)?;
+        self.stopped(container, &options.request(reason, false))?;
         self.await_supervisor(&container.record.id)?;
         self.tell_container(container, "stop", &[]);
         Ok(())
     }
 
-    /// Sends a signal to a container whose end `waiting` will tell of. That it has ended meanwhile is no error: it is
-    /// what was wanted, whether the supervisor has gone already or still answers that there is no such process.
-    pub(super) fn send(&self, container: &Container, signal: Signal, waiting: &Connection) -> Result<()> {
-        match self.signal(container, signal) {
-            Err(error) if !ends_within(waiting, Some(0))? => Err(error),
-            _ => Ok(()),
+    /// Has the supervisor of a container end it. What comes back is its lock, if that was asked for and another has not
+    /// been faster.
+    pub(super) fn stopped(&self, container: &Container, stop: &Stop) -> Result<Option<ContainerLock>> {
+        let Some(mut connection) = self.try_connect(container)? else { return Ok(None) };
+        match connection.send(Kind::Stop, stop, &[]) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(None),
+            other => other.context(|| format!("stopping container {}", container.record.name))?,
+        }
+        self.told_end(container, &mut connection)?;
+        let lock = connection.take_descriptors().pop();
+        Ok(lock.map(|lock| ContainerLock::from_fd(container.record.id, lock)))
+    }
+
+    /// Stops all processes of a container where they are.
+    ///
+    /// # Errors
+    /// `Conflict` when it does not run or is paused, `System` when they do not stop.
+    pub fn pause(&self, container: &Container) -> Result<()> {
+        let container = &*self.settled(container)?;
+        let name = &container.record.name;
+        match container.state {
+            State::Running(_) => self.ask(container, Kind::Pause, &()),
+            State::Paused(_) => Err(Error::conflict(format!("container {name} is already paused"))),
+            State::Restarting(_) => Err(is_restarting(container)),
+            _ => Err(not_running(container)),
+        }
+    }
+
+    /// Lets all processes of a paused container go on.
+    ///
+    /// # Errors
+    /// `Conflict` when it is not paused.
+    pub fn unpause(&self, container: &Container) -> Result<()> {
+        let container = &*self.settled(container)?;
+        match container.state {
+            State::Paused(_) => self.ask(container, Kind::Resume, &()),
+            _ => Err(Error::conflict(format!("container {} is not paused", container.record.name))),
+        }
+    }
+
+    /// Tells the supervisor of a running container of another restart policy. One that does not run learns of it from its
+    /// row when it is started.
+    ///
+    /// # Errors
+    /// `System` when its supervisor does not answer.
+    pub fn update_restart_policy(&self, container: &Container, policy: RestartPolicy) -> Result<()> {
+        let container = &*self.settled(container)?;
+        match self.ask(container, Kind::Update, &Update { restart: Some(policy) }) {
+            // It has ended meanwhile, or does not run.
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Asks a supervisor for something that it does at once.
+    fn ask(&self, container: &Container, kind: Kind, payload: &impl Serialize) -> Result<()> {
+        let name = &container.record.name;
+        let Some(mut connection) = self.try_connect(container)? else { return Err(not_running(container)) };
+        match connection.send(kind, payload, &[]).and_then(|()| connection.receive()) {
+            Ok(Some((Kind::Ok, _))) => Ok(()),
+            Ok(Some((Kind::Failed, payload))) => Err(refusal(name, &payload)),
+            Ok(Some(_)) => Err(lost(container)),
+            Ok(None) => Err(not_running(container)),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(not_running(container)),
+            Err(error) => Err(Error::system(format!("talking to the supervisor of container {name}"), error)),
         }
     }
 
@@ -131,19 +199,6 @@ impl Engine {
         match self.container(&container.record.id.hex())?.state {
             State::Exited(record) | State::Created(Some(record)) => Ok(record),
             _ => Err(lost(container)),
-        }
-    }
-}
-
-/// Whether something comes on the connection within this time; without one, it is waited for.
-fn ends_within(connection: &Connection, seconds: Option<u64>) -> Result<bool> {
-    let deadline = seconds.map(|seconds| std::time::Instant::now() + Duration::from_secs(seconds));
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(std::time::Instant::now()));
-        let left = left.map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 }));
-        match poll(&mut [PollFd::new(&connection.as_fd(), PollFlags::IN)], left.as_ref()) {
-            Err(rustix::io::Errno::INTR) => {}
-            other => return Ok(other.context(|| "waiting for a container's end")? > 0),
         }
     }
 }

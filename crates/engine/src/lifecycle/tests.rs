@@ -5,7 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use runtime::protocol::{EXIT_FILE, ExitRecord, STATUS_FILE, Status, VERSION};
+use runtime::protocol::policy::RUN_FILE;
+use runtime::protocol::{EXIT_FILE, ExitRecord, Phase, STATUS_FILE, Status, VERSION};
 use store::{ImageRecord, Paths};
 use tempfile::TempDir;
 
@@ -57,7 +58,7 @@ impl Bench {
 
 fn status() -> Status {
     let started_at = "2026-08-05T12:00:00.000000000Z".to_owned();
-    Status { version: VERSION, pid: 7, supervisor: 6, started_at, cgroups: Vec::new() }
+    Status { version: VERSION, pid: 7, supervisor: 6, started_at, ..Status::default() }
 }
 
 fn exit(started_at: &str, error: Option<&str>) -> ExitRecord {
@@ -68,6 +69,7 @@ fn exit(started_at: &str, error: Option<&str>) -> ExitRecord {
         error: error.map(str::to_owned),
         started_at: started_at.to_owned(),
         finished_at: "2026-08-05T12:01:00.000000000Z".to_owned(),
+        restarts: 0,
     }
 }
 
@@ -118,17 +120,32 @@ fn states_follow_from_lock_status_and_exit() {
     let created = bench.create("one", |_| {}).expect("is created");
     bench.put(&created, STATUS_FILE, &status());
     assert!(matches!(bench.state("one"), State::Running(status) if status.pid == 7));
+    let directory = bench.engine.paths().container(created.id());
+    let run = bench.engine.paths().run_container(created.id());
+    // The record of the run before this one says nothing.
+    bench.put(&created, EXIT_FILE, &exit("2026-08-05T11:00:00.000000000Z", None));
+    assert!(matches!(bench.state("one"), State::Running(_)));
+    for (phase, name) in [(Phase::Paused, "paused"), (Phase::Restarting, "restarting")] {
+        bench.put(&created, STATUS_FILE, &Status { phase, ..status() });
+        assert_eq!(bench.state("one").name(), name);
+    }
     // The supervisor writes the record before it lets the lock go.
-    bench.put(&created, EXIT_FILE, &exit("2026-08-05T12:00:00Z", None));
+    bench.put(&created, EXIT_FILE, &exit(&status().started_at, None));
     assert!(matches!(bench.state("one"), State::Exited(exit) if exit.exit_code == 3));
+    fs::remove_file(run.join(STATUS_FILE)).expect("removed");
     bench.put(&created, EXIT_FILE, &exit("", Some("exec: not found")));
     assert!(matches!(bench.state("one"), State::Created(Some(exit)) if exit.error.is_some()));
+    bench.put(&created, STATUS_FILE, &status());
     // A supervisor that was killed lets go of the lock and leaves no record.
-    fs::remove_file(bench.engine.paths().container(created.id()).join(EXIT_FILE)).expect("removed");
+    fs::remove_file(directory.join(EXIT_FILE)).expect("removed");
     drop(created);
     assert!(matches!(bench.state("one"), State::Lost(Some(status)) if status.pid == 7));
     assert_eq!(bench.engine.list(&everything()).expect("lists")[0].status, "Dead");
     assert!(bench.engine.list(&ListOptions::default()).expect("lists").is_empty());
+    // After a reboot there is no status; what must not be forgotten is elsewhere.
+    fs::remove_file(run.join(STATUS_FILE)).expect("removed");
+    fs::write(directory.join(RUN_FILE), "{}").expect("written");
+    assert!(matches!(bench.state("one"), State::Lost(None)));
 }
 
 #[test]
@@ -139,13 +156,13 @@ fn only_what_does_not_run_is_removed() {
     let running = bench.engine.container("one").expect("is there");
     let error = bench.engine.remove(&running, RemoveOptions::default()).expect_err("it runs");
     assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Conflict, "container one is running"));
-    bench.put(&created, EXIT_FILE, &exit("2026-08-05T12:00:00Z", None));
+    bench.put(&created, EXIT_FILE, &exit(&status().started_at, None));
     let paths = bench.engine.paths().clone();
     let (directory, run) = (paths.container(created.id()), paths.run_container(created.id()));
     drop(created);
     let ended = bench.engine.container("one").expect("is there");
     assert_eq!(bench.engine.wait(&ended).expect("has ended"), 3);
-    bench.engine.stop(&ended, None).expect("there is nothing to stop");
+    bench.engine.stop(&ended, StopOptions::default()).expect("there is nothing to stop");
     let error = bench.engine.kill(&ended, Signal::KILL).expect_err("it has ended");
     assert_eq!(error.to_string(), "container one is not running");
     bench.engine.remove(&ended, RemoveOptions::default()).expect("is removed");

@@ -61,6 +61,7 @@ fn write_exited(peer: &mut UnixStream, exit_code: i32) {
         error: None,
         started_at: String::new(),
         finished_at: String::new(),
+        restarts: 0,
     };
     write_control(peer, Kind::Exited, &record).expect("the pump is there");
 }

@@ -20,6 +20,8 @@ pub(super) enum Role {
     Attached { stdin: bool },
     /// Gets the container's end.
     Waiting,
+    /// Has asked for the container's end, and gets it once it stays so; with the lock, if it wants that.
+    Stopping { hand_over: bool },
     /// Gets the end of the further process it asked for.
     Process(rustix::process::Pid),
     /// Gets what is still to be sent, then the connection ends.

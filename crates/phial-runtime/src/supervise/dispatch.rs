@@ -5,8 +5,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
 
+use runtime::protocol::policy::{Patience, Reason, Stop};
 use runtime::protocol::{
-    Attach, Exec, ExitRecord, Failed, Kind, Request, SOCKET_FILE, Signal, Started as StartedReply, Status, StdinMode,
+    Attach, Exec, ExitRecord, Failed, Kind, Phase, Request, SOCKET_FILE, Signal, Started as StartedReply, StdinMode,
     VERSION, WindowSize,
 };
 use rustix::io::Errno;
@@ -14,6 +15,8 @@ use rustix::process::{Pid, WaitOptions, WaitStatus, pidfd_send_signal, wait};
 
 use super::client::{Client, Frame, Role};
 use super::further::{self, Further};
+use super::health::Checks;
+use super::life::Life;
 use super::log::{Kept, Stream};
 use super::output::Output;
 use super::poll::{Event, Interest, Poll};
@@ -26,22 +29,24 @@ const ENGINE: u64 = 0;
 
 /// A supervisor at work.
 pub(super) struct Dispatcher {
-    request: Request,
-    started: Started,
-    output: Output,
-    kept: Kept,
-    clients: BTreeMap<u64, Client>,
+    pub(super) request: Request,
+    pub(super) started: Started,
+    pub(super) output: Output,
+    pub(super) kept: Kept,
+    pub(super) clients: BTreeMap<u64, Client>,
     next_client: u64,
     further: Vec<Further>,
     /// Whether the engine that asked for the container was attached when it ended.
     engine_stayed: bool,
     /// The container's lock; others wait for it to know that the container has ended.
     lock: Option<OwnedFd>,
-    /// How the container ended, once it has.
-    ended: Option<ExitRecord>,
+    /// What it has behind it and before it.
+    pub(super) life: Life,
+    /// How the container ended, once it has and stays so.
+    pub(super) ended: Option<ExitRecord>,
     signals: OwnedFd,
     listener: UnixListener,
-    poll: Poll,
+    pub(super) poll: Poll,
 }
 
 impl Dispatcher {
@@ -60,6 +65,7 @@ impl Dispatcher {
         let output = Output::new(std::mem::take::<Streams>(&mut started.streams), &poll)?;
         // Without a log the container still runs: better than not at all.
         let kept = Kept::open(request.log.as_ref());
+        let life = Life::new(request.restarts, request.health.clone().map(Checks::new));
         let mut dispatcher = Dispatcher {
             output,
             kept,
@@ -68,6 +74,7 @@ impl Dispatcher {
             further: Vec::new(),
             engine_stayed: false,
             lock: Some(lock),
+            life,
             ended: None,
             signals,
             listener,
@@ -80,16 +87,8 @@ impl Dispatcher {
     }
 
     fn announce(&mut self, engine: UnixStream) -> Result<(), Errno> {
+        self.begin().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         let pid = self.started.process.pid.as_raw_nonzero().get();
-        let status = Status {
-            version: VERSION,
-            pid,
-            supervisor: rustix::process::getpid().as_raw_nonzero().get(),
-            started_at: self.started.at.clone(),
-            cgroups: self.started.cgroups.paths().map(ToOwned::to_owned).collect(),
-        };
-        record::running(&self.request, &status).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        tell::container(&self.request, "start", &[]);
         let role = if self.request.attach {
             Role::Attached { stdin: self.request.stdin != StdinMode::Closed }
         } else {
@@ -103,10 +102,11 @@ impl Dispatcher {
     /// Serves until the container has ended and every client has been told.
     pub(super) fn run(&mut self) -> ExitCode {
         loop {
-            let Ok(events) = self.poll.wait() else { return ExitCode::FAILURE };
+            let Ok(events) = self.poll.wait(self.deadline()) else { return ExitCode::FAILURE };
             for event in events {
                 self.handle(event);
             }
+            self.due();
             self.settle();
             if self.ended.is_some() && self.clients.is_empty() {
                 // Who connected meanwhile is answered; who comes now finds no socket.
@@ -144,6 +144,10 @@ impl Dispatcher {
             }
             Event::LogReady => self.kept.flush(&self.poll),
             Event::StdinReady => self.output.flush_stdin(&self.poll),
+            Event::Check => {
+                self.life.checks.as_mut().map(|checks| checks.read(&self.poll));
+            }
+            Event::Oom => self.out_of_memory(),
             Event::Client(number) => self.client(number),
             Event::Abandoned(number) => {
                 if let Some(process) = self.further.iter_mut().find(|process| process.client == number) {
@@ -158,17 +162,19 @@ impl Dispatcher {
             if signal == rustix::process::Signal::CHILD.as_raw() {
                 self.reap();
             } else if signal == rustix::process::Signal::TERM.as_raw() {
-                // The host shuts down, or somebody means the container.
-                self.send_signal(signal).ok();
+                // The host shuts down: what is to come back with the next boot does.
+                let (timeout, reason) = (Patience::Own, Reason::Shutdown);
+                self.stop_as(Stop { signal: None, timeout, reason, hand_over: false });
             }
         }
     }
 
     fn reap(&mut self) {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
-            if pid == self.started.process.pid {
+            if pid == self.started.process.pid && self.life.phase != Phase::Restarting {
                 self.container_ended(status);
             } else {
+                self.check_ended(pid, exit_code(status));
                 self.further_ended(pid, status);
             }
         }
@@ -186,26 +192,57 @@ impl Dispatcher {
             error: None,
             started_at: self.started.at.clone(),
             finished_at: record::now(),
+            restarts: 0,
         };
         self.started.cgroups.remove().ok();
         sys::fault::point("supervisor: cgroups removed");
+        self.run_ended(record);
+    }
+
+    /// The container has ended and stays so.
+    pub(super) fn end(&mut self, record: ExitRecord) {
+        self.life.over(&self.request, &self.poll);
         record::ended(&self.request, &record);
-        tell::died(&self.request, &record);
         std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
+        self.engine_stayed = self.clients.contains_key(&ENGINE);
+        let kept = self.hand_over(&record);
         self.lock = None;
         sys::fault::point("supervisor: lock freed");
-        if self.request.auto_remove {
+        if self.request.auto_remove && !kept {
             // From here on it is gone for everybody who looks, whoever deletes its files.
             tell::container(&self.request, "destroy", &[]);
         }
-        self.engine_stayed = self.clients.contains_key(&ENGINE);
+        self.engine_stayed |= kept;
+        self.tell_run_end(&record);
+        let numbers: Vec<u64> = self.clients_with(|role| matches!(role, Role::Stopping { .. }));
         self.ended = Some(record);
-        let told = |client: &Client| matches!(client.role, Role::Attached { .. } | Role::Waiting);
-        let numbers: Vec<u64> =
-            self.clients.iter().filter(|(_, client)| told(client)).map(|(number, _)| *number).collect();
         for number in numbers {
             self.tell_end(number);
         }
+    }
+
+    /// Passes the container's lock to a client who wants it; whether there is one.
+    fn hand_over(&mut self, record: &ExitRecord) -> bool {
+        let wants = |client: &&mut Client| client.role == Role::Stopping { hand_over: true };
+        let (Some(client), Some(lock)) = (self.clients.values_mut().find(wants), &self.lock) else { return false };
+        let payload = serde_json::to_vec(record).unwrap_or_default();
+        client.send_with_descriptor(Kind::Exited, &payload, lock.as_fd());
+        client.role = Role::Leaving;
+        true
+    }
+
+    /// Tells everybody who came for it that a run has ended.
+    pub(super) fn tell_run_end(&mut self, record: &ExitRecord) {
+        for client in self.clients.values_mut() {
+            if matches!(client.role, Role::Attached { .. } | Role::Waiting) {
+                client.send_control(Kind::Exited, record);
+                client.role = Role::Leaving;
+            }
+        }
+    }
+
+    fn clients_with(&self, wanted: impl Fn(Role) -> bool) -> Vec<u64> {
+        self.clients.iter().filter(|(_, client)| wanted(client.role)).map(|(number, _)| *number).collect()
     }
 
     /// Tells a client how the container ended, which is all that is left to be said. Also one that came just then.
@@ -229,6 +266,7 @@ impl Dispatcher {
             error: None,
             started_at: process.started_at,
             finished_at: record::now(),
+            restarts: 0,
         };
         tell::further_died(&self.request, &process.id, record.exit_code);
         if let Some(client) = self.clients.get_mut(&process.client) {
@@ -281,9 +319,12 @@ impl Dispatcher {
     fn frame(&mut self, number: u64, frame: Frame) {
         let Some(client) = self.clients.get(&number) else { return };
         match (client.role, frame.kind) {
-            (Role::New, Kind::Attach | Kind::Wait) if self.ended.is_some() => self.tell_end(number),
+            (Role::New, Kind::Attach | Kind::Wait | Kind::Stop) if self.ended.is_some() => self.tell_end(number),
+            (Role::New, Kind::Attach | Kind::Exec) if self.life.phase != Phase::Running => self.refuse(number),
             (Role::New, Kind::Attach) => self.attach(number, &frame),
             (Role::New, Kind::Exec) => self.exec(number, frame),
+            (Role::New, Kind::Stop) => self.stop(number, &frame),
+            (Role::New, Kind::Pause | Kind::Resume | Kind::Update) => self.answer(number, &frame),
             (Role::New, Kind::Wait) => self.set_role(number, Role::Waiting),
             (Role::New, Kind::Signal) => self.answer_signal(number, &frame),
             (Role::Attached { stdin: true }, Kind::Stdin) => self.output.write_stdin(&frame.payload, &self.poll),
@@ -303,7 +344,18 @@ impl Dispatcher {
         }
     }
 
-    fn set_role(&mut self, number: u64, role: Role) {
+    /// The container is there, but nothing can be done in it.
+    fn refuse(&mut self, number: u64) {
+        let Some(client) = self.clients.get_mut(&number) else { return };
+        let why = match self.life.phase {
+            Phase::Paused => "the container is paused, unpause it first",
+            _ => "the container is restarting, wait until it is running",
+        };
+        client.send_control(Kind::Failed, &Failed { message: why.to_owned(), hint: None, exit_code: 1 });
+        client.role = Role::Leaving;
+    }
+
+    pub(super) fn set_role(&mut self, number: u64, role: Role) {
         if let Some(client) = self.clients.get_mut(&number) {
             client.role = role;
         }
@@ -351,7 +403,8 @@ impl Dispatcher {
     fn answer_signal(&mut self, number: u64, frame: &Frame) {
         let sent = serde_json::from_slice::<Signal>(&frame.payload)
             .map_err(|_| Errno::INVAL)
-            .and_then(|Signal { signal }| self.send_signal(signal));
+            .and_then(|Signal { signal }| sys::signal::number(signal).ok_or(Errno::INVAL))
+            .and_then(|signal| self.signal_by_hand(signal));
         let Some(client) = self.clients.get_mut(&number) else { return };
         match sent {
             Ok(()) => client.send(Kind::Ok, &[]),
@@ -367,13 +420,8 @@ impl Dispatcher {
         let Some(signal) = sys::signal::number(signal) else { return };
         match self.further.iter().find(|process| process.client == number) {
             Some(process) => pidfd_send_signal(&process.pidfd, signal).ok(),
-            None => pidfd_send_signal(&self.started.process.pidfd, signal).ok(),
+            None => self.signal_by_hand(signal).ok(),
         };
-    }
-
-    fn send_signal(&self, signal: i32) -> Result<(), Errno> {
-        let signal = sys::signal::number(signal).ok_or(Errno::INVAL)?;
-        pidfd_send_signal(&self.started.process.pidfd, signal)
     }
 
     fn stdin_ended(&mut self) {

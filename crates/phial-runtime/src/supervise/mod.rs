@@ -7,6 +7,8 @@
 mod client;
 mod dispatch;
 mod further;
+mod health;
+mod life;
 mod log;
 mod output;
 mod poll;

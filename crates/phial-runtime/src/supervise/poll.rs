@@ -1,6 +1,7 @@
 //! Waiting for whatever happens next (`epoll(7)`).
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -21,6 +22,10 @@ pub(super) enum Event {
     StdinReady,
     /// The process that writes the log takes bytes again.
     LogReady,
+    /// A health check wrote something, or is at its end.
+    Check,
+    /// The container's memory is at its limit.
+    Oom,
     /// A client sent something, takes bytes again, or is gone.
     Client(u64),
     /// A further process wrote to its terminal, whose client of this number is gone.
@@ -39,6 +44,8 @@ impl Event {
             Event::Stderr => 3,
             Event::StdinReady => 4,
             Event::LogReady => 5,
+            Event::Check => 6,
+            Event::Oom => 7,
             Event::Client(number) => FIRST_CLIENT + 2 * number,
             Event::Abandoned(number) => FIRST_CLIENT + 2 * number + 1,
         }
@@ -52,6 +59,8 @@ impl Event {
             3 => Event::Stderr,
             4 => Event::StdinReady,
             5 => Event::LogReady,
+            6 => Event::Check,
+            7 => Event::Oom,
             number if number % 2 == 0 => Event::Client((number - FIRST_CLIENT) / 2),
             number => Event::Abandoned((number - FIRST_CLIENT) / 2),
         }
@@ -71,7 +80,7 @@ impl Interest {
 }
 
 /// How long nothing happens before memory is given back. What comes sooner finds the program where it was.
-const BUSY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const BUSY: Duration = Duration::from_secs(1);
 
 /// The descriptors watched.
 #[derive(Debug)]
@@ -101,22 +110,27 @@ impl Poll {
         epoll::delete(&self.epoll, descriptor).ok();
     }
 
-    /// Waits for events; there is always at least one unless a signal handler ran. While nothing happens, this process
-    /// holds little more memory than it takes to wait.
-    pub(super) fn wait(&self) -> Result<Vec<Event>, Errno> {
-        let events = self.wait_for(Some(&BUSY))?;
+    /// Waits for events, until the deadline if there is one. While nothing happens, this process holds little more memory
+    /// than it takes to wait.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> Result<Vec<Event>, Errno> {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if let Some(left) = left.filter(|left| *left <= BUSY) {
+            return self.wait_for(Some(left));
+        }
+        let events = self.wait_for(Some(BUSY))?;
         if !events.is_empty() {
             return Ok(events);
         }
         // Whatever was done last is not needed to wait.
         sys::memory::forget_program();
-        self.wait_for(None)
+        self.wait_for(left.map(|left| left.saturating_sub(BUSY)))
     }
 
-    fn wait_for(&self, limit: Option<&Timespec>) -> Result<Vec<Event>, Errno> {
+    fn wait_for(&self, limit: Option<Duration>) -> Result<Vec<Event>, Errno> {
         const MOST: usize = 16;
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         let mut buffer = [const { std::mem::MaybeUninit::uninit() }; MOST];
-        match epoll::wait(&self.epoll, &mut buffer, limit) {
+        match epoll::wait(&self.epoll, &mut buffer, limit.as_ref()) {
             Ok((events, _)) => Ok(events.iter().map(|event| Event::from_number(event.data.u64())).collect()),
             Err(Errno::INTR) => Ok(Vec::new()),
             Err(errno) => Err(errno),

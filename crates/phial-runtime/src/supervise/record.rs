@@ -19,19 +19,28 @@ pub(super) fn ended(request: &Request, record: &ExitRecord) {
     std::fs::remove_file(request.run_dir.join(STATUS_FILE)).ok();
 }
 
-/// Records that the container could not be started.
+/// Forgets how the run before has ended, once it is recorded that there is another.
+pub(super) fn forget_end(request: &Request) {
+    // If it stays, the status says that it is an old one.
+    std::fs::remove_file(request.bundle.join(EXIT_FILE)).ok();
+}
+
+/// Records that the container could not be started. One that has run before keeps the times of that.
 pub(super) fn not_started(request: &Request, error: &runtime::Error) {
+    let before = || serde_json::from_slice(&crate::files::read(&request.bundle.join(EXIT_FILE)).ok()?).ok();
+    let before: Option<ExitRecord> = if request.again { before() } else { None };
+    let before = before.unwrap_or_else(|| ExitRecord { finished_at: now(), ..ExitRecord::default() });
     let record = ExitRecord {
         version: VERSION,
         exit_code: error.exit_code(),
         oom_killed: false,
         error: Some(error.to_string()),
-        started_at: String::new(),
-        finished_at: now(),
+        ..before
     };
     ended(request, &record);
 }
 
-fn replace(directory: &Path, name: &str, content: &impl Serialize) -> std::io::Result<()> {
+/// Writes a file that others read at any time.
+pub(super) fn replace(directory: &Path, name: &str, content: &impl Serialize) -> std::io::Result<()> {
     crate::files::replace(&directory.join(name), &serde_json::to_vec(content)?)
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{LinuxMemory, Process, Spec};
 use runtime::cgroup::{self, Cgroups, Hierarchy};
 use runtime::launch::{Inputs, Launched, Stdio, launch};
 use runtime::plan::{self, Confinement, Context, Plan, StartMode};
@@ -24,6 +24,10 @@ pub(super) struct Started {
     pub(super) confinement: Confinement,
     /// RFC 3339.
     pub(super) at: String,
+    /// Whether its memory has a limit, which it may reach.
+    pub(super) limits_memory: bool,
+    /// What health checks are made from, if there are any.
+    pub(super) process_for_checks: Option<Process>,
 }
 
 /// The supervisor's ends of a container's streams, non-blocking.
@@ -54,7 +58,7 @@ pub(super) fn start(request: &Request) -> Result<Started> {
         keyring: Some(&request.id),
     };
     let plan = Plan::container(&spec, &context)?;
-    let terminal = spec.process().as_ref().and_then(oci_spec::runtime::Process::terminal).unwrap_or(false);
+    let terminal = spec.process().as_ref().and_then(Process::terminal).unwrap_or(false);
     let (stdio, streams) = if terminal { (None, Streams::default()) } else { pipes(request.stdin)? };
     let linux = spec.linux().as_ref();
     let path =
@@ -69,7 +73,18 @@ pub(super) fn start(request: &Request) -> Result<Started> {
             let namespaces = plan.all_namespaces();
             let confinement = plan.confinement;
             sys::fault::point("supervisor: container launched");
-            Ok(Started { process: child, streams, cgroups, hierarchies, namespaces, confinement, at })
+            let memory = resources.and_then(|resources| resources.memory().as_ref());
+            Ok(Started {
+                process: child,
+                streams,
+                cgroups,
+                hierarchies,
+                namespaces,
+                confinement,
+                at,
+                limits_memory: memory.and_then(LinuxMemory::limit).is_some_and(|limit| limit > 0),
+                process_for_checks: request.health.as_ref().and(spec.process().clone()),
+            })
         }
         Err(error) => {
             cgroups.remove().ok();

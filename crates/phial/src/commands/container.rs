@@ -16,12 +16,18 @@ mod foreground;
 pub(super) mod kill;
 /// `logs`.
 pub(super) mod logs;
+/// `pause` and `unpause`.
+pub(super) mod pause;
 /// `ps`.
 pub(super) mod ps;
+/// `restart`.
+pub(super) mod restart;
 /// `rm`.
 pub(super) mod rm;
 /// `run`.
 pub(super) mod run;
+/// `start`.
+pub(super) mod start;
 /// `stop`.
 pub(super) mod stop;
 /// `wait`.
@@ -36,8 +42,12 @@ pub(super) const COMMANDS: &[Entry] = &[
     leaf::<kill::Kill>("kill", "Send a signal to running containers"),
     leaf::<logs::Logs>("logs", "Show what a container has written"),
     leaf::<ps::Ps>("ls", "List containers"),
+    leaf::<pause::Pause>("pause", "Stop all processes of containers where they are"),
+    leaf::<restart::Restart>("restart", "Stop containers and start them again"),
     leaf::<rm::Rm>("rm", "Remove containers"),
     starting::<run::Run>("run", "Create and run a new container from an image"),
+    leaf::<start::Start>("start", "Start containers that do not run"),
     leaf::<stop::Stop>("stop", "Stop running containers"),
+    leaf::<pause::Unpause>("unpause", "Let all processes of paused containers go on"),
     leaf::<wait::Wait>("wait", "Wait until containers have ended, then print their exit codes"),
 ];

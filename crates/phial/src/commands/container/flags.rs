@@ -16,6 +16,8 @@ mod logging;
 mod mounts;
 /// Namespaces and networks.
 mod namespaces;
+/// Restart policy and health check.
+mod policies;
 /// The process: environment, directory, user, terminal.
 mod process;
 /// What the container may do.
@@ -38,6 +40,8 @@ pub(super) struct Flags {
     life: life::Flags,
     #[command(flatten)]
     devices: devices::Flags,
+    #[command(flatten)]
+    policies: policies::Flags,
     #[command(flatten)]
     limits: limits::Flags,
     #[command(flatten)]
@@ -76,6 +80,7 @@ impl Flags {
         let mut config = ContainerConfig { image, command: words.collect(), ..ContainerConfig::default() };
         self.process.apply(&mut config, &doing)?;
         self.life.apply(&mut config).cannot(&doing)?;
+        self.policies.apply(&mut config, &doing)?;
         self.devices.apply(&mut config).cannot(&doing)?;
         self.limits.apply(&mut config).cannot(&doing)?;
         self.logging.apply(&mut config).cannot(&doing)?;

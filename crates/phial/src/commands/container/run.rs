@@ -72,7 +72,7 @@ impl Execute for Run {
             return Ok(ExitCode::SUCCESS);
         };
         let (id, name) = (*created.id(), created.name().to_owned());
-        let session = engine.start(created, terminal.window()).cannot(doing)?;
+        let session = engine.start(created, stdin, terminal.window()).cannot(doing)?;
         let left = terminal.pump(session, signals, &name, foreground::Ways { keys, stdout, stderr })?;
         if config.auto_remove && left.has_ended {
             engine.forget(&id);

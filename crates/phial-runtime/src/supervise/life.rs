@@ -1,0 +1,378 @@
+//! From one run of the container to the next: restart policy, stopping, pausing.
+//!
+//! Docker's rules. A container that has ended by itself is started again if its policy says so, after 100 ms, then twice
+//! as long each time, up to a minute; one that ran for ten seconds begins anew with 100 ms. Who stops or kills it by
+//! hand forbids that. Between two runs the supervisor stays, with lock and status.
+
+use std::time::{Duration, Instant};
+
+use runtime::cgroup::OomWatch;
+use runtime::protocol::policy::{Patience, RUN_FILE, Reason, RestartPolicy, RunRecord, Stop, Update};
+use runtime::protocol::{ExitRecord, Failed, Kind, Phase, Request, Status, VERSION};
+use rustix::io::Errno;
+use rustix::process::{Signal, pidfd_send_signal};
+
+use super::client::{Frame, Role};
+use super::dispatch::Dispatcher;
+use super::health::Checks;
+use super::log::Kept;
+use super::output::Output;
+use super::poll::{Event, Interest, Poll};
+use super::{record, start, tell};
+
+/// The first wait before a restart, and the longest.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const LONGEST_DELAY: Duration = Duration::from_mins(1);
+/// A run of this length was a good one.
+const GOOD_RUN: Duration = Duration::from_secs(10);
+/// Seconds between the stop signal and SIGKILL when nobody says otherwise.
+const STOP_TIMEOUT: u32 = 10;
+
+/// What a container has behind it and before it.
+pub(super) struct Life {
+    pub(super) phase: Phase,
+    /// When this run has begun.
+    begun: Instant,
+    /// How often the policy has started it.
+    pub(super) restarts: u32,
+    delay: Option<Duration>,
+    /// When it is started again.
+    restart_at: Option<Instant>,
+    /// How the run before has ended, until the next begins.
+    last: Option<ExitRecord>,
+    /// Somebody has asked for the end: after it, there is no further run.
+    is_final: bool,
+    /// Somebody has asked for it who does not want to see the container after a boot.
+    stopped: bool,
+    /// When it is killed, after somebody has asked for its end.
+    kill_at: Option<Instant>,
+    pub(super) checks: Option<Checks>,
+    oom: Option<OomWatch>,
+    oom_killed: bool,
+}
+
+impl Life {
+    pub(super) fn new(restarts: u32, checks: Option<Checks>) -> Life {
+        Life {
+            phase: Phase::Running,
+            begun: Instant::now(),
+            restarts,
+            delay: None,
+            restart_at: None,
+            last: None,
+            is_final: false,
+            stopped: false,
+            kill_at: None,
+            checks,
+            oom: None,
+            oom_killed: false,
+        }
+    }
+
+    /// There is nothing more to do.
+    pub(super) fn over(&mut self, request: &Request, poll: &Poll) {
+        (self.kill_at, self.restart_at, self.oom) = (None, None, None);
+        if let Some(checks) = &mut self.checks {
+            checks.end(request, poll);
+        }
+    }
+}
+
+impl Dispatcher {
+    /// A run begins: others are told by files.
+    pub(super) fn begin(&mut self) -> std::io::Result<()> {
+        self.life.phase = Phase::Running;
+        self.life.begun = Instant::now();
+        self.life.last = None;
+        self.life.oom_killed = false;
+        if self.started.limits_memory {
+            self.life.oom = self.started.cgroups.watch_oom().ok();
+            let watch = self.life.oom.as_ref();
+            watch.map(|watch| self.poll.watch(watch, Event::Oom, Interest::READ));
+        }
+        if let Some(checks) = &mut self.life.checks {
+            checks.begin(&self.request);
+        }
+        self.save_status()?;
+        if self.keeps_record() {
+            self.save_run();
+            // It told how the run before this one has ended.
+            record::forget_end(&self.request);
+        }
+        tell::container(&self.request, "start", &[]);
+        Ok(())
+    }
+
+    /// Whether it matters after a reboot that the container was started.
+    fn keeps_record(&self) -> bool {
+        self.request.again || self.request.restart != RestartPolicy::No
+    }
+
+    fn save_run(&self) {
+        let stopped = self.life.stopped;
+        let started_at = self.started.at.clone();
+        let record = RunRecord { version: VERSION, started_at, stopped, restarts: self.life.restarts };
+        // With the disk full a reboot finds the container as it was before.
+        record::replace(&self.request.bundle, RUN_FILE, &record).ok();
+    }
+
+    pub(super) fn save_status(&self) -> std::io::Result<()> {
+        let waits = self.life.phase == Phase::Restarting;
+        let status = Status {
+            version: VERSION,
+            pid: if waits { 0 } else { self.started.process.pid.as_raw_nonzero().get() },
+            supervisor: rustix::process::getpid().as_raw_nonzero().get(),
+            started_at: self.started.at.clone(),
+            cgroups: self.started.cgroups.paths().map(ToOwned::to_owned).collect(),
+            phase: self.life.phase,
+            restarts: self.life.restarts,
+            health: self.life.checks.as_ref().map(Checks::status),
+            oom_killed: self.life.oom_killed,
+            last: self.life.last.clone(),
+        };
+        record::running(&self.request, &status)
+    }
+
+    /// When something is to be done although nothing happens.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let checks = self.life.checks.as_ref().and_then(Checks::deadline);
+        [self.life.kill_at, self.life.restart_at, checks].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub(super) fn due(&mut self) {
+        let now = Instant::now();
+        if self.life.kill_at.is_some_and(|at| at <= now) {
+            self.life.kill_at = None;
+            self.end_by(Signal::KILL);
+        }
+        if self.life.restart_at.is_some_and(|at| at <= now) {
+            self.life.restart_at = None;
+            self.run_again();
+        }
+        if let Some(checks) = &mut self.life.checks {
+            checks.due(&self.request, &self.started, &self.poll);
+        }
+    }
+
+    /// A run has ended: what follows?
+    pub(super) fn run_ended(&mut self, mut record: ExitRecord) {
+        record.oom_killed |= self.life.oom_killed;
+        record.restarts = self.life.restarts;
+        self.life.kill_at = None;
+        self.life.oom = None;
+        tell::died(&self.request, &record);
+        let again = !self.life.is_final && self.request.restart.wants(record.exit_code, self.life.restarts);
+        if !again {
+            return self.end(record);
+        }
+        if let Some(checks) = &mut self.life.checks {
+            checks.end(&self.request, &self.poll);
+        }
+        let delay = match self.life.delay {
+            Some(delay) if self.life.begun.elapsed() < GOOD_RUN => (delay * 2).min(LONGEST_DELAY),
+            _ => FIRST_DELAY,
+        };
+        self.life.delay = Some(delay);
+        self.life.restart_at = Some(Instant::now() + delay);
+        self.life.restarts += 1;
+        self.life.phase = Phase::Restarting;
+        self.life.last = Some(record.clone());
+        // Others see the run before until then, which is no harm.
+        self.save_status().ok();
+        sys::fault::point("supervisor: waits for a restart");
+        self.tell_run_end(&record);
+    }
+
+    fn run_again(&mut self) {
+        let started = start::start(&self.request).and_then(|mut started| {
+            let streams = std::mem::take(&mut started.streams);
+            match Output::new(streams, &self.poll) {
+                Ok(output) => Ok((started, output)),
+                Err(errno) => Err(runtime::Error::system("streams", errno)),
+            }
+        });
+        match started {
+            Ok((started, output)) => {
+                (self.started, self.output) = (started, output);
+                if let Kept::Relayed(_) = self.kept {
+                    // The process that wrote for the run before has ended with it.
+                    self.kept = Kept::open(self.request.log.as_ref());
+                }
+                // Who cannot be told by files can still be told by the socket.
+                self.begin().ok();
+            }
+            Err(error) => {
+                let last = self.life.last.take().unwrap_or_default();
+                let (exit_code, restarts) = (error.exit_code(), self.life.restarts);
+                self.end(ExitRecord { exit_code, error: Some(error.to_string()), restarts, ..last });
+            }
+        }
+    }
+
+    /// Asked for the end of the container.
+    pub(super) fn stop(&mut self, number: u64, frame: &Frame) {
+        let Ok(stop) = serde_json::from_slice::<Stop>(&frame.payload) else {
+            return self.set_role(number, Role::Leaving);
+        };
+        self.set_role(number, Role::Stopping { hand_over: stop.hand_over });
+        self.stop_as(stop);
+    }
+
+    pub(super) fn stop_as(&mut self, stop: Stop) {
+        let own = self.request.stop_timeout.unwrap_or(STOP_TIMEOUT);
+        let patience = match stop.timeout {
+            Patience::Own => Some(own),
+            Patience::Seconds(seconds) => Some(seconds),
+            Patience::Endless => None,
+        };
+        let kill_at = patience.map(|seconds| Instant::now() + Duration::from_secs(seconds.into()));
+        self.forbid_restart(stop.reason);
+        if self.ended.is_some() {
+            return;
+        }
+        // Of two who want its end the less patient one is heard.
+        self.life.kill_at = [self.life.kill_at, kill_at].into_iter().flatten().min();
+        self.end_by(stop.signal.and_then(sys::signal::number).unwrap_or(self.stop_signal()));
+    }
+
+    pub(super) fn stop_signal(&self) -> Signal {
+        self.request.stop_signal.and_then(sys::signal::number).unwrap_or(Signal::TERM)
+    }
+
+    /// Sends a signal that is meant to end the container, and lets it hear that.
+    fn end_by(&mut self, signal: Signal) {
+        if let Some(last) = self.life.last.take() {
+            self.life.restart_at = None;
+            return self.end(last);
+        }
+        tell::container(&self.request, "kill", &[("signal", &signal.as_raw().to_string())]);
+        // It may have ended just now.
+        pidfd_send_signal(&self.started.process.pidfd, signal).ok();
+        if self.life.phase == Phase::Paused {
+            self.resume().ok();
+        }
+    }
+
+    /// After its end the container stays ended.
+    fn forbid_restart(&mut self, reason: Reason) {
+        self.life.is_final = true;
+        if reason == Reason::User && self.ended.is_none() {
+            self.life.stopped = true;
+            if self.keeps_record() {
+                self.save_run();
+            }
+        }
+    }
+
+    /// A signal of somebody's choice: SIGKILL, and the one that stops the container, are meant to end it.
+    pub(super) fn signal_by_hand(&mut self, signal: Signal) -> Result<(), Errno> {
+        let ends = signal == Signal::KILL || signal == self.stop_signal();
+        if ends {
+            self.forbid_restart(Reason::User);
+        }
+        if self.life.phase == Phase::Restarting {
+            if let (true, Some(last)) = (ends, self.life.last.take()) {
+                self.life.restart_at = None;
+                self.end(last);
+            }
+            return Ok(());
+        }
+        pidfd_send_signal(&self.started.process.pidfd, signal)?;
+        if ends && self.life.phase == Phase::Paused {
+            self.resume().ok();
+        }
+        Ok(())
+    }
+
+    /// Asked for something that is done at once.
+    pub(super) fn answer(&mut self, number: u64, frame: &Frame) {
+        let done = match frame.kind {
+            Kind::Pause => self.pause(),
+            Kind::Resume => self.resume(),
+            _ => self.update(&frame.payload),
+        };
+        let Some(client) = self.clients.get_mut(&number) else { return };
+        match done {
+            Ok(()) => client.send(Kind::Ok, &[]),
+            Err(error) => {
+                let failed = super::failed(&error);
+                client.send_control(Kind::Failed, &Failed { exit_code: 1, ..failed });
+            }
+        }
+        client.role = Role::Leaving;
+    }
+
+    fn pause(&mut self) -> runtime::Result<()> {
+        match self.life.phase {
+            _ if self.ended.is_some() => return Err(refused("the container is not running")),
+            Phase::Running => {}
+            Phase::Paused => return Err(refused("the container is already paused")),
+            Phase::Restarting => return Err(refused("the container is restarting, wait until it is running")),
+        }
+        // A check that stands still cannot answer.
+        if let Some(checks) = &mut self.life.checks {
+            checks.suspend(&self.poll);
+        }
+        let frozen = self.started.cgroups.freeze();
+        if frozen.is_ok() {
+            self.life.phase = Phase::Paused;
+            self.save_status().ok();
+            tell::container(&self.request, "pause", &[]);
+        } else if let Some(checks) = &mut self.life.checks {
+            checks.resume();
+        }
+        frozen
+    }
+
+    fn resume(&mut self) -> runtime::Result<()> {
+        if self.life.phase != Phase::Paused {
+            return Err(refused("the container is not paused"));
+        }
+        self.started.cgroups.thaw()?;
+        self.life.phase = Phase::Running;
+        self.save_status().ok();
+        if let Some(checks) = &mut self.life.checks {
+            checks.resume();
+        }
+        tell::container(&self.request, "unpause", &[]);
+        Ok(())
+    }
+
+    fn update(&mut self, payload: &[u8]) -> runtime::Result<()> {
+        let update: Update = serde_json::from_slice(payload).map_err(|error| refused(&format!("update: {error}")))?;
+        if let Some(policy) = update.restart {
+            self.request.restart = policy;
+            if self.keeps_record() && self.ended.is_none() {
+                self.save_run();
+            }
+        }
+        Ok(())
+    }
+
+    /// The container's memory is at its limit.
+    pub(super) fn out_of_memory(&mut self) {
+        let Some(watch) = &mut self.life.oom else { return };
+        if watch.read().is_ok_and(|times| times > 0) {
+            self.life.oom_killed = true;
+            self.save_status().ok();
+            tell::container(&self.request, "oom", &[]);
+        } else if watch.is_over() {
+            self.poll.forget(watch);
+        }
+    }
+
+    /// A health check has ended, perhaps.
+    pub(super) fn check_ended(&mut self, pid: rustix::process::Pid, exit_code: i32) {
+        let Some(checks) = &mut self.life.checks else { return };
+        if checks.reaped(pid, exit_code, &self.request, &self.poll) {
+            let action = format!("health_status: {}", checks.status().name());
+            self.save_status().ok();
+            tell::container(&self.request, &action, &[]);
+        }
+    }
+}
+
+fn refused(why: &str) -> runtime::Error {
+    runtime::Error::new(runtime::ErrorKind::Invalid, why)
+}
