@@ -1,5 +1,10 @@
 //! Images: pulled, found, listed, removed.
 
+/// How they came to be, and their names.
+pub(crate) mod history;
+/// Into files and back.
+pub(crate) mod saved;
+
 use image::{Platform, Progress, PullOptions, Reference};
 use store::{Digest, ImageRecord, Use};
 

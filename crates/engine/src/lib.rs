@@ -72,6 +72,8 @@ pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, Result};
 pub use filter::Filters;
 pub use image_list::{IMAGE_FILTERS, ImageListOptions, ImageSummary};
+pub use images::history::HistoryStep;
+pub use images::saved::LoadedImage;
 pub use images::{PullPolicy, RemovedImage};
 pub use lifecycle::{Container, RemoveOptions, State, StopOptions};
 pub use list::{CONTAINER_FILTERS, ListOptions};

@@ -43,6 +43,12 @@ mod auth;
 /// The registry client. Asynchronous.
 mod client;
 
+/// Images in files: `save` and `load`.
+pub mod saved;
+
+/// Decompression of files.
+mod decompress;
+
 /// Compression of what leaves: gzip on all processors, zstd.
 pub mod compress;
 

@@ -34,6 +34,8 @@ use crate::platform::Platform;
 use crate::progress::{Progress, ProgressEvent};
 use crate::reference::Reference;
 
+pub(crate) use self::layer::from_unpacker;
+
 use self::fetch::Fetch;
 use self::resolve::{Resolved, resolve};
 

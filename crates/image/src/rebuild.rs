@@ -43,6 +43,24 @@ pub fn write_layer(store: &Store, diff_id: &Digest, out: &mut dyn Write) -> Resu
     Ok(written)
 }
 
+/// How many bytes [`write_layer`] would write, without reading the contents of files.
+///
+/// # Errors
+/// `NotFound`, `Store`.
+pub(crate) fn layer_length(store: &Store, diff_id: &Digest) -> Result<u64> {
+    let Some(found) = store.layer(diff_id)? else {
+        return Err(Error::new(ErrorKind::NotFound, format!("no such layer: {diff_id}")));
+    };
+    let length = match store.layer_tape(diff_id)? {
+        Some(tape) => layer::recorded_length(tape),
+        None => fsroot::Root::open(&found.path)
+            .map_err(layer::Error::from)
+            .and_then(|root| layer::measure(root.dir(), layer::Form::Layer))
+            .map(|packed| packed.length),
+    };
+    length.map_err(|error| Error::new(ErrorKind::Store, format!("layer {}: {error}", diff_id.short())).caused_by(error))
+}
+
 struct Hashing<'a> {
     out: &'a mut dyn Write,
     hasher: Hasher,

@@ -2,6 +2,8 @@
 
 /// `--format`: tables, JSON, templates.
 pub(crate) mod format;
+/// A file that is whole or not there.
+pub(crate) mod file;
 /// Sizes as docker writes them.
 pub(crate) mod human;
 /// Pulls: bars on a terminal, lines elsewhere.

@@ -45,6 +45,14 @@ pub(super) fn headers(entry: &Entry, out: &mut Vec<u8>) {
     header.finish(out);
 }
 
+/// The headers of a regular file of `size` bytes, owned by root and older than everything.
+pub(crate) fn entry_headers(name: &str, size: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(BLOCK);
+    let entry = Entry { path: name.as_bytes().to_vec(), mode: 0o644, stored: size, ..Entry::default() };
+    headers(&entry, &mut out);
+    out
+}
+
 /// Fills what follows `length` bytes up to the next block.
 pub(super) fn pad(out: &mut Vec<u8>, length: u64) {
     let over = usize::try_from(length % BLOCK as u64).unwrap_or_default();

@@ -25,11 +25,11 @@ pub use unpack::{Unpacked, unpack, unpack_with_tape};
 
 /// What is kept of a layer's archive, and the archive again.
 mod tape;
-pub use tape::replay;
+pub use tape::{recorded_length, replay};
 
 /// Writes a directory as a layer, or as it is.
 mod pack;
-pub use pack::{Form, Packed, pack, pack_directory, pack_named};
+pub use pack::{Form, Packed, measure, pack, pack_directory, pack_named};
 
 /// What one entry becomes on disk, whiteouts included.
 mod place;
@@ -42,6 +42,9 @@ mod archive;
 
 /// Names in an archive: components, `..`, whiteouts.
 mod path;
+
+/// A tar archive with random access.
+pub(crate) mod tar;
 
 /// One 512-byte tar header.
 mod header;
@@ -57,6 +60,7 @@ mod input;
 
 /// The headers of an entry: ustar, and PAX where that has no room.
 mod encode;
+pub(crate) use encode::entry_headers;
 
 /// Where an archive is written to.
 mod sink;

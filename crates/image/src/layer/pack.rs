@@ -82,8 +82,21 @@ pub fn pack_directory(top: &Dir, called: &[u8], out: impl Write) -> Result<Packe
     packer.finish()
 }
 
+/// What [`pack`] would write, without reading the contents of files.
+///
+/// # Errors
+/// As [`pack`].
+pub fn measure(top: &Dir, form: Form) -> Result<Packed> {
+    let mut packer = Packer::new(form, std::io::sink());
+    packer.is_measuring = true;
+    packer.tree(top.try_clone()?, Vec::new())?;
+    packer.finish()
+}
+
 struct Packer<W> {
     form: Form,
+    /// Contents are counted and not read.
+    is_measuring: bool,
     sink: Sink<W>,
     /// Files with several names that were written under the first of them.
     links: HashMap<(u64, u64), Vec<u8>>,
@@ -103,7 +116,7 @@ struct Level {
 
 impl<W: Write> Packer<W> {
     fn new(form: Form, out: W) -> Self {
-        Self { form, sink: Sink::new(out), links: HashMap::new(), done: Packed::default() }
+        Self { form, is_measuring: false, sink: Sink::new(out), links: HashMap::new(), done: Packed::default() }
     }
 
     fn finish(mut self) -> Result<Packed> {
@@ -223,7 +236,11 @@ impl<W: Write> Packer<W> {
         }
         self.remember(found, path);
         self.entry(&entry)?;
-        self.sink.file(&file, entry.stored)?;
+        if self.is_measuring {
+            self.sink.pass(entry.stored);
+        } else {
+            self.sink.file(&file, entry.stored)?;
+        }
         self.done.bytes += entry.stored;
         pad(self.sink.buffer(), entry.stored);
         Ok(())

@@ -34,21 +34,21 @@ impl<W: Write> Sink<W> {
         if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
     }
 
-    /// Appends the first `size` bytes of `file`, and zeros if it has fewer.
-    pub(super) fn file(&mut self, file: impl AsFd, size: u64) -> Result<()> {
-        self.part(file, 0, size)
+    /// Counts `size` bytes as written.
+    pub(super) fn pass(&mut self, size: u64) {
+        self.written += size;
     }
 
-    /// Appends `size` bytes of `file` from `offset` on, and zeros if it has fewer.
-    pub(super) fn part(&mut self, file: impl AsFd, mut offset: u64, size: u64) -> Result<()> {
-        let end = offset.saturating_add(size);
-        while offset < end {
+    /// Appends the first `size` bytes of `file`, and zeros if it has fewer.
+    pub(super) fn file(&mut self, file: impl AsFd, size: u64) -> Result<()> {
+        let mut offset = 0;
+        while offset < size {
             if self.buffer.len() >= BUFFER {
                 self.flush()?;
             }
             let start = self.buffer.len();
             let room = BUFFER - start;
-            let want = usize::try_from(end - offset).map_or(room, |left| left.min(room));
+            let want = usize::try_from(size - offset).map_or(room, |left| left.min(room));
             self.buffer.resize(start + want, 0);
             let count = match rustix::io::pread(&file, &mut self.buffer[start..], offset) {
                 // It is shorter than it was: what was announced is filled up.

@@ -89,6 +89,28 @@ pub fn replay(tape: impl Read, root: &Root, out: &mut dyn Write) -> Result<u64> 
     Ok(counted.bytes)
 }
 
+/// How many bytes [`replay`] would write. Looks at no file.
+///
+/// # Errors
+///
+/// `Read` and `Malformed` for what is no tape.
+pub fn recorded_length(tape: impl Read) -> Result<u64> {
+    let limits = Limits { stream_bytes: u64::MAX, entries: u64::MAX, ..Limits::default() };
+    let decoder = zstd::Decoder::new(tape).map_err(Error::read)?;
+    let mut counted = Counted { out: &mut io::sink(), bytes: 0 };
+    let mut contents = 0;
+    let mut archive = Archive::tapped(decoder, &limits, &mut counted);
+    let mut entry = Entry::default();
+    while archive.next(&mut entry)? {
+        if has_contents(&entry)? {
+            contents += entry.stored;
+            archive.contents_are_elsewhere();
+        }
+    }
+    archive.drain()?;
+    Ok(counted.bytes + contents)
+}
+
 /// Whether the contents of this entry became those of a file, so that the tape lacks them.
 fn has_contents(entry: &Entry) -> Result<bool> {
     Ok(entry.kind == Kind::File && matches!(place(&entry.path)?.role, Role::Named(_)))

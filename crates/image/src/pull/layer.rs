@@ -78,7 +78,7 @@ fn check_blob(taken: &Taken, descriptor: &Descriptor) -> Result<()> {
     Err(Error::new(ErrorKind::Digest, why))
 }
 
-fn from_unpacker(error: layer::Error) -> Error {
+pub(crate) fn from_unpacker(error: layer::Error) -> Error {
     let kind = match error.kind() {
         layer::ErrorKind::TooLarge => ErrorKind::Limit,
         layer::ErrorKind::Write => ErrorKind::Store,

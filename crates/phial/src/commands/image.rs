@@ -4,18 +4,30 @@ use super::{Entry, Execute, each, leaf};
 
 /// `bootstrap`.
 pub(super) mod bootstrap;
+/// `history`.
+pub(super) mod history;
+/// `load`.
+pub(super) mod load;
 /// `ls`.
 pub(super) mod ls;
 /// `pull`.
 pub(super) mod pull;
 /// `rm`.
 pub(super) mod rm;
+/// `save`.
+pub(super) mod save;
+/// `tag`.
+pub(super) mod tag;
 
 /// The group's table, in the order of the help.
 pub(super) const COMMANDS: &[Entry] = &[
     leaf::<bootstrap::Bootstrap>("bootstrap", "Make an image from the programs of this host, without a registry"),
+    leaf::<history::History>("history", "Show how an image came to be"),
     leaf::<super::inspect::InspectImage>("inspect", "Show everything about images, as JSON"),
+    leaf::<load::Load>("load", "Take images out of a file, or standard input"),
     leaf::<ls::Images>("ls", "List images"),
     leaf::<pull::Pull>("pull", "Download an image from a registry"),
     leaf::<rm::Rmi>("rm", "Remove images"),
+    leaf::<save::Save>("save", "Write images into a file, or to standard output"),
+    leaf::<tag::Tag>("tag", "Give an image one more name"),
 ];

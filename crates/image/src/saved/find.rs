@@ -1,0 +1,239 @@
+//! From an archive or a layout to the images in it: names, configuration, and where the layers are. Owns what the two formats say; reads
+//! nothing larger than a document.
+
+use serde::Deserialize;
+use store::Digest;
+
+use super::source::Source;
+use crate::config::ImageConfig;
+use crate::document::{Descriptor, Document, Manifest};
+use crate::error::{Error, ErrorKind, Result, printable};
+use crate::platform::Platform;
+use crate::reference::Reference;
+
+/// Bytes of one document; registries have the same limit.
+const DOCUMENT: u64 = 4 << 20;
+/// Images of one archive.
+const IMAGES: usize = 1000;
+/// Layers of one image: what overlayfs can stack.
+const LAYERS: usize = 500;
+/// Indexes may lie in indexes; real ones do so once.
+const NESTING: usize = 4;
+/// Annotations of a layout's index that name an image: containerd's and docker's, and the specification's, which is a tag or a whole name.
+const NAME: &str = "io.containerd.image.name";
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// An image that is not in the store yet.
+pub(super) struct Found {
+    /// What it is to be called.
+    pub(super) names: Vec<Reference>,
+    pub(super) config: ImageConfig,
+    pub(super) config_bytes: Vec<u8>,
+    /// As the layout has it; docker's archive has none.
+    pub(super) manifest: Option<Vec<u8>>,
+    /// The lowest first.
+    pub(super) layers: Vec<FoundLayer>,
+}
+
+/// A layer of it.
+pub(super) struct FoundLayer {
+    pub(super) diff_id: Digest,
+    /// What the blob is called.
+    pub(super) name: String,
+    /// What the blob is said to be.
+    pub(super) blob: Option<(Digest, u64)>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Item {
+    config: String,
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+    #[serde(default)]
+    layers: Option<Vec<String>>,
+}
+
+/// All images in `source` that are for `wanted`, or for this host.
+///
+/// # Errors
+/// `Invalid` for what has no images, and for documents that contradict each other; `Platform`, `Digest`, `Limit`.
+pub(super) fn find(source: &Source, wanted: Option<&Platform>) -> Result<Vec<Found>> {
+    if let Some(bytes) = source.document("manifest.json", DOCUMENT)? {
+        return docker(source, &bytes, wanted);
+    }
+    if let Some(bytes) = source.document("index.json", DOCUMENT)? {
+        return layout(source, &bytes, wanted);
+    }
+    Err(invalid("neither manifest.json nor index.json is in it: this is no archive of images, nor an OCI layout"))
+}
+
+fn docker(source: &Source, bytes: &[u8], wanted: Option<&Platform>) -> Result<Vec<Found>> {
+    let items: Vec<Item> = serde_json::from_slice(bytes)
+        .map_err(|error| invalid(format!("manifest.json is not readable: {error}")).caused_by(error))?;
+    if items.is_empty() || items.len() > IMAGES {
+        return Err(invalid(format!("manifest.json has {} images; 1 to {IMAGES} are read", items.len())));
+    }
+    items.into_iter().map(|item| docker_image(source, item, wanted)).collect()
+}
+
+fn docker_image(source: &Source, item: Item, wanted: Option<&Platform>) -> Result<Found> {
+    let name = printable(&item.config);
+    let config_bytes = source
+        .document(&item.config, DOCUMENT)?
+        .ok_or_else(|| invalid(format!("manifest.json names the configuration {name}, which is not in the archive")))?;
+    check_name(&item.config, Digest::of(&config_bytes))?;
+    let config = ImageConfig::parse(&config_bytes)?;
+    let layers = item.layers.unwrap_or_default();
+    let diff_ids = &config.rootfs.diff_ids;
+    if layers.len() != diff_ids.len() {
+        let message =
+            format!("manifest.json has {} layers of {name}, its configuration {}", layers.len(), diff_ids.len());
+        return Err(invalid(message));
+    }
+    let layers = diff_ids.iter().zip(layers).map(|(diff_id, name)| FoundLayer { diff_id: *diff_id, name, blob: None });
+    let found = Found {
+        names: item.repo_tags.unwrap_or_default().iter().map(|name| name.parse()).collect::<Result<_>>()?,
+        layers: layers.collect(),
+        config,
+        config_bytes,
+        manifest: None,
+    };
+    found.checked(wanted)
+}
+
+/// A name that is a digest is held against it.
+fn check_name(path: &str, digest: Digest) -> Result<()> {
+    let last = path.rsplit('/').next().unwrap_or(path);
+    match Digest::from_hex(last.strip_suffix(".json").unwrap_or(last)) {
+        Ok(stated) if stated != digest => Err(wrong(path, stated, digest)),
+        _ => Ok(()),
+    }
+}
+
+fn layout(source: &Source, bytes: &[u8], wanted: Option<&Platform>) -> Result<Vec<Found>> {
+    #[derive(Deserialize)]
+    struct Marker {
+        #[serde(rename = "imageLayoutVersion")]
+        version: String,
+    }
+    let marker = source.document("oci-layout", DOCUMENT)?.ok_or_else(|| invalid("it lacks the file oci-layout"))?;
+    let marker: Marker = serde_json::from_slice(&marker)
+        .map_err(|error| invalid(format!("oci-layout is not readable: {error}")).caused_by(error))?;
+    if !marker.version.starts_with("1.") {
+        let message = format!("it is an OCI layout of version {}, not 1", printable(&marker.version));
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    let Document::Index(index) = Document::parse(bytes, "")? else {
+        return Err(invalid("index.json is no index"));
+    };
+    let host = Platform::host();
+    let fits = |descriptor: &&Descriptor| {
+        let platform = descriptor.platform.clone().filter(|platform| !platform.os.is_empty()).map(Platform::normal);
+        platform.is_none_or(|platform| wanted.unwrap_or(&host).runs(&platform))
+    };
+    let fitting: Vec<&Descriptor> = index.manifests.iter().filter(fits).collect();
+    if index.manifests.is_empty() || fitting.len() > IMAGES {
+        return Err(invalid(format!("index.json has {} images; 1 to {IMAGES} are read", index.manifests.len())));
+    }
+    if fitting.is_empty() {
+        let wanted = wanted.unwrap_or(&host);
+        return Err(Error::new(ErrorKind::Platform, format!("no image in it is for {wanted}")));
+    }
+    fitting.into_iter().map(|descriptor| layout_image(source, descriptor, wanted)).collect()
+}
+
+fn layout_image(source: &Source, entry: &Descriptor, wanted: Option<&Platform>) -> Result<Found> {
+    let mut bytes = blob(source, entry)?;
+    let mut media_type = entry.media_type.clone();
+    for _ in 0..NESTING {
+        match Document::parse(&bytes, &media_type)? {
+            Document::Manifest(manifest) => return layout_manifest(source, entry, &manifest, bytes, wanted),
+            Document::Index(index) => {
+                let host = Platform::host();
+                let chosen = wanted.unwrap_or(&host).choose(&index)?;
+                bytes = blob(source, chosen)?;
+                media_type.clone_from(&chosen.media_type);
+            }
+        }
+    }
+    Err(invalid(format!("indexes lie in each other more than {NESTING} deep")))
+}
+
+fn layout_manifest(
+    source: &Source,
+    entry: &Descriptor,
+    manifest: &Manifest,
+    bytes: Vec<u8>,
+    wanted: Option<&Platform>,
+) -> Result<Found> {
+    let config_bytes = blob(source, &manifest.config)?;
+    let config = ImageConfig::parse(&config_bytes)?;
+    let diff_ids = &config.rootfs.diff_ids;
+    if manifest.layers.len() != diff_ids.len() {
+        let (layers, wanted) = (manifest.layers.len(), diff_ids.len());
+        return Err(invalid(format!("the manifest has {layers} layers, the image config {wanted}")));
+    }
+    let layers = diff_ids.iter().zip(&manifest.layers).map(|(diff_id, layer)| FoundLayer {
+        diff_id: *diff_id,
+        name: path(&layer.digest),
+        blob: Some((layer.digest, layer.size)),
+    });
+    let found = Found { names: names(entry), layers: layers.collect(), config, config_bytes, manifest: Some(bytes) };
+    found.checked(wanted)
+}
+
+/// A name without a repository (`latest`) names nothing here.
+fn names(entry: &Descriptor) -> Vec<Reference> {
+    let whole = entry.annotations.get(NAME);
+    let whole = whole.or_else(|| entry.annotations.get(REF_NAME).filter(|name| name.contains([':', '/'])));
+    whole.and_then(|name| name.parse().ok()).into_iter().collect()
+}
+
+/// A document of a layout, held against its digest.
+fn blob(source: &Source, descriptor: &Descriptor) -> Result<Vec<u8>> {
+    let name = path(&descriptor.digest);
+    let bytes = source.document(&name, DOCUMENT)?.ok_or_else(|| invalid(format!("it lacks the blob {name}")))?;
+    let digest = Digest::of(&bytes);
+    if digest == descriptor.digest && bytes.len() as u64 == descriptor.size {
+        return Ok(bytes);
+    }
+    if digest == descriptor.digest {
+        let (size, got) = (descriptor.size, bytes.len());
+        return Err(Error::new(ErrorKind::Digest, format!("{name} has {got} bytes, its descriptor says {size}")));
+    }
+    Err(wrong(&name, descriptor.digest, digest))
+}
+
+/// Where a layout has a blob.
+pub(super) fn path(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+impl Found {
+    fn checked(self, wanted: Option<&Platform>) -> Result<Self> {
+        if self.layers.len() > LAYERS {
+            let message = format!("the image has {} layers, more than {LAYERS}", self.layers.len());
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        let platform = self.config.platform();
+        if platform.os != "linux" {
+            return Err(Error::new(ErrorKind::Unsupported, format!("the image is for {platform}, not for Linux")));
+        }
+        match wanted {
+            Some(wanted) if !wanted.runs(&platform) => {
+                Err(Error::new(ErrorKind::Platform, format!("no image for {wanted}; there is {platform}")))
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
+fn wrong(name: &str, stated: Digest, found: Digest) -> Error {
+    let name = printable(name);
+    Error::new(ErrorKind::Digest, format!("{name} has the content of {found}, and not of {stated}"))
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Invalid, message)
+}
