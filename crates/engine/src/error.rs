@@ -137,7 +137,13 @@ impl From<store::Error> for Error {
             store::ErrorKind::Ambiguous | store::ErrorKind::Invalid => ErrorKind::Invalid,
             _ => ErrorKind::Store,
         };
-        Error::new(kind, error.to_string())
+        let own = Error::new(kind, error.to_string());
+        match error.kind() {
+            store::ErrorKind::Corrupt => {
+                own.with_hint("phial system check says what is damaged, and repairs it with --repair")
+            }
+            _ => own,
+        }
     }
 }
 

@@ -21,6 +21,8 @@ mod spec;
 
 /// Images that are made on this host.
 pub mod builtin;
+/// Whether the store is whole, and what is done if not.
+mod check;
 /// A container's directories, files and row.
 mod create;
 /// Making images durable while nobody waits.
@@ -66,6 +68,7 @@ mod usage;
 mod when;
 
 pub use ago::ago;
+pub use check::{CheckOptions, CheckReport, Problem, check};
 pub use config::{ContainerConfig, ExecConfig};
 pub use create::{Created, Unstarted};
 pub use engine::{Engine, Options};
@@ -80,3 +83,8 @@ pub use list::{CONTAINER_FILTERS, ListOptions};
 pub use logs::{LogEntry, LogOptions, Stream};
 pub use summary::ContainerSummary;
 pub use system::{Info, VERSION, Version};
+
+/// An error of another library in one line.
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join("; ")
+}

@@ -32,18 +32,25 @@ impl Context {
     /// # Errors
     /// One line for a user who is not root, and what the engine says.
     pub(crate) fn engine(&self) -> Result<Engine> {
+        let options = self.options()?;
+        let root = options.paths.root().to_owned();
+        Engine::open(options).cannot(|| format!("open the store in {}", root.display()))
+    }
+
+    /// What the engine works with, for those who cannot be sure that the store opens.
+    ///
+    /// # Errors
+    /// One line for a user who is not root.
+    pub(crate) fn options(&self) -> Result<Options> {
         if !rustix::process::geteuid().is_root() {
             return Err(Failure::new("needs root for now: rootless comes later").with_hint("try it with sudo"));
         }
-        let paths = self.paths()?;
-        let root = paths.root().to_owned();
-        let options = Options {
-            paths,
+        Ok(Options {
+            paths: self.paths()?,
             runtime_program: embedded::RUNTIME,
             runtime_build: embedded::RUNTIME_BUILD,
             hello_program: embedded::HELLO,
             program: Some("/proc/self/exe"),
-        };
-        Engine::open(options).cannot(|| format!("open the store in {}", root.display()))
+        })
     }
 }

@@ -282,6 +282,42 @@ impl Store {
         }
     }
 
+    /// What [`Store::collect_containers`] would remove.
+    pub(crate) fn garbage_containers(&self) -> Result<Vec<ContainerId>> {
+        let (rows, boot) = (self.candidates()?, boot_id()?);
+        let known: HashSet<ContainerId> = rows.iter().map(|row| row.id).collect();
+        let mut ids: Vec<ContainerId> =
+            rows.iter().filter(|row| self.is_garbage(row, &boot)).map(|row| row.id).collect();
+        let mut strays = HashSet::new();
+        for directory in [self.paths.containers(), self.paths.run_containers()] {
+            strays.extend(ids_in(&directory)?);
+        }
+        ids.extend(strays.difference(&known));
+        let mut garbage = Vec::new();
+        for id in ids {
+            if !self.container_is_live(&id)? {
+                garbage.push(id);
+            }
+        }
+        Ok(garbage)
+    }
+
+    /// What [`Store::collect_volumes`] would remove.
+    pub(crate) fn garbage_volumes(&self) -> Result<Vec<String>> {
+        let names = names_in(&self.paths.volumes())?;
+        let known: HashSet<String> = self.volumes()?.into_iter().map(|row| row.name).collect();
+        let names = names.iter().filter_map(|name| name.to_str()).filter(|name| !known.contains(*name));
+        // One that is being made is locked.
+        let is_free =
+            |name: &&str| matches!(lock::acquire_directory(&self.paths.volume(name), Want::ExclusiveNow), Ok(Some(_)));
+        Ok(names.filter(is_free).map(str::to_owned).collect())
+    }
+
+    /// The layers and blobs that [`Store::collect_content`] would remove.
+    pub(crate) fn garbage_content(&self) -> Result<(Vec<Digest>, Vec<Digest>)> {
+        self.unreferenced().map(|unreferenced| (unreferenced.layers, unreferenced.blobs))
+    }
+
     /// Lists the directories before it asks the database: what an image gets in between is then known.
     fn unreferenced(&self) -> Result<Unreferenced> {
         let mut layers = digests_in(&self.paths.layers())?;
@@ -350,7 +386,7 @@ fn digests_in(directory: &Path) -> Result<Vec<Digest>> {
 }
 
 /// The names in a directory; none if it is not there.
-fn names_in(directory: &Path) -> Result<Vec<OsString>> {
+pub(crate) fn names_in(directory: &Path) -> Result<Vec<OsString>> {
     let entries = match std::fs::read_dir(directory) {
         Err(error) if error.kind() == NotFound => return Ok(Vec::new()),
         other => other.map_err(|error| Error::io("listing", directory, error))?,

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::lock::{self, Want};
-use crate::{Error, ErrorKind, Paths, Result, tree};
+use crate::{Error, ErrorKind, Paths, Result, integrity, tree};
 
 /// The format of the database that this version writes: `PRAGMA user_version`.
 pub const FORMAT: u32 = 4;
@@ -198,6 +198,7 @@ fn prepare(paths: &Paths) -> Result<Connection> {
     let connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE).map_err(|error| refused(&path, &error))?;
     let version = version(&connection, &path)?;
     if version == 0 {
+        integrity::refuse_to_forget(paths)?;
         connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(())).map_err(|error| refused(&path, &error))?;
     }
     write(&connection, Durability::Synced, &format!("preparing {}", path.display()), |transaction| {

@@ -39,6 +39,8 @@ mod handle;
 mod id;
 /// Images and their names.
 mod images;
+/// What is wrong or superfluous, and what to do about damage.
+mod integrity;
 /// Where registries have layers.
 mod layer_blobs;
 /// Layer directories: one writer at a time, present by one rename.
@@ -63,6 +65,7 @@ pub use error::{Error, ErrorKind};
 pub use handle::{Lease, Store};
 pub use id::ContainerId;
 pub use images::{ImageRecord, LayerRef, Removed, Use};
+pub use integrity::Garbage;
 pub use layer_blobs::LayerBlob;
 pub use layers::{Layer, LayerSlot, LayerWriter};
 pub use paths::Paths;

@@ -2,6 +2,8 @@
 
 use super::{Entry, Execute, leaf};
 
+/// `check`.
+pub(super) mod check;
 /// `events`.
 pub(super) mod events;
 /// `info`.
@@ -13,6 +15,7 @@ pub(super) mod version;
 
 /// The group's table, in the order of the help.
 pub(super) const COMMANDS: &[Entry] = &[
+    leaf::<check::Check>("check", "Verify images, containers and volumes, and repair what can be"),
     leaf::<events::Events>("events", "Show what happens to containers, images and volumes"),
     leaf::<info::Info>("info", "Show what this host is and has"),
     leaf::<sync::Sync>("sync", "Wait until every image is on disk, safe from a power failure"),

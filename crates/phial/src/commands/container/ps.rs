@@ -72,6 +72,7 @@ const WITH_SIZE: &[&str] = &["ID", "Image", "Command", "RunningFor", "Status", "
 /// What `phial ps` takes.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, which is there or not")]
 pub(crate) struct Ps {
     /// Show all containers, not only those that run
     #[arg(short, long)]

@@ -1,0 +1,137 @@
+//! What `system check` asks of the store, and what it does about damage: nothing here is on any other command's way.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::collect::names_in;
+use crate::lock::{self, Want};
+use crate::{ContainerId, Digest, Error, ErrorKind, Paths, Result, Store, tree};
+
+/// What nobody refers to: the next command that removes something takes it along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Garbage {
+    /// Directories of containers without a row, and rows whose containers were to go.
+    pub containers: Vec<ContainerId>,
+    /// Layers that no image has.
+    pub layers: Vec<Digest>,
+    /// Blobs that no image has.
+    pub blobs: Vec<Digest>,
+    /// Directories of volumes without a row.
+    pub volumes: Vec<String>,
+    /// What was being written or deleted, by name.
+    pub temporary: Vec<OsString>,
+}
+
+impl Garbage {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        *self == Garbage::default()
+    }
+}
+
+impl Store {
+    /// What is wrong with the database of a store, in its own words; nothing if it is whole.
+    ///
+    /// # Errors
+    /// When it cannot be opened or read at all.
+    pub fn database_faults(paths: &Paths) -> Result<Vec<String>> {
+        let path = paths.database();
+        if std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() == 0) {
+            return Ok(vec!["it is empty".to_owned()]);
+        }
+        let run = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&path, flags)?;
+            connection.busy_timeout(Duration::from_secs(30))?;
+            let mut faults = texts(&connection, "PRAGMA integrity_check(10)")?;
+            faults.retain(|fault| fault != "ok");
+            let strays =
+                "SELECT 'a row of ' || \"table\" || ' refers to nothing in ' || parent FROM pragma_foreign_key_check";
+            faults.extend(texts(&connection, strays)?);
+            Ok(faults)
+        };
+        run().map_err(|error| Error::database(format_args!("reading {}", path.display()), &error))
+    }
+
+    /// Moves a damaged database away, and with it the containers' and volumes' directories, whose rows are lost: with an
+    /// empty database they would be garbage. Returns where everything is now. Images are pulled anew.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn set_damaged_aside(paths: &Paths) -> Result<PathBuf> {
+        let _alone = lock::acquire(&paths.lock(), Want::Exclusive)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let aside = paths.root().join(format!("damaged-{}", now.as_nanos()));
+        tree::make_private(&aside)?;
+        // The database goes last: whoever is killed before that finds it damaged again.
+        let log = paths.database_log();
+        let index = log.with_extension("db-shm");
+        for from in [paths.containers(), paths.volumes(), log, index, paths.database()] {
+            let Some(name) = from.file_name() else { continue };
+            match std::fs::rename(&from, aside.join(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("moving away", &from, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(aside)
+    }
+
+    /// Deletes a layer although images have it: it is damaged, and the next pull writes it anew.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn discard_layer(&self, diff_id: &Digest) -> Result<()> {
+        tree::discard(&self.paths, &self.paths.layer(diff_id))
+    }
+
+    /// Deletes a blob although images have it: it is damaged, and the next pull writes it anew.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn discard_blob(&self, digest: &Digest) -> Result<()> {
+        let path = self.paths.blob(digest);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("deleting", &path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What nobody refers to. While another process adds content, that is not told from garbage and left out.
+    ///
+    /// # Errors
+    /// Those of the file system and the database.
+    pub fn garbage(&self) -> Result<Garbage> {
+        let (containers, volumes) = (self.garbage_containers()?, self.garbage_volumes()?);
+        let mut garbage = Garbage { containers, volumes, ..Garbage::default() };
+        if let Some(_alone) = lock::acquire(&self.paths.lock(), Want::ExclusiveNow)? {
+            (garbage.layers, garbage.blobs) = self.garbage_content()?;
+            garbage.temporary = names_in(&self.paths.tmp())?;
+        }
+        Ok(garbage)
+    }
+}
+
+/// Whether a new database would make garbage of what is there: the one that knew it is lost.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] then.
+pub(crate) fn refuse_to_forget(paths: &Paths) -> Result<()> {
+    let is_filled = |directory: &Path| std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
+    match [paths.containers(), paths.volumes(), paths.layers()].into_iter().find(|directory| is_filled(directory)) {
+        Some(directory) => Err(Error::new(
+            ErrorKind::Corrupt,
+            format!("{} is empty, but {} is not", paths.database().display(), directory.display()),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn texts(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(query)?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
