@@ -25,6 +25,8 @@ pub mod builtin;
 mod check;
 /// A container's directories, files and row.
 mod create;
+/// What `system df` tells.
+mod disk_usage;
 /// Making images durable while nobody waits.
 mod durable;
 /// What happens is told, for whoever wants to know.
@@ -71,6 +73,7 @@ pub use ago::ago;
 pub use check::{CheckOptions, CheckReport, Problem, check};
 pub use config::{ContainerConfig, ExecConfig};
 pub use create::{Created, Unstarted};
+pub use disk_usage::{DiskUsage, ImageUsage, KindUsage, VolumeUsage};
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, Result};
 pub use filter::Filters;

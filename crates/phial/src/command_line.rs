@@ -74,9 +74,9 @@ fn dispatch(matches: &ArgMatches) -> ExitCode {
 fn with_room(failure: Failure, context: &Context) -> Failure {
     let paths = if failure.is_full() { context.paths().ok() } else { None };
     let Some(paths) = paths else { return failure };
-    let Ok(room) = rustix::fs::statvfs(paths.root()) else { return failure };
-    let free = human::size(room.f_bavail.saturating_mul(room.f_frsize));
-    let files = if room.f_ffree == 0 && room.f_files > 0 { " and no file more" } else { "" };
+    let Ok(space) = rustix::fs::statvfs(paths.root()) else { return failure };
+    let free = human::size(space.f_bavail.saturating_mul(space.f_frsize));
+    let files = if space.f_ffree == 0 && space.f_files > 0 { " and no file more" } else { "" };
     let root = paths.root().display();
     failure.with_hint(format!("{root} has room for {free}{files}; 'phial system df' shows what uses it"))
 }

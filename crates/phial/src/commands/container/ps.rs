@@ -27,10 +27,7 @@ Examples:
 static LISTING: Listing<ContainerSummary> = Listing {
     kind: "container",
     columns: &[
-        Column::new("Command", "COMMAND", |container, whole| {
-            let command = human::harmless(&container.command);
-            format!("\"{}\"", if whole { command } else { human::shortened(&command, COMMAND) })
-        }),
+        Column::new("Command", "COMMAND", command),
         Column::new("CreatedAt", "CREATED AT", |container, _| human::time(&container.created_at)),
         Column::new(
             "ID",
@@ -65,6 +62,12 @@ static LISTING: Listing<ContainerSummary> = Listing {
     quiet: "ID",
     label: Some(|container, key| container.labels.get(key).map_or_else(String::new, |value| human::harmless(value))),
 };
+
+/// A container's command in quotes, cut short if it is not to be `whole`.
+pub(in crate::commands) fn command(container: &ContainerSummary, whole: bool) -> String {
+    let command = human::harmless(&container.command);
+    format!("\"{}\"", if whole { command } else { human::shortened(&command, COMMAND) })
+}
 
 /// The table with `--size`.
 const WITH_SIZE: &[&str] = &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names", "Size"];

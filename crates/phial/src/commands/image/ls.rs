@@ -11,7 +11,6 @@ use crate::failure::{Cannot, Result};
 use crate::output::format::{Column, ListFlags, Listing};
 use crate::output::human;
 
-const NONE: &str = "<none>";
 /// What docker says of what it has not computed.
 const UNKNOWN: &str = "N/A";
 
@@ -30,17 +29,13 @@ static LISTING: Listing<ImageSummary> = Listing {
         Column::new("CreatedAt", "CREATED AT", |image, _| {
             image.created.as_deref().map_or_else(|| UNKNOWN.to_owned(), human::time)
         }),
-        Column::new("CreatedSince", "CREATED", |image, _| {
-            image.created.as_deref().map_or_else(|| UNKNOWN.to_owned(), engine::ago)
-        }),
-        Column::new("Digest", "DIGEST", |image, _| {
-            image.digest.as_ref().map_or_else(|| NONE.to_owned(), ToString::to_string)
-        }),
+        Column::new("CreatedSince", "CREATED", |image, _| created_since(image)),
+        Column::new("Digest", "DIGEST", |image, _| image.digest.as_ref().map_or_else(none, ToString::to_string)),
         Column::new("ID", "IMAGE ID", |image, whole| if whole { image.id.to_string() } else { image.id.short() }),
-        Column::new("Repository", "REPOSITORY", |image, _| image.repository.clone().unwrap_or_else(|| NONE.to_owned())),
+        Column::new("Repository", "REPOSITORY", |image, _| image.repository.clone().unwrap_or_else(none)),
         Column::new("SharedSize", "SHARED SIZE", |_, _| UNKNOWN.to_owned()),
         Column::new("Size", "SIZE", |image, _| human::size(image.size)),
-        Column::new("Tag", "TAG", |image, _| image.tag.clone().unwrap_or_else(|| NONE.to_owned())),
+        Column::new("Tag", "TAG", |image, _| image.tag.clone().unwrap_or_else(none)),
         Column::new("UniqueSize", "UNIQUE SIZE", |_, _| UNKNOWN.to_owned()),
         Column::new("VirtualSize", "VIRTUAL SIZE", |image, _| human::size(image.size)),
     ],
@@ -51,6 +46,16 @@ static LISTING: Listing<ImageSummary> = Listing {
 
 /// The table with `--digests`.
 const WITH_DIGESTS: &[&str] = &["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"];
+
+/// What docker shows for a name that is not there.
+pub(in crate::commands) fn none() -> String {
+    "<none>".to_owned()
+}
+
+/// When an image was built, in words.
+pub(in crate::commands) fn created_since(image: &ImageSummary) -> String {
+    image.created.as_deref().map_or_else(|| UNKNOWN.to_owned(), engine::ago)
+}
 
 /// What `phial images` takes.
 #[derive(Debug, Args)]

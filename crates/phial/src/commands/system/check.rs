@@ -54,23 +54,24 @@ impl Execute for Check {
 }
 
 fn new_bar(layers: usize) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let style = ProgressStyle::with_template("reading layers [{bar:30}] {pos}/{len}").expect("is well formed");
     ProgressBar::with_draw_target(Some(layers as u64), target).with_style(style.progress_chars("=> "))
 }
 
 fn summary(report: &CheckReport, repaired: bool) -> String {
-    let mut text = format!(
+    let mut lines = vec![format!(
         "checked {}, {}, {} and {}: {}",
         counted(report.images, "image"),
         counted(report.layers, "layer"),
         counted(report.containers, "container"),
         counted(report.volumes, "volume"),
         if report.problems.is_empty() { "all is well".to_owned() } else { counted(report.problems.len(), "problem") },
-    );
+    )];
     if report.unproven > 0 {
         let are = if report.unproven == 1 { "is" } else { "are" };
-        text += &format!("\n{} {are} there, its content was not compared", counted(report.unproven, "layer"));
+        lines.push(format!("{} {are} there, without a comparison of the content", counted(report.unproven, "layer")));
     }
     let garbage = &report.garbage;
     let left = [
@@ -83,9 +84,9 @@ fn summary(report: &CheckReport, repaired: bool) -> String {
     let left: Vec<String> = left.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| counted(n, word)).collect();
     if !left.is_empty() {
         let what = if repaired { "removed" } else { "removed by the next command that makes room, or --repair" };
-        text += &format!("\nleft by killed commands: {} ({what})", left.join(", "));
+        lines.push(format!("left by killed commands: {} ({what})", left.join(", ")));
     }
-    text
+    lines.join("\n")
 }
 
 fn counted(number: usize, word: &str) -> String {

@@ -1,0 +1,172 @@
+//! What `system df` tells: how much room images, containers and volumes take, and how much of it could be had back.
+
+use std::collections::{HashMap, HashSet};
+
+use store::{Digest, ImageRecord};
+
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::image_list::{ImageListOptions, ImageSummary};
+use crate::list::ListOptions;
+use crate::summary::ContainerSummary;
+use crate::usage;
+
+/// Room that is taken, in bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DiskUsage {
+    /// Images, a line for each name.
+    pub images: Vec<ImageUsage>,
+    /// Containers, with their sizes.
+    pub containers: Vec<ContainerSummary>,
+    /// Volumes.
+    pub volumes: Vec<VolumeUsage>,
+    /// One line for each kind, in docker's order.
+    pub kinds: Vec<KindUsage>,
+}
+
+/// All of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KindUsage {
+    /// What they are called: `Images`.
+    pub kind: &'static str,
+    /// How many there are.
+    pub total: usize,
+    /// How many of them are used.
+    pub active: usize,
+    /// Their size; what several share counts once.
+    pub size: u64,
+    /// How much of it only those that are not used take.
+    pub reclaimable: u64,
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageUsage {
+    /// What `images` shows of it.
+    pub summary: ImageSummary,
+    /// Size of those of its layers that other images have as well.
+    pub shared: u64,
+    /// Size of the others.
+    pub unique: u64,
+    /// How many containers are made from it.
+    pub containers: usize,
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeUsage {
+    /// Its name.
+    pub name: String,
+    /// How many containers use it.
+    pub links: usize,
+    /// Its size.
+    pub size: u64,
+}
+
+/// A layer: its size, and which images have it.
+#[derive(Default)]
+struct LayerUse {
+    size: u64,
+    images: HashSet<Digest>,
+}
+
+impl Engine {
+    /// Measures everything: that reads all directories of containers and volumes.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn disk_usage(&self) -> Result<DiskUsage> {
+        let containers = self.list(&ListOptions { all: true, size: true, ..ListOptions::default() })?;
+        let all = self.store.all_images()?;
+        let mut users: HashMap<Digest, usize> = HashMap::new();
+        for container in self.store.containers()? {
+            *users.entry(container.image).or_default() += 1;
+        }
+        let layers = layers(&all);
+        let images = self.images(&ImageListOptions::default())?;
+        let images: Vec<ImageUsage> = images.into_iter().map(|summary| image(summary, &all, &layers, &users)).collect();
+        let counts = self.store.volume_use_counts()?;
+        let volumes: Vec<VolumeUsage> = self
+            .store
+            .volumes()?
+            .into_iter()
+            .map(|volume| VolumeUsage {
+                links: counts.get(&volume.name).copied().unwrap_or(0),
+                size: usage::tree(&self.paths().volume_data(&volume.name)),
+                name: volume.name,
+            })
+            .collect();
+        let kinds = vec![
+            of_images(&all, &layers, &users),
+            of_containers(&containers),
+            of_volumes(&volumes),
+            KindUsage { kind: "Build Cache", ..KindUsage::default() },
+        ];
+        Ok(DiskUsage { images, containers, volumes, kinds })
+    }
+}
+
+fn layers(images: &[ImageRecord]) -> HashMap<Digest, LayerUse> {
+    let mut layers: HashMap<Digest, LayerUse> = HashMap::new();
+    for image in images {
+        for layer in &image.layers {
+            let found = layers.entry(layer.diff_id).or_default();
+            found.size = layer.size;
+            found.images.insert(image.id);
+        }
+    }
+    layers
+}
+
+fn image(
+    summary: ImageSummary,
+    all: &[ImageRecord],
+    layers: &HashMap<Digest, LayerUse>,
+    users: &HashMap<Digest, usize>,
+) -> ImageUsage {
+    let own: HashSet<Digest> =
+        all.iter().filter(|image| image.id == summary.id).flat_map(|image| &image.layers).map(|l| l.diff_id).collect();
+    let of = |shared: bool| {
+        let layers = own.iter().filter_map(|diff_id| layers.get(diff_id));
+        layers.filter(|layer| (layer.images.len() > 1) == shared).map(|layer| layer.size).sum()
+    };
+    ImageUsage {
+        shared: of(true),
+        unique: of(false),
+        containers: users.get(&summary.id).copied().unwrap_or(0),
+        summary,
+    }
+}
+
+fn of_images(all: &[ImageRecord], layers: &HashMap<Digest, LayerUse>, users: &HashMap<Digest, usize>) -> KindUsage {
+    let is_used = |layer: &&LayerUse| layer.images.iter().any(|image| users.contains_key(image));
+    let size = layers.values().map(|layer| layer.size).sum();
+    let used: u64 = layers.values().filter(is_used).map(|layer| layer.size).sum();
+    let active = all.iter().filter(|image| users.contains_key(&image.id)).count();
+    KindUsage { kind: "Images", total: all.len(), active, size, reclaimable: size - used }
+}
+
+fn of_containers(containers: &[ContainerSummary]) -> KindUsage {
+    let is_active = |container: &&ContainerSummary| matches!(container.state, "running" | "paused" | "restarting");
+    let size = |container: &ContainerSummary| container.size.map_or(0, |(written, _)| written);
+    let total = containers.iter().map(size).sum();
+    let active: Vec<&ContainerSummary> = containers.iter().filter(is_active).collect();
+    let used: u64 = active.iter().map(|container| size(container)).sum();
+    KindUsage {
+        kind: "Containers",
+        total: containers.len(),
+        active: active.len(),
+        size: total,
+        reclaimable: total - used,
+    }
+}
+
+fn of_volumes(volumes: &[VolumeUsage]) -> KindUsage {
+    KindUsage {
+        kind: "Local Volumes",
+        total: volumes.len(),
+        active: volumes.iter().filter(|volume| volume.links > 0).count(),
+        size: volumes.iter().map(|volume| volume.size).sum(),
+        reclaimable: volumes.iter().filter(|volume| volume.links == 0).map(|volume| volume.size).sum(),
+    }
+}
