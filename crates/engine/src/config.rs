@@ -34,6 +34,7 @@ pub use mount::{Mount, MountKind, Propagation, RecursiveReadOnly};
 pub use names::{Dns, ExtraHost, parse_hostname};
 pub use namespace::{Ipc, Network, Sharing};
 pub use restart::RestartPolicy;
+pub(crate) use security::Apparmor;
 pub use security::{Seccomp, SecurityOption};
 pub use signal::Signal;
 pub use ulimit::Ulimit;
@@ -190,7 +191,7 @@ pub struct ExecConfig {
     pub open_stdin: bool,
     /// `-d`.
     pub detach: bool,
-    /// `--privileged`: every capability of the host, and no filter of system calls.
+    /// `--privileged`: every capability of the host.
     pub privileged: bool,
 }
 

@@ -71,12 +71,15 @@ impl Engine {
     /// source that is not there.
     pub fn create(&self, config: &ContainerConfig, image: &ImageRecord, unstarted: Unstarted) -> Result<Created> {
         let image_config = ImageConfig::parse(&self.store.blob(&image.id)?)?.config;
-        let config = effective(config, &image_config)?;
+        let config = self.with_ids_of_others(effective(config, &image_config)?)?;
+        if unstarted == Unstarted::Collect {
+            self.joins(None, &config)?;
+        }
         check_host(&config.logging)?;
         let layers = self.layers(image);
         let merged = Merged::open(&layers)?;
-        let identity = identity(&merged, config.user.as_deref().unwrap_or(&image_config.user))?;
-        let host = Host::read(&config)?;
+        let identity = identity(&merged, config.user.as_deref().unwrap_or(&image_config.user), &config.group_add)?;
+        let host = self.host(&config)?;
         let prepared = Prepared { image, image_config, config, identity, host, layers, unstarted };
         match self.commit(&prepared) {
             // The holder of the name may be a container that was to go, and has: then its row is all that is left.
@@ -124,8 +127,9 @@ impl Engine {
         let directory = self.paths().container(&record.id);
         // What it has written itself counts as well.
         let all: Vec<PathBuf> = [directory.join(UPPER)].into_iter().chain(layers.iter().cloned()).collect();
-        let identity = identity(&Merged::open(&all)?, config.user.as_deref().unwrap_or(&image_config.user))?;
-        let host = Host::read(&config)?;
+        let identity =
+            identity(&Merged::open(&all)?, config.user.as_deref().unwrap_or(&image_config.user), &config.group_add)?;
+        let host = self.host(&config)?;
         let unstarted = Unstarted::Keep;
         let prepared = Prepared { image: &image, image_config, config, identity, host, layers, unstarted };
         prepared.write_files(&record.id.hex(), &directory, true)?;
@@ -138,10 +142,11 @@ impl Engine {
     }
 }
 
-/// Who `user` is in the image.
-pub(crate) fn identity(image: &Merged, user: &str) -> Result<Identity> {
+/// Who `user` is in the image, with these groups besides.
+pub(crate) fn identity(image: &Merged, user: &str, groups: &[String]) -> Result<Identity> {
     let file = |path| image.read(path, spec::MOST_BYTES).map(Option::unwrap_or_default);
-    Identity::resolve(user, &file("etc/passwd")?, &file("etc/group")?)
+    let group = file("etc/group")?;
+    Identity::resolve(user, &file("etc/passwd")?, &group)?.with_groups(groups, &group)
 }
 
 /// Everything that is known before an id is taken.
@@ -190,7 +195,7 @@ impl Prepared<'_> {
         written.context(|| path.display())?;
         sys::fault::point("create: configuration written");
         let host_file = |path: &str| fs::read(path).unwrap_or_default();
-        for (name, content) in files::contents(&self.config.network, inputs.hostname(), host_file) {
+        for (name, content) in files::contents(&self.config, inputs.hostname(), host_file) {
             readable(&directory.join(name), |path| fs::write(path, content), 0o644)?;
         }
         Ok(())

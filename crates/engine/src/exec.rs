@@ -79,7 +79,9 @@ impl Engine {
             None => false,
         };
         let identity = identity.as_ref().map(|identity| (identity, home_is_own));
-        exec_process(&main, config, identity)
+        let all = config.privileged.then(runtime::capability::available).transpose();
+        let all = all.context(|| "reading this process's capabilities")?;
+        exec_process(&main, config, identity, all)
     }
 
     /// Joins the streams of a running container's first process. `stdin` tells whether it gets what is typed.
@@ -112,7 +114,7 @@ impl Engine {
         let image = self.store.image(&container.record.image)?;
         let upper = self.paths().container(&container.record.id).join(UPPER);
         let layers: Vec<_> = [upper].into_iter().chain(self.layers(&image)).collect();
-        identity(&Merged::open(&layers)?, user)
+        identity(&Merged::open(&layers)?, user, &container.config.group_add)
     }
 
     /// Whether the home directory in the container's environment was asked for, by image or user.

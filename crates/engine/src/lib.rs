@@ -21,6 +21,8 @@ mod spec;
 
 /// Images that are made on this host.
 pub mod builtin;
+/// Devices that specifications of vendors describe.
+mod cdi;
 /// Whether the store is whole, and what is done if not.
 mod check;
 /// A container's directories, files and row.
@@ -39,6 +41,8 @@ mod filter;
 mod image_list;
 /// Pulling, finding, listing and removing images.
 mod images;
+/// Whose namespaces a container shares.
+mod joins;
 /// Its state; signals, waiting, stopping, removing.
 mod lifecycle;
 /// Which containers `ps` lists.

@@ -102,6 +102,7 @@ impl Engine {
             health: config.health.as_ref().and_then(Healthcheck::resolve),
             stop_signal: config.stop_signal.map(Signal::number),
             stop_timeout: config.stop_timeout,
+            joins: self.joins(Some(&created.record.id), config)?,
             bundle,
         })
     }

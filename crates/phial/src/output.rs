@@ -1,9 +1,9 @@
 //! What commands print on standard output.
 
-/// `--format`: tables, JSON, templates.
-pub(crate) mod format;
 /// A file that is whole or not there.
 pub(crate) mod file;
+/// `--format`: tables, JSON, templates.
+pub(crate) mod format;
 /// Sizes as docker writes them.
 pub(crate) mod human;
 /// Pulls: bars on a terminal, lines elsewhere.

@@ -174,6 +174,20 @@ pub struct Request {
     /// Seconds between that and SIGKILL; 10 if there is none.
     #[serde(default)]
     pub stop_timeout: Option<u32>,
+    /// Namespaces of other containers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<Join>,
+}
+
+/// A namespace of another container, which this one enters whenever it is started.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Join {
+    /// Which.
+    pub namespace: oci_spec::runtime::LinuxNamespaceType,
+    /// The other container's directory below /run.
+    pub run_dir: PathBuf,
+    /// Its name, for errors.
+    pub name: String,
 }
 
 /// What becomes `/` of a container.

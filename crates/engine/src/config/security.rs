@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ContainerConfig;
 use crate::error::{Error, Result};
 
 /// One value of `--security-opt`.
@@ -14,8 +15,25 @@ pub enum SecurityOption {
     Seccomp(Seccomp),
     /// No `AppArmor` profile.
     ApparmorUnconfined,
+    /// This profile of `AppArmor`, which must be loaded.
+    Apparmor(String),
     /// No `SELinux` label.
     LabelDisable,
+    /// A part of the `SELinux` label, where the host has `SELinux`: `user:…`, `role:…`, `type:…`, `level:…`.
+    Label(String),
+    /// What of /proc and /sys is hidden and read-only otherwise is not.
+    SystempathsUnconfined,
+    /// Whether the container may change its own cgroups.
+    WritableCgroups(bool),
+}
+
+/// A choice about `AppArmor`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Apparmor<'a> {
+    /// None shall apply.
+    Unconfined,
+    /// This one shall.
+    Profile(&'a str),
 }
 
 /// A seccomp profile.
@@ -42,7 +60,9 @@ impl SecurityOption {
         match (name, value) {
             ("no-new-privileges", "" | "true") => Ok(SecurityOption::NoNewPrivileges(true)),
             ("no-new-privileges", "false") => Ok(SecurityOption::NoNewPrivileges(false)),
-            ("no-new-privileges", _) => Err(invalid("neither true nor false")),
+            ("writable-cgroups", "" | "true") => Ok(SecurityOption::WritableCgroups(true)),
+            ("writable-cgroups", "false") => Ok(SecurityOption::WritableCgroups(false)),
+            ("no-new-privileges" | "writable-cgroups", _) => Err(invalid("neither true nor false")),
             ("seccomp", "unconfined") => Ok(SecurityOption::Seccomp(Seccomp::Unconfined)),
             ("seccomp", "builtin") => Ok(SecurityOption::Seccomp(Seccomp::Builtin)),
             ("seccomp", "") => {
@@ -50,18 +70,77 @@ impl SecurityOption {
             }
             ("seccomp", file) => profile(text, file, read),
             ("apparmor", "unconfined") => Ok(SecurityOption::ApparmorUnconfined),
-            ("apparmor", _) => {
-                Err(Error::unsupported(format!("--security-opt {text}: profiles of AppArmor are not applied yet"))
-                    .with_hint("use apparmor=unconfined, or leave it out"))
-            }
+            ("apparmor", "") => Err(invalid("no profile")),
+            ("apparmor", profile) if profile.chars().any(char::is_control) => Err(invalid("not a name of a profile")),
+            ("apparmor", profile) => Ok(SecurityOption::Apparmor(profile.to_owned())),
             ("label", "disable") => Ok(SecurityOption::LabelDisable),
-            ("label", _) => {
-                Err(Error::unsupported(format!("--security-opt {text}: labels of SELinux are not applied yet"))
-                    .with_hint("use label=disable, or leave it out"))
-            }
-            _ => Err(invalid("no such option")
-                .with_hint("one of no-new-privileges, seccomp=…, apparmor=unconfined, label=disable")),
+            ("label", part) => match part.split_once(':') {
+                Some(("user" | "role" | "type" | "level", value)) if is_label(value) => {
+                    Ok(SecurityOption::Label(part.to_owned()))
+                }
+                _ => Err(invalid("not a part of a label")
+                    .with_hint("one of label=disable, label=user:…, label=role:…, label=type:…, label=level:…")),
+            },
+            ("systempaths", "unconfined") => Ok(SecurityOption::SystempathsUnconfined),
+            ("systempaths", _) => Err(invalid("not unconfined")),
+            _ => Err(invalid("no such option").with_hint(
+                "one of no-new-privileges, seccomp=…, apparmor=…, label=…, systempaths=unconfined, writable-cgroups",
+            )),
         }
+    }
+}
+
+fn is_label(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:,-".contains(&byte))
+}
+
+impl ContainerConfig {
+    /// What the last of the options says about `AppArmor`.
+    pub(crate) fn apparmor(&self) -> Option<Apparmor<'_>> {
+        self.security_opt.iter().rev().find_map(|option| match option {
+            SecurityOption::ApparmorUnconfined => Some(Apparmor::Unconfined),
+            SecurityOption::Apparmor(profile) => Some(Apparmor::Profile(profile)),
+            _ => None,
+        })
+    }
+
+    /// Whether nothing of /proc and /sys is hidden or read-only.
+    pub(crate) fn shows_system_paths(&self) -> bool {
+        self.privileged || self.security_opt.contains(&SecurityOption::SystempathsUnconfined)
+    }
+
+    /// Whether the container may change its own cgroups.
+    pub(crate) fn writes_cgroups(&self) -> bool {
+        let said = self.security_opt.iter().rev().find_map(|option| match option {
+            SecurityOption::WritableCgroups(writable) => Some(*writable),
+            _ => None,
+        });
+        said.unwrap_or(self.privileged)
+    }
+
+    /// The label of processes and that of files, put together from its parts; None when there are none, or when labels
+    /// are off.
+    pub(crate) fn selinux_labels(&self) -> Option<(String, String)> {
+        let [mut user, mut role, mut kind, mut level] = ["system_u", "system_r", "container_t", "s0"];
+        let mut given = false;
+        for option in &self.security_opt {
+            match option {
+                SecurityOption::LabelDisable => given = false,
+                SecurityOption::Label(part) => {
+                    given = true;
+                    match part.split_once(':') {
+                        Some(("user", value)) => user = value,
+                        Some(("role", value)) => role = value,
+                        Some(("type", value)) => kind = value,
+                        Some((_, value)) => level = value,
+                        None => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        let labels = || (format!("{user}:{role}:{kind}:{level}"), format!("{user}:object_r:container_file_t:{level}"));
+        (given && !self.privileged).then(labels)
     }
 }
 
@@ -108,14 +187,31 @@ mod tests {
             ),
             ("seccomp", Err("--security-opt seccomp: no profile")),
             ("apparmor=unconfined", Ok(SecurityOption::ApparmorUnconfined)),
-            ("apparmor=mine", Err("--security-opt apparmor=mine: profiles of AppArmor are not applied yet")),
+            ("apparmor=mine", Ok(SecurityOption::Apparmor("mine".to_owned()))),
+            ("apparmor=", Err("--security-opt apparmor=: no profile")),
             ("label=disable", Ok(SecurityOption::LabelDisable)),
-            ("label=type:x", Err("--security-opt label=type:x: labels of SELinux are not applied yet")),
+            ("label=type:x", Ok(SecurityOption::Label("type:x".to_owned()))),
+            ("label:level:s0:c1,c2", Ok(SecurityOption::Label("level:s0:c1,c2".to_owned()))),
+            ("label=colour:x", Err("--security-opt label=colour:x: not a part of a label")),
+            ("systempaths=unconfined", Ok(SecurityOption::SystempathsUnconfined)),
+            ("writable-cgroups=true", Ok(SecurityOption::WritableCgroups(true))),
             ("magic", Err("--security-opt magic: no such option")),
         ];
         for (text, expected) in cases {
             let found = SecurityOption::parse(text, read).map_err(|error| error.to_string());
             assert_eq!(found, expected.map_err(str::to_owned), "{text}");
         }
+    }
+    #[test]
+    fn labels_are_put_together() {
+        let labels = |parts: &[&str]| {
+            let part = |part: &&str| SecurityOption::parse(part, |_| Ok(String::new())).expect("is an option");
+            let config = ContainerConfig { security_opt: parts.iter().map(part).collect(), ..Default::default() };
+            config.selinux_labels().map(|(process, file)| format!("{process} {file}"))
+        };
+        let expected = "system_u:system_r:web_t:s0:c1,c2 system_u:object_r:container_file_t:s0:c1,c2";
+        assert_eq!(labels(&["label=type:web_t", "label=level:s0:c1,c2"]).as_deref(), Some(expected));
+        assert_eq!(labels(&["label=type:web_t", "label=disable"]), None);
+        assert_eq!(labels(&[]), None);
     }
 }

@@ -6,12 +6,19 @@ use ::image::Config;
 use runtime::protocol::policy::{HEALTH_FILE, Health};
 use serde_json::{Map, Value, json};
 
-use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, RestartPolicy, Seccomp, SecurityOption, env};
+use crate::config::{
+    Attached, ContainerConfig, Device, ExtraHost, Healthcheck, Mount, MountKind, OfDisk, RestartPolicy, Seccomp,
+    SecurityOption, Sharing, env,
+};
 use crate::create::{LOG_FILE, UPPER, WORK};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::inspect::state::{restarts, state};
 use crate::lifecycle::{Container, read};
+use crate::spec;
+
+/// Bytes of `/dev/shm` when nothing is said.
+const SHM_SIZE: u64 = 64 * 1024 * 1024;
 
 impl Engine {
     /// A container in docker's shape.
@@ -42,8 +49,8 @@ impl Engine {
             "Driver": "overlay2",
             "Platform": "linux",
             "MountLabel": "",
-            "ProcessLabel": "",
-            "AppArmorProfile": "",
+            "ProcessLabel": process.selinux_label().as_deref().unwrap_or_default(),
+            "AppArmorProfile": process.apparmor_profile().as_deref().unwrap_or_default(),
             "ExecIDs": null,
             "HostConfig": host_config(&container.config),
             "GraphDriver": {
@@ -82,20 +89,22 @@ fn config(container: &Container, image: &Config, variables: &[String]) -> Value 
     let config = &container.config;
     let mut own = image.env.clone();
     env::merge(&mut own, config.env.iter().cloned());
-    let attached = !config.detach;
+    let wants = |stream| !config.detach && (config.attach.is_empty() || config.attach.contains(&stream));
+    let attached = wants(Attached::Stdin);
     let command = if config.command.is_empty() && config.entrypoint.is_none() {
         image.cmd.clone()
     } else {
         Some(config.command.clone())
     };
-    let ports: Map<String, Value> = image.exposed_ports.iter().map(|port| (port.clone(), json!({}))).collect();
+    let ports = image.exposed_ports.iter().chain(&config.exposed_ports);
+    let ports: Map<String, Value> = ports.map(|port| (port.clone(), json!({}))).collect();
     let mut value = json!({
         "Hostname": env::value(variables, "HOSTNAME").unwrap_or_default(),
-        "Domainname": "",
+        "Domainname": config.domainname.as_deref().unwrap_or_default(),
         "User": config.user.as_deref().unwrap_or(&image.user),
         "AttachStdin": attached && config.open_stdin,
-        "AttachStdout": attached,
-        "AttachStderr": attached,
+        "AttachStdout": wants(Attached::Stdout),
+        "AttachStderr": wants(Attached::Stderr),
         "Tty": config.tty,
         "OpenStdin": config.open_stdin,
         "StdinOnce": attached && config.open_stdin,
@@ -158,9 +167,9 @@ fn host_config(config: &ContainerConfig) -> Value {
             json!({"Name": limit.name(), "Hard": limit.hard.cast_signed(), "Soft": limit.soft.cast_signed()})
         })
         .collect();
-    json!({
+    let mut all = json!({
         "Binds": none_or(binds),
-        "ContainerIDFile": "",
+        "ContainerIDFile": config.cidfile.as_deref().unwrap_or_default(),
         "NetworkMode": config.network.to_string(),
         "LogConfig": {"Type": config.logging.driver.name(), "Config": config.logging.options},
         "PortBindings": {},
@@ -170,31 +179,123 @@ fn host_config(config: &ContainerConfig) -> Value {
         "VolumesFrom": null,
         "CapAdd": names(&config.cap_add),
         "CapDrop": names(&config.cap_drop),
-        "CgroupnsMode": "private",
-        "Dns": [],
-        "DnsOptions": [],
-        "DnsSearch": [],
-        "ExtraHosts": null,
-        "GroupAdd": null,
-        "IpcMode": "private",
+        "CgroupnsMode": if config.cgroup_namespace == Sharing::Host { "host" } else { "private" },
+        "Dns": config.dns.servers,
+        "DnsOptions": config.dns.options,
+        "DnsSearch": config.dns.search,
+        "ExtraHosts": none_or(config.extra_hosts.iter().map(ExtraHost::text).collect()),
+        "GroupAdd": none_or(config.group_add.clone()),
+        "IpcMode": config.ipc.to_string(),
         "Links": null,
-        "OomScoreAdj": 0,
-        "PidMode": "",
-        "Privileged": false,
+        "OomScoreAdj": config.oom_score_adj.unwrap_or(0),
+        "PidMode": config.pid.to_string(),
+        "Privileged": config.privileged,
         "PublishAllPorts": false,
         "ReadonlyRootfs": config.read_only,
         "SecurityOpt": none_or(config.security_opt.iter().map(security_option).collect()),
-        "UTSMode": "",
-        "UsernsMode": "",
-        "ShmSize": 67_108_864,
+        "UTSMode": config.uts.to_string(),
+        "UsernsMode": if config.userns_host { "host" } else { "" },
+        "ShmSize": config.shm_size.unwrap_or(SHM_SIZE),
         "Runtime": "phial-runtime",
         "Memory": config.memory.unwrap_or(0),
-        "MemorySwap": config.memory.map_or(0, |limit| limit.saturating_mul(2)),
         "NanoCpus": config.nano_cpus.unwrap_or(0),
         "PidsLimit": config.pids_limit,
         "Ulimits": ulimits,
         "Init": config.init,
+    });
+    for part in [resources(config), devices(config), paths(config)] {
+        if let (Some(all), Value::Object(part)) = (all.as_object_mut(), part) {
+            all.extend(part);
+        }
+    }
+    all
+}
+
+/// The part of `HostConfig` about limits.
+fn resources(config: &ContainerConfig) -> Value {
+    let io = &config.block_io;
+    let rates = |list: &[OfDisk]| none_or_all(list.iter().map(|disk| json!({"Path": disk.path, "Rate": disk.amount})));
+    let weights = io.weight_devices.iter().map(|disk| json!({"Path": disk.path, "Weight": disk.amount}));
+    let twice = config.memory.map_or(0, |limit| i64::try_from(limit.saturating_mul(2)).unwrap_or(i64::MAX));
+    json!({
+        "CgroupParent": config.cgroup_parent.as_deref().unwrap_or_default(),
+        "BlkioWeight": io.weight.unwrap_or(0),
+        "BlkioWeightDevice": weights.collect::<Vec<_>>(),
+        "BlkioDeviceReadBps": rates(&io.read_bps),
+        "BlkioDeviceWriteBps": rates(&io.write_bps),
+        "BlkioDeviceReadIOps": rates(&io.read_iops),
+        "BlkioDeviceWriteIOps": rates(&io.write_iops),
+        "CpuShares": config.cpu_shares.unwrap_or(0),
+        "CpuPeriod": config.cpu_period.unwrap_or(0),
+        "CpuQuota": config.cpu_quota.unwrap_or(0),
+        "CpuRealtimePeriod": config.cpu_rt_period.unwrap_or(0),
+        "CpuRealtimeRuntime": config.cpu_rt_runtime.unwrap_or(0),
+        "CpusetCpus": config.cpuset_cpus.as_deref().unwrap_or_default(),
+        "CpusetMems": config.cpuset_mems.as_deref().unwrap_or_default(),
+        "MemoryReservation": config.memory_reservation.unwrap_or(0),
+        "MemorySwap": config.memory_swap.unwrap_or(twice),
+        "MemorySwappiness": config.memory_swappiness,
+        "OomKillDisable": config.oom_kill_disable,
+        "CpuCount": 0,
+        "CpuPercent": 0,
+        "IOMaximumIOps": 0,
+        "IOMaximumBandwidth": 0,
     })
+}
+
+/// The part of `HostConfig` about devices, parameters and notes.
+fn devices(config: &ContainerConfig) -> Value {
+    let mut requests = Vec::new();
+    let request = |driver: &str, count: i64, ids: Value, capabilities: Value| json!({"Driver": driver, "Count": count, "DeviceIDs": ids, "Capabilities": capabilities, "Options": {}});
+    let mut files = Vec::new();
+    let mut vendors = Vec::new();
+    for device in &config.devices {
+        match device {
+            Device::Host { source, target, access } => {
+                files.push(json!({"PathOnHost": source, "PathInContainer": target, "CgroupPermissions": access}));
+            }
+            Device::Cdi(name) => vendors.push(name.clone()),
+        }
+    }
+    if !vendors.is_empty() {
+        requests.push(request("cdi", 0, json!(vendors), Value::Null));
+    }
+    if let Some(gpus) = &config.gpus {
+        let driver = gpus.driver.as_deref().unwrap_or_default();
+        let ids = none_or_all(gpus.devices.iter().map(|id| json!(id)));
+        let mut capabilities = gpus.capabilities.clone();
+        if !capabilities.iter().any(|capability| capability == "gpu") {
+            capabilities.push("gpu".to_owned());
+        }
+        requests.push(request(driver, gpus.count.unwrap_or(0), ids, json!([capabilities])));
+    }
+    let mut value = json!({
+        "Devices": files,
+        "DeviceCgroupRules": none_or_all(config.device_rules.iter().map(|rule| json!(rule.text()))),
+        "DeviceRequests": none_or_all(requests.into_iter()),
+    });
+    let mut add =
+        |key: &str, field: Value| value.as_object_mut().and_then(|object| object.insert(key.to_owned(), field));
+    if !config.annotations.is_empty() {
+        add("Annotations", json!(config.annotations));
+    }
+    if !config.sysctls.is_empty() {
+        add("Sysctls", json!(config.sysctls));
+    }
+    value
+}
+
+/// The part of `HostConfig` about what of /proc and /sys is hidden; null is nothing, as docker has it.
+fn paths(config: &ContainerConfig) -> Value {
+    if config.shows_system_paths() {
+        return json!({"MaskedPaths": null, "ReadonlyPaths": null});
+    }
+    json!({"MaskedPaths": spec::masked_paths(0), "ReadonlyPaths": spec::READONLY_PATHS})
+}
+
+fn none_or_all(list: impl Iterator<Item = Value>) -> Value {
+    let list: Vec<Value> = list.collect();
+    if list.is_empty() { Value::Null } else { json!(list) }
 }
 
 fn bind(mount: &Mount) -> Option<String> {
@@ -227,7 +328,11 @@ fn security_option(option: &SecurityOption) -> String {
         SecurityOption::Seccomp(Seccomp::Unconfined) => "seccomp=unconfined".to_owned(),
         SecurityOption::Seccomp(Seccomp::Profile(text)) => format!("seccomp={text}"),
         SecurityOption::ApparmorUnconfined => "apparmor=unconfined".to_owned(),
+        SecurityOption::Apparmor(profile) => format!("apparmor={profile}"),
         SecurityOption::LabelDisable => "label=disable".to_owned(),
+        SecurityOption::Label(part) => format!("label={part}"),
+        SecurityOption::SystempathsUnconfined => "systempaths=unconfined".to_owned(),
+        SecurityOption::WritableCgroups(writable) => format!("writable-cgroups={writable}"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use oci_spec::runtime::Mount;
 
 use super::Inputs;
-use crate::config::{self, MountKind};
+use crate::config::{self, ContainerConfig, Ipc, MountKind};
 
 /// File systems of every container: target, type, source, options. Docker's, in its order.
 const DEFAULTS: [(&str, &str, &str, &[&str]); 7] = [
@@ -36,15 +36,47 @@ pub(super) fn mounts(inputs: &Inputs<'_>) -> Vec<Mount> {
     let defaults = DEFAULTS
         .into_iter()
         .filter(|(target, ..)| !replaced(target))
-        .map(|(target, kind, source, options)| mount(Path::new(target), kind, Path::new(source), options));
+        .filter_map(|(target, kind, source, options)| default(inputs.config, target, kind, source, options));
+    let directory = inputs.host.peer.as_ref().map_or(inputs.directory, |peer| &peer.directory);
     let files = FILES.into_iter().filter(|(_, target)| !replaced(target)).map(|(name, target)| {
         let access = if inputs.config.read_only { "ro" } else { "rw" };
-        mount(Path::new(target), "bind", &inputs.directory.join(name), &["rbind", "rprivate", access])
+        mount(Path::new(target), "bind", &directory.join(name), &["rbind", "rprivate", access])
     });
     // What lies deeper comes later, so that no mount hides one that was asked for.
-    let mut asked: Vec<Mount> = files.chain(asked.iter().map(asked_for)).collect();
+    let vendors = inputs.host.edits.mounts.iter().cloned();
+    let mut asked: Vec<Mount> = files.chain(vendors).chain(asked.iter().map(asked_for)).collect();
     asked.sort_by_key(|mount| mount.destination().components().count());
     defaults.chain(asked).collect()
+}
+
+/// One of the file systems of every container, as the flags change it; None when there is none.
+fn default(config: &ContainerConfig, target: &str, kind: &str, source: &str, options: &[&str]) -> Option<Mount> {
+    let writable = match target {
+        "/sys" => config.privileged,
+        "/sys/fs/cgroup" => config.writes_cgroups(),
+        _ => false,
+    };
+    let size = config.shm_size.map(|size| format!("size={size}"));
+    let mut options: Vec<&str> = options.to_vec();
+    if writable {
+        options.retain(|option| *option != "ro");
+        options.push("rw");
+    }
+    if target == "/dev/shm" {
+        match (&config.ipc, &size) {
+            (Ipc::None, _) => return None,
+            (Ipc::Host, _) => {
+                let options = ["rbind", "rprivate", "nosuid", "noexec", "nodev"];
+                return Some(mount(Path::new(target), "bind", Path::new(target), &options));
+            }
+            (_, Some(size)) => {
+                options.retain(|option| !option.starts_with("size="));
+                options.push(size);
+            }
+            _ => {}
+        }
+    }
+    Some(mount(Path::new(target), kind, Path::new(source), &options))
 }
 
 fn asked_for(asked: &config::Mount) -> Mount {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::{LinuxCapabilities, PosixRlimit, PosixRlimitBuilder, Process, User};
 
 use super::{Identity, Inputs};
-use crate::config::{ContainerConfig, ExecConfig, SecurityOption, Ulimit, env};
+use crate::config::{Apparmor, ContainerConfig, ExecConfig, SecurityOption, Ulimit, env};
 use crate::error::{Error, Result};
 
 /// Where programs are looked for when neither image nor user says.
@@ -21,18 +21,25 @@ pub(super) fn process(inputs: &Inputs<'_>, capabilities: u64) -> Result<Process>
     let mut process = blank();
     process
         .set_terminal(Some(config.tty))
-        .set_user(user(inputs.identity))
+        .set_user(with_groups(user(inputs.identity), &inputs.host.edits.groups))
         .set_args(Some(arguments(config, inputs.image)?))
         .set_env(Some(environment(inputs)))
         .set_cwd(working_dir.unwrap_or_else(|| Path::new("/").join(&inputs.image.working_dir)))
         .set_capabilities(Some(capability_sets(capabilities, inputs.identity.uid)))
         .set_rlimits(rlimits(&config.ulimits))
+        .set_oom_score_adj(config.oom_score_adj)
+        .set_apparmor_profile(match config.apparmor() {
+            Some(Apparmor::Profile(name)) => Some(name.to_owned()),
+            Some(Apparmor::Unconfined) | None => None,
+        })
+        .set_selinux_label(inputs.host.selinux.then(|| config.selinux_labels()).flatten().map(|(label, _)| label))
         .set_no_new_privileges(Some(no_new_privileges(config)));
     Ok(process)
 }
 
 /// A further process in a container whose first one is `main`: it has the bounding capabilities of that one at most.
-/// `identity` is who it shall be, if that was asked for, and whether the home directory is then his.
+/// `identity` is who it shall be, if that was asked for, and whether the home directory is then his; `privileged` are the
+/// host's capabilities, if it shall have them all.
 ///
 /// # Errors
 /// `Invalid` when there is nothing to run, and for a working directory that is not absolute.
@@ -40,6 +47,7 @@ pub(crate) fn exec_process(
     main: &Process,
     config: &ExecConfig,
     identity: Option<(&Identity, bool)>,
+    privileged: Option<u64>,
 ) -> Result<Process> {
     if config.command.is_empty() {
         return Err(Error::invalid("no command specified"));
@@ -53,7 +61,11 @@ pub(crate) fn exec_process(
     }
     env::merge(&mut variables, config.env.iter().cloned());
     let bounding = main.capabilities().as_ref().and_then(|sets| sets.bounding().as_ref());
-    let bounding = bounding.into_iter().flatten().copied().map(runtime::capability::bit).sum();
+    let bounding = match privileged {
+        Some(all) => all,
+        None => bounding.into_iter().flatten().copied().map(runtime::capability::bit).sum(),
+    };
+    let confined = |label: &Option<String>| label.clone().filter(|_| privileged.is_none());
     let user = identity.map_or_else(|| main.user().clone(), |(identity, _)| user(identity));
     let working_dir = config.working_dir.as_deref().map(|path| absolute("--workdir", path)).transpose()?;
     let mut process = blank();
@@ -65,6 +77,9 @@ pub(crate) fn exec_process(
         .set_env(Some(variables))
         .set_cwd(working_dir.unwrap_or_else(|| main.cwd().clone()))
         .set_rlimits(main.rlimits().clone())
+        .set_oom_score_adj(main.oom_score_adj())
+        .set_apparmor_profile(confined(main.apparmor_profile()))
+        .set_selinux_label(confined(main.selinux_label()))
         .set_no_new_privileges(main.no_new_privileges());
     Ok(process)
 }
@@ -97,6 +112,7 @@ fn environment(inputs: &Inputs<'_>) -> Vec<String> {
     if inputs.config.tty {
         variables.push("TERM=xterm".to_owned());
     }
+    env::merge(&mut variables, inputs.host.edits.env.iter().cloned());
     env::merge(&mut variables, inputs.image.env.iter().filter_map(|variable| image_variable(variable)));
     env::merge(&mut variables, inputs.config.env.iter().cloned());
     if env::value(&variables, "HOME").is_none() {
@@ -126,6 +142,13 @@ fn absolute(flag: &str, path: &str) -> Result<PathBuf> {
 fn user(identity: &Identity) -> User {
     let mut user = User::default();
     user.set_uid(identity.uid).set_gid(identity.gid).set_additional_gids(Some(identity.groups.clone()));
+    user
+}
+
+fn with_groups(mut user: User, more: &[u32]) -> User {
+    let mut groups = user.additional_gids().clone().unwrap_or_default();
+    groups.extend(more.iter().filter(|gid| !groups.contains(gid)).copied().collect::<Vec<_>>());
+    user.set_additional_gids(Some(groups));
     user
 }
 

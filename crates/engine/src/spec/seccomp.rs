@@ -11,7 +11,7 @@ use runtime::seccomp::syscalls::Architecture;
 use runtime::seccomp::{KernelVersion, ProfileContext, default_profile};
 use serde::Deserialize;
 
-use crate::config::{CapabilityChoice, Seccomp, SecurityOption};
+use crate::config::{CapabilityChoice, ContainerConfig, Seccomp, SecurityOption};
 use crate::error::{Error, Result};
 
 /// The profile that the last of the security options asks for; None is unconfined. `capabilities` are the container's.
@@ -19,16 +19,17 @@ use crate::error::{Error, Result};
 /// # Errors
 /// `Invalid` for a profile of the user's that is none.
 pub(super) fn profile(
-    options: &[SecurityOption],
+    config: &ContainerConfig,
     capabilities: u64,
     kernel: KernelVersion,
 ) -> Result<Option<LinuxSeccomp>> {
-    let asked = options.iter().rev().find_map(|option| match option {
+    let asked = config.security_opt.iter().rev().find_map(|option| match option {
         SecurityOption::Seccomp(profile) => Some(profile),
         _ => None,
     });
     match asked {
         Some(Seccomp::Unconfined) => Ok(None),
+        None if config.privileged => Ok(None),
         Some(Seccomp::Profile(text)) => Conditions { capabilities, kernel }.read(text).map(Some),
         Some(Seccomp::Builtin) | None => {
             let capabilities = from_bits(capabilities).into_iter().collect();
@@ -170,7 +171,8 @@ mod tests {
     const KERNEL: KernelVersion = KernelVersion { major: 5, minor: 4 };
 
     fn names(options: &[SecurityOption], capabilities: u64) -> Option<Vec<String>> {
-        let profile = profile(options, capabilities, KERNEL).expect("is a profile")?;
+        let config = ContainerConfig { security_opt: options.to_vec(), ..ContainerConfig::default() };
+        let profile = profile(&config, capabilities, KERNEL).expect("is a profile")?;
         Some(profile.syscalls().iter().flatten().flat_map(|rule| rule.names().clone()).collect())
     }
 
@@ -209,7 +211,8 @@ mod tests {
     #[test]
     fn what_is_no_profile_is_an_error() {
         let option = [SecurityOption::Seccomp(Seccomp::Profile("{}".to_owned()))];
-        let error = profile(&option, 0, KERNEL).expect_err("has no default action");
+        let config = ContainerConfig { security_opt: option.to_vec(), ..ContainerConfig::default() };
+        let error = profile(&config, 0, KERNEL).expect_err("has no default action");
         assert_eq!(
             error.to_string(),
             "--security-opt seccomp: not a profile: missing field `defaultAction` at line 1 column 2"

@@ -25,6 +25,11 @@ fn host() -> Host {
         throttled_cpus: 0,
         kernel: KernelVersion { major: 6, minor: 12 },
         hostname: "workshop".to_owned(),
+        devices: Vec::new(),
+        disks: Vec::new(),
+        edits: crate::cdi::Edits::default(),
+        selinux: false,
+        peer: None,
     }
 }
 
@@ -232,19 +237,19 @@ fn a_further_process_has_no_more_than_the_first() {
         crate::ExecConfig { command: words(&["id"]), env: words(&["A=1", "LANG"]), tty: true, ..Default::default() };
     let other = Identity { uid: 7, gid: 8, groups: vec![8], home: "/seven".to_owned() };
 
-    let process = exec_process(&main, &exec, None).expect("builds");
+    let process = exec_process(&main, &exec, None, None).expect("builds");
     let env = ["PATH=/usr/bin", "HOSTNAME=0123456789ab", "HOSTSECRET=", "HOME=/root", "TERM=xterm", "A=1"];
     assert_eq!(process.env().as_deref(), Some(words(&env).as_slice()));
     assert_eq!((process.cwd(), process.user().uid()), (&PathBuf::from("/srv"), 0));
     assert_eq!(process.capabilities(), main.capabilities());
 
-    let process = exec_process(&main, &exec, Some((&other, true))).expect("builds");
+    let process = exec_process(&main, &exec, Some((&other, true)), None).expect("builds");
     assert_eq!(crate::config::env::value(process.env().as_deref().unwrap_or_default(), "HOME"), Some("/seven"));
     assert_eq!((process.user().uid(), process.user().gid()), (7, 8));
     let sets = process.capabilities().as_ref().expect("are there");
     assert_eq!(sets.bounding(), main.capabilities().as_ref().expect("are there").bounding());
     assert_eq!(sets.effective().as_ref().map(std::collections::HashSet::len), Some(0));
 
-    let nothing = exec_process(&main, &crate::ExecConfig::default(), None).expect_err("has nothing to run");
+    let nothing = exec_process(&main, &crate::ExecConfig::default(), None, None).expect_err("has nothing to run");
     assert_eq!(nothing.to_string(), "no command specified");
 }

@@ -78,6 +78,34 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// Adds the groups of `--group-add`, names or numbers.
+    ///
+    /// # Errors
+    /// As [`Identity::resolve`].
+    pub(crate) fn with_groups(mut self, wanted: &[String], file: &[u8]) -> Result<Identity> {
+        for name in wanted {
+            let gid = match number("--group-add", name)? {
+                Some(gid) => gid,
+                None => lines(file)
+                    .filter_map(parse_group)
+                    .find(|group| group.name == name)
+                    .map(|group| group.gid)
+                    .ok_or_else(|| missing_group(name))?,
+            };
+            if !self.groups.contains(&gid) {
+                self.groups.push(gid);
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn missing_group(name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("--group-add {name}: no such group in the image's /etc/group"))
+        .with_hint("give a number, or an image whose /etc/group has it")
+}
+
 fn find_group(wanted: &str, name: &str, file: &[u8]) -> Result<u32> {
     if let Some(gid) = number(wanted, name)? {
         return Ok(gid);
@@ -185,6 +213,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn groups_are_added() {
+        let groups = |wanted: &[&str]| {
+            let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+            let who = Identity::resolve("app:5", PASSWD, GROUP).expect("resolves").with_groups(&wanted, GROUP);
+            who.map(|who| who.groups).map_err(|error| error.to_string())
+        };
+        assert_eq!(groups(&["wheel", "7", "5", "10"]), Ok(vec![5, 10, 7]));
+        assert_eq!(groups(&["none"]), Err("--group-add none: no such group in the image's /etc/group".to_owned()));
+        assert!(groups(&["-1"]).is_err() && groups(&["4294967296"]).is_err() && groups(&[""]).is_err());
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl Dispatcher {
             finished_at: record::now(),
             restarts: 0,
         };
-        self.started.cgroups.remove().ok();
+        self.started.cgroups.kill_and_remove().ok();
         sys::fault::point("supervisor: cgroups removed");
         self.run_ended(record);
     }

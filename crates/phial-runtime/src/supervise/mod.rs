@@ -8,6 +8,7 @@ mod client;
 mod dispatch;
 mod further;
 mod health;
+mod joins;
 mod life;
 mod log;
 mod output;

@@ -42,7 +42,8 @@ pub(super) struct Streams {
 
 /// Starts the container. On an error nothing of it is left.
 pub(super) fn start(request: &Request) -> Result<Started> {
-    let spec = read_config(&request.bundle)?;
+    let mut spec = read_config(&request.bundle)?;
+    let joined = super::joins::enter(&mut spec, &request.joins)?;
     let hierarchies = cgroup::detect()?;
     let context = Context {
         id: &request.id,
@@ -57,7 +58,8 @@ pub(super) fn start(request: &Request) -> Result<Started> {
         start: StartMode::AtOnce,
         keyring: Some(&request.id),
     };
-    let plan = Plan::container(&spec, &context)?;
+    let mut plan = Plan::container(&spec, &context)?;
+    joined.share_memory(&mut plan);
     let terminal = spec.process().as_ref().and_then(Process::terminal).unwrap_or(false);
     let (stdio, streams) = if terminal { (None, Streams::default()) } else { pipes(request.stdin)? };
     let linux = spec.linux().as_ref();

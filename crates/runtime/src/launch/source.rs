@@ -64,6 +64,7 @@ impl<'a> Opener<'a> {
                 Overlay { lower, upper, work, volatile: *volatile }.mount()
             }
             Source::Bind(bind) => self.bind(bind),
+            Source::OfNamespace { namespace, path } => of_namespace(namespace, path).map(Resource::Descriptor),
             Source::Device(asked) => self.bind(&device(asked)?),
             Source::CgroupTree { number, attributes } => self.cgroup_tree(*number, *attributes),
             Source::CgroupMembers(hierarchy) => self.cgroups.members(*hierarchy).map(Resource::Descriptor),
@@ -207,6 +208,26 @@ fn device(asked: &Device) -> Result<Bind> {
             .with_hint("in a user namespace no device can be made, so that of the host is shown"));
     }
     Ok(Bind::of(path.to_owned()))
+}
+
+/// A copy of what is mounted at a path in another mount namespace, which is entered for that: this process has one thread.
+fn of_namespace(namespace: &Path, path: &std::ffi::CStr) -> Result<OwnedFd> {
+    const OWN: &str = "/proc/self/ns/mnt";
+    let open = |path: &Path| {
+        rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| Error::system(path.display(), errno))
+    };
+    let shown = || format!("{} of another container", path.to_string_lossy());
+    let (own, other) = (open(Path::new(OWN))?, open(namespace)?);
+    let enter = |namespace: &OwnedFd| {
+        let kind = Some(rustix::thread::LinkNameSpaceType::Mount);
+        rustix::thread::move_into_link_name_space(namespace.as_fd(), kind)
+            .map_err(|errno| Error::system("entering a mount namespace", errno))
+    };
+    enter(&other)?;
+    let tree = tree(Path::new(std::ffi::OsStr::from_bytes(path.to_bytes())), &Bind::of(namespace.to_owned()));
+    enter(&own)?;
+    tree.map_err(|errno| Error::system(shown(), errno))
 }
 
 /// A file of a namespace, which must be of that kind.

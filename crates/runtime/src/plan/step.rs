@@ -25,6 +25,13 @@ pub enum Source {
     Rootfs(Rootfs),
     /// A copy of a mount of the host, detached, with its attributes already changed.
     Bind(Bind),
+    /// What lies at a path in another mount namespace, as a detached mount.
+    OfNamespace {
+        /// The file of the namespace.
+        namespace: PathBuf,
+        /// The path there.
+        path: CString,
+    },
     /// A device file of the host at this path, which must be this device, as a detached mount.
     Device(Device),
     /// The container's directory in the cgroup hierarchy of this number, as a detached mount.
@@ -449,6 +456,7 @@ impl fmt::Display for Source {
             Source::Rootfs(Rootfs::Directory(path)) | Source::Bind(Bind { path, .. }) | Source::StartGate(path) => {
                 write!(f, "{}", path.display())
             }
+            Source::OfNamespace { namespace, path } => write!(f, "{} of {}", text(path), namespace.display()),
             Source::Device(device) => write!(f, "device {}", text(&device.path)),
             Source::Namespace { kind, path, .. } => write!(f, "{kind} namespace {}", path.display()),
             Source::CgroupTree { number, .. } | Source::CgroupMembers(number) => write!(f, "cgroup hierarchy {number}"),

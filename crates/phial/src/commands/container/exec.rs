@@ -37,7 +37,7 @@ pub(crate) struct Exec {
     /// Keep standard input open
     #[arg(short, long)]
     interactive: bool,
-    /// Give the command all capabilities, and no filter of system calls
+    /// Give the command all capabilities
     #[arg(long)]
     privileged: bool,
     /// Give the command a terminal
