@@ -45,7 +45,7 @@ pub fn registry() -> Result<Registry> {
 /// # Errors
 /// A tool is missing, or an image cannot be made.
 pub fn registry_with(access: Access) -> Result<Registry> {
-    Registry::with(Options { storage: Some(prepare()?), read_only: true, access })
+    Registry::with(Options { storage: Some(prepare()?), read_only: true, access, ..Options::default() })
 }
 
 /// Makes the images if they are not there, and returns the registry storage they are in.
@@ -69,8 +69,7 @@ pub fn prepare() -> Result<PathBuf> {
 }
 
 fn make_all(work: &Path, storage: &Path) -> Result {
-    let registry =
-        Registry::with(Options { storage: Some(storage.to_owned()), read_only: false, access: Access::Anonymous })?;
+    let registry = Registry::with(Options { storage: Some(storage.to_owned()), ..Options::default() })?;
     let busybox = busybox(work)?;
     busybox.push(&registry, BUSYBOX)?;
     Image { dialect: Dialect::Docker, ..busybox.clone() }.push(&registry, BUSYBOX_DOCKER)?;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::TempDir;
 
-use crate::process::{Running, program, server};
+use crate::process::{Running, program, run, server};
 use crate::{Context, Failure, Result};
 
 /// The user name that [`Access::Basic`] lets in.
@@ -44,6 +44,8 @@ pub struct Options {
     pub read_only: bool,
     /// Who may read.
     pub access: Access,
+    /// With a certificate of an authority of its own: see [`Registry::certificate`].
+    pub tls: bool,
 }
 
 /// A running registry.
@@ -51,10 +53,11 @@ pub struct Options {
 pub struct Registry {
     address: SocketAddr,
     access: Access,
+    tls: bool,
     log: Arc<Mutex<String>>,
     // Dropped in this order: the process, then what it writes to.
     process: Running,
-    _files: TempDir,
+    files: TempDir,
 }
 
 impl Registry {
@@ -78,13 +81,16 @@ impl Registry {
         let config = files.path().join("config.yml");
         std::fs::write(&config, configuration(&options, &storage, files.path()))?;
 
+        if options.tls {
+            make_certificate(files.path())?;
+        }
         let mut command = server(&program("docker-registry", "docker-registry")?)?;
         command.arg("serve").arg(&config).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = Running::start(&mut command)?;
         let output = process.child().stderr.take().context("docker-registry has no stderr")?;
         let log = Arc::new(Mutex::new(String::new()));
         let address = follow(BufReader::new(output), &log)?;
-        Ok(Registry { address, access: options.access, log, process, _files: files })
+        Ok(Registry { address, access: options.access, tls: options.tls, log, process, files })
     }
 
     /// Where it listens.
@@ -100,6 +106,11 @@ impl Registry {
     /// Its process id.
     pub fn pid(&self) -> i32 {
         self.process.pid().as_raw_nonzero().get()
+    }
+
+    /// The certificate that it shows, which is its own authority. `SSL_CERT_FILE` makes it one that is believed.
+    pub fn certificate(&self) -> Option<PathBuf> {
+        self.tls.then(|| self.files.path().join("tls.crt"))
     }
 
     /// All it has logged, one request a line.
@@ -119,14 +130,18 @@ impl Registry {
 }
 
 fn configuration(options: &Options, storage: &Path, files: &Path) -> String {
-    let Options { read_only, access, .. } = options;
+    let Options { read_only, access, tls, .. } = options;
     let mut text = format!(
         "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\n  maintenance:\n    \
          uploadpurging:\n      enabled: false\n    readonly:\n      enabled: {read_only}\nhttp:\n  addr: 127.0.0.1:0\n  \
          secret: loopback\n",
         storage.display()
     );
-    // Writing to a String cannot fail.
+    if *tls {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  tls:\n    certificate: {0}/tls.crt\n    key: {0}/tls.key", files.display());
+    }
+    // Nor can this.
     let _ = match access {
         Access::Anonymous => Ok(()),
         Access::Basic => {
@@ -136,6 +151,14 @@ fn configuration(options: &Options, storage: &Path, files: &Path) -> String {
         Access::Bearer { realm } => write!(text, "auth:\n  silly:\n    realm: {realm}\n    service: loopback\n"),
     };
     text
+}
+
+fn make_certificate(files: &Path) -> Result {
+    let mut openssl = std::process::Command::new(program("openssl", "openssl")?);
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]);
+    openssl.args(["-subj", "/CN=phial test", "-addext", "subjectAltName=IP:127.0.0.1", "-addext"]);
+    openssl.args(["basicConstraints=critical,CA:FALSE", "-keyout"]).arg(files.join("tls.key"));
+    run(openssl.arg("-out").arg(files.join("tls.crt")))?.success().map(drop)
 }
 
 /// Reads the log until the registry says where it listens, and goes on reading in a thread: a full pipe would stop it.

@@ -77,7 +77,12 @@ pub(crate) fn main(words: &[String]) -> Result {
 fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<&Path>) -> Result<Report> {
     let serve = |storage: &Path| {
         let storage = Some(storage.to_owned());
-        Registry::with(RegistryOptions { storage, read_only: true, access: Access::Anonymous })
+        Registry::with(RegistryOptions {
+            storage,
+            read_only: true,
+            access: Access::Anonymous,
+            ..RegistryOptions::default()
+        })
     };
     let dir = tempfile::Builder::new().prefix("phial-bench-").tempdir()?;
     let mut report = Report::new();

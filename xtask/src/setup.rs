@@ -31,6 +31,8 @@ pub(crate) const BUILD: &[Package] = &[
 /// What the demo needs besides.
 pub(crate) const DEMO: &[Package] = &[
     package("docker-registry", "docker-registry", "a real registry on loopback to pull from"),
+    package("skopeo", "skopeo", "looks at what was pushed"),
+    package("openssl", "openssl", "makes the certificates of registries"),
     package("busybox-static", "busybox", "what is in the small image"),
 ];
 

@@ -1,5 +1,9 @@
 //! The engine: the store, and the programs it starts. Opening it is cheap; nothing is looked for until it is needed.
 
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use image::Registries;
 use store::{Paths, Store};
 
 use crate::error::Result;
@@ -17,12 +21,18 @@ pub struct Options {
     pub hello_program: &'static [u8],
     /// Where `phial` is, whose `system sync` makes images durable in the background. None: somebody else sees to it.
     pub program: Option<&'static str>,
+    /// The registries file, if it is not where it is looked for.
+    pub registries: Option<PathBuf>,
+    /// The directory of docker's `config.json`, if it is not where docker looks for it.
+    pub docker_config: Option<PathBuf>,
 }
 
 /// Everything that can be done with containers and images. Any number of engines work on one store at once.
 pub struct Engine {
     pub(crate) store: Store,
     pub(crate) options: Options,
+    /// Read when a registry, or a short name that is not in the store, comes up.
+    pub(crate) registries: OnceLock<Registries>,
 }
 
 impl Engine {
@@ -31,7 +41,7 @@ impl Engine {
     /// # Errors
     /// `Store` when it cannot be opened.
     pub fn open(options: Options) -> Result<Engine> {
-        Ok(Engine { store: Store::open(&options.paths)?, options })
+        Ok(Engine { store: Store::open(&options.paths)?, options, registries: OnceLock::new() })
     }
 
     /// The store.

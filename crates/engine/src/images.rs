@@ -54,11 +54,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` for what is not a reference, `NotFound` when the registry has no such image, `Image` for the rest.
     pub fn pull(&self, name: &str, options: &PullOptions, progress: &dyn Progress) -> Result<ImageRecord> {
-        let reference: Reference = name.parse()?;
-        let image = image::pull(&self.store, &reference, options, progress)?;
-        self.sync_images_later();
-        self.tell_image(&reference.familiar(), "pull", &reference.familiar_name());
-        Ok(image)
+        self.pull_named(name, options, progress).map(|(_, image)| image)
     }
 
     /// Makes `phial/toolbox`, an image with a shell, without a registry; `tell` hears each step.
@@ -113,7 +109,7 @@ impl Engine {
                 other => return Ok(other?),
             }
         }
-        Err(missing())
+        self.image_of_short_name(name)?.ok_or_else(missing)
     }
 
     /// Takes a name from an image, and removes the image with its last one; given an id, removes the image if it has

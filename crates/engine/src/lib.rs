@@ -39,7 +39,7 @@ mod exec;
 mod filter;
 /// Which images `images` lists.
 mod image_list;
-/// Pulling, finding, listing and removing images.
+/// Finding, listing and removing images.
 mod images;
 /// Whose namespaces a container shares.
 mod joins;
@@ -53,6 +53,8 @@ mod logs;
 mod program;
 /// A container that exists, ready to be started.
 mod ready;
+/// Pulling and pushing images.
+mod registry;
 /// Terminal on this side, supervisor on the other, and everything that goes between them.
 pub mod session;
 /// Its supervisor.
@@ -88,6 +90,7 @@ pub use images::{PullPolicy, RemovedImage};
 pub use lifecycle::{Container, RemoveOptions, State, StopOptions};
 pub use list::{CONTAINER_FILTERS, ListOptions};
 pub use logs::{LogEntry, LogOptions, Stream};
+pub use registry::PushRequest;
 pub use summary::ContainerSummary;
 pub use system::{Info, VERSION, Version};
 

@@ -12,6 +12,9 @@ pub(crate) mod tls;
 /// Where verification deviates from the ordinary.
 pub(crate) mod verify;
 
+/// Bodies of requests: whole, or in pieces.
+pub(crate) mod body;
+
 /// Requests and redirects, with time limits and errors in words.
 pub(crate) mod http;
 
@@ -26,6 +29,12 @@ pub(crate) mod refusal;
 
 /// Manifests and small blobs, with authorization.
 pub(crate) mod registry;
+
+/// Blobs and manifests on their way to a registry.
+pub(crate) mod upload;
+
+/// The tags of a repository.
+pub(crate) mod tags;
 
 /// Large blobs, resumed where the connection broke.
 pub(crate) mod blob;

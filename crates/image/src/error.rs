@@ -33,6 +33,8 @@ pub enum ErrorKind {
     Platform,
     /// More than the limit that protects this host.
     Limit,
+    /// A registries file that is not understood.
+    Configuration,
     /// A credentials file or a credential helper that cannot be used.
     Credentials,
     /// The local store, or the file system below it.

@@ -22,6 +22,9 @@ mod error;
 /// Names: `alpine` is `docker.io/library/alpine:latest`. Pure.
 mod reference;
 
+/// Mirrors, registries without encryption, short names.
+mod registries;
+
 /// Manifests and indexes. Pure.
 mod document;
 
@@ -52,20 +55,38 @@ mod decompress;
 /// Compression of what leaves: gzip on all processors, zstd.
 pub mod compress;
 
+/// How registries are reached, whatever is done with them.
+mod access;
+
 /// The events of a pull.
 mod progress;
+
+/// Looking for repositories.
+mod search;
+
+/// Several layers at once.
+mod lanes;
 
 /// The pull itself.
 mod pull;
 
+/// The push.
+mod push;
+
+pub use access::Access;
 pub use auth::credentials::{Credentials, CredentialsSource};
+pub use auth::file::Kept;
+pub use auth::login::{login, login_again, login_domain, logout};
 pub use client::retry::Patience;
 pub use config::{Config, Healthcheck, History, ImageConfig, RootFs};
 pub use document::{Descriptor, Document, Index, Manifest};
 pub use error::{Error, ErrorKind, Result};
 pub use platform::Platform;
-pub use progress::{LayerState, Progress, ProgressEvent};
-pub use pull::{PullOptions, pull};
+pub use progress::{LayerState, Progress, ProgressEvent, UploadState};
+pub use pull::{PullOptions, platforms, pull, tags};
+pub use push::{Compression, PushOptions, Pushed, push};
 pub use rebuild::write_layer;
 pub use reference::Reference;
+pub use registries::Registries;
+pub use search::{Found, SEARCH_MAX, search};
 pub use store::Digest;

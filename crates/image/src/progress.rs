@@ -32,6 +32,27 @@ pub enum ProgressEvent<'a> {
         /// The new state.
         state: LayerState,
     },
+    /// A push begins.
+    Pushing {
+        /// The repository, without tag.
+        repository: &'a str,
+    },
+    /// A layer of a push changed its state. Each is announced once as `Preparing`, lowest first, before any other state.
+    Upload {
+        /// The first 12 digits of the layer's diff id.
+        id: &'a str,
+        /// The new state.
+        state: UploadState<'a>,
+    },
+    /// The image is in the registry.
+    Pushed {
+        /// The tag.
+        tag: &'a str,
+        /// The digest of the manifest.
+        digest: &'a Digest,
+        /// Bytes of the manifest.
+        size: usize,
+    },
     /// A request went wrong and is made again.
     Retrying {
         /// The layer's first 12 digits, or the name asked for.
@@ -70,5 +91,28 @@ pub enum LayerState {
     /// All bytes are here, the rest is being written.
     Unpacking,
     /// Verified and in the store.
+    Done,
+}
+
+/// Where a layer of a push is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UploadState<'a> {
+    /// To be looked at.
+    Preparing,
+    /// The repository has it.
+    Exists,
+    /// Another repository of the registry has it, and shares it.
+    Mounted {
+        /// That repository.
+        from: &'a str,
+    },
+    /// On its way: compressed as it goes.
+    Pushing {
+        /// Compressed bytes so far.
+        done: u64,
+        /// Compressed bytes in all, once that is known.
+        total: Option<u64>,
+    },
+    /// The registry has verified it.
     Done,
 }

@@ -17,22 +17,27 @@ mod layer;
 /// Decompression.
 mod decode;
 
+/// Tags and platforms.
+mod list;
+pub use list::{platforms, tags};
+
 use std::path::PathBuf;
 
 use store::{Digest, ImageRecord, LayerBlob, LayerRef, Lease, Store};
 use tokio::runtime::Runtime;
 
+use crate::access::{Access, runtime};
 use crate::auth::credentials::CredentialsSource;
-use crate::client::http::Http;
-use crate::client::registry::Registry;
+use crate::auth::token::Scope;
+use crate::client::registry::OnRetry;
 use crate::client::retry::Patience;
-use crate::client::tls::CERTS_D;
 use crate::document::Descriptor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Limits;
 use crate::platform::Platform;
 use crate::progress::{Progress, ProgressEvent};
 use crate::reference::Reference;
+use crate::registries::{Endpoint, Registries};
 
 pub(crate) use self::layer::from_unpacker;
 
@@ -56,6 +61,21 @@ pub struct PullOptions {
     pub patience: Patience,
     /// What one layer may ask for.
     pub limits: Limits,
+    /// Mirrors, and registries that need no encryption.
+    pub registries: Registries,
+}
+
+impl PullOptions {
+    /// The part that is the same for everything done with registries.
+    pub(crate) fn access(&self) -> Access {
+        Access {
+            insecure: self.insecure,
+            certificates: self.certificates.clone(),
+            credentials: self.credentials.clone(),
+            patience: self.patience,
+            registries: self.registries.clone(),
+        }
+    }
 }
 
 /// Fetches the image that `reference` names now, unless the store has it, and returns it.
@@ -71,10 +91,8 @@ pub fn pull(
     options: &PullOptions,
     progress: &dyn Progress,
 ) -> Result<ImageRecord> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::new(ErrorKind::Network, format!("cannot set up networking: {error}")));
     let pull = Pull { store, reference, options, progress };
-    runtime.and_then(|runtime| pull.run(&runtime)).map_err(|error| error.within(reference))
+    runtime().and_then(|runtime| pull.run(&runtime)).map_err(|error| error.within(reference))
 }
 
 struct Pull<'a> {
@@ -97,10 +115,32 @@ impl Pull<'_> {
             let what = if layer.is_empty() { name.as_str() } else { layer };
             self.progress.event(ProgressEvent::Retrying { what, why });
         };
-        let http = Http::new(self.options.insecure, self.options.patience, self.certificates());
-        let credentials = self.options.credentials.clone();
-        let registry = runtime.block_on(Registry::open(self.reference, http, credentials, &on_retry))?;
-        if let Some(image) = &known {
+        let mut refused = None;
+        // What one of them had of the layers stays, so the next one is asked for the rest only.
+        for source in self.options.registries.sources(self.reference) {
+            match self.run_from(runtime, &source, &lease, known.as_ref(), &on_retry) {
+                Ok(image) => return Ok(image),
+                Err(error) if source.is_mirror && error.kind() != ErrorKind::Store => {
+                    let message = format!("mirror {}: {error}", source.host);
+                    self.progress.event(ProgressEvent::Warning { message: &message });
+                    refused = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no registry has it")))
+    }
+
+    fn run_from(
+        &self,
+        runtime: &Runtime,
+        source: &Endpoint,
+        lease: &Lease,
+        known: Option<&ImageRecord>,
+        on_retry: &OnRetry<'_>,
+    ) -> Result<ImageRecord> {
+        let registry = runtime.block_on(self.options.access().open(source, Scope::Pull, on_retry))?;
+        if let Some(image) = known {
             let digest = runtime.block_on(registry.digest(&self.reference.selector()));
             if let Some(digest) = digest.filter(|digest| self.has_names(image, *digest)) {
                 return Ok(self.done(digest, image.clone(), true));
@@ -109,18 +149,14 @@ impl Pull<'_> {
         let platform = self.options.platform.as_ref();
         let resolved = runtime.block_on(resolve(&registry, self.store, self.reference, platform))?;
         self.warn_of_platform(&resolved);
-        let same = |image: &ImageRecord| image.id == resolved.image_id() && image.manifest == resolved.manifest_digest;
-        if let Some(image) = known.filter(|image| same(image) && self.has_names(image, resolved.digest)) {
-            return Ok(self.done(resolved.digest, image, true));
+        let same = |image: &&ImageRecord| image.id == resolved.image_id() && image.manifest == resolved.manifest_digest;
+        if let Some(image) = known.filter(same).filter(|image| self.has_names(image, resolved.digest)) {
+            return Ok(self.done(resolved.digest, image.clone(), true));
         }
-        let fetch = Fetch { store: self.store, lease: &lease, options: self.options, progress: self.progress };
+        let fetch = Fetch { store: self.store, lease, options: self.options, progress: self.progress };
         let layers = fetch.layers(runtime, &registry, &resolved)?;
-        let image = self.commit(&lease, &resolved, layers)?;
+        let image = self.commit(lease, &resolved, layers)?;
         Ok(self.done(resolved.digest, image, false))
-    }
-
-    fn certificates(&self) -> PathBuf {
-        self.options.certificates.clone().unwrap_or_else(|| PathBuf::from(CERTS_D))
     }
 
     fn done(&self, digest: Digest, image: ImageRecord, already_present: bool) -> ImageRecord {

@@ -104,6 +104,19 @@ impl Reference {
         }
     }
 
+    /// Whether `name`, as a user typed it, says which registry it means.
+    pub fn names_registry(name: &str) -> bool {
+        name.split_once('/').is_some_and(|(first, _)| is_host_like(first))
+    }
+
+    /// The same name with `tag` in place of tag and digest.
+    ///
+    /// # Errors
+    /// `Syntax` for what can be no tag.
+    pub fn with_tag(&self, tag: &str) -> Result<Self> {
+        format!("{}:{tag}", self.name()).parse()
+    }
+
     /// What the registry is asked for in `/v2/NAME/manifests/…`.
     pub(crate) fn selector(&self) -> String {
         match (&self.digest, &self.tag) {

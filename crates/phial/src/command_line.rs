@@ -48,13 +48,26 @@ fn program() -> Command {
         .disable_version_flag(true)
         .arg(directory("root", "Images and containers [env: PHIAL_ROOT] [default: /var/lib/phial]"))
         .arg(directory("run", "State of running containers [env: PHIAL_RUN] [default: /run/phial]"))
+        .arg(directory("config", "Docker's config.json lies here [env: DOCKER_CONFIG] [default: ~/.docker]"))
+        .arg(
+            Arg::new("registries")
+                .long("registries")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("Mirrors, insecure registries and short names [env: PHIAL_REGISTRIES] [default: /etc/phial/registries.toml]"),
+        )
         .arg(Arg::new("version").short('v').long("version").action(ArgAction::Version).help("Print the version"));
     with_entries(program, COMMANDS)
 }
 
 fn dispatch(matches: &ArgMatches) -> ExitCode {
     let directory = |name| matches.get_one::<PathBuf>(name).cloned();
-    let context = Context { root: directory("root"), run: directory("run") };
+    let context = Context {
+        root: directory("root"),
+        run: directory("run"),
+        registries: directory("registries"),
+        config: directory("config"),
+    };
     let (mut entries, mut matches) = (COMMANDS, matches);
     while let Some((name, below)) = matches.subcommand() {
         let Some(entry) = find(entries, name) else { break };
@@ -157,7 +170,7 @@ fn command_in(arguments: &[OsString]) -> Option<&'static Entry> {
     let mut entries = COMMANDS;
     loop {
         let word = words.next()?;
-        if word == "--root" || word == "--run" {
+        if matches!(word.to_str(), Some("--root" | "--run" | "--config" | "--registries")) {
             words.next();
         } else if !word.as_encoded_bytes().starts_with(b"-") {
             let entry = find(entries, word.to_str()?)?;

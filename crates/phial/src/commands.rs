@@ -14,6 +14,8 @@ mod container;
 mod image;
 /// `inspect`, and the forms of it in groups.
 mod inspect;
+/// What is done with registries as such.
+mod registry;
 /// What is done with the store and this host.
 mod system;
 
@@ -61,6 +63,13 @@ pub(crate) const COMMANDS: &[Entry] = &[
     leaf::<container::ps::Ps>("ps", "List containers"),
     leaf::<image::ls::Images>("images", "List images"),
     leaf::<image::pull::Pull>("pull", "Download an image from a registry"),
+    leaf::<image::push::Push>("push", "Upload an image to a registry"),
+    leaf::<registry::login::Login>("login", "Log in to a registry"),
+    leaf::<registry::logout::Logout>("logout", "Log out from a registry"),
+    leaf::<registry::search::Search>(
+        "search",
+        "Search Docker Hub, or another registry that can be searched, for images",
+    ),
     leaf::<container::logs::Logs>("logs", "Show what a container has written"),
     leaf::<container::attach::Attach>("attach", "Connect this terminal to a running container"),
     leaf::<container::start::Start>("start", "Start containers that do not run"),

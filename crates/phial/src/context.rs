@@ -15,6 +15,10 @@ pub(crate) struct Context {
     pub(crate) root: Option<PathBuf>,
     /// `--run`.
     pub(crate) run: Option<PathBuf>,
+    /// `--registries`.
+    pub(crate) registries: Option<PathBuf>,
+    /// `--config`.
+    pub(crate) config: Option<PathBuf>,
 }
 
 impl Context {
@@ -51,6 +55,8 @@ impl Context {
             runtime_build: embedded::RUNTIME_BUILD,
             hello_program: embedded::HELLO,
             program: Some("/proc/self/exe"),
+            registries: self.registries.clone(),
+            docker_config: self.config.clone(),
         })
     }
 }

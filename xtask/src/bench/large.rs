@@ -8,7 +8,7 @@ use std::process::Command;
 
 use end_to_end::image::{Compression, Dialect, Image, Layer};
 use end_to_end::process::{program, run};
-use end_to_end::registry::{Access, Options, Registry};
+use end_to_end::registry::{Options, Registry};
 use end_to_end::{Context, Result};
 use serde_json::json;
 
@@ -57,8 +57,7 @@ fn make(work: &Path, storage: &Path) -> Result {
     let layers = layers.into_iter().collect::<Result<Vec<Layer>>>()?;
     let compressed: u64 = layers.iter().map(Layer::size).sum();
     say::line(&format!("{} layers, {} MB compressed", layers.len(), compressed / 1_000_000));
-    let registry =
-        Registry::with(Options { storage: Some(storage.to_owned()), read_only: false, access: Access::Anonymous })?;
+    let registry = Registry::with(Options { storage: Some(storage.to_owned()), ..Options::default() })?;
     // Docker's media types: the old peers of Debian 12 know them best.
     let image = Image { dialect: Dialect::Docker, ..Image::new(layers, json!({"Cmd": ["true"]})) };
     image.push(&registry, IMAGE).map(drop)

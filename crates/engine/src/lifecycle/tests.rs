@@ -29,8 +29,15 @@ impl Bench {
     fn new() -> Bench {
         let directory = TempDir::new().expect("a temporary directory");
         let paths = Paths::new(directory.path().join("root"), directory.path().join("run")).expect("is absolute");
-        let options =
-            Options { paths, runtime_program: b"", runtime_build: "test", hello_program: b"a program", program: None };
+        let options = Options {
+            paths,
+            runtime_program: b"",
+            runtime_build: "test",
+            hello_program: b"a program",
+            program: None,
+            registries: None,
+            docker_config: None,
+        };
         let engine = Engine::open(options).expect("the store opens");
         let image =
             engine.ensure_image("hello", PullPolicy::Never, &image::PullOptions::default(), &()).expect("is built in");

@@ -1,19 +1,19 @@
-//! Credentials of the user for one registry: docker's `config.json` and the credential helpers it names. Reads them,
-//! never writes them, and never shows a secret (`Debug` leaves it out).
+//! Credentials of the user for one registry: docker's `config.json` and the credential helpers it names. Reads them
+//! (`file` writes them), and never shows a secret (`Debug` leaves it out).
 //!
 //! docker CLI reference, "Configuration files"; the protocol of <https://github.com/docker/docker-credential-helpers>.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{ErrorKind as IoErrorKind, Read, Write};
+use std::io::{ErrorKind as IoErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
+use crate::auth::helper;
 use crate::error::{Error, ErrorKind, Result, printable};
 
 #[cfg(test)]
@@ -22,10 +22,6 @@ mod tests;
 /// The key docker login has always used for Docker Hub.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
 const HUB_HOSTS: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
-/// A user name that says: the secret is an identity token.
-const TOKEN_USER: &str = "<token>";
-/// What helpers print, with exit status 1, when they have nothing.
-const HELPER_HAS_NOTHING: &str = "credentials not found in native keychain";
 const FILE_MAX: u64 = 4 << 20;
 /// Go decodes with padding; hand-written files often lack it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -39,6 +35,8 @@ pub enum CredentialsSource {
     /// `$DOCKER_CONFIG/config.json`, or `~/.docker/config.json`, as docker does; none if the file is missing.
     #[default]
     Docker,
+    /// `config.json` in this directory; none if the file is missing.
+    Directory(PathBuf),
     /// A file of that format.
     File(PathBuf),
     /// These, for the registry of the reference.
@@ -75,7 +73,7 @@ impl fmt::Debug for Credentials {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct ConfigFile {
+pub(crate) struct ConfigFile {
     auths: Option<BTreeMap<String, Option<Entry>>>,
     cred_helpers: Option<BTreeMap<String, String>>,
     creds_store: Option<String>,
@@ -91,13 +89,6 @@ struct Entry {
     registrytoken: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct HelperAnswer {
-    username: String,
-    secret: String,
-}
-
 impl CredentialsSource {
     /// Credentials for `domain` (`docker.io`, `localhost:5000`), if there are any.
     ///
@@ -111,10 +102,22 @@ impl CredentialsSource {
                 || Err(unusable(format!("credentials file {}: no such file", path.display()))),
                 |file| file.find(domain, path),
             ),
-            Self::Docker => {
-                let Some(path) = docker_config() else { return Ok(None) };
+            Self::Docker | Self::Directory(_) => {
+                let Some(path) = self.config_file() else { return Ok(None) };
                 read_file(&path)?.map_or(Ok(None), |file| file.find(domain, &path))
             }
+        }
+    }
+}
+
+impl CredentialsSource {
+    /// The file of docker's format, if this source is one.
+    pub(crate) fn config_file(&self) -> Option<PathBuf> {
+        match self {
+            Self::Docker => docker_config(),
+            Self::Directory(directory) => Some(directory.join("config.json")),
+            Self::File(path) => Some(path.clone()),
+            Self::Given(_) | Self::Anonymous => None,
         }
     }
 }
@@ -125,7 +128,7 @@ fn docker_config() -> Option<PathBuf> {
     Some(directory.or_else(|| Some(PathBuf::from(set("HOME")?).join(".docker")))?.join("config.json"))
 }
 
-fn read_file(path: &Path) -> Result<Option<ConfigFile>> {
+pub(crate) fn read_file(path: &Path) -> Result<Option<ConfigFile>> {
     let refuse = |why: &dyn fmt::Display| unusable(format!("credentials file {}: {why}", path.display()));
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
@@ -141,12 +144,16 @@ fn read_file(path: &Path) -> Result<Option<ConfigFile>> {
 }
 
 impl ConfigFile {
-    /// A helper for this registry comes first, then the helper for all, then the file itself: docker's order.
-    fn find(&self, domain: &str, path: &Path) -> Result<Option<Credentials>> {
+    /// The helper that keeps the credentials of `domain`.
+    pub(crate) fn helper(&self, domain: &str) -> Option<&str> {
         let helpers = self.cred_helpers.iter().flatten();
         let own = helpers.filter(|(key, _)| names(key, domain)).map(|(_, helper)| helper.as_str()).next();
-        let helper = own.or(self.creds_store.as_deref()).filter(|helper| !helper.is_empty());
-        let answer = helper.map(|helper| ask_helper(helper, server_key(domain))).transpose()?.flatten();
+        own.or(self.creds_store.as_deref()).filter(|helper| !helper.is_empty())
+    }
+
+    /// A helper for this registry comes first, then the helper for all, then the file itself: docker's order.
+    fn find(&self, domain: &str, path: &Path) -> Result<Option<Credentials>> {
+        let answer = self.helper(domain).map(|helper| helper::get(helper, server_key(domain))).transpose()?.flatten();
         if answer.is_some() {
             return Ok(answer);
         }
@@ -188,7 +195,7 @@ impl Entry {
 }
 
 /// Whether a key of the file means the registry `domain`: keys may carry a scheme and a path.
-fn names(key: &str, domain: &str) -> bool {
+pub(crate) fn names(key: &str, domain: &str) -> bool {
     let host = |text: &str| {
         let bare = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or(text);
         bare.split('/').next().unwrap_or_default().to_ascii_lowercase()
@@ -198,36 +205,8 @@ fn names(key: &str, domain: &str) -> bool {
     key == domain || (hub(&key) && hub(&domain))
 }
 
-fn server_key(domain: &str) -> &str {
+pub(crate) fn server_key(domain: &str) -> &str {
     if HUB_HOSTS.contains(&domain) { HUB_KEY } else { domain }
-}
-
-fn ask_helper(helper: &str, server: &str) -> Result<Option<Credentials>> {
-    let program = format!("docker-credential-{helper}");
-    let refuse = |why: String| unusable(format!("{} (for {server}): {why}", printable(&program)));
-    if helper.contains('/') {
-        return Err(refuse("a helper's name has no '/'".to_owned()));
-    }
-    let started = Command::new(&program).arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let mut child = started.map_err(|error| refuse(error.to_string()))?;
-    if let Some(mut input) = child.stdin.take() {
-        // A helper that does not read its input says why with its exit status.
-        let _unread = input.write_all(server.as_bytes());
-    }
-    let output = child.wait_with_output().map_err(|error| refuse(error.to_string()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
-        let nothing = text.trim() == HELPER_HAS_NOTHING;
-        return if nothing { Ok(None) } else { Err(refuse(format!("{}: {}", output.status, printable(&text)))) };
-    }
-    // Not the parser's message: it could quote the secret.
-    let answer: HelperAnswer =
-        serde_json::from_slice(&output.stdout).map_err(|_| refuse("its answer is not readable".to_owned()))?;
-    Ok(match (answer.username, answer.secret) {
-        (_, secret) if secret.is_empty() => None,
-        (username, secret) if username == TOKEN_USER => Some(Credentials::Identity(secret)),
-        (username, password) => Some(Credentials::Password { username, password }),
-    })
 }
 
 fn unusable(message: String) -> Error {

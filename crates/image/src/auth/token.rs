@@ -30,27 +30,61 @@ pub(crate) struct Authority {
     /// The registry as in names of images: the key credentials are found by.
     domain: String,
     /// What we want to do, in the token servers' words.
-    scope: String,
+    scopes: Vec<String>,
     source: CredentialsSource,
     found: OnceCell<Option<Credentials>>,
     header: RefCell<Option<HeaderValue>>,
+    refresh: RefCell<Option<String>>,
+}
+
+/// What is to be done with a repository. Nobody asks for more than that.
+pub(crate) enum Scope {
+    /// To read it.
+    Pull,
+    /// To read and write it, and to read others, from which blobs may be mounted.
+    Push {
+        /// Names of those repositories.
+        from: Vec<String>,
+    },
+    /// To show who we are.
+    Nothing,
+}
+
+impl Scope {
+    fn words(&self, repository: &str) -> Vec<String> {
+        match self {
+            Self::Pull => vec![format!("repository:{repository}:pull")],
+            Self::Push { from } => {
+                let others = from.iter().map(|other| format!("repository:{other}:pull"));
+                std::iter::once(format!("repository:{repository}:pull,push")).chain(others).collect()
+            }
+            Self::Nothing => Vec::new(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
 struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
+    refresh_token: Option<String>,
 }
 
 impl Authority {
-    pub(crate) fn new(domain: &str, repository: &str, source: CredentialsSource) -> Self {
+    pub(crate) fn new(domain: &str, repository: &str, scope: &Scope, source: CredentialsSource) -> Self {
         Self {
             domain: domain.to_owned(),
-            scope: format!("repository:{repository}:pull"),
+            scopes: scope.words(repository),
             source,
             found: OnceCell::new(),
             header: RefCell::new(None),
+            refresh: RefCell::new(None),
         }
+    }
+
+    /// The identity token that a token server gave for a password, for [`Scope::Nothing`] only.
+    pub(crate) fn take_refresh_token(&self) -> Option<String> {
+        self.refresh.borrow_mut().take()
     }
 
     /// The header to send now, if any.
@@ -80,9 +114,12 @@ impl Authority {
         let header = match (bearer, credentials) {
             (Some(_), Some(Credentials::Bearer(token))) => bearer_header(token)?,
             (Some(Challenge::Bearer { realm, service, scope }), credentials) => {
-                let scopes = scopes(&self.scope, scope.as_deref());
+                let scopes = scopes(&self.scopes, scope.as_deref());
                 let request = TokenRequest { realm, service: service.as_deref(), scopes, credentials };
-                retrying(http.patience, &|_, _| (), async || request.send(http, registry).await).await?
+                let (header, refresh) =
+                    retrying(http.patience, &|_, _| (), async || request.send(http, registry).await).await?;
+                *self.refresh.borrow_mut() = refresh;
+                header
             }
             (_, Some(Credentials::Password { username, password })) if challenges.contains(&Challenge::Basic) => {
                 basic_header(username, password)?
@@ -114,11 +151,10 @@ impl Authority {
 }
 
 /// Ours, and the registry's own where it asks for something else (public.ecr.aws wants `aws`).
-fn scopes<'a>(ours: &'a str, asked: Option<&'a str>) -> Vec<&'a str> {
-    let others = asked.into_iter().filter(|asked| !asked.is_empty() && *asked != ours);
-    // Never more than reading: a token that can push is of no use here and of much use to a thief.
-    let others = others.filter(|asked| !asked.starts_with("repository:"));
-    std::iter::once(ours).chain(others).collect()
+fn scopes<'a>(ours: &'a [String], asked: Option<&'a str>) -> Vec<&'a str> {
+    // Never more than what is wanted here: a token that can push is of no use to a pull and of much use to a thief.
+    let others = asked.into_iter().filter(|asked| !asked.is_empty() && !asked.starts_with("repository:"));
+    ours.iter().map(String::as_str).chain(others).collect()
 }
 
 struct TokenRequest<'a> {
@@ -129,7 +165,8 @@ struct TokenRequest<'a> {
 }
 
 impl TokenRequest<'_> {
-    async fn send(&self, http: &Http, registry: &Origin) -> Result<HeaderValue, Fault> {
+    /// The header, and the identity token that came with it.
+    async fn send(&self, http: &Http, registry: &Origin) -> Result<(HeaderValue, Option<String>), Fault> {
         let outgoing = match self.credentials {
             Some(Credentials::Identity(token)) => self.exchange(token)?,
             Some(Credentials::Password { username, password }) => self.ask(Some((username, password)))?,
@@ -152,13 +189,18 @@ impl TokenRequest<'_> {
         // Not the parser's message: it could quote a token.
         let answer: TokenAnswer = serde_json::from_slice(&bytes).map_err(|_| unreadable(&origin))?;
         let token = [answer.token, answer.access_token].into_iter().flatten().find(|token| !token.is_empty());
-        Ok(bearer_header(&token.ok_or_else(|| unreadable(&origin))?)?)
+        let header = bearer_header(&token.ok_or_else(|| unreadable(&origin))?)?;
+        Ok((header, answer.refresh_token.filter(|token| !token.is_empty())))
     }
 
     fn ask(&self, credentials: Option<(&String, &String)>) -> Result<Outgoing> {
         let mut query = self.common();
         if let Some((username, _)) = credentials {
             query.push(format!("account={}", encode(username)));
+            if self.scopes.is_empty() {
+                // Who only logs in wants what can be kept instead of the password.
+                query.push(format!("client_id={CLIENT_ID}&offline_token=true"));
+            }
         }
         let joint = if self.realm.contains('?') { '&' } else { '?' };
         let mut outgoing = Outgoing::get(self.url(&format!("{}{joint}{}", self.realm, query.join("&")))?);
@@ -171,7 +213,9 @@ impl TokenRequest<'_> {
         let mut form = vec!["grant_type=refresh_token".to_owned(), format!("client_id={CLIENT_ID}")];
         form.extend(self.service.map(|service| format!("service={}", encode(service))));
         // Here, unlike in the query of a GET, scopes are one field.
-        form.push(format!("scope={}", encode(&self.scopes.join(" "))));
+        if !self.scopes.is_empty() {
+            form.push(format!("scope={}", encode(&self.scopes.join(" "))));
+        }
         form.push(format!("refresh_token={}", encode(token)));
         let mut outgoing = Outgoing::get(self.url(self.realm)?);
         outgoing.method = Method::POST;
@@ -199,7 +243,7 @@ fn unreadable(origin: &Origin) -> Error {
     Error::new(ErrorKind::Invalid, format!("token server {origin}: its answer holds no token"))
 }
 
-fn basic_header(username: &str, password: &str) -> Result<HeaderValue> {
+pub(crate) fn basic_header(username: &str, password: &str) -> Result<HeaderValue> {
     secret(format!("Basic {}", BASE64.encode(format!("{username}:{password}"))))
 }
 
@@ -219,8 +263,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_never_ask_for_more_than_reading() {
+    fn scopes_never_ask_for_more_than_is_wanted() {
         let ours = "repository:a:pull";
+        let push = Scope::Push { from: vec!["b".to_owned()] };
+        assert_eq!(push.words("a"), ["repository:a:pull,push", "repository:b:pull"]);
         for (asked, expected) in [
             (None, &[ours][..]),
             (Some(""), &[ours]),
@@ -228,7 +274,7 @@ mod tests {
             (Some("aws"), &[ours, "aws"]),
             (Some("repository:a:pull,push"), &[ours]),
         ] {
-            assert_eq!(scopes(ours, asked), expected);
+            assert_eq!(scopes(&Scope::Pull.words("a"), asked), expected);
         }
     }
 

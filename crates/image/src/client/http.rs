@@ -3,16 +3,17 @@
 //!
 //! HTTP/2 is left out on purpose: layers want one connection each, and frames only add a copy.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
@@ -22,6 +23,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
+use crate::client::body::Body;
 use crate::client::broken::{BROKE, broken, silent};
 use crate::client::retry::{Again, Fault, Patience};
 use crate::client::tls;
@@ -69,8 +71,8 @@ pub(crate) struct Http {
 
 #[derive(Clone)]
 enum Connections {
-    Direct(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>),
-    Proxied(Pool<HttpsConnector<Tunnel<HttpConnector>>, Full<Bytes>>),
+    Direct(Pool<HttpsConnector<HttpConnector>, Body>),
+    Proxied(Pool<HttpsConnector<Tunnel<HttpConnector>>, Body>),
 }
 
 impl Http {
@@ -112,9 +114,38 @@ impl Http {
         Err(Error::new(ErrorKind::Invalid, why).into())
     }
 
+    /// Sends `request` with a body that comes in pieces. Redirects are not followed: the body is gone then. `moved` is
+    /// when a piece was last taken; the server may take as long as it likes, if only it takes something.
+    pub(crate) async fn send_stream(
+        &self,
+        request: &Outgoing,
+        body: Body,
+        moved: &Cell<Instant>,
+    ) -> Result<Response, Fault> {
+        let origin = Origin::of(&request.url)?;
+        let stalled = async {
+            loop {
+                let still = self.answer_limit().saturating_sub(moved.get().elapsed());
+                if still.is_zero() {
+                    return;
+                }
+                tokio::time::sleep(still).await;
+            }
+        };
+        tokio::select! {
+            answer = self.request(request, body, &origin) => answer,
+            () = stalled => Err(silent(&origin, self.patience.idle)),
+        }
+    }
+
     async fn send_once(&self, request: &Outgoing, origin: &Origin) -> Result<Response, Fault> {
+        let answer = timeout(self.answer_limit(), self.request(request, Body::from(request.body.clone()), origin));
+        answer.await.unwrap_or_else(|_| Err(silent(origin, self.patience.idle)))
+    }
+
+    async fn request(&self, request: &Outgoing, body: Body, origin: &Origin) -> Result<Response, Fault> {
         self.check_encryption(origin)?;
-        let mut built = Request::new(Full::new(request.body.clone()));
+        let mut built = Request::new(body);
         *built.method_mut() = request.method.clone();
         *built.uri_mut() = request.url.clone();
         *built.headers_mut() = request.headers.clone();
@@ -123,23 +154,22 @@ impl Http {
             built.headers_mut().insert(AUTHORIZATION, value.clone());
         }
         let answer = match self.connections(origin)? {
-            Connections::Direct(pool) => timeout(self.answer_limit(), pool.request(built)).await,
-            Connections::Proxied(pool) => timeout(self.answer_limit(), pool.request(built)).await,
+            Connections::Direct(pool) => pool.request(built).await,
+            Connections::Proxied(pool) => pool.request(built).await,
         };
         match answer {
-            Ok(Ok(response)) => {
+            Ok(response) => {
                 self.answered.store(true, Ordering::Relaxed);
                 Ok(response)
             }
-            Ok(Err(error)) if error.is_connect() => {
+            Err(error) if error.is_connect() => {
                 let mut fault = broken(origin, &error, "cannot connect to");
                 if !self.answered.load(Ordering::Relaxed) {
                     fault.again = Again::Never;
                 }
                 Err(fault)
             }
-            Ok(Err(error)) => Err(broken(origin, &error, BROKE)),
-            Err(_) => Err(silent(origin, self.patience.idle)),
+            Err(error) => Err(broken(origin, &error, BROKE)),
         }
     }
 

@@ -10,14 +10,14 @@ use store::Digest;
 
 use crate::auth::challenge;
 use crate::auth::credentials::CredentialsSource;
-use crate::auth::token::Authority;
+use crate::auth::token::{Authority, Scope};
 use crate::client::http::{Http, Outgoing, Response};
 use crate::client::refusal::failure;
 use crate::client::retry::{Attempts, Fault, Patience};
 use crate::client::url::{Origin, host_of, is_loopback};
 use crate::document::{DOCKER_LIST, DOCKER_MANIFEST, Descriptor, OCI_INDEX, OCI_MANIFEST};
 use crate::error::{Error, ErrorKind, Result, printable};
-use crate::reference::Reference;
+use crate::registries::Endpoint;
 
 /// The specification wants registries to take manifests of up to 4 MiB; docker and containerd read no more.
 pub(crate) const DOCUMENT_MAX: u64 = 4 << 20;
@@ -30,10 +30,10 @@ pub(crate) type OnRetry<'a> = dyn Fn(&str, &str) + 'a;
 pub(crate) struct Registry<'a> {
     pub(crate) http: Http,
     /// `scheme://host[:port]/v2/repository`.
-    base: String,
+    pub(crate) base: String,
     pub(crate) origin: Origin,
-    repository: String,
-    authority: Authority,
+    pub(crate) repository: String,
+    pub(crate) authority: Authority,
     pub(crate) on_retry: &'a OnRetry<'a>,
 }
 
@@ -45,24 +45,25 @@ pub(crate) struct Served {
 }
 
 impl<'a> Registry<'a> {
-    /// Finds out how to speak to the registry of `reference`. No request is made unless plain HTTP is possible.
+    /// Finds out how to speak to the registry at `endpoint`. No request is made unless plain HTTP is possible.
     pub(crate) async fn open(
-        reference: &Reference,
+        endpoint: &Endpoint,
         http: Http,
         credentials: CredentialsSource,
+        scope: Scope,
         on_retry: &'a OnRetry<'a>,
     ) -> Result<Self> {
-        let host = reference.registry();
+        let host = endpoint.host.as_str();
         let scheme = choose_scheme(&http, host).await?;
         let root: Uri = format!("{scheme}://{host}/")
             .parse()
             .map_err(|_| Error::new(ErrorKind::Invalid, format!("registry {host} makes no URL")))?;
         Ok(Self {
             http,
-            base: format!("{scheme}://{host}/v2/{}", reference.repository()),
+            base: format!("{scheme}://{host}/v2/{}", endpoint.repository),
             origin: Origin::of(&root)?,
-            repository: reference.repository().to_owned(),
-            authority: Authority::new(reference.domain(), reference.repository(), credentials),
+            repository: endpoint.repository.clone(),
+            authority: Authority::new(&endpoint.domain, &endpoint.repository, &scope, credentials),
             on_retry,
         })
     }
@@ -128,27 +129,41 @@ impl<'a> Registry<'a> {
         self.request(Method::GET, &format!("blobs/{}", descriptor.digest), headers).await
     }
 
-    async fn request(&self, method: Method, path: &str, headers: &HeaderMap) -> Result<(Response, Origin), Fault> {
+    /// The URL of something in the repository.
+    pub(crate) fn url(&self, path: &str) -> Result<Uri> {
         let url = format!("{}/{path}", self.base);
-        let url: Uri = url.parse().map_err(|_| Error::new(ErrorKind::Invalid, format!("{url} is no URL")))?;
-        let mut outgoing = Outgoing { method, headers: headers.clone(), ..Outgoing::get(url) };
-        outgoing.authorization = self.authority.header();
-        let (mut response, mut origin) = self.http.send(outgoing.clone()).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && origin == self.origin {
-            let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
-            let challenges = challenge::parse(values.filter_map(|value| value.to_str().ok()));
-            let used = outgoing.authorization.as_ref();
-            self.authority.answer(&self.http, &self.origin, &challenges, used).await?;
-            outgoing.authorization = self.authority.header();
-            (response, origin) = self.http.send(outgoing).await?;
-        }
+        url.parse().map_err(|_| Error::new(ErrorKind::Invalid, format!("{url} is no URL")))
+    }
+
+    async fn request(&self, method: Method, path: &str, headers: &HeaderMap) -> Result<(Response, Origin), Fault> {
+        let outgoing = Outgoing { method, headers: headers.clone(), ..Outgoing::get(self.url(path)?) };
+        let (response, origin) = self.authorized(outgoing).await?;
         if response.status().is_success() || response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok((response, origin));
         }
         Err(self.refusal(response, origin).await)
     }
 
-    async fn refusal(&self, response: Response, origin: Origin) -> Fault {
+    /// Sends what may be sent twice, with the authorization that the registry turns out to want.
+    pub(crate) async fn authorized(&self, mut outgoing: Outgoing) -> Result<(Response, Origin), Fault> {
+        outgoing.authorization = self.authority.header();
+        let (response, origin) = self.http.send(outgoing.clone()).await?;
+        if response.status() != StatusCode::UNAUTHORIZED || origin != self.origin {
+            return Ok((response, origin));
+        }
+        self.meet(&response, outgoing.authorization.as_ref()).await?;
+        outgoing.authorization = self.authority.header();
+        self.http.send(outgoing).await
+    }
+
+    /// Gets the authorization that `response`, a 401 of this registry to a request with `used`, demands.
+    pub(crate) async fn meet(&self, response: &Response, used: Option<&HeaderValue>) -> Result<(), Fault> {
+        let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
+        let challenges = challenge::parse(values.filter_map(|value| value.to_str().ok()));
+        self.authority.answer(&self.http, &self.origin, &challenges, used).await
+    }
+
+    pub(crate) async fn refusal(&self, response: Response, origin: Origin) -> Fault {
         let status = response.status();
         let host = origin.authority();
         let anonymous = !self.authority.has_credentials();
@@ -186,7 +201,7 @@ fn accepted() -> HeaderMap {
 
 /// Which of http and https the registry speaks, where that is open: for this host itself, and where the caller allowed
 /// anything. Everywhere else it is https, unasked.
-async fn choose_scheme(http: &Http, host: &str) -> Result<&'static str> {
+pub(crate) async fn choose_scheme(http: &Http, host: &str) -> Result<&'static str> {
     let local = is_loopback(host_of(host));
     if !local && !http.insecure() {
         return Ok("https");

@@ -3,9 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::Poll;
 use std::thread::{self, Scope};
 
 use bytes::Bytes;
@@ -17,12 +14,11 @@ use crate::client::blob::BlobStream;
 use crate::client::registry::Registry;
 use crate::document::Descriptor;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lanes::{LANES, Lane, all};
 use crate::progress::{LayerState, Progress, ProgressEvent};
 use crate::pull::resolve::Resolved;
 use crate::pull::{PullOptions, layer};
 
-/// Layers at once. More would share the same cores and the same line; each costs some 10 MiB of buffers.
-const LANES: usize = 4;
 /// Pieces (of up to 1 MiB, mostly less) between the socket and the decoder.
 const PIECES: usize = 4;
 
@@ -195,26 +191,4 @@ impl Work<'_> {
         }
         Ok(writer.commit(written.bytes)?.size)
     }
-}
-
-type Lane<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
-
-/// Drives all lanes on this thread until all are done, or one has failed: then the others are dropped.
-async fn all(mut lanes: Vec<Lane<'_>>) -> Result<()> {
-    std::future::poll_fn(|context| {
-        let mut failed = None;
-        lanes.retain_mut(|lane| match lane.as_mut().poll(context) {
-            Poll::Pending => true,
-            Poll::Ready(result) => {
-                failed = failed.take().or(result.err());
-                false
-            }
-        });
-        match failed {
-            Some(error) => Poll::Ready(Err(error)),
-            None if lanes.is_empty() => Poll::Ready(Ok(())),
-            None => Poll::Pending,
-        }
-    })
-    .await
 }

@@ -12,6 +12,8 @@ pub(super) mod load;
 pub(super) mod ls;
 /// `pull`.
 pub(super) mod pull;
+/// `push`.
+pub(super) mod push;
 /// `rm`.
 pub(super) mod rm;
 /// `save`.
@@ -27,6 +29,7 @@ pub(super) const COMMANDS: &[Entry] = &[
     leaf::<load::Load>("load", "Take images out of a file, or standard input"),
     leaf::<ls::Images>("ls", "List images"),
     leaf::<pull::Pull>("pull", "Download an image from a registry"),
+    leaf::<push::Push>("push", "Upload an image to a registry"),
     leaf::<rm::Rmi>("rm", "Remove images"),
     leaf::<save::Save>("save", "Write images into a file, or to standard output"),
     leaf::<tag::Tag>("tag", "Give an image one more name"),

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use image::{LayerState, Progress, ProgressEvent, Reference};
+use image::{LayerState, Progress, ProgressEvent, Reference, UploadState};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 use crate::output::human;
@@ -23,13 +23,15 @@ pub(crate) enum Target {
     },
 }
 
-/// Shows a pull. One for each pull; costs nothing as long as nothing is pulled.
+/// Shows a pull or a push. One for each; costs nothing as long as nothing is pulled.
 pub(crate) struct PullProgress<'a> {
     target: Target,
     name: &'a str,
     /// None where lines are printed.
     bars: OnceLock<Option<MultiProgress>>,
     layers: Mutex<HashMap<String, ProgressBar>>,
+    /// The name that is being pulled: a short one may stand for several, and there may be one for each tag.
+    current: Mutex<Option<Reference>>,
     /// No bar moves any more: lines go below them instead of above.
     done: AtomicBool,
 }
@@ -37,7 +39,14 @@ pub(crate) struct PullProgress<'a> {
 impl<'a> PullProgress<'a> {
     /// For a pull of `name`, as the user typed it.
     pub(crate) fn new(target: Target, name: &'a str) -> PullProgress<'a> {
-        PullProgress { target, name, bars: OnceLock::new(), layers: Mutex::default(), done: AtomicBool::new(false) }
+        PullProgress {
+            target,
+            name,
+            bars: OnceLock::new(),
+            layers: Mutex::default(),
+            current: Mutex::default(),
+            done: AtomicBool::new(false),
+        }
     }
 
     /// A line that stays. A reader that has gone misses it.
@@ -60,6 +69,9 @@ impl<'a> PullProgress<'a> {
     }
 
     fn familiar(&self) -> String {
+        if let Some(reference) = &*self.current.lock().unwrap_or_else(PoisonError::into_inner) {
+            return reference.familiar();
+        }
         self.name.parse::<Reference>().map_or_else(|_| self.name.to_owned(), |name| name.familiar())
     }
 
@@ -68,6 +80,9 @@ impl<'a> PullProgress<'a> {
             self.line(format_args!("Unable to find image '{}' locally", self.familiar()));
         }
         let Ok(reference) = reference.parse::<Reference>() else { return };
+        self.done.store(false, Ordering::Relaxed);
+        self.layers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(reference.clone());
         let version = match (reference.digest(), reference.tag()) {
             (Some(digest), _) => digest.to_string(),
             (None, tag) => tag.unwrap_or_default().to_owned(),
@@ -118,6 +133,51 @@ impl<'a> PullProgress<'a> {
         }
     }
 
+    /// Of several tags of a repository, the first says it for all.
+    fn pushing(&self, repository: &str) {
+        let again = self.done.swap(false, Ordering::Relaxed);
+        self.layers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        if !again {
+            self.line(format_args!("The push refers to repository [{repository}]"));
+        }
+    }
+
+    fn upload(&self, id: &str, state: UploadState<'_>) {
+        match (self.bars(), state) {
+            (None, UploadState::Pushing { done, .. }) if done > 0 => {}
+            (None, state) => self.line(format_args!("{id}: {}", upload_words(state))),
+            (Some(bars), state) => self.upload_bar(bars, id, state),
+        }
+    }
+
+    fn upload_bar(&self, bars: &MultiProgress, id: &str, state: UploadState<'_>) {
+        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = layers.entry(id.to_owned()).or_insert_with(|| {
+            let bar = ProgressBar::no_length().with_finish(ProgressFinish::Abandon).with_prefix(id.to_owned());
+            bars.add(bar.with_style(style("{prefix}: {msg}")))
+        });
+        if let UploadState::Pushing { done, total } = state {
+            // How long it will be is known once it is compressed, which is while it is sent.
+            if bar.length() != total || done == 0 {
+                let template = if let Some(total) = total {
+                    bar.set_length(total);
+                    "{prefix}: {msg:<13} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}"
+                } else {
+                    "{prefix}: {msg:<13} {decimal_bytes} {decimal_bytes_per_sec}"
+                };
+                bar.set_style(style(template).progress_chars("=> "));
+            }
+            bar.set_message(upload_words(state));
+            bar.set_position(done);
+            return;
+        }
+        bar.set_style(style("{prefix}: {msg}"));
+        bar.set_message(upload_words(state));
+        if state != UploadState::Preparing {
+            bar.abandon();
+        }
+    }
+
     fn done(&self, digest: &impl Display, already_present: bool) {
         self.done.store(true, Ordering::Relaxed);
         self.line(format_args!("Digest: {digest}"));
@@ -135,6 +195,12 @@ impl Progress for PullProgress<'_> {
         match event {
             ProgressEvent::Resolving { reference, .. } => self.resolving(reference),
             ProgressEvent::Layer { id, state } => self.layer(id, state),
+            ProgressEvent::Pushing { repository } => self.pushing(repository),
+            ProgressEvent::Upload { id, state } => self.upload(id, state),
+            ProgressEvent::Pushed { tag, digest, size } => {
+                self.done.store(true, Ordering::Relaxed);
+                self.line(format_args!("{tag}: digest: {digest} size: {size}"));
+            }
             ProgressEvent::Retrying { what, why } => {
                 self.line(format_args!("{}: Retrying: {}", human::harmless(what), human::harmless(why)));
             }
@@ -153,6 +219,17 @@ fn words(state: LayerState) -> &'static str {
         LayerState::Downloading { .. } => "Downloading",
         LayerState::Unpacking => "Extracting",
         LayerState::Done => "Pull complete",
+    }
+}
+
+/// Docker's words for where a layer of a push is.
+fn upload_words(state: UploadState<'_>) -> String {
+    match state {
+        UploadState::Preparing => "Preparing".to_owned(),
+        UploadState::Exists => "Layer already exists".to_owned(),
+        UploadState::Mounted { from } => format!("Mounted from {from}"),
+        UploadState::Pushing { .. } => "Pushing".to_owned(),
+        UploadState::Done => "Pushed".to_owned(),
     }
 }
 

@@ -3,51 +3,83 @@
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args};
-use image::{Platform, PullOptions, Reference};
+use engine::Engine;
+use image::{Platform, Progress, PullOptions, Reference};
 
 use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
+use crate::output;
 use crate::output::progress::{PullProgress, Target};
 
 const EXAMPLES: &str = "\
 Examples:
   phial pull alpine
   phial pull ghcr.io/team/app:1.2
-  phial pull localhost:5000/app@sha256:0123…";
+  phial pull localhost:5000/app@sha256:0123…
+  phial pull --all-tags localhost:5000/app";
 
 /// What `phial pull` takes.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "they are switches of a command line")]
 pub(crate) struct Pull {
     /// The image: NAME, NAME:TAG or NAME@DIGEST
     #[arg(value_name = "NAME[:TAG|@DIGEST]")]
     name: String,
+    /// Every tag of the repository
+    #[arg(short, long, conflicts_with = "all_platforms")]
+    all_tags: bool,
+    /// The image for every platform that it is there for
+    #[arg(long, conflicts_with = "platform")]
+    all_platforms: bool,
     /// What the image must be for: OS/ARCHITECTURE[/VARIANT]. This host if it is left out
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<Platform>,
+    /// Print nothing but the name in the end
+    #[arg(short, long)]
+    quiet: bool,
     /// With false, unknown certificates and plain HTTP are accepted. This host's own addresses need neither
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     tls_verify: bool,
+    /// Signatures of Docker Content Trust are never looked at, so there is nothing to disable
+    #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true")]
+    disable_content_trust: Option<bool>,
 }
 
 impl Execute for Pull {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
-        let options = PullOptions { platform: self.platform, insecure: !self.tls_verify, ..PullOptions::default() };
-        let progress = PullProgress::new(Target::Stdout, &self.name);
-        let reference = self.name.parse::<Reference>().ok();
-        if let Some(reference) = &reference
-            && reference.tag() == Some("latest")
-            && !self.name.ends_with(":latest")
-        {
-            progress.line("Using default tag: latest");
+        let shown = PullProgress::new(Target::Stdout, &self.name);
+        let progress: &dyn Progress = if self.quiet { &() } else { &shown };
+        let bare = !self.name[self.name.rfind('/').map_or(0, |slash| slash + 1)..].contains([':', '@']);
+        if bare && !self.all_tags && !self.quiet && self.name.parse::<Reference>().is_ok() {
+            shown.line("Using default tag: latest");
         }
-        engine.pull(&self.name, &options, &progress).cannot(|| format!("pull {}", self.name))?;
-        let full = reference.map_or_else(|| self.name.clone(), |reference| reference.to_string());
-        progress.line(full);
+        let full = self.pull(&engine, progress).cannot(|| format!("pull {}", self.name))?;
+        if self.quiet {
+            output::print_line(&full)?;
+        } else {
+            shown.line(full);
+        }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Pull {
+    /// Does it, and says what the full name was.
+    fn pull(&self, engine: &Engine, progress: &dyn Progress) -> engine::Result<String> {
+        let options =
+            PullOptions { platform: self.platform.clone(), insecure: !self.tls_verify, ..PullOptions::default() };
+        if self.all_tags {
+            return Ok(engine.pull_all_tags(&self.name, &options, progress)?.0.name());
+        }
+        if self.all_platforms {
+            return Ok(engine.pull_all_platforms(&self.name, &options, progress)?.0.to_string());
+        }
+        Ok(engine.pull_named(&self.name, &options, progress)?.0.to_string())
     }
 }
 
