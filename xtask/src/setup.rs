@@ -45,6 +45,9 @@ pub(crate) const TESTS: &[Package] = &[
     package("crun", "crun", "writes configurations that must run here"),
     package("strace", "strace", "answers system calls as an older kernel would"),
     package("uidmap", "newuidmap", "gives ranges of ids to containers of other users than root"),
+    package("zsh", "zsh", "a shell whose completion is tested"),
+    package("fish", "fish", "likewise"),
+    package("mandoc", "mandoc", "checks manual pages"),
     package("libseccomp-dev", "/usr/include/seccomp.h", "the seccomp compiler is held equal to it"),
 ];
 

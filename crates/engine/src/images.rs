@@ -11,6 +11,7 @@ use store::{Digest, ImageRecord, Use};
 use crate::builtin;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::similar::similar;
 
 /// When `run` asks the registry (`--pull`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -100,7 +101,6 @@ impl Engine {
     /// # Errors
     /// `NotFound`, and `Invalid` for a beginning that fits several.
     pub fn image(&self, name: &str) -> Result<ImageRecord> {
-        let missing = || Error::not_found(format!("no such image: {name}")).with_hint(format!("phial pull {name}"));
         let reference = name.parse::<Reference>().map(|reference| reference.canonical());
         let builtin = builtin::is_hello(name).then_some(builtin::HELLO);
         for key in reference.iter().map(String::as_str).chain(builtin).chain([name]) {
@@ -109,7 +109,22 @@ impl Engine {
                 other => return Ok(other?),
             }
         }
-        self.image_of_short_name(name)?.ok_or_else(missing)
+        if let Some(image) = self.image_of_short_name(name)? {
+            return Ok(image);
+        }
+        let hint = match self.image_meant(name) {
+            Some(meant) => format!("did you mean {meant}? If not: phial pull {name}"),
+            None => format!("phial pull {name}"),
+        };
+        Err(Error::not_found(format!("no such image: {name}")).with_hint(hint))
+    }
+
+    /// The name of an image that is here and like this one.
+    fn image_meant(&self, name: &str) -> Option<String> {
+        let all = self.store.images().unwrap_or_default();
+        let tagged: Vec<String> = all.iter().flat_map(|image| familiar(&image.references)).collect();
+        let untagged = tagged.iter().filter_map(|name| name.strip_suffix(":latest"));
+        similar(name, tagged.iter().map(String::as_str).chain(untagged)).map(str::to_owned)
     }
 
     /// Takes a name from an image, and removes the image with its last one; given an id, removes the image if it has

@@ -57,6 +57,8 @@ mod ready;
 mod registry;
 /// Terminal on this side, supervisor on the other, and everything that goes between them.
 pub mod session;
+/// Which name was meant.
+mod similar;
 /// Its supervisor.
 mod start;
 
@@ -91,6 +93,7 @@ pub use lifecycle::{Container, RemoveOptions, State, StopOptions};
 pub use list::{CONTAINER_FILTERS, ListOptions};
 pub use logs::{LogEntry, LogOptions, Stream};
 pub use registry::PushRequest;
+pub use similar::similar;
 pub use summary::ContainerSummary;
 pub use system::{Info, VERSION, Version};
 

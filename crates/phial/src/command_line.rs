@@ -11,7 +11,7 @@ use crate::commands::{COMMANDS, Entry, Kind, find, with_entries};
 use crate::context::Context;
 use crate::failure::{Failure, say};
 use crate::output::human;
-use crate::{output, unsupported};
+use crate::{completion, output, unsupported};
 
 /// Docker's exit status for an option that makes no sense, whatever the command.
 const BAD_OPTION: u8 = 125;
@@ -26,6 +26,10 @@ Examples:
 
 /// Runs what `arguments` (the first is the program's name) ask for.
 pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
+    if arguments.get(1).is_some_and(|word| word == completion::WORD) {
+        completion::answer(&arguments[2..]);
+        return ExitCode::SUCCESS;
+    }
     loop {
         match program().try_get_matches_from(&arguments) {
             Ok(matches) => return dispatch(&matches),
@@ -37,7 +41,8 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn program() -> Command {
+/// The whole tree, each part of which is defined only when it is used.
+pub(crate) fn program() -> Command {
     let directory = |name: &'static str, help| {
         Arg::new(name).long(name).value_name("DIR").value_parser(value_parser!(PathBuf)).help(help)
     };
@@ -139,11 +144,14 @@ fn explain(error: &Error, arguments: &[OsString]) -> ExitCode {
     } else {
         error.render().to_string()
     };
-    // The parser's tip to put `--` in front is not how docker's command line works.
-    let is_wrong_tip = |line: &&str| line.trim_start().starts_with("tip: to pass '");
-    let message: Vec<&str> = message.trim_end().lines().filter(|line| !is_wrong_tip(line)).collect();
+    // The parser's tips are those of other programs: one is to put `--` in front, and it knows no letters that changed places.
+    let is_tip = |line: &&str| line.trim_start().starts_with("tip: ");
+    let message: Vec<&str> = message.trim_end().lines().filter(|line| !is_tip(line)).collect();
     let message = message.join("\n").replace("\n\n\n", "\n\n");
     say(&format!("phial: {}", message.strip_prefix("error: ").unwrap_or(&message)));
+    if let Some(meant) = meant(error, arguments) {
+        say(&format!("hint: did you mean {meant}?"));
+    }
     if about_option { ExitCode::from(BAD_OPTION) } else { ExitCode::FAILURE }
 }
 
@@ -162,6 +170,41 @@ fn not_yet(error: &Error, arguments: &[OsString]) -> Option<Failure> {
         }
         _ => None,
     }
+}
+
+/// The command or flag that was meant, if one is like what was typed.
+fn meant(error: &Error, arguments: &[OsString]) -> Option<String> {
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let given = text(error, ContextKind::InvalidSubcommand)?;
+            let names = group_in(arguments).iter().map(|entry| entry.name);
+            engine::similar(given, names).map(str::to_owned)
+        }
+        ErrorKind::UnknownArgument => {
+            let given = text(error, ContextKind::InvalidArg)?.strip_prefix("--")?;
+            let Kind::Leaf { define, .. } = command_in(arguments)?.kind else { return None };
+            let command = define(Command::new(""));
+            let names = command.get_arguments().filter(|argument| !argument.is_hide_set());
+            engine::similar(given, names.filter_map(Arg::get_long)).map(|name| format!("--{name}"))
+        }
+        _ => None,
+    }
+}
+
+/// The commands among which the parser looked for the one that it does not know.
+fn group_in(arguments: &[OsString]) -> &'static [Entry] {
+    let (mut words, mut entries) = (arguments.iter().skip(1), COMMANDS);
+    while let Some(word) = words.next() {
+        if word == "--root" || word == "--run" {
+            words.next();
+        }
+        if let Some(Kind::Group { entries: further, .. }) =
+            word.to_str().and_then(|word| find(entries, word)).map(|entry| &entry.kind)
+        {
+            entries = further;
+        }
+    }
+    entries
 }
 
 /// The command that the arguments name, as far as they name one.

@@ -8,12 +8,16 @@ use clap::{ArgMatches, Args, Command};
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 
+/// `completion`.
+mod completion;
 /// What is done with containers.
 mod container;
 /// What is done with images.
 mod image;
 /// `inspect`, and the forms of it in groups.
 mod inspect;
+/// `man`.
+mod man;
 /// What is done with registries as such.
 mod registry;
 /// What is done with the store and this host.
@@ -89,6 +93,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
     leaf::<system::events::Events>("events", "Show what happens to containers, images and volumes"),
     leaf::<system::info::Info>("info", "Show what this host is and has"),
     leaf::<system::version::Version>("version", "Show the version"),
+    leaf::<completion::Completion>("completion", "Print the script that completes commands and names in a shell"),
+    leaf::<man::Man>("man", "Write manual pages"),
     group("container", "Manage containers", |command| with_entries(command, container::COMMANDS), container::COMMANDS),
     group("image", "Manage images", |command| with_entries(command, image::COMMANDS), image::COMMANDS),
     group("system", "Manage the store as a whole", |command| with_entries(command, system::COMMANDS), system::COMMANDS),

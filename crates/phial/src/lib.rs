@@ -4,12 +4,16 @@
 mod command_line;
 /// The commands, one file each.
 mod commands;
+/// What can come next on a command line, for shells.
+mod completion;
 /// Where things lie, and the engine on them.
 mod context;
 /// The two programs inside this one.
 mod embedded;
 /// What is said when a command did not work, and exit statuses.
 mod failure;
+/// Manual pages.
+mod man;
 /// Tables, sizes, progress bars.
 mod output;
 /// What docker's command line has and this one not yet.

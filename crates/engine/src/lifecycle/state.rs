@@ -15,6 +15,7 @@ use crate::config::ContainerConfig;
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::session::Connection;
+use crate::similar::similar;
 
 /// Exit status of docker's `exec` in a container that is not there or does not run.
 const ABSENT: i32 = 1;
@@ -88,8 +89,22 @@ impl Engine {
     /// # Errors
     /// `NotFound`, and `Invalid` for a beginning that fits several.
     pub fn container(&self, key: &str) -> Result<Container> {
-        let record = self.store.find_container(key).map_err(|error| Error::from(error).with_exit_code(ABSENT))?;
+        let record = self.store.find_container(key).map_err(|error| self.no_such_container(key, error))?;
         self.observe(record)
+    }
+
+    /// With the name that may have been meant.
+    fn no_such_container(&self, key: &str, error: store::Error) -> Error {
+        let error = Error::from(error).with_exit_code(ABSENT);
+        if error.kind() != ErrorKind::NotFound {
+            return error;
+        }
+        let names: Vec<String> =
+            self.store.containers().unwrap_or_default().into_iter().map(|record| record.name).collect();
+        match similar(key, names.iter().map(String::as_str)) {
+            Some(name) => error.with_hint(format!("did you mean {name}?")),
+            None => error,
+        }
     }
 
     /// All containers, or those that run, the newest first. Clears away first what was left of killed commands and of

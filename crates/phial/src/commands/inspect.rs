@@ -117,7 +117,13 @@ pub(super) fn inspect(
         match find(name) {
             Ok(value) => found.push(value),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                failures.push(Failure::new(format!("no such {word}: {name}")));
+                let failure = Failure::new(format!("no such {word}: {name}"));
+                // That it could be pulled is not what was asked.
+                let meant = error.hint().filter(|hint| hint.starts_with("did you mean"));
+                failures.push(match meant.map(|hint| hint.split(" If not:").next().unwrap_or(hint)) {
+                    Some(hint) => failure.with_hint(hint),
+                    None => failure,
+                });
             }
             Err(error) => failures.push(Failure::new(format!("cannot inspect {name}: {error}"))),
         }

@@ -1,0 +1,226 @@
+//! What values flags and arguments have. What they are called in the help says which: `CONTAINER`, `FILE`.
+
+use clap::Arg;
+use engine::{CONTAINER_FILTERS, IMAGE_FILTERS};
+
+use super::Candidate;
+use super::live::{self, Containers};
+use crate::context::Context;
+
+/// That paths of this host can come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Paths {
+    Files,
+    Directories,
+}
+
+/// What a value is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) context: &'a Context,
+    /// Name of the command, without its group.
+    pub(super) command: &'a str,
+    /// What is there of the word.
+    pub(super) typed: &'a str,
+}
+
+type Answer = (Vec<Candidate>, Option<Paths>);
+
+const SIGNALS: &[&str] = &[
+    "SIGABRT", "SIGALRM", "SIGCHLD", "SIGCONT", "SIGHUP", "SIGINT", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGSTOP",
+    "SIGTERM", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGUSR2", "SIGWINCH",
+];
+
+const CAPABILITIES: &[&str] = &[
+    "ALL",
+    "AUDIT_CONTROL",
+    "AUDIT_READ",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "PERFMON",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
+];
+
+/// Words that a flag takes, whatever the command.
+const WORDS: &[(&str, &[&str])] = &[
+    ("cap-add", CAPABILITIES),
+    ("cap-drop", CAPABILITIES),
+    ("cgroupns", &["host", "private"]),
+    ("format", &["json", "table "]),
+    ("ipc", &["none", "private", "shareable", "host", "container:"]),
+    ("log-driver", &["json-file", "local", "k8s-file", "journald", "none"]),
+    ("network", &["none", "host", "container:"]),
+    ("pid", &["host", "container:"]),
+    (
+        "platform",
+        &["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/riscv64", "linux/s390x"],
+    ),
+    ("pull", &["always", "missing", "never"]),
+    ("restart", &["no", "always", "unless-stopped", "on-failure", "on-failure:"]),
+    ("security-opt", &["no-new-privileges", "seccomp=unconfined", "seccomp=", "apparmor=unconfined", "label=disable"]),
+    ("signal", SIGNALS),
+    ("stop-signal", SIGNALS),
+    ("type", &["container", "image", "volume"]),
+    ("userns", &["host"]),
+    ("uts", &["host"]),
+];
+
+/// Filters of lists whose command does not say which it takes.
+const FILTERS: &[(&str, &[&str])] = &[
+    ("ps", CONTAINER_FILTERS),
+    ("images", IMAGE_FILTERS),
+    ("events", &["container", "event", "image", "label", "type", "volume"]),
+    ("prune", &["label", "label!", "until"]),
+    ("search", &["is-official", "stars"]),
+];
+
+/// Values of filters.
+const FILTER_VALUES: &[(&str, &[&str])] = &[
+    ("dangling", &["true", "false"]),
+    ("health", &["starting", "healthy", "unhealthy", "none"]),
+    ("is-task", &["true", "false"]),
+    ("status", &["created", "dead", "exited", "paused", "removing", "restarting", "running"]),
+    ("type", &["container", "image", "volume"]),
+];
+
+impl Asked<'_> {
+    /// The values of a flag.
+    pub(super) fn of_flag(self, argument: &Arg) -> Answer {
+        let possible = possible(argument);
+        if !possible.is_empty() {
+            return (possible, None);
+        }
+        let name = argument.get_long().unwrap_or_default();
+        let mut found = match (name, self.typed) {
+            ("filter", typed) => self.filters(typed),
+            ("network" | "pid" | "ipc", typed) if typed.starts_with("container:") => {
+                let names = live::containers(self.context, Containers::Running, "");
+                names.into_iter().map(|c| Candidate::new(format!("container:{}", c.text), c.about)).collect()
+            }
+            ("volume", typed) if !typed.starts_with(['/', '.', '~']) => live::volumes(self.context),
+            ("volumes-from", typed) => live::containers(self.context, Containers::All, typed),
+            _ => words(WORDS, name),
+        };
+        let value = value_name(argument);
+        let (further, mut paths) = if found.is_empty() { self.of_name(value) } else { (Vec::new(), None) };
+        found.extend(further);
+        if matches!(name, "volume" | "device" | "cidfile" | "env-file" | "label-file" | "output" | "input") {
+            paths = Some(Paths::Files);
+        }
+        (found, paths)
+    }
+
+    /// What an argument can be.
+    pub(super) fn of_argument(self, argument: &Arg) -> Answer {
+        let possible = possible(argument);
+        if possible.is_empty() { self.of_name(value_name(argument)) } else { (possible, None) }
+    }
+
+    /// What the help calls a value says what it is.
+    fn of_name(self, name: &str) -> Answer {
+        let found = match name {
+            "CONTAINER" => live::containers(self.context, self.containers(), self.typed),
+            "VOLUME" => live::volumes(self.context),
+            "NAME|ID" => {
+                let mut all = live::containers(self.context, Containers::All, self.typed);
+                all.extend(live::images(self.context, self.typed));
+                all.extend(live::volumes(self.context));
+                all
+            }
+            "SIGNAL" => words(WORDS, "signal"),
+            name if name.contains("IMAGE") || name.contains("REPOSITORY") => live::images(self.context, self.typed),
+            _ => Vec::new(),
+        };
+        let paths = match name {
+            "DIR" => Some(Paths::Directories),
+            _ if name.contains("FILE") || name.contains("PATH") || name.contains("ARCHIVE") => Some(Paths::Files),
+            // The two ends of `cp`: a path of a container, or one of this host.
+            _ if name.contains("SRC") || name.contains("DST") || name.contains("DEST") => {
+                let names = live::containers(self.context, Containers::All, "");
+                let names = names.into_iter().map(|c| Candidate::new(format!("{}:", c.text), c.about));
+                return (names.collect(), Some(Paths::Files));
+            }
+            _ => None,
+        };
+        (found, paths)
+    }
+
+    /// Which containers the command can do something with.
+    fn containers(self) -> Containers {
+        match self.command {
+            "attach" | "exec" | "kill" | "pause" | "port" | "stats" | "stop" | "top" => Containers::Running,
+            "start" => Containers::Stopped,
+            "unpause" => Containers::Paused,
+            _ => Containers::All,
+        }
+    }
+
+    fn filters(self, typed: &str) -> Vec<Candidate> {
+        if let Some((key, _)) = typed.split_once('=') {
+            let joined = |value: Candidate| Candidate::new(format!("{key}={}", value.text), value.about);
+            let values = match key {
+                "ancestor" | "image" | "reference" => live::images(self.context, ""),
+                "before" | "since" if self.command == "images" => live::images(self.context, ""),
+                "before" | "since" | "container" | "name" => live::containers(self.context, Containers::All, ""),
+                "volume" => live::volumes(self.context),
+                _ => words(FILTER_VALUES, key),
+            };
+            return values.into_iter().map(joined).collect();
+        }
+        let keys = words(FILTERS, self.command);
+        keys.into_iter().map(|key| Candidate::new(format!("{}=", key.text), "")).collect()
+    }
+}
+
+fn words(table: &[(&str, &[&str])], name: &str) -> Vec<Candidate> {
+    let found = table.iter().find(|(known, _)| *known == name).map(|(_, words)| *words).unwrap_or_default();
+    found.iter().map(|word| Candidate::new(*word, "")).collect()
+}
+
+fn possible(argument: &Arg) -> Vec<Candidate> {
+    if !argument.get_action().takes_values() {
+        return Vec::new();
+    }
+    let values = argument.get_possible_values();
+    let about = |help: Option<&clap::builder::StyledStr>| help.map(ToString::to_string).unwrap_or_default();
+    values.iter().map(|value| Candidate::new(value.get_name(), about(value.get_help()))).collect()
+}
+
+fn value_name(argument: &Arg) -> &str {
+    argument.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str())
+}
