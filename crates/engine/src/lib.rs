@@ -19,6 +19,8 @@ mod lookup;
 /// Configuration, image and host to an OCI configuration: pure.
 mod spec;
 
+/// Files of containers: `cp`, `export`, `diff`.
+mod archive;
 /// Images that are made on this host.
 pub mod builtin;
 /// Devices that specifications of vendors describe.
@@ -78,6 +80,7 @@ mod usage;
 mod when;
 
 pub use ago::ago;
+pub use archive::{Change, ChangeKind, Copied, CopyOptions, End};
 pub use check::{CheckOptions, CheckReport, Problem, check};
 pub use config::{ContainerConfig, ExecConfig};
 pub use create::{Created, Unstarted};

@@ -89,6 +89,18 @@ pub fn metadata(fd: impl AsFd) -> Result<Metadata> {
     }
 }
 
+/// The target of the symlink that `fd` is open as, with `O_PATH`.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`] if it is no symlink.
+pub fn link_target(fd: impl AsFd) -> Result<std::ffi::OsString> {
+    match rustix::fs::readlinkat(&fd, "", Vec::new()) {
+        Ok(target) => Ok(std::os::unix::ffi::OsStringExt::from_vec(target.into_bytes())),
+        Err(errno) => Err(Error::call(errno, format_args!("readlinkat({}, \"\")", Shown::new(&fd)))),
+    }
+}
+
 /// Sets the owner and group of `fd`. Clears setuid and setgid bits and capabilities, as every chown does.
 pub fn set_owner(fd: impl AsFd, uid: u32, gid: u32) -> Result<()> {
     let (owner, group) = ids(uid, gid)?;

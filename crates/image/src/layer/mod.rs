@@ -21,7 +21,7 @@ pub use limits::Limits;
 
 /// Writes a layer into a directory.
 mod unpack;
-pub use unpack::{Unpacked, unpack, unpack_with_tape};
+pub use unpack::{Unpacked, extract, unpack, unpack_with_tape};
 
 /// What is kept of a layer's archive, and the archive again.
 mod tape;
@@ -29,7 +29,7 @@ pub use tape::{recorded_length, replay};
 
 /// Writes a directory as a layer, or as it is.
 mod pack;
-pub use pack::{Form, Packed, measure, pack, pack_directory, pack_named};
+pub use pack::{Form, Packed, measure, pack, pack_opened};
 
 /// What one entry becomes on disk, whiteouts included.
 mod place;

@@ -15,6 +15,7 @@ use fsroot::{Dir, FileType, Metadata, Name, OFlags, attributes};
 
 use super::archive::{Entry, Kind};
 use super::encode::{headers, pad};
+use super::input::BLOCK;
 use super::sink::Sink;
 use super::{Error, Result};
 
@@ -41,6 +42,8 @@ pub struct Packed {
     pub entries: u64,
     /// Bytes of the archive.
     pub length: u64,
+    /// Bytes that an archive with one header for each entry would have: what docker says that it has copied.
+    pub plain_length: u64,
 }
 
 /// Writes all of `top`, itself included (`./`), as one archive.
@@ -58,27 +61,20 @@ pub fn pack(top: &Dir, form: Form, out: impl Write) -> Result<Packed> {
     packer.finish()
 }
 
-/// Writes what has the name `name` in `parent` as one archive, in which it is called `called`: `a` or `a/b`.
+/// Writes what `file` is open as (`O_PATH`), with all that is below it, as one archive in which it is called `called`: `a`, `a/b`, or
+/// nothing at all for the contents of a directory.
 ///
 /// # Errors
 /// As [`pack`].
-pub fn pack_named(parent: &Dir, name: Name<'_>, called: &[u8], out: impl Write) -> Result<Packed> {
+pub fn pack_opened(file: &OwnedFd, called: &[u8], out: impl Write) -> Result<Packed> {
     let mut packer = Packer::new(Form::Plain, out);
-    if parent.metadata(name)?.is_dir() {
-        packer.tree(parent.open_dir(name)?, called.to_vec())?;
+    let found = attributes::metadata(file)?;
+    if found.is_dir() {
+        let dir = attributes::reopen(file, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        packer.tree(Dir::from_fd(dir)?, called.to_vec())?;
     } else {
-        packer.leaf(parent, name, called.to_vec())?;
+        packer.file(file, &found, called).map_err(|error| error.at(called))?;
     }
-    packer.finish()
-}
-
-/// Writes the directory `top` as one archive, in which it is called `called`.
-///
-/// # Errors
-/// As [`pack`].
-pub fn pack_directory(top: &Dir, called: &[u8], out: impl Write) -> Result<Packed> {
-    let mut packer = Packer::new(Form::Plain, out);
-    packer.tree(top.try_clone()?, called.to_vec())?;
     packer.finish()
 }
 
@@ -121,6 +117,7 @@ impl<W: Write> Packer<W> {
 
     fn finish(mut self) -> Result<Packed> {
         self.done.length = self.sink.end()?;
+        self.done.plain_length += 2 * BLOCK as u64;
         Ok(self.done)
     }
 
@@ -192,18 +189,16 @@ impl<W: Write> Packer<W> {
                 let opened = attributes::reopen(&seen, OFlags::RDONLY | OFlags::DIRECTORY)?;
                 return Ok(Some((Dir::from_fd(opened)?, path)));
             }
-            FileType::CharacterDevice if self.form == Form::Layer && found.special_device == 0 => {
-                self.whiteout(name, &path)
-            }
+            FileType::CharacterDevice if self.form == Form::Layer && found.special_device == 0 => self.whiteout(&path),
             _ if self.form == Form::Layer && name.as_bytes().starts_with(b".wh.") => {
                 Err(Error::refused("has a name that means a deleted file in a layer"))
             }
-            _ => self.file(&seen, &found, dir, name, &path),
+            _ => self.file(&seen, &found, &path),
         };
         answer.map(|()| None).map_err(|error| error.at(&path))
     }
 
-    fn file(&mut self, seen: &OwnedFd, found: &Metadata, dir: &Dir, name: Name<'_>, path: &[u8]) -> Result<()> {
+    fn file(&mut self, seen: &OwnedFd, found: &Metadata, path: &[u8]) -> Result<()> {
         if found.links > 1
             && let Some(first) = self.links.get(&(found.device, found.inode))
         {
@@ -211,7 +206,7 @@ impl<W: Write> Packer<W> {
             return self.entry(&Entry { link, ..described(found, Kind::HardLink, path) });
         }
         let kind = match found.file_type {
-            FileType::RegularFile => return self.regular(seen, found, name, path),
+            FileType::RegularFile => return self.regular(seen, found, path),
             FileType::Symlink => Kind::Symlink,
             FileType::CharacterDevice => Kind::CharDevice,
             FileType::BlockDevice => Kind::BlockDevice,
@@ -221,18 +216,18 @@ impl<W: Write> Packer<W> {
         };
         let mut entry = described(found, kind, path);
         if kind == Kind::Symlink {
-            entry.link = dir.read_link(name)?.into_vec();
+            entry.link = attributes::link_target(seen)?.into_vec();
         }
         self.xattrs(seen, &mut entry)?;
         self.remember(found, path);
         self.entry(&entry)
     }
 
-    fn regular(&mut self, seen: &OwnedFd, found: &Metadata, name: Name<'_>, path: &[u8]) -> Result<()> {
+    fn regular(&mut self, seen: &OwnedFd, found: &Metadata, path: &[u8]) -> Result<()> {
         let file = attributes::reopen(seen, OFlags::RDONLY)?;
         let mut entry = Entry { stored: found.size, ..described(found, Kind::File, path) };
         if self.xattrs(&file, &mut entry)?.whiteout && found.size == 0 {
-            return self.whiteout(name, path);
+            return self.whiteout(path);
         }
         self.remember(found, path);
         self.entry(&entry)?;
@@ -242,13 +237,15 @@ impl<W: Write> Packer<W> {
             self.sink.file(&file, entry.stored)?;
         }
         self.done.bytes += entry.stored;
+        self.done.plain_length += entry.stored.next_multiple_of(BLOCK as u64);
         pad(self.sink.buffer(), entry.stored);
         Ok(())
     }
 
-    fn whiteout(&mut self, name: Name<'_>, path: &[u8]) -> Result<()> {
-        let parent = &path[..path.len() - name.as_bytes().len()];
-        self.entry(&Entry { path: [parent, b".wh.", name.as_bytes()].concat(), ..Entry::default() })
+    fn whiteout(&mut self, path: &[u8]) -> Result<()> {
+        let name = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+        let path = [&path[..name], b".wh.", &path[name..]].concat();
+        self.entry(&Entry { path, ..Entry::default() })
     }
 
     fn remember(&mut self, found: &Metadata, path: &[u8]) {
@@ -260,6 +257,7 @@ impl<W: Write> Packer<W> {
     fn entry(&mut self, entry: &Entry) -> Result<()> {
         headers(entry, self.sink.buffer());
         self.done.entries += 1;
+        self.done.plain_length += BLOCK as u64;
         self.sink.flush_if_full()
     }
 

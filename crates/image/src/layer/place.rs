@@ -27,7 +27,18 @@ pub(super) struct Writer {
     tree: Tree,
     fresh: Fresh,
     acl_bytes: usize,
+    /// Where entries go that are no layer's but a copy's; none for a layer.
+    copy: Option<Copy>,
     pub(super) done: Unpacked,
+}
+
+/// How entries are copied into a tree that is there already.
+#[derive(Debug, Clone)]
+pub(super) struct Copy {
+    /// The directory that their names are seen from.
+    pub(super) into: Vec<u8>,
+    /// Who owns everything, whatever the entries say.
+    pub(super) owner: Option<(u32, u32)>,
 }
 
 /// What a file is like that was just created here: it saves two system calls for each that is to be like that anyway.
@@ -42,15 +53,49 @@ impl Writer {
     pub(super) fn new(dest: &fsroot::Root, limits: &Limits) -> Result<Self> {
         let top = dest.dir().try_clone()?;
         let fresh = Fresh::probe(&top);
-        Ok(Self { tree: Tree::new(top, limits.directories), fresh, acl_bytes: 0, done: Unpacked::default() })
+        let tree = Tree::new(top, limits.directories);
+        Ok(Self { tree, fresh, acl_bytes: 0, copy: None, done: Unpacked::default() })
+    }
+
+    /// A writer into a tree that is there already, and may be in use.
+    pub(super) fn copying(root: &fsroot::Root, copy: Copy, limits: &Limits) -> Result<Self> {
+        let tree = Tree::new(root.dir().try_clone()?, limits.directories);
+        Ok(Self { tree, fresh: Fresh::UNKNOWN, acl_bytes: 0, copy: Some(copy), done: Unpacked::default() })
     }
 
     /// Writes one entry; its contents are next in `archive`.
     pub(super) fn write<R: Read>(&mut self, entry: &mut Entry, archive: &mut Archive<'_, R>) -> Result<()> {
         let path = std::mem::take(&mut entry.path);
-        let answer = self.write_at(&path, entry, archive).map_err(|error| error.at(&path));
+        let answer = match self.copy.clone() {
+            None => self.write_at(&path, entry, archive),
+            Some(copy) => self.copy_at(&copy, &path, entry, archive),
+        };
         entry.path = path;
-        answer
+        answer.map_err(|error| error.at(&entry.path))
+    }
+
+    /// An entry of a copy: its name means nothing but itself.
+    fn copy_at<R: Read>(
+        &mut self,
+        copy: &Copy,
+        path: &[u8],
+        entry: &mut Entry,
+        archive: &mut Archive<'_, R>,
+    ) -> Result<()> {
+        if let Some((uid, gid)) = copy.owner {
+            (entry.uid, entry.gid) = (uid, gid);
+        }
+        let below = |path: &[u8]| [&copy.into, &b"/"[..], path].concat();
+        if entry.kind == Kind::HardLink {
+            entry.link = below(&entry.link);
+        }
+        // The top is there, and stays as it is.
+        if split(path)?.1.is_none() {
+            return Ok(());
+        }
+        let path = below(path);
+        let (parent, Some(name)) = split(&path)? else { return Ok(()) };
+        self.named(parent, name, entry, archive)
     }
 
     fn write_at<R: Read>(&mut self, path: &[u8], entry: &mut Entry, archive: &mut Archive<'_, R>) -> Result<()> {
@@ -68,7 +113,17 @@ impl Writer {
             }
             Role::Named(name) => name,
         };
-        let parent = self.tree.directory(place.parent)?;
+        self.named(place.parent, name, entry, archive)
+    }
+
+    fn named<R: Read>(
+        &mut self,
+        parent: &[u8],
+        name: Name<'_>,
+        entry: &mut Entry,
+        archive: &mut Archive<'_, R>,
+    ) -> Result<()> {
+        let parent = self.tree.directory(parent)?;
         if entry.kind == Kind::Directory {
             return self.directory(parent, name, entry);
         }
@@ -176,6 +231,9 @@ impl Writer {
         if dir.metadata(name)?.is_dir() {
             return self.tree.add(parent, name);
         }
+        if self.copy.is_some() {
+            return Err(Error::refused("is a directory, and there is something else of that name"));
+        }
         let hidden = is_whiteout(&dir, name)?;
         self.clear(parent, &dir, name)?;
         let id = self.tree.make(parent, name, mode)??;
@@ -245,6 +303,12 @@ impl Writer {
     }
 
     fn clear(&mut self, parent: Id, dir: &Dir, name: Name<'_>) -> Result<()> {
+        if self.copy.is_some() {
+            if dir.metadata(name)?.is_dir() {
+                return Err(Error::refused("is no directory, and there is one of that name"));
+            }
+            return Ok(dir.unlink(name)?);
+        }
         self.tree.forget(parent, name);
         Ok(dir.remove_all(name)?)
     }
@@ -310,17 +374,19 @@ impl Writer {
 }
 
 impl Fresh {
+    /// Every attribute is set on every file.
+    const UNKNOWN: Self = Self { masked: 0o777, owner: None };
+
     /// Creates a file without a name and looks at it. Where that cannot be done every attribute is set on every file.
     fn probe(top: &Dir) -> Self {
-        let unknown = Self { masked: 0o777, owner: None };
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-        let Ok(file) = rustix::fs::openat(top, ".", flags, Mode::from_raw_mode(0o777)) else { return unknown };
+        let Ok(file) = rustix::fs::openat(top, ".", flags, Mode::from_raw_mode(0o777)) else { return Self::UNKNOWN };
         match (attributes::metadata(&file), attributes::metadata(top)) {
             // Below a set-group-id directory every new directory is one too.
             (Ok(found), Ok(top)) if top.mode & 0o2000 == 0 => {
                 Self { masked: 0o777 & !found.mode, owner: Some((found.uid, found.gid)) }
             }
-            _ => unknown,
+            _ => Self::UNKNOWN,
         }
     }
 }

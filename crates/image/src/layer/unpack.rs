@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::archive::{Archive, Entry};
-use super::place::Writer;
+use super::place::{Copy, Writer};
 use super::tape::Recorder;
 use super::{Error, Limits, Result};
 
@@ -50,8 +50,30 @@ pub fn unpack_with_tape(
     Ok((unpacked, recorder.finish()?))
 }
 
-fn write<R: Read>(mut archive: Archive<'_, R>, dest: &fsroot::Root, limits: &Limits) -> Result<Unpacked> {
-    let mut writer = Writer::new(dest, limits)?;
+/// Copies the entries of `reader`, an uncompressed tar stream, into the directory `into` of `root`: a tree that is there already, and that a
+/// container may be changing meanwhile. Names mean nothing but themselves; symlinks on the way are followed inside
+/// `root`. A file that is there is replaced by a new one, a directory is filled further; what is a directory on
+/// one side only is refused. `owner` gets everything, or the entries' own owners do.
+///
+/// # Errors
+///
+/// [`super::ErrorKind`]; what was written before stays.
+pub fn extract(
+    reader: impl Read,
+    root: &fsroot::Root,
+    into: &[u8],
+    owner: Option<(u32, u32)>,
+    limits: &Limits,
+) -> Result<Unpacked> {
+    let copy = Copy { into: into.to_vec(), owner };
+    write_with(Archive::new(reader, limits), Writer::copying(root, copy, limits)?, limits)
+}
+
+fn write<R: Read>(archive: Archive<'_, R>, dest: &fsroot::Root, limits: &Limits) -> Result<Unpacked> {
+    write_with(archive, Writer::new(dest, limits)?, limits)
+}
+
+fn write_with<R: Read>(mut archive: Archive<'_, R>, mut writer: Writer, limits: &Limits) -> Result<Unpacked> {
     let mut entry = Entry::default();
     while archive.next(&mut entry)? {
         writer.done.entries += 1;

@@ -4,10 +4,16 @@ use super::{Entry, Execute, each, leaf, starting};
 
 /// `attach`.
 pub(super) mod attach;
+/// `cp`.
+pub(super) mod cp;
 /// `create`.
 pub(super) mod create;
+/// `diff`.
+pub(super) mod diff;
 /// `exec`.
 pub(super) mod exec;
+/// `export`.
+pub(super) mod export;
 /// The flags of `run` and `create`.
 mod flags;
 /// What `run`, `attach` and `exec` do while the process runs.
@@ -37,6 +43,9 @@ pub(super) mod wait;
 pub(super) const COMMANDS: &[Entry] = &[
     leaf::<attach::Attach>("attach", "Connect this terminal to a running container"),
     starting::<create::Create>("create", "Create a new container"),
+    leaf::<cp::Cp>("cp", "Copy files between a container and this host"),
+    leaf::<diff::Diff>("diff", "Show what a container has changed in its image's files"),
+    leaf::<export::Export>("export", "Write all files of a container as a tar archive"),
     starting::<exec::Exec>("exec", "Run a command in a running container"),
     leaf::<super::inspect::InspectContainer>("inspect", "Show everything about containers, as JSON"),
     leaf::<kill::Kill>("kill", "Send a signal to running containers"),

@@ -1,0 +1,241 @@
+//! `cp`: between a container and the host, both ways, or an archive on one side. What is copied goes as an archive through a pipe of this
+//! process: one thread packs, the other extracts, each by the descriptors of its own side.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use fsroot::Root;
+use image::layer::{self, Limits, Packed, extract, pack_opened};
+
+use super::place::{Cleaned, Destination, Source};
+use super::view::Seen;
+use crate::engine::Engine;
+use crate::error::{Context, Error, ErrorKind, Result};
+
+/// One end of a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// A path in a container; taken from its root if it does not begin with a slash.
+    Container {
+        /// Name or id.
+        container: String,
+        /// As it was typed: a slash or `/.` at its end means something.
+        path: PathBuf,
+    },
+    /// A path on the host.
+    Host(PathBuf),
+    /// An archive on standard input or output.
+    Archive,
+}
+
+impl End {
+    /// Reads `CONTAINER:PATH`, `PATH` or `-`. What begins with a slash or a dot, or has no colon, is a path of the host.
+    pub fn parse(text: &str) -> End {
+        if text == "-" {
+            return End::Archive;
+        }
+        match text.split_once(':') {
+            Some((container, path)) if !text.starts_with(['/', '.']) && !container.is_empty() => {
+                End::Container { container: container.to_owned(), path: PathBuf::from(path) }
+            }
+            _ => End::Host(PathBuf::from(text)),
+        }
+    }
+}
+
+/// How to copy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CopyOptions {
+    /// Keep owners (`-a`).
+    pub archive: bool,
+    /// Copy what a symlink at the end of the source leads to (`-L`).
+    pub follow: bool,
+}
+
+/// What was copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// Bytes, as docker counts them: of the archive that it would have sent.
+    pub bytes: u64,
+    /// Where to: `web:/etc/motd`.
+    pub to: String,
+}
+
+impl Engine {
+    /// Copies from one end to the other, one of which is in a container. `stdin` and `stdout` are the archive's.
+    ///
+    /// # Errors
+    /// `Invalid` for ends that do not go together and for what docker's rules refuse, `NotFound`.
+    pub fn copy(
+        &self,
+        from: &End,
+        to: &End,
+        options: CopyOptions,
+        stdin: impl Read,
+        stdout: impl Write,
+    ) -> Result<Copied> {
+        match (from, to) {
+            (End::Container { .. }, End::Container { .. }) => {
+                Err(Error::invalid("copying between containers is not supported")
+                    .with_hint("phial cp FROM:PATH - | phial cp - TO:PATH"))
+            }
+            (End::Container { container, path }, to) => {
+                let container = self.container(container)?;
+                let view = self.view(&container, Seen::All)?;
+                let copied = from_container(&view.root, path, to, options, stdout)?;
+                self.tell_container(&container, "archive-path", &[]);
+                Ok(copied)
+            }
+            (from, End::Container { container: key, path }) => {
+                let container = self.container(key)?;
+                let view = self.view(&container, Seen::All)?;
+                let bytes = into_container(&view.root, path, from, options, stdin)?;
+                self.tell_container(&container, "extract-to-dir", &[]);
+                Ok(Copied { bytes, to: format!("{key}:{}", path.display()) })
+            }
+            _ => Err(Error::invalid("must specify at least one container source")
+                .with_hint("a path in a container is CONTAINER:PATH")),
+        }
+    }
+}
+
+fn from_container(root: &Root, path: &Path, to: &End, options: CopyOptions, stdout: impl Write) -> Result<Copied> {
+    let source = Source::find(root, Cleaned::new(path.as_os_str().as_bytes()), options.follow)
+        .map_err(|error| in_container(error, path))?;
+    let End::Host(to) = to else {
+        let packed = pack_opened(&source.file, &archive_name(&source), stdout).map_err(packing)?;
+        return Ok(Copied { bytes: packed.plain_length, to: "-".to_owned() });
+    };
+    let (host, target) = on_host(to)?;
+    let destination = Destination::find(&host, &target, &source)?;
+    let bytes = across(&source, &host, &destination, owner(options, rustix::process::getuid().as_raw()))?;
+    Ok(Copied { bytes, to: to.display().to_string() })
+}
+
+fn into_container(root: &Root, path: &Path, from: &End, options: CopyOptions, stdin: impl Read) -> Result<u64> {
+    let target = Cleaned::new(path.as_os_str().as_bytes());
+    let End::Host(from) = from else {
+        let destination = Destination::of_archive(root, &target)?;
+        let mut stdin = Counted { source: stdin, bytes: 0 };
+        extract(&mut stdin, root, &destination.directory, owner(options, 0), &Limits::default()).map_err(extracting)?;
+        return Ok(stdin.bytes);
+    };
+    let (host, path) = on_host(from)?;
+    let source = Source::find(&host, path, options.follow)?;
+    let destination = Destination::find(root, &target, &source)?;
+    across(&source, root, &destination, owner(options, 0))
+}
+
+/// What the one thing in an archive is called.
+fn archive_name(source: &Source) -> Vec<u8> {
+    if source.path.contents { Vec::new() } else { source.path.name().to_vec() }
+}
+
+/// Who owns the copies: the user at the destination, or whoever owns what is copied.
+fn owner(options: CopyOptions, user: u32) -> Option<(u32, u32)> {
+    let group = if user == 0 { 0 } else { rustix::process::getgid().as_raw() };
+    (!options.archive).then_some((user, group))
+}
+
+/// Packs on one thread and extracts on this one.
+fn across(source: &Source, to: &Root, destination: &Destination, owner: Option<(u32, u32)>) -> Result<u64> {
+    let (reader, writer) = io::pipe().context(|| "making a pipe")?;
+    // The usual capacity means a switch of threads every 64 KiB.
+    let _ = rustix::pipe::fcntl_setpipe_size(&writer, 1 << 20);
+    thread::scope(|scope| {
+        let packer = thread::Builder::new()
+            .name("pack".into())
+            .spawn_scoped(scope, move || pack_opened(&source.file, &destination.called, writer))
+            .context(|| "starting a thread")?;
+        let extracted = extract(reader, to, &destination.directory, owner, &Limits::default());
+        match (packer.join(), extracted) {
+            (Err(panic), _) => std::panic::resume_unwind(panic),
+            // Who extracts and stops breaks the pipe of who packs; who packs and stops cuts the archive off.
+            (Ok(Err(error)), Ok(_)) => Err(packing(error)),
+            (Ok(Err(error)), Err(_)) if error.kind() != layer::ErrorKind::Write => Err(packing(error)),
+            (Ok(_), Err(error)) => Err(extracting(error)),
+            (Ok(Ok(Packed { plain_length, .. })), Ok(_)) => Ok(plain_length),
+        }
+    })
+}
+
+/// A path of the host's, seen from its root.
+fn on_host(path: &Path) -> Result<(Root, Cleaned)> {
+    let text = path.as_os_str().as_bytes();
+    let whole = if path.is_absolute() {
+        text.to_vec()
+    } else {
+        let here = std::env::current_dir().context(|| "the working directory")?;
+        [here.as_os_str().as_bytes(), b"/", text].concat()
+    };
+    let root = Root::from_fd(File::open("/").context(|| "/")?.into())
+        .map_err(|error| Error::new(ErrorKind::System, error.to_string()))?;
+    let mut cleaned = Cleaned::new(&whole);
+    // The working directory itself, not what is in it.
+    cleaned.contents = text.ends_with(b"/.") || text == b"." || cleaned.path.is_empty();
+    Ok((root, cleaned))
+}
+
+fn in_container(error: Error, path: &Path) -> Error {
+    if error.kind() == ErrorKind::NotFound {
+        return Error::not_found(format!("could not find the file {} in the container", path.display()));
+    }
+    error
+}
+
+pub(super) fn packing(error: layer::Error) -> Error {
+    worded("reading", error)
+}
+
+fn extracting(error: layer::Error) -> Error {
+    worded("writing", error)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn worded(doing: &str, error: layer::Error) -> Error {
+    let text = error.to_string();
+    // The module words errors of layers.
+    let text = text.replacen("layer entry ", "", 1).replacen("layer: ", "", 1);
+    Error::new(ErrorKind::System, format!("{doing} {text}"))
+}
+
+struct Counted<R> {
+    source: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends() {
+        let container =
+            |container: &str, path: &str| End::Container { container: container.to_owned(), path: PathBuf::from(path) };
+        let cases = [
+            ("web:/etc", container("web", "/etc")),
+            ("web:etc/", container("web", "etc/")),
+            ("web:", container("web", "")),
+            ("web:a:b", container("web", "a:b")),
+            ("./web:x", End::Host("./web:x".into())),
+            ("/web:x", End::Host("/web:x".into())),
+            ("file", End::Host("file".into())),
+            (":x", End::Host(":x".into())),
+            ("-", End::Archive),
+        ];
+        for (text, want) in cases {
+            assert_eq!(End::parse(text), want, "{text}");
+        }
+    }
+}

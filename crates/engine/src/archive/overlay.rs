@@ -1,0 +1,89 @@
+//! Overlays that are mounted for a look. Owns the calls; where they are mounted and for how long is up to the callers.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags};
+
+use crate::error::{Context, Error, Result};
+
+/// Layers, and what may be written over them.
+pub(super) struct Overlay<'a> {
+    /// The topmost first.
+    pub(super) lower: &'a [PathBuf],
+    /// Upper and work directory; None for one that is only read.
+    pub(super) upper: Option<(&'a Path, &'a Path)>,
+}
+
+impl Overlay<'_> {
+    /// Mounts it on the directory `at`.
+    pub(super) fn mount(&self, at: &Path) -> Result<()> {
+        let detached = match (self.lower, self.upper) {
+            // One layer is a directory, and an overlay of one is refused by the kernel.
+            ([only], None) => read_only(only),
+            _ => self.detached(),
+        };
+        match detached {
+            Ok(mount) => move_to(&mount, at).context(|| format!("mounting on {}", at.display())),
+            // `lowerdir+` came with Linux 6.7, the calls themselves with 5.2.
+            Err(Errno::INVAL | Errno::NOSYS) => self.classic(at),
+            Err(errno) => Err(Error::system("mounting the layers", errno)),
+        }
+    }
+
+    fn detached(&self) -> rustix::io::Result<OwnedFd> {
+        let context = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        let set = |key: &str, value: &Path| rustix::mount::fsconfig_set_string(context.as_fd(), key, value);
+        set("source", Path::new("overlay"))?;
+        for layer in self.lower {
+            set("lowerdir+", layer)?;
+        }
+        if let Some((upper, work)) = self.upper {
+            set("upperdir", upper)?;
+            set("workdir", work)?;
+        }
+        rustix::mount::fsconfig_create(context.as_fd())?;
+        rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, self.attributes())
+    }
+
+    fn attributes(&self) -> MountAttrFlags {
+        if self.upper.is_some() { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_RDONLY }
+    }
+
+    /// Options of `mount(2)` must fit a page, so layers are named through `/proc/self/fd`.
+    fn classic(&self, at: &Path) -> Result<()> {
+        let open = |path: &Path| {
+            rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY, Mode::empty())
+                .context(|| path.display())
+        };
+        let name = |fd: &OwnedFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let lower = self.lower.iter().map(|path| open(path)).collect::<Result<Vec<_>>>()?;
+        let names: Vec<String> = lower.iter().map(name).collect();
+        let mut options = format!("lowerdir={}", names.join(":"));
+        let own = self.upper.map(|(upper, work)| Ok::<_, Error>((open(upper)?, open(work)?))).transpose()?;
+        if let Some((upper, work)) = &own {
+            options = format!("{options},upperdir={},workdir={}", name(upper), name(work));
+        }
+        let flags = if own.is_some() { MountFlags::empty() } else { MountFlags::RDONLY };
+        let options = CString::new(options).expect("made of numbers and fixed words");
+        rustix::mount::mount("overlay", at, "overlay", flags, options.as_c_str())
+            .context(|| format!("mounting {} layers on {}", self.lower.len(), at.display()))
+    }
+}
+
+/// The directory `layer` as a mount that cannot be written.
+fn read_only(layer: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let mount = rustix::mount::open_tree(CWD, layer, flags)?;
+    let change = sys::mount::Change { set: MountAttrFlags::MOUNT_ATTR_RDONLY, ..sys::mount::Change::NONE };
+    sys::mount::set_attributes(mount.as_fd(), c"", &change)?;
+    Ok(mount)
+}
+
+/// Attaches a detached mount to the directory `at`.
+pub(super) fn move_to(mount: &OwnedFd, at: &Path) -> rustix::io::Result<()> {
+    rustix::mount::move_mount(mount, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+}

@@ -1,0 +1,183 @@
+//! The file system of a container as one descriptor. Owns how it is come by and what keeps it together; nothing of it is ever mounted where
+//! another process sees it, so nothing stays when this one is killed.
+//!
+//! - Of a running container it is the root of its first process, with all that is mounted there.
+//! - Of one that does not run it is mounted in a namespace of mounts that no process is in: only a descriptor holds it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::thread;
+
+use fsroot::{Follow, Root};
+use runtime::protocol::CONFIG_FILE;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags};
+use rustix::thread::LinkNameSpaceType;
+use serde_json::Value;
+use store::ContainerLock;
+
+use super::overlay::Overlay;
+use crate::create::{UPPER, WORK};
+use crate::engine::Engine;
+use crate::error::{Context, Error, ErrorKind, Result};
+use crate::lifecycle::{Container, State};
+
+/// What is to be seen of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Its root with volumes and everything else that is mounted there.
+    All,
+    /// Its root alone.
+    Root,
+}
+
+/// A container's file system.
+pub(crate) struct View {
+    /// Its root.
+    pub(crate) root: Root,
+    _held: Option<Held>,
+}
+
+/// What a container that does not run needs as long as it is looked at.
+struct Held {
+    /// Without it the mounts would come apart.
+    _namespace: OwnedFd,
+    /// Nobody starts it meanwhile: two mounts of one upper directory would spoil it.
+    _lock: ContainerLock,
+}
+
+impl Engine {
+    /// Opens the file system of a container.
+    ///
+    /// # Errors
+    /// `Conflict` for one that is just being started or removed, or whose supervisor was killed; `System`.
+    pub(crate) fn view(&self, container: &Container, seen: Seen) -> Result<View> {
+        let name = &container.record.name;
+        let container = &*self.settled(container)?;
+        if let Some(status) = container.state.status() {
+            if let Some(root) = self.running_root(container, status.pid, seen)? {
+                return Ok(View { root, _held: None });
+            }
+            return Err(Error::conflict(format!("container {name} has just ended or is restarting: try again")));
+        }
+        if matches!(container.state, State::Lost(Some(_))) {
+            let message = format!("container {name} is dead, and its processes may still be there");
+            return Err(Error::conflict(message).with_hint(format!("phial stop {name}")));
+        }
+        let being = || Error::conflict(format!("container {name} is being started or removed"));
+        let lock = self.store.lock_container(&container.record.id)?.ok_or_else(being)?;
+        let (root, namespace) = self.stopped_root(container, seen)?;
+        Ok(View { root, _held: Some(Held { _namespace: namespace, _lock: lock }) })
+    }
+
+    /// The root of the process `pid`, if the container lives.
+    fn running_root(&self, container: &Container, pid: i32, seen: Seen) -> Result<Option<Root>> {
+        let process = match open(CWD, Path::new(&format!("/proc/{pid}")), OFlags::PATH | OFlags::DIRECTORY) {
+            Ok(process) => process,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(Error::system(format!("/proc/{pid}"), errno)),
+        };
+        // The descriptor stays with this one process, and the lock says that it is the container's.
+        if !self.store.container_is_live(&container.record.id)? {
+            return Ok(None);
+        }
+        let root = match seen {
+            Seen::All => open(&process, Path::new("root"), OFlags::RDONLY | OFlags::DIRECTORY),
+            Seen::Root => open(&process, Path::new("ns/mnt"), OFlags::RDONLY)
+                .and_then(|namespace| in_thread(move || root_alone(&namespace))),
+        };
+        match root {
+            Ok(root) => Root::from_fd(root).map(Some).map_err(wrong),
+            Err(Errno::NOENT | Errno::SRCH) => Ok(None),
+            Err(errno) => Err(Error::system(format!("the root of process {pid}"), errno)),
+        }
+    }
+
+    fn stopped_root(&self, container: &Container, seen: Seen) -> Result<(Root, OwnedFd)> {
+        let lower = self.layers(&self.store.image(&container.record.image)?);
+        let directory = self.paths().container(&container.record.id);
+        let (upper, work) = (directory.join(UPPER), directory.join(WORK));
+        let binds = if seen == Seen::All { binds(&directory.join(CONFIG_FILE)) } else { Vec::new() };
+        // Something to mount on that is there anyway; nobody else sees what lies on it.
+        let at = self.paths().containers();
+        in_thread(move || {
+            sys::clone::unshare(sys::clone::namespace::MOUNT).context(|| "making a namespace of mounts")?;
+            let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+            rustix::mount::mount_change("/", private).context(|| "making mounts private")?;
+            let binds = binds.into_iter().filter_map(|bind| Some((bind.0, source(&bind.1)?))).collect::<Vec<_>>();
+            Overlay { lower: &lower, upper: Some((&upper, &work)) }.mount(&at)?;
+            let root = Root::open(&at).map_err(wrong)?;
+            for (target, source) in binds {
+                // What is not there would be made when the container is started.
+                let Ok(target) = root.open_path(target.trim_start_matches('/'), Follow::Yes) else { continue };
+                let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+                // A file where a directory was, or the other way round: it would not start either.
+                let _ = rustix::mount::move_mount(&source, "", &target, "", flags);
+            }
+            let namespace = open(CWD, Path::new("/proc/thread-self/ns/mnt"), OFlags::RDONLY)
+                .context(|| "/proc/thread-self/ns/mnt")?;
+            Ok((root, namespace))
+        })
+    }
+}
+
+/// Directories and files of the host that the container's configuration mounts: where, and what. Those below others last.
+fn binds(config: &Path) -> Vec<(String, String)> {
+    let config: Value =
+        std::fs::read(config).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let mounts = config["mounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_bind = |mount: &&Value| {
+        let options = mount["options"].as_array().map(Vec::as_slice).unwrap_or_default();
+        mount["type"] == "bind" || options.iter().any(|option| option == "bind" || option == "rbind")
+    };
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let pairs = mounts.iter().filter(is_bind);
+    pairs.filter_map(|mount| Some((text(&mount["destination"])?, text(&mount["source"])?))).collect()
+}
+
+/// A copy of the mount of a path of the host's.
+fn source(path: &str) -> Option<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    rustix::mount::open_tree(CWD, path, flags).ok()
+}
+
+/// The root of a namespace of mounts without what is mounted below it.
+fn root_alone(namespace: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    // A thread that shares its root with others may not join.
+    sys::clone::unshare(CLONE_FS)?;
+    rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let mount = rustix::mount::open_tree(CWD, "/", flags)?;
+    open(&mount, Path::new("."), OFlags::RDONLY | OFlags::DIRECTORY)
+}
+
+/// `CLONE_FS`.
+const CLONE_FS: u64 = 0x200;
+
+/// Does something that changes the thread it is done in, in one that ends with it.
+fn in_thread<T: Send, E: Send + From<Errno>>(work: impl FnOnce() -> Result<T, E> + Send) -> Result<T, E> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("mounts".into()).spawn_scoped(scope, work);
+        match thread.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => Err(Errno::from_io_error(&error).unwrap_or(Errno::AGAIN).into()),
+        }
+    })
+}
+
+fn open(directory: impl AsFd, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat(directory, path, flags | OFlags::CLOEXEC, Mode::empty())
+}
+
+impl From<Errno> for Error {
+    fn from(errno: Errno) -> Error {
+        Error::system("starting a thread", errno)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn wrong(error: fsroot::Error) -> Error {
+    Error::new(ErrorKind::System, format!("opening the container's root: {error}"))
+}
