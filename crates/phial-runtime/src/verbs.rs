@@ -17,7 +17,7 @@ pub(crate) mod exec;
 /// `features`.
 pub(crate) mod features;
 /// Programs that a configuration wants to be run, on the host.
-mod hooks;
+pub(crate) mod hooks;
 /// `kill`.
 pub(crate) mod kill;
 /// `list`.

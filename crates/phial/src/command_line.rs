@@ -162,7 +162,11 @@ fn not_yet(error: &Error, arguments: &[OsString]) -> Option<Failure> {
             let given = text(error, ContextKind::InvalidArg)?;
             let entry = command_in(arguments)?;
             let flag = unsupported::flag(entry.name, given)?;
-            Some(Failure::new(format!("--{flag} is not supported yet")).with_code(BAD_OPTION))
+            let failure = match unsupported::never(flag) {
+                Some(why) => Failure::new(format!("--{flag} is not supported")).with_hint(why),
+                None => Failure::new(format!("--{flag} is not supported yet")),
+            };
+            Some(failure.with_code(BAD_OPTION))
         }
         ErrorKind::InvalidSubcommand => {
             let given = text(error, ContextKind::InvalidSubcommand)?;

@@ -141,7 +141,14 @@ const fn group(
 /// Adds a command's options. Its line of help stays the one of the list; of an option given twice the last counts.
 fn define<T: Execute>(command: Command) -> Command {
     let about = command.get_about().cloned().unwrap_or_default();
-    T::augment_args(command).about(about).next_line_help(false).args_override_self(true)
+    let command = T::augment_args(command).about(about).next_line_help(false).args_override_self(true);
+    // As docker's: what follows an option that takes a value is its value, whatever it begins with.
+    command.mut_args(|argument| {
+        let takes_one = !argument.is_positional()
+            && argument.get_action().takes_values()
+            && argument.get_num_args().is_none_or(|number| number.min_values() > 0);
+        if takes_one { argument.allow_hyphen_values(true) } else { argument }
+    })
 }
 
 fn execute<T: Execute>(matches: &ArgMatches, context: &Context) -> Result<ExitCode> {

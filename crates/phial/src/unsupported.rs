@@ -68,9 +68,23 @@ pub(crate) fn flag(command: &str, flag: &str) -> Option<&'static str> {
     None
 }
 
+/// Why this flag of `run` does not come, if it does not.
+pub(crate) fn never(flag: &str) -> Option<&'static str> {
+    match flag {
+        "kernel-memory" => Some("kernels have no such limit any more; -m counts what the kernel needs as well"),
+        "storage-opt" => Some("the container's layer is a directory of the host and has no size of its own"),
+        "cpu-count" | "cpu-percent" | "io-maxbandwidth" | "io-maxiops" | "isolation" => {
+            Some("it is for containers of Windows")
+        }
+        "runtime" => Some("containers are started by Phial's own runtime"),
+        "disable-content-trust" => Some("every image is verified by its digests, and nothing else is"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{flag, is_command};
+    use super::{flag, is_command, never};
 
     #[test]
     fn docker_is_known() {
@@ -87,6 +101,7 @@ mod tests {
         for (command, text, expected) in cases {
             assert_eq!(flag(command, text), expected, "{command} {text}");
         }
+        assert!(never("kernel-memory").is_some() && never("publish").is_none());
         assert!(is_command("build") && !is_command("bild"));
     }
 }

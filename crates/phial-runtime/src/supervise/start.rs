@@ -2,15 +2,17 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{LinuxMemory, Process, Spec};
 use runtime::cgroup::{self, Cgroups, Hierarchy};
-use runtime::launch::{Inputs, Launched, Stdio, launch};
+use runtime::launch::{Helper, Inputs, Launched, Stdio, launch};
 use runtime::plan::{self, Confinement, Context, Plan, StartMode};
 use runtime::protocol::{CONFIG_FILE, Request, StdinMode};
 use runtime::{Error, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::verbs::hooks::Hooks;
 
 /// A container that runs.
 pub(super) struct Started {
@@ -45,10 +47,11 @@ pub(super) fn start(request: &Request) -> Result<Started> {
     let mut spec = read_config(&request.bundle)?;
     let joined = super::joins::enter(&mut spec, &request.joins)?;
     let hierarchies = cgroup::detect()?;
+    let scratch = scratch(&spec, &request.bundle)?;
     let context = Context {
         id: &request.id,
         rootfs: &request.rootfs,
-        scratch: &request.bundle,
+        scratch: &scratch,
         bundle: &request.bundle,
         may_move_root: false,
         hierarchies: &hierarchies,
@@ -69,7 +72,9 @@ pub(super) fn start(request: &Request) -> Result<Started> {
     let cgroups = Cgroups::create(&hierarchies, &path, resources)?;
     sys::fault::point("supervisor: cgroups made");
     let at = super::record::now();
-    match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true, helper: None }) {
+    let mut hooks = Hooks::new(&request.id, &request.bundle, &spec);
+    let helper = spec.hooks().as_ref().map(|_| &mut hooks as &mut dyn Helper);
+    match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true, helper }) {
         Ok(Launched { child, console, .. }) => {
             let streams = Streams { terminal: console, ..streams };
             let namespaces = plan.all_namespaces();
@@ -92,6 +97,17 @@ pub(super) fn start(request: &Request) -> Result<Started> {
             cgroups.remove().ok();
             Err(error)
         }
+    }
+}
+
+/// Where the root is put until it is the root. Hooks look for it in the directory that the configuration names.
+fn scratch(spec: &Spec, bundle: &Path) -> Result<PathBuf> {
+    let root = spec.root().as_ref().filter(|_| spec.hooks().is_some());
+    let Some(root) = root else { return Ok(bundle.to_owned()) };
+    let path = bundle.join(root.path());
+    match std::fs::create_dir(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(Error::system(path.display(), error)),
+        _ => Ok(path),
     }
 }
 

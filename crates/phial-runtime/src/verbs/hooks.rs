@@ -21,7 +21,7 @@ use crate::container::{Container, Status};
 use crate::failure::Result;
 
 /// What hooks are, and what they read.
-pub(super) struct Hooks<'a> {
+pub(crate) struct Hooks<'a> {
     id: &'a str,
     bundle: &'a Path,
     spec: &'a Spec,
@@ -59,7 +59,7 @@ impl<'a> State<'a> {
 }
 
 impl<'a> Hooks<'a> {
-    pub(super) fn new(id: &'a str, bundle: &'a Path, spec: &'a Spec) -> Hooks<'a> {
+    pub(crate) fn new(id: &'a str, bundle: &'a Path, spec: &'a Spec) -> Hooks<'a> {
         Hooks { id, bundle, spec, trace: None }
     }
 
