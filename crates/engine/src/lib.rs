@@ -63,6 +63,8 @@ pub mod session;
 mod similar;
 /// Its supervisor.
 mod start;
+/// What it uses.
+mod stats;
 
 /// Times in words.
 mod ago;
@@ -74,6 +76,8 @@ mod inspect;
 mod summary;
 /// `info` and `version`.
 mod system;
+/// The processes of a container.
+mod top;
 /// How much room a tree takes.
 mod usage;
 /// Points in time.
@@ -97,8 +101,10 @@ pub use list::{CONTAINER_FILTERS, ListOptions};
 pub use logs::{LogEntry, LogOptions, Stream};
 pub use registry::PushRequest;
 pub use similar::similar;
+pub use stats::Sample;
 pub use summary::ContainerSummary;
 pub use system::{Info, VERSION, Version};
+pub use top::Processes;
 
 /// An error of another library in one line.
 fn one_line(text: &str) -> String {

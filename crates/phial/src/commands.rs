@@ -77,6 +77,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
     leaf::<container::logs::Logs>("logs", "Show what a container has written"),
     leaf::<container::attach::Attach>("attach", "Connect this terminal to a running container"),
     leaf::<container::start::Start>("start", "Start containers that do not run"),
+    leaf::<container::top::Top>("top", "Show the processes of a container"),
+    leaf::<container::stats::Stats>("stats", "Show what containers use, again and again"),
     leaf::<container::stop::Stop>("stop", "Stop running containers"),
     leaf::<container::restart::Restart>("restart", "Stop containers and start them again"),
     leaf::<container::kill::Kill>("kill", "Send a signal to running containers"),

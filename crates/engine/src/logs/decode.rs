@@ -117,7 +117,7 @@ impl Counter {
 
     pub(super) fn take(&mut self, bytes: &[u8]) {
         if self.format != Format::Local {
-            self.count += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.count += bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
             return;
         }
         self.rest.extend_from_slice(bytes);

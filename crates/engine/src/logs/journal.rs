@@ -55,7 +55,7 @@ impl Engine {
                 None => {}
             }
         }
-        Reading::start(&id, &words)?.to_the_end(&mut cursor, sink).map_err(failed)
+        Reading::start(&id, &words)?.finish(&mut cursor, sink).map_err(failed)
     }
 }
 
@@ -82,7 +82,7 @@ impl Reading {
         Ok(Reading { child, output: BufReader::new(output) })
     }
 
-    fn to_the_end(mut self, cursor: &mut Option<String>, sink: &mut Sink<'_>) -> io::Result<()> {
+    fn finish(mut self, cursor: &mut Option<String>, sink: &mut Sink<'_>) -> io::Result<()> {
         while self.entry(cursor, sink)? {}
         let status = self.child.wait()?;
         // It ends with 1 where nothing was found.

@@ -34,8 +34,12 @@ pub(super) mod rm;
 pub(super) mod run;
 /// `start`.
 pub(super) mod start;
+/// `stats`.
+pub(super) mod stats;
 /// `stop`.
 pub(super) mod stop;
+/// `top`.
+pub(super) mod top;
 /// `wait`.
 pub(super) mod wait;
 
@@ -56,7 +60,9 @@ pub(super) const COMMANDS: &[Entry] = &[
     leaf::<rm::Rm>("rm", "Remove containers"),
     starting::<run::Run>("run", "Create and run a new container from an image"),
     leaf::<start::Start>("start", "Start containers that do not run"),
+    leaf::<stats::Stats>("stats", "Show what containers use, again and again"),
     leaf::<stop::Stop>("stop", "Stop running containers"),
+    leaf::<top::Top>("top", "Show the processes of a container"),
     leaf::<pause::Unpause>("unpause", "Let all processes of paused containers go on"),
     leaf::<wait::Wait>("wait", "Wait until containers have ended, then print their exit codes"),
 ];
