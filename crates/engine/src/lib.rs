@@ -96,7 +96,7 @@ pub use image_list::{IMAGE_FILTERS, ImageListOptions, ImageSummary};
 pub use images::history::HistoryStep;
 pub use images::saved::LoadedImage;
 pub use images::{PullPolicy, RemovedImage};
-pub use lifecycle::{Container, RemoveOptions, State, StopOptions};
+pub use lifecycle::{Container, Outcome, RemoveOptions, State, StopOptions};
 pub use list::{CONTAINER_FILTERS, ListOptions};
 pub use logs::{LogEntry, LogOptions, Stream};
 pub use registry::PushRequest;

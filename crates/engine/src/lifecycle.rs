@@ -1,5 +1,7 @@
 //! What happens to a container after it was started: what state it is in, how it is ended and removed.
 
+/// What a crash has left.
+mod recover;
 mod remove;
 /// Starting what runs once more.
 mod restart;
@@ -10,6 +12,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 
+pub use recover::Outcome;
 pub use remove::RemoveOptions;
 pub(crate) use remove::end_lost;
 pub(crate) use state::read;

@@ -108,16 +108,25 @@ impl Engine {
     }
 
     /// All containers, or those that run, the newest first. Clears away first what was left of killed commands and of
-    /// containers that were to go with their end.
+    /// containers that were to go with their end, and sees to those whose supervisor was killed.
     ///
     /// # Errors
     /// `Store`.
     pub fn containers(&self, all: bool) -> Result<Vec<Container>> {
         self.store.collect_containers();
-        let containers = self.store.containers()?.into_iter().map(|record| self.observe(record));
-        containers
-            .filter(|container| all || container.as_ref().is_ok_and(|container| container.state.is_running()))
-            .collect()
+        let mut containers = self.observe_all()?;
+        let is_lost = |container: &&Container| matches!(container.state, State::Lost(Some(_)));
+        // One that cannot be seen to is shown as it is.
+        let changed = containers.iter().filter(is_lost).filter(|lost| self.recover(lost).unwrap_or(false)).count();
+        if changed > 0 {
+            containers = self.observe_all()?;
+        }
+        containers.retain(|container| all || container.state.is_running());
+        Ok(containers)
+    }
+
+    fn observe_all(&self) -> Result<Vec<Container>> {
+        self.store.containers()?.into_iter().map(|record| self.observe(record)).collect()
     }
 
     fn observe(&self, record: ContainerRecord) -> Result<Container> {
@@ -153,7 +162,7 @@ impl Engine {
         }
     }
 
-    fn ended(&self, record: &ContainerRecord) -> Result<Option<ExitRecord>> {
+    pub(super) fn ended(&self, record: &ContainerRecord) -> Result<Option<ExitRecord>> {
         read(&self.paths().container(&record.id).join(EXIT_FILE))
     }
 

@@ -67,15 +67,11 @@ impl Engine {
     /// # Errors
     /// `System` when its supervisor was killed meanwhile.
     pub fn stop(&self, container: &Container, options: StopOptions) -> Result<()> {
-        self.stop_because(container, options, Reason::User)
-    }
-
-    pub(super) fn stop_because(&self, container: &Container, options: StopOptions, reason: Reason) -> Result<()> {
         let container = &*self.settled(container)?;
         if !container.state.is_running() {
             return Ok(());
         }
-        self.stopped(container, &options.request(reason, false))?;
+        self.stopped(container, &options.request(Reason::User, false))?;
         self.await_supervisor(&container.record.id)?;
         self.tell_container(container, "stop", &[]);
         Ok(())
@@ -84,14 +80,21 @@ impl Engine {
     /// Has the supervisor of a container end it. What comes back is its lock, if that was asked for and another has not
     /// been faster.
     pub(super) fn stopped(&self, container: &Container, stop: &Stop) -> Result<Option<ContainerLock>> {
-        let Some(mut connection) = self.try_connect(container)? else { return Ok(None) };
-        match connection.send(Kind::Stop, stop, &[]) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(None),
-            other => other.context(|| format!("stopping container {}", container.record.name))?,
-        }
+        let Some(mut connection) = self.ask_to_stop(container, stop)? else { return Ok(None) };
         self.told_end(container, &mut connection)?;
         let lock = connection.take_descriptors().pop();
         Ok(lock.map(|lock| ContainerLock::from_fd(container.record.id, lock)))
+    }
+
+    /// Asks the supervisor of a container to end it, and does not wait. None: it has ended.
+    pub(super) fn ask_to_stop(&self, container: &Container, stop: &Stop) -> Result<Option<Connection>> {
+        let Some(mut connection) = self.try_connect(container)? else { return Ok(None) };
+        match connection.send(Kind::Stop, stop, &[]) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(None),
+            other => {
+                other.map(|()| Some(connection)).context(|| format!("stopping container {}", container.record.name))
+            }
+        }
     }
 
     /// Stops all processes of a container where they are.
