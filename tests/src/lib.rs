@@ -9,6 +9,8 @@
 pub mod bundle;
 /// Debian's docker, containerd and podman on private directories, with a runtime of one's choice.
 pub mod engines;
+/// Waiting for what happens to containers.
+pub mod events;
 /// The one error: a sentence for whoever reads the log.
 mod failure;
 /// A program that dies where it is told to, and what must be true after that.

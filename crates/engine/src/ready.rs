@@ -23,8 +23,9 @@ impl Engine {
     /// # Errors
     /// `Conflict` for one that is paused; those of [`Engine::create`] for what it needs and is not there any more.
     pub fn ready(&self, container: &Container) -> Result<Option<Created>> {
+        let mut seen = self.settled(container)?.into_owned();
         loop {
-            let container = &*self.settled(container)?;
+            let container = &seen;
             match &container.state {
                 State::Paused(_) => {
                     let name = &container.record.name;
@@ -38,6 +39,7 @@ impl Engine {
             if let Some(lock) = self.store.lock_container(&container.record.id)? {
                 return self.ready_with(container, lock, 0).map(Some);
             }
+            seen = self.settled(&self.container(&container.record.id.hex())?)?.into_owned();
         }
     }
 
@@ -49,7 +51,7 @@ impl Engine {
         if record.auto_remove {
             // Overlayfs would take the leftover of a volatile mount for that of a crash (kernel overlayfs.rst, "Volatile
             // mount"). Of one that crashed, neither row nor directory is left.
-            fs::remove_dir(directory.join(WORK).join("work/incompat/volatile")).ok();
+            fs::remove_dir_all(directory.join(WORK).join("work/incompat")).ok();
         }
         let layers = self.rewrite(&record, config.clone())?;
         Ok(Created { record, config, lock, layers, again: true, restarts })

@@ -1,6 +1,6 @@
 //! Stopping a container and starting it once more. Its lock passes from the supervisor that ends to this process, and
 //! from here to the one that begins: nobody else can start or remove the container in between, and one with `--rm` does
-//! not go.
+//! not go. Where this process is killed, the supervisor starts the container by itself.
 
 use runtime::protocol::policy::Reason;
 
@@ -17,7 +17,7 @@ impl Engine {
     pub fn restart(&self, container: &Container, options: StopOptions) -> Result<()> {
         let container = &*self.settled(container)?;
         let lock = if container.state.is_running() {
-            self.stopped(container, &options.request(Reason::User, true))?
+            self.stopped(container, &options.request(Reason::Restart, true))?
         } else {
             None
         };
@@ -26,7 +26,8 @@ impl Engine {
                 self.tell_container(container, "stop", &[]);
                 Some(self.ready_with(container, lock, 0)?)
             }
-            None => self.ready(container)?,
+            // It has ended meanwhile, or another was faster.
+            None => self.ready(&self.container(&container.record.id.hex())?)?,
         };
         if let Some(created) = created {
             self.start_detached(created)?;

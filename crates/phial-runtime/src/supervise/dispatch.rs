@@ -199,10 +199,13 @@ impl Dispatcher {
         self.run_ended(record);
     }
 
-    /// The container has ended and stays so.
-    pub(super) fn end(&mut self, record: ExitRecord) {
+    /// The container has ended and stays so. `died` tells whether that is the end of a run, which nobody knows of yet.
+    pub(super) fn end(&mut self, record: ExitRecord, died: bool) {
         self.life.over(&self.request, &self.poll);
         record::ended(&self.request, &record);
+        if died {
+            tell::died(&self.request, &record);
+        }
         std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
         self.engine_stayed = self.clients.contains_key(&ENGINE);
         let kept = self.hand_over(&record);
@@ -241,7 +244,7 @@ impl Dispatcher {
         }
     }
 
-    fn clients_with(&self, wanted: impl Fn(Role) -> bool) -> Vec<u64> {
+    pub(super) fn clients_with(&self, wanted: impl Fn(Role) -> bool) -> Vec<u64> {
         self.clients.iter().filter(|(_, client)| wanted(client.role)).map(|(number, _)| *number).collect()
     }
 

@@ -90,9 +90,9 @@ impl Checks {
         self.next.or(self.running.as_ref().filter(|running| !running.killed).map(|running| running.until))
     }
 
-    /// Does what is due.
-    pub(super) fn due(&mut self, request: &Request, started: &Started, poll: &Poll) {
-        let now = Instant::now();
+    /// Does what is due; true if the status is another one now.
+    pub(super) fn due(&mut self, request: &Request, started: &Started, poll: &Poll) -> bool {
+        let (now, before) = (Instant::now(), self.health.status);
         if self.next.is_some_and(|next| next <= now) {
             self.next = None;
             let start = record::now();
@@ -106,6 +106,7 @@ impl Checks {
             // It is reaped like any other end.
             pidfd_send_signal(&running.pidfd, Signal::KILL).ok();
         }
+        before != self.health.status
     }
 
     fn start(&self, started: &Started, poll: &Poll, start: &str) -> Result<Running> {

@@ -44,6 +44,8 @@ pub(super) struct Life {
     is_final: bool,
     /// Somebody has asked for it who does not want to see the container after a boot.
     stopped: bool,
+    /// Who has asked for the end wants to start it once more.
+    asked_for_another: bool,
     /// When it is killed, after somebody has asked for its end.
     kill_at: Option<Instant>,
     pub(super) checks: Option<Checks>,
@@ -62,6 +64,7 @@ impl Life {
             last: None,
             is_final: false,
             stopped: false,
+            asked_for_another: false,
             kill_at: None,
             checks,
             oom: None,
@@ -150,8 +153,10 @@ impl Dispatcher {
             self.life.restart_at = None;
             self.run_again();
         }
-        if let Some(checks) = &mut self.life.checks {
-            checks.due(&self.request, &self.started, &self.poll);
+        if let Some(checks) = &mut self.life.checks
+            && checks.due(&self.request, &self.started, &self.poll)
+        {
+            self.tell_health();
         }
     }
 
@@ -161,10 +166,15 @@ impl Dispatcher {
         record.restarts = self.life.restarts;
         self.life.kill_at = None;
         self.life.oom = None;
-        tell::died(&self.request, &record);
+        let asked = std::mem::take(&mut self.life.asked_for_another);
+        if asked && self.clients_with(|role| role == Role::Stopping { hand_over: true }).is_empty() {
+            tell::died(&self.request, &record);
+            (self.life.is_final, self.life.last) = (false, Some(record));
+            return self.run_again();
+        }
         let again = !self.life.is_final && self.request.restart.wants(record.exit_code, self.life.restarts);
         if !again {
-            return self.end(record);
+            return self.end(record, true);
         }
         if let Some(checks) = &mut self.life.checks {
             checks.end(&self.request, &self.poll);
@@ -180,6 +190,7 @@ impl Dispatcher {
         self.life.last = Some(record.clone());
         // Others see the run before until then, which is no harm.
         self.save_status().ok();
+        tell::died(&self.request, &record);
         sys::fault::point("supervisor: waits for a restart");
         self.tell_run_end(&record);
     }
@@ -205,7 +216,7 @@ impl Dispatcher {
             Err(error) => {
                 let last = self.life.last.take().unwrap_or_default();
                 let (exit_code, restarts) = (error.exit_code(), self.life.restarts);
-                self.end(ExitRecord { exit_code, error: Some(error.to_string()), restarts, ..last });
+                self.end(ExitRecord { exit_code, error: Some(error.to_string()), restarts, ..last }, false);
             }
         }
     }
@@ -216,6 +227,7 @@ impl Dispatcher {
             return self.set_role(number, Role::Leaving);
         };
         self.set_role(number, Role::Stopping { hand_over: stop.hand_over });
+        self.life.asked_for_another = stop.reason == Reason::Restart;
         self.stop_as(stop);
     }
 
@@ -244,7 +256,7 @@ impl Dispatcher {
     fn end_by(&mut self, signal: Signal) {
         if let Some(last) = self.life.last.take() {
             self.life.restart_at = None;
-            return self.end(last);
+            return self.end(last, false);
         }
         tell::container(&self.request, "kill", &[("signal", &signal.as_raw().to_string())]);
         // It may have ended just now.
@@ -274,7 +286,7 @@ impl Dispatcher {
         if self.life.phase == Phase::Restarting {
             if let (true, Some(last)) = (ends, self.life.last.take()) {
                 self.life.restart_at = None;
-                self.end(last);
+                self.end(last, false);
             }
             return Ok(());
         }
@@ -364,12 +376,17 @@ impl Dispatcher {
 
     /// A health check has ended, perhaps.
     pub(super) fn check_ended(&mut self, pid: rustix::process::Pid, exit_code: i32) {
-        let Some(checks) = &mut self.life.checks else { return };
-        if checks.reaped(pid, exit_code, &self.request, &self.poll) {
-            let action = format!("health_status: {}", checks.status().name());
-            self.save_status().ok();
-            tell::container(&self.request, &action, &[]);
+        if let Some(checks) = &mut self.life.checks
+            && checks.reaped(pid, exit_code, &self.request, &self.poll)
+        {
+            self.tell_health();
         }
+    }
+
+    fn tell_health(&self) {
+        let Some(checks) = &self.life.checks else { return };
+        self.save_status().ok();
+        tell::container(&self.request, &format!("health_status: {}", checks.status().name()), &[]);
     }
 }
 

@@ -150,6 +150,8 @@ pub enum Reason {
     User,
     /// The host goes down. What ran comes back with a boot.
     Shutdown,
+    /// To be started once more, by who has asked; if he is gone by then, by the supervisor.
+    Restart,
 }
 
 /// Changes what a running container's supervisor was told.

@@ -1,0 +1,223 @@
+//! Restart policies: a container that ends is started again by its supervisor, with nobody else there.
+
+use std::time::Duration;
+
+use end_to_end::events::Events;
+use end_to_end::{Context, Phial, Result, Stage};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+fn inspect(phial: &Phial, name: &str, pointer: &str) -> Result<Value> {
+    phial.inspect(name)?.pointer(pointer).cloned().context(format!("inspect has no {pointer}"))
+}
+
+/// What the supervisor of a running container has written about itself.
+fn status(phial: &Phial, id: &str) -> Result<Value> {
+    let path = phial.run_dir().join("containers").join(id).join("status.json");
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+}
+
+fn kill_supervisor(phial: &Phial, id: &str) -> Result {
+    let number = status(phial, id)?["supervisor"].as_i64().and_then(|number| i32::try_from(number).ok());
+    let supervisor = number.and_then(Pid::from_raw).context("the status names no supervisor")?;
+    let gone = rustix::process::pidfd_open(supervisor, rustix::process::PidfdFlags::empty())?;
+    kill_process(supervisor, Signal::KILL)?;
+    rustix::event::poll(&mut [rustix::event::PollFd::new(&gone, rustix::event::PollFlags::IN)], None)?;
+    Ok(())
+}
+
+#[test]
+fn what_fails_is_started_so_many_times() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    stage.start(&["--name", "fails", "--restart", "on-failure:2"], &["sh", "-c", "echo run; exit 3"])?;
+    let mut events = Events::of(phial, "fails")?;
+    for _ in 0..3 {
+        events.wait_for("die")?;
+    }
+    assert_eq!(phial.ok(&["wait", "fails"])?, "3");
+    assert_eq!(phial.ok(&["logs", "fails"])?, "run\nrun\nrun");
+    let inspected = phial.inspect("fails")?;
+    assert_eq!((&inspected["RestartCount"], &inspected["State"]["Status"]), (&2.into(), &"exited".into()));
+    let policy = &inspected["HostConfig"]["RestartPolicy"];
+    assert_eq!((&policy["Name"], &policy["MaximumRetryCount"]), (&"on-failure".into(), &2.into()));
+    // What ends well is left alone; and by hand it begins anew.
+    stage.start(&["--name", "well", "--restart", "on-failure"], &["true"])?;
+    Events::of(phial, "well")?.wait_for("die")?;
+    assert_eq!(phial.ok(&["wait", "well"])?, "0");
+    assert_eq!(inspect(phial, "well", "/RestartCount")?, 0);
+    phial.ok(&["start", "fails"])?;
+    for _ in 0..3 {
+        events.wait_for("die")?;
+    }
+    assert_eq!(phial.ok(&["wait", "fails"])?, "3");
+    assert_eq!(inspect(phial, "fails", "/RestartCount")?, 2);
+    Ok(())
+}
+
+#[test]
+fn the_pause_between_two_runs_grows() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    let id = stage.start(&["--name", "again", "--restart", "always"], &["sh", "-c", "exit 7"])?;
+    let mut events = Events::of(phial, "again")?;
+    for _ in 0..5 {
+        events.wait_for("die")?;
+    }
+    // Now it waits for more than a second.
+    assert!(phial.ok(&["ps"])?.contains("Restarting (7) "), "{}", phial.ok(&["ps"])?);
+    let state = phial.inspect("again")?["State"].clone();
+    assert_eq!(
+        (&state["Status"], &state["Running"], &state["Restarting"]),
+        (&"restarting".into(), &true.into(), &true.into())
+    );
+    assert_eq!((&state["Pid"], &state["ExitCode"]), (&0.into(), &7.into()));
+    for words in [&["exec", "again", "true"] as &[&str], &["attach", "again"], &["pause", "again"]] {
+        let refused = phial.run(words)?.exited(1)?;
+        assert!(refused.stderr.contains("restarting"), "{refused:?}");
+    }
+    assert_eq!(phial.ok(&["start", "again"])?, "again");
+    phial.ok(&["stop", "again"])?;
+    assert_eq!(inspect(phial, "again", "/State/Status")?, "exited");
+    assert_eq!(phial.ok(&["wait", "again"])?, "7");
+
+    let journal = std::fs::read_to_string(phial.root().join("events/v1.jsonl"))?;
+    let events: Vec<Value> = journal.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let times = |action: &str| -> Vec<i64> {
+        let of = |event: &&Value| event["Action"] == action && event["Actor"]["ID"] == id;
+        events.iter().filter(of).filter_map(|event| event["timeNano"].as_i64()).collect()
+    };
+    let (ends, starts) = (times("die"), times("start"));
+    for (least, (end, start)) in
+        [100_000_000, 200_000_000, 400_000_000, 800_000_000].iter().zip(ends.iter().zip(&starts[1..]))
+    {
+        assert!(start - end >= *least, "{} ns instead of {least}", start - end);
+    }
+    Ok(())
+}
+
+#[test]
+fn by_hand_it_is_ended_for_good() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    for policy in ["always", "unless-stopped", "on-failure"] {
+        for words in [&["stop", "-t", "0", "web"] as &[&str], &["kill", "web"]] {
+            stage.start(&["--name", "web", "--restart", policy], &["sleep", "1000"])?;
+            phial.ok(words)?;
+            assert_eq!(phial.ok(&["wait", "web"])?, "137", "{policy}");
+            let state = phial.inspect("web")?;
+            assert_eq!((&state["State"]["Status"], &state["RestartCount"]), (&"exited".into(), &0.into()), "{policy}");
+            phial.ok(&["rm", "web"])?;
+        }
+    }
+    // A signal that is not meant to end it, and its own end, forbid nothing.
+    let script = "trap 'exit 4' USR1; while :; do sleep 1000 & wait; done";
+    stage.start(&["--name", "signalled", "--restart", "always"], &["sh", "-c", script])?;
+    while !phial.ok(&["exec", "signalled", "ps"])?.contains("sleep 1000") {}
+    phial.ok(&["kill", "-s", "USR1", "signalled"])?;
+    let mut events = Events::of(phial, "signalled")?;
+    events.wait_for("die")?;
+    events.wait_for("start")?;
+    assert_eq!(inspect(phial, "signalled", "/RestartCount")?, 1);
+    // What ran well begins with a short pause again, and is removed while it runs.
+    phial.ok(&["exec", "signalled", "true"])?;
+    phial.ok(&["rm", "-f", "signalled"])?;
+    assert_eq!(phial.containers()?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn who_is_attached_sees_one_end() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    let words = ["run", "--name", "once", "--restart", "always", &stage.image, "sh", "-c", "echo run; exit 6"];
+    let output = phial.run(&words)?.exited(6)?;
+    assert_eq!(output.stdout, "run\n");
+    let mut events = Events::of(phial, "once")?;
+    for _ in 0..2 {
+        events.wait_for("start")?;
+    }
+    phial.ok(&["rm", "-f", "once"])?;
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_started_again_says_why() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    stage.start(
+        &["--name", "broken", "--restart", "always", "--entrypoint", "/bin/sh"],
+        &["-c", "rm -f /bin/sh; exit 1"],
+    )?;
+    let mut events = Events::of(phial, "broken")?;
+    events.wait_for("die")?;
+    while inspect(phial, "broken", "/State/Status")? == "restarting" {}
+    let state = inspect(phial, "broken", "/State")?;
+    assert_eq!((&state["Status"], &state["ExitCode"]), (&"exited".into(), &127.into()));
+    assert!(state["Error"].as_str().is_some_and(|error| error.contains("/bin/sh")), "{state}");
+    Ok(())
+}
+
+#[test]
+fn words_that_are_no_policy() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    for (flags, why) in [
+        (&["--restart", "sometimes"] as &[&str], "unknown policy 'sometimes'"),
+        (&["--restart", "always:3"], "maximum retry count can only be used with 'on-failure'"),
+        (&["--restart", "on-failure:x"], "maximum retry count must be an integer"),
+        (&["--restart", "on-failure:-1"], "negative"),
+        (&["--rm", "--restart", "always"], "conflicting options"),
+    ] {
+        let output = phial.run(&[&["run"], flags, &[&stage.image, "true"]].concat())?.exited(125)?;
+        assert!(output.stderr.contains(why) && output.stderr.contains("hint: "), "{output:?}");
+    }
+    assert_eq!(phial.containers()?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn a_supervisor_that_was_killed_is_seen_to() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    let web = stage.start(&["--name", "web", "--restart", "always"], &["sleep", "1000"])?;
+    let box_ = stage.start(&["--name", "box"], &["sh", "-c", "echo run; sleep 1000"])?;
+    let brief = stage.start(&["--name", "brief", "--rm"], &["sleep", "1000"])?;
+    let cgroups: Vec<String> = serde_json::from_value(status(phial, &box_)?["cgroups"].clone())?;
+    assert!(cgroups.iter().all(|cgroup| std::path::Path::new(cgroup).is_dir()));
+    for id in [&web, &box_, &brief] {
+        kill_supervisor(phial, id)?;
+    }
+    let state = phial.inspect("box")?["State"].clone();
+    assert_eq!((&state["Status"], &state["Dead"], &state["Pid"]), (&"dead".into(), &true.into(), &0.into()));
+    // The next command that looks at all of them clears away what is left, and starts what is to run.
+    let table = phial.ok(&["ps", "-a"])?;
+    assert!(table.lines().any(|line| line.ends_with("web") && line.contains("Up ")), "{table}");
+    assert!(table.lines().any(|line| line.ends_with("box") && line.contains("Dead")), "{table}");
+    assert!(!table.contains("brief"), "{table}");
+    assert_eq!(inspect(phial, "web", "/RestartCount")?, 1);
+    phial.ok(&["exec", "web", "true"])?;
+    assert!(!cgroups.iter().any(|cgroup| std::path::Path::new(cgroup).exists()), "{cgroups:?}");
+    // By hand as well.
+    phial.ok(&["start", "box"])?;
+    phial.ok(&["exec", "box", "true"])?;
+    assert_eq!(phial.ok(&["logs", "box"])?, "run\nrun");
+    Ok(())
+}
+
+#[test]
+fn a_supervisor_may_be_killed_at_any_moment() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    // It ends and is started all the time.
+    let id = stage.start(&["--name", "web", "--restart", "always"], &["sh", "-c", "exit 1"])?;
+    for round in 0..20 {
+        std::thread::sleep(Duration::from_millis(7 * round));
+        kill_supervisor(phial, &id)?;
+        let table = phial.ok(&["ps"])?;
+        assert!(table.contains("Up ") || table.contains("Restarting "), "round {round}: {table}");
+    }
+    phial.ok(&["stop", "web"])?;
+    phial.ok(&["rm", "web"])?;
+    Ok(())
+}
