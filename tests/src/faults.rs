@@ -5,23 +5,27 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::process::{Output, run};
-use crate::{Context, Failure, Phial, Result};
+use crate::{Context, Failure, Output, Phial, Result};
 
 /// Set by `cargo xtask test`: the program that dies where it is told to.
 pub const PROGRAM: &str = "PHIAL_FAULT_PROGRAM";
 
-/// What tells the program where to die, and where to write down what it passes.
-const DIE_AT: &str = "PHIAL_FAULT";
-const LOG: &str = "PHIAL_FAULT_LOG";
+/// The directory with what tells the program where to die, and with what it passes.
+pub(crate) const DIRECTORY: &str = "PHIAL_FAULTS";
 /// Begins the line of the log that a process writes in the moment of its death.
 const DIED: &str = "died at ";
 
-/// The program that dies where it is told to.
+/// The program that dies where it is told to, with an empty root.
 ///
 /// # Errors
 /// It was not built.
-pub fn program() -> Result<PathBuf> {
+pub fn phial() -> Result<Phial> {
+    let phial = Phial::of(program()?)?;
+    fs::create_dir(directory(phial.scratch()))?;
+    Ok(phial)
+}
+
+fn program() -> Result<PathBuf> {
     let built = || crate::target().join("x86_64-unknown-linux-musl/debug/phial");
     let program = std::env::var_os(PROGRAM).map_or_else(built, PathBuf::from);
     if program.is_file() {
@@ -47,13 +51,12 @@ pub struct Operation<'a> {
 /// # Errors
 /// The first thing that was not right, with the point.
 pub fn at_every_point(phial: &Phial, operation: &Operation<'_>) -> Result<usize> {
-    let log = phial.scratch().join("passed");
     let at = |point: &str| format!("`phial {}`, killed at {point:?}", operation.words.join(" "));
     let mut deaths = 0;
-    for point in points(phial, operation, &log)? {
+    for point in points(phial, operation)? {
         (operation.before)(phial).context(at(&point))?;
-        attempt(phial, operation, &log, &point)?;
-        deaths += usize::from(passed(&log)?.iter().any(|line| line.starts_with(DIED)));
+        attempt(phial, operation, &point)?;
+        deaths += usize::from(passed(phial)?.iter().any(|line| line.starts_with(DIED)));
         whole(phial).context(at(&point))?;
         (operation.after)(phial).context(at(&point))?;
     }
@@ -71,13 +74,14 @@ pub fn whole(phial: &Phial) -> Result {
 }
 
 /// The points that an operation passes when nobody kills it: `NAME#N` for the Nth time.
-fn points(phial: &Phial, operation: &Operation<'_>, log: &Path) -> Result<Vec<String>> {
+fn points(phial: &Phial, operation: &Operation<'_>) -> Result<Vec<String>> {
     (operation.before)(phial)?;
-    attempt(phial, operation, log, "")?.success()?;
+    attempt(phial, operation, "")?.success()?;
+    let names = passed(phial)?;
     (operation.after)(phial)?;
     let mut times = BTreeMap::new();
     let mut points = Vec::new();
-    for name in passed(log)? {
+    for name in names {
         let time = times.entry(name.clone()).and_modify(|time| *time += 1).or_insert(1);
         points.push(format!("{name}#{time}"));
     }
@@ -87,16 +91,23 @@ fn points(phial: &Phial, operation: &Operation<'_>, log: &Path) -> Result<Vec<St
     Ok(points)
 }
 
-fn attempt(phial: &Phial, operation: &Operation<'_>, log: &Path, point: &str) -> Result<Output> {
-    match fs::remove_file(log) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    run(phial.command(operation.words).env(DIE_AT, point).env(LOG, log))
+/// Runs the command. Who dies at `point` is the command itself, a supervisor that it starts, or one that runs.
+fn attempt(phial: &Phial, operation: &Operation<'_>, point: &str) -> Result<Output> {
+    let directory = directory(phial.scratch());
+    fs::write(directory.join("passed"), "")?;
+    fs::write(directory.join("die-at"), point)?;
+    let output = phial.run(operation.words);
+    fs::remove_file(directory.join("die-at"))?;
+    output
 }
 
-/// The lines of the log.
-fn passed(log: &Path) -> Result<Vec<String>> {
-    let text = fs::read_to_string(log).context(log.display())?;
-    Ok(text.lines().map(str::to_owned).collect())
+/// What the processes have passed.
+fn passed(phial: &Phial) -> Result<Vec<String>> {
+    let path = directory(phial.scratch()).join("passed");
+    Ok(fs::read_to_string(&path).context(path.display())?.lines().map(str::to_owned).collect())
+}
+
+/// The directory of a program whose own directory is `scratch`.
+pub(crate) fn directory(scratch: &Path) -> PathBuf {
+    scratch.join("faults")
 }

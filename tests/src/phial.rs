@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::process::{self, Output, run, run_with_input};
-use crate::{Failure, Result};
+use crate::{Failure, Result, faults};
 
 /// Set by `cargo xtask test`: the program to test.
 pub const PROGRAM: &str = "PHIAL_PROGRAM";
@@ -30,11 +30,7 @@ impl Phial {
         Phial::of(program()?)
     }
 
-    /// Another build of the program with an empty root.
-    ///
-    /// # Errors
-    /// There is no room for its directories.
-    pub fn of(program: PathBuf) -> Result<Phial> {
+    pub(crate) fn of(program: PathBuf) -> Result<Phial> {
         let dir = tempfile::Builder::new().prefix("phial-").tempdir()?;
         Ok(Phial { program, dir })
     }
@@ -59,6 +55,7 @@ impl Phial {
         let mut command = Command::new(&self.program);
         command.args(arguments).env("PHIAL_ROOT", self.root()).env("PHIAL_RUN", self.run_dir());
         // The user's own credentials have no part in a test.
+        command.env(faults::DIRECTORY, faults::directory(self.dir.path()));
         command.env("HOME", self.dir.path()).env_remove("DOCKER_CONFIG");
         command
     }

@@ -18,7 +18,7 @@ impl Scene {
         adopt_orphans()?;
         let registry = images::registry()?;
         let image = registry.name(images::BUSYBOX);
-        Ok(Scene { phial: Phial::of(faults::program()?)?, image, _registry: registry })
+        Ok(Scene { phial: faults::phial()?, image, _registry: registry })
     }
 
     fn with_image() -> Result<Scene> {
@@ -123,4 +123,101 @@ fn rm_of_a_running_one() -> Result {
     };
     let after = |phial: &Phial| phial.ok(&["run", "--rm", "--name", "free", &scene.image, "true"]).map(drop);
     died(&scene, 4, &Operation { words: &["rm", "-f", "busy"], before: &before, after: &after })
+}
+
+/// The operation either happened or did not: `ps -a` shows the container with one of these words.
+fn is_one_of(phial: &Phial, name: &str, words: &[&str]) -> Result {
+    let line = status(phial, name)?.unwrap_or_else(|| "absent".to_owned());
+    assert!(words.iter().any(|word| line.contains(word)), "none of {words:?}: {line}");
+    Ok(())
+}
+
+#[test]
+fn create() -> Result {
+    let scene = Scene::with_image()?;
+    let after = |phial: &Phial| match status(phial, "new")? {
+        None => Ok(()),
+        Some(_) => phial.ok(&["start", "new"]).map(drop),
+    };
+    let words = ["create", "--name", "new", &scene.image, "sleep", "1000"];
+    died(&scene, 6, &Operation { words: &words, before: &no_containers, after: &after })
+}
+
+#[test]
+fn start() -> Result {
+    let scene = Scene::with_image()?;
+    let before = |phial: &Phial| {
+        no_containers(phial)?;
+        phial.ok(&["create", "--name", "again", &scene.image, "sleep", "1000"])?;
+        phial.ok(&["start", "again"])?;
+        phial.ok(&["stop", "--time", "0", "again"]).map(drop)
+    };
+    let after = |phial: &Phial| {
+        is_one_of(phial, "again", &["Up ", "Exited (137)", "Dead", "Created"])?;
+        phial.ok(&["start", "again"])?;
+        phial.ok(&["exec", "again", "true"]).map(drop)
+    };
+    died(&scene, 5, &Operation { words: &["start", "again"], before: &before, after: &after })
+}
+
+/// Operations on one container that runs: each leaves it running, paused, ended or lost, and removable.
+fn on_a_running_one(words: &[&str], least: usize, can_be: &[&str]) -> Result {
+    let scene = Scene::with_image()?;
+    let before = |phial: &Phial| {
+        no_containers(phial)?;
+        phial.ok(&["run", "-d", "--name", "busy", &scene.image, "sleep", "1000"]).map(drop)
+    };
+    let after = |phial: &Phial| {
+        is_one_of(phial, "busy", can_be)?;
+        phial.ok(&["rm", "-f", "busy"]).map(drop)
+    };
+    died(&scene, least, &Operation { words, before: &before, after: &after })
+}
+
+#[test]
+fn stop() -> Result {
+    on_a_running_one(&["stop", "--time", "0", "busy"], 4, &["Up ", "Exited (137)", "Dead"])
+}
+
+#[test]
+fn kill() -> Result {
+    on_a_running_one(&["kill", "busy"], 3, &["Up ", "Exited (137)", "Dead"])
+}
+
+#[test]
+fn restart() -> Result {
+    on_a_running_one(&["restart", "--time", "0", "busy"], 8, &["Up ", "Exited (137)", "Dead", "Created"])
+}
+
+#[test]
+fn pause() -> Result {
+    on_a_running_one(&["pause", "busy"], 2, &["(Paused)", "Up ", "Dead"])
+}
+
+#[test]
+fn tag() -> Result {
+    let scene = Scene::with_image()?;
+    let before = |phial: &Phial| {
+        phial.run(&["rmi", "second:name"])?;
+        Ok(())
+    };
+    let after = |phial: &Phial| {
+        phial.ok(&["tag", &scene.image, "second:name"])?;
+        phial.ok(&["run", "--rm", "second:name", "true"]).map(drop)
+    };
+    died(&scene, 2, &Operation { words: &["tag", &scene.image, "second:name"], before: &before, after: &after })
+}
+
+#[test]
+fn load() -> Result {
+    let scene = Scene::with_image()?;
+    let file = scene.phial.scratch().join("saved.tar");
+    let file = file.to_str().expect("a temporary directory has a plain name");
+    scene.phial.ok(&["save", "-o", file, &scene.image])?;
+    let before = |phial: &Phial| phial.run(&["rmi", "-f", &scene.image]).map(drop);
+    let after = |phial: &Phial| {
+        phial.ok(&["load", "-i", file])?;
+        phial.ok(&["run", "--rm", &scene.image, "true"]).map(drop)
+    };
+    died(&scene, 8, &Operation { words: &["load", "-i", file], before: &before, after: &after })
 }

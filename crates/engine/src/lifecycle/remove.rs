@@ -69,8 +69,11 @@ impl Engine {
     fn end(&self, container: &Container) -> Result<()> {
         let signal = Some(Signal::KILL.number());
         let stop = Stop { signal, timeout: Patience::Endless, reason: Reason::User, hand_over: false };
-        self.stopped(container, &stop)?;
-        self.await_supervisor(&container.record.id)
+        match self.stopped(container, &stop) {
+            // Its supervisor was killed meanwhile. What that left is ended by whoever has the lock.
+            Err(_) if !self.store.container_is_live(&container.record.id)? => Ok(()),
+            stopped => stopped.and_then(|_| self.await_supervisor(&container.record.id)),
+        }
     }
 }
 
