@@ -70,7 +70,7 @@ pub fn at_every_point(phial: &Phial, operation: &Operation<'_>) -> Result<usize>
 pub fn whole(phial: &Phial) -> Result {
     // Any command that lists clears away what was left.
     phial.ok(&["ps", "-a"])?;
-    Ok(())
+    phial.ok(&["system", "check"]).map(drop)
 }
 
 /// The points that an operation passes when nobody kills it: `NAME#N` for the Nth time.

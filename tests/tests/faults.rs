@@ -180,11 +180,6 @@ fn stop() -> Result {
 }
 
 #[test]
-fn kill() -> Result {
-    on_a_running_one(&["kill", "busy"], 3, &["Up ", "Exited (137)", "Dead"])
-}
-
-#[test]
 fn restart() -> Result {
     on_a_running_one(&["restart", "--time", "0", "busy"], 8, &["Up ", "Exited (137)", "Dead", "Created"])
 }

@@ -81,6 +81,7 @@ impl Engine {
 pub(crate) fn end_lost(id: &ContainerId, status: &Status) -> Result<()> {
     let own = |path: &&PathBuf| path.to_string_lossy().contains(&id.hex());
     let cgroups: Vec<PathBuf> = status.cgroups.iter().filter(own).cloned().collect();
+    runtime::cgroup::thaw_leftovers(&cgroups);
     for cgroup in &cgroups {
         while kill_members(cgroup)? {}
     }

@@ -1,8 +1,9 @@
 //! All processes of a container, stopped and let go (kernel `cgroup-v2.rst`, `cgroup.freeze`;
 //! `cgroup-v1/freezer-subsystem.rst`).
 
+use std::io::Write;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -71,6 +72,19 @@ impl Cgroups {
     fn freezer(&self) -> Result<&Directory> {
         self.with("freezer")
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, "the container has no cgroup with a freezer"))
+    }
+}
+
+/// Lets the processes in cgroup directories go on whose container has nobody any more who would: a process that stands
+/// still does not take a signal with version 1, not even the one that kills. Where nothing is frozen nothing happens.
+pub fn thaw_leftovers(paths: &[PathBuf]) {
+    for path in paths {
+        for (file, running) in [(STATE, "THAWED"), ("cgroup.freeze", "0")] {
+            // Only one of them is there, and in one of the directories.
+            if let Ok(mut file) = std::fs::OpenOptions::new().write(true).open(path.join(file)) {
+                let _ = file.write_all(running.as_bytes());
+            }
+        }
     }
 }
 

@@ -44,6 +44,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+pub use freezer::thaw_leftovers;
 pub use hierarchy::{Hierarchy, detect};
 pub use oom::OomWatch;
 pub use ownership::owner;
