@@ -45,22 +45,48 @@ pub struct Operation<'a> {
     pub after: &'a dyn Fn(&Phial) -> Result,
 }
 
-/// Lets an operation die at every point that it passes, each time it passes it, and checks the store after each death.
-/// Returns how many there were.
+/// Lets an operation die at every point that it passes, each time it passes it; after that, lets the command that clears
+/// away what was left die at every point that *it* passes. Checks the store after each. Returns how many deaths there
+/// were.
 ///
 /// # Errors
-/// The first thing that was not right, with the point.
+/// The first thing that was not right, with the points.
 pub fn at_every_point(phial: &Phial, operation: &Operation<'_>) -> Result<usize> {
-    let at = |point: &str| format!("`phial {}`, killed at {point:?}", operation.words.join(" "));
     let mut deaths = 0;
     for point in points(phial, operation)? {
-        (operation.before)(phial).context(at(&point))?;
-        attempt(phial, operation, &point)?;
-        deaths += usize::from(passed(phial)?.iter().any(|line| line.starts_with(DIED)));
-        whole(phial).context(at(&point))?;
-        (operation.after)(phial).context(at(&point))?;
+        let at = format!("`phial {}`, killed at {point:?}", operation.words.join(" "));
+        for of_recovery in die(phial, operation, &point, None, &mut deaths).context(&at)? {
+            let at = format!("{at}, and `phial {}` at {of_recovery:?}", RECOVERY.join(" "));
+            die(phial, operation, &point, Some(&of_recovery), &mut deaths).context(at)?;
+        }
     }
     Ok(deaths)
+}
+
+/// Any command that lists clears away what was left.
+const RECOVERY: &[&str] = &["ps", "-a"];
+
+/// One or two deaths, and what comes after. Returns the points that the recovery passes.
+fn die(
+    phial: &Phial,
+    operation: &Operation<'_>,
+    point: &str,
+    of_recovery: Option<&str>,
+    deaths: &mut usize,
+) -> Result<Vec<String>> {
+    let died = |phial: &Phial| Ok::<bool, Failure>(passed(phial)?.iter().any(|line| line.starts_with(DIED)));
+    (operation.before)(phial)?;
+    attempt(phial, operation.words, point)?;
+    *deaths += usize::from(died(phial)?);
+    if let Some(point) = of_recovery {
+        attempt(phial, RECOVERY, point)?;
+        *deaths += usize::from(died(phial)?);
+    }
+    attempt(phial, RECOVERY, "")?.success()?;
+    let points = numbered(passed(phial)?);
+    whole(phial)?;
+    (operation.after)(phial)?;
+    Ok(points)
 }
 
 /// The store is as it should be: nothing is lost, and nothing is left that does not belong there.
@@ -68,35 +94,38 @@ pub fn at_every_point(phial: &Phial, operation: &Operation<'_>) -> Result<usize>
 /// # Errors
 /// What `phial system check` finds.
 pub fn whole(phial: &Phial) -> Result {
-    // Any command that lists clears away what was left.
-    phial.ok(&["ps", "-a"])?;
+    phial.ok(RECOVERY)?;
     phial.ok(&["system", "check"]).map(drop)
 }
 
 /// The points that an operation passes when nobody kills it: `NAME#N` for the Nth time.
 fn points(phial: &Phial, operation: &Operation<'_>) -> Result<Vec<String>> {
     (operation.before)(phial)?;
-    attempt(phial, operation, "")?.success()?;
-    let names = passed(phial)?;
+    attempt(phial, operation.words, "")?.success()?;
+    let points = numbered(passed(phial)?);
     (operation.after)(phial)?;
-    let mut times = BTreeMap::new();
-    let mut points = Vec::new();
-    for name in names {
-        let time = times.entry(name.clone()).and_modify(|time| *time += 1).or_insert(1);
-        points.push(format!("{name}#{time}"));
-    }
     if points.is_empty() {
         return Err(Failure::new(format!("`phial {}` passes no point", operation.words.join(" "))));
     }
     Ok(points)
 }
 
+/// Each name with the number of times it has come so far.
+fn numbered(names: Vec<String>) -> Vec<String> {
+    let mut times = BTreeMap::new();
+    let number = |name: String| {
+        let time = times.entry(name.clone()).and_modify(|time| *time += 1).or_insert(1);
+        format!("{name}#{time}")
+    };
+    names.into_iter().map(number).collect()
+}
+
 /// Runs the command. Who dies at `point` is the command itself, a supervisor that it starts, or one that runs.
-fn attempt(phial: &Phial, operation: &Operation<'_>, point: &str) -> Result<Output> {
+fn attempt(phial: &Phial, words: &[&str], point: &str) -> Result<Output> {
     let directory = directory(phial.scratch());
     fs::write(directory.join("passed"), "")?;
     fs::write(directory.join("die-at"), point)?;
-    let output = phial.run(operation.words);
+    let output = phial.run(words);
     fs::remove_file(directory.join("die-at"))?;
     output
 }
