@@ -51,6 +51,8 @@ mod lifecycle;
 mod list;
 /// What it has written.
 mod logs;
+/// Lists of manifests in the making.
+mod manifests;
 /// The supervisor's program, in sealed memory.
 mod program;
 /// A container that exists, ready to be started.
@@ -99,6 +101,7 @@ pub use images::{PullPolicy, RemovedImage};
 pub use lifecycle::{Container, Outcome, RemoveOptions, State, StopOptions};
 pub use list::{CONTAINER_FILTERS, ListOptions};
 pub use logs::{LogEntry, LogOptions, Stream};
+pub use manifests::{Annotation, Inspected, ManifestList};
 pub use registry::PushRequest;
 pub use similar::similar;
 pub use stats::Sample;

@@ -61,6 +61,9 @@ mod access;
 /// The events of a pull.
 mod progress;
 
+/// Indexes that are made here.
+mod index;
+
 /// Looking for repositories.
 mod search;
 
@@ -81,6 +84,7 @@ pub use client::retry::Patience;
 pub use config::{Config, Healthcheck, History, ImageConfig, RootFs};
 pub use document::{Descriptor, Document, Index, Manifest};
 pub use error::{Error, ErrorKind, Result};
+pub use index::{EntryPlatform, Examined, IndexEntry, examine, index_document, platform_of, push_index};
 pub use platform::Platform;
 pub use progress::{LayerState, Progress, ProgressEvent, UploadState};
 pub use pull::{PullOptions, platforms, pull, tags};

@@ -18,6 +18,8 @@ mod image;
 mod inspect;
 /// `man`.
 mod man;
+/// What is done with lists of manifests.
+mod manifest;
 /// What is done with registries as such.
 mod registry;
 /// What is done with the store and this host.
@@ -101,6 +103,12 @@ pub(crate) const COMMANDS: &[Entry] = &[
     leaf::<completion::Completion>("completion", "Print the script that completes commands and names in a shell"),
     leaf::<man::Man>("man", "Write manual pages"),
     group("container", "Manage containers", |command| with_entries(command, container::COMMANDS), container::COMMANDS),
+    group(
+        "manifest",
+        "Make and push images of several platforms",
+        |command| with_entries(command, manifest::COMMANDS),
+        manifest::COMMANDS,
+    ),
     group("image", "Manage images", |command| with_entries(command, image::COMMANDS), image::COMMANDS),
     group("system", "Manage the store as a whole", |command| with_entries(command, system::COMMANDS), system::COMMANDS),
 ];

@@ -32,6 +32,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("images", "all -a digests filter -f format no-trunc quiet -q tree"),
     ("pull", "all-tags -a disable-content-trust quiet -q"),
     ("push", "all-tags -a disable-content-trust platform quiet -q"),
+    ("annotate", "arch os os-features os-version variant"),
     ("login", "password -p password-stdin username -u"),
     ("search", "filter -f format limit no-trunc automated stars -s"),
     ("logs", "details follow -f since tail -n timestamps -t until"),

@@ -42,6 +42,8 @@ pub(crate) struct Upload<'a, 'r> {
     limit: Option<usize>,
     attempts: Attempts,
     counted: u64,
+    /// What was to be ended, by a request whose answer may have been lost.
+    ending: Option<(Digest, u64)>,
 }
 
 impl<'a, 'r> Upload<'a, 'r> {
@@ -54,7 +56,19 @@ impl<'a, 'r> Upload<'a, 'r> {
         report: &'a dyn Fn(u64, Option<u64>),
     ) -> Self {
         let attempts = Attempts::new(registry.http.patience);
-        Self { registry, spool, id, report, session, sent: 0, unsure: false, limit: None, attempts, counted: 0 }
+        Self {
+            registry,
+            spool,
+            id,
+            report,
+            session,
+            sent: 0,
+            unsure: false,
+            limit: None,
+            attempts,
+            counted: 0,
+            ending: None,
+        }
     }
 
     /// Sends everything; the digest and the length of what was sent.
@@ -85,8 +99,7 @@ impl<'a, 'r> Upload<'a, 'r> {
             return Ok(None);
         };
         if self.unsure {
-            self.find_out(&session).await?;
-            return Ok(None);
+            return self.find_out(&session).await;
         }
         let state = self.spool.beyond(self.sent).await?;
         match state.end {
@@ -100,16 +113,17 @@ impl<'a, 'r> Upload<'a, 'r> {
         }
     }
 
-    /// Asks the registry how much it has.
-    async fn find_out(&mut self, session: &Session) -> Result<(), Fault> {
+    /// Asks the registry how much it has. One that does not know the upload may have ended it.
+    async fn find_out(&mut self, session: &Session) -> Result<Option<(Digest, u64)>, Fault> {
         let standing = self.registry.standing(session).await?;
         self.unsure = false;
-        match standing {
-            Some((next, has)) if has <= self.spool.beyond(0).await?.written => {
+        match (standing, self.ending.take()) {
+            (Some((next, has)), _) if has <= self.spool.beyond(0).await?.written => {
                 self.session = Some(next);
                 self.sent = has;
-                Ok(())
+                Ok(None)
             }
+            (None, Some((digest, length))) if self.registry.has_blob(&digest).await? => Ok(Some((digest, length))),
             _ => Err(self.lost()),
         }
     }
@@ -135,6 +149,7 @@ impl<'a, 'r> Upload<'a, 'r> {
 
     async fn end(&mut self, session: &Session, digest: Digest, rest: Bytes) -> Result<Option<(Digest, u64)>, Fault> {
         let length = self.sent + rest.len() as u64;
+        self.ending = Some((digest, length));
         match self.registry.end_upload(session, &digest, rest).await? {
             Sent::Upto(..) => Ok(Some((digest, length))),
             Sent::TooLarge => self.too_large().map(|()| None),
