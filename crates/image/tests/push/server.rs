@@ -196,7 +196,7 @@ impl Shared {
             };
         }
         if let Some((repository, id)) = rest.split_once("/blobs/uploads/") {
-            return content.upload(asked, repository, id, &parameter, body);
+            return content.upload(asked, repository, id, &parameter, &body);
         }
         let Some((repository, digest)) = rest.split_once("/blobs/") else { return (404, vec![], vec![]) };
         match content.blobs.get(&(repository.to_owned(), digest.to_owned())) {
@@ -213,7 +213,7 @@ impl Content {
         repository: &str,
         id: &str,
         parameter: &dyn Fn(&str) -> Option<String>,
-        body: Vec<u8>,
+        body: &[u8],
     ) -> (u16, Vec<(&'static str, String)>, Vec<u8>) {
         if asked.method == "POST" {
             if let (Some(digest), Some(from)) = (parameter("mount"), parameter("from"))
@@ -233,7 +233,7 @@ impl Content {
         if asked.method == "PATCH" && from.is_some_and(|from| from != upload.len()) {
             return (416, vec![], vec![]);
         }
-        upload.extend_from_slice(&body);
+        upload.extend_from_slice(body);
         let headers = vec![
             ("Location", format!("/v2/{repository}/blobs/uploads/{id}?state=y")),
             ("Range", format!("0-{}", upload.len().saturating_sub(1))),
@@ -299,10 +299,10 @@ fn answer(
 ) -> std::io::Result<()> {
     let mut head = format!("HTTP/1.1 {status} Whatever\r\n");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head += &[name, ": ", value, "\r\n"].concat();
     }
     if status != 204 {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        head += &["Content-Length: ", &body.len().to_string(), "\r\n"].concat();
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes())?;
