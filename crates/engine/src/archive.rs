@@ -19,3 +19,5 @@ mod view;
 
 pub use copy::{Copied, CopyOptions, End};
 pub use diff::{Change, ChangeKind};
+
+pub(crate) use overlay::{mount_image, unmount};

@@ -5,6 +5,7 @@
 
 pub mod block_io;
 pub mod capability;
+pub mod change;
 pub mod device;
 pub mod duration;
 pub mod env;

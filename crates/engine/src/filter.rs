@@ -24,6 +24,12 @@ impl Filters {
         self.0.is_empty()
     }
 
+    /// The same without a key.
+    #[must_use]
+    pub fn without(&self, key: &str) -> Filters {
+        Filters(self.0.iter().filter(|(known, _)| known != key).cloned().collect())
+    }
+
     /// The values of a key, in the order in which they were given.
     pub fn values<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(known, _)| known == key).map(|(_, value)| value.as_str())

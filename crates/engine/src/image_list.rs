@@ -110,6 +110,11 @@ impl<'a> Filter<'a> {
     }
 }
 
+/// Whether a name is one that people gave, and not the digest that came with it.
+pub(crate) fn is_tag(name: &str) -> bool {
+    !name.contains('@')
+}
+
 /// Whether a pattern with or without a tag means this name; docker's patterns leave out what the short form does.
 fn is_called(line: &ImageSummary, pattern: &str) -> bool {
     let Some(repository) = &line.repository else { return false };

@@ -2,6 +2,12 @@
 
 /// How they came to be, and their names.
 pub(crate) mod history;
+/// Made of a container's changes, or of an archive of files.
+pub(crate) mod made;
+/// Mounted to be looked at.
+pub(crate) mod mounts;
+/// Those that nobody uses.
+pub(crate) mod prune;
 /// Into files and back.
 pub(crate) mod saved;
 
@@ -139,6 +145,9 @@ impl Engine {
             **reference == builtin::HELLO && builtin::is_hello(name)
                 || name.parse::<Reference>().is_ok_and(|name| name.canonical() == **reference)
         };
+        if image.references.len() <= 1 || !image.references.iter().any(|reference| is_name(&reference)) {
+            self.release_mount(&image, force)?;
+        }
         let removed = if let Some(reference) = image.references.iter().find(is_name) {
             self.store.untag(reference, in_use)?
         } else if image.references.len() > 1 && !force {

@@ -15,6 +15,14 @@ const XZ_MEMORY: u64 = 256 << 20;
 const RATIO_FREE: u64 = 1 << 30;
 const RATIO_MAX: u64 = 250;
 
+/// The stream `source`, decompressed if its first bytes say that it is compressed (gzip, zstd, bzip2, xz), and bounded as a layer is.
+///
+/// # Errors
+/// Those of `source`.
+pub fn decompressed<R: BufRead>(source: R) -> io::Result<impl Read + use<R>> {
+    Decompressed::new(source, crate::layer::Limits::default().stream_bytes)
+}
+
 /// A stream, decompressed if it was compressed.
 pub(crate) struct Decompressed<R: BufRead> {
     decoder: Decoder<R>,

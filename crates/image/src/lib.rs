@@ -49,8 +49,13 @@ mod client;
 /// Images in files: `save` and `load`.
 pub mod saved;
 
+/// A file from a web server.
+mod download;
+pub use download::{Download, download};
+
 /// Decompression of files.
 mod decompress;
+pub use decompress::decompressed;
 
 /// Compression of what leaves: gzip on all processors, zstd.
 pub mod compress;
@@ -89,7 +94,7 @@ pub use platform::Platform;
 pub use progress::{LayerState, Progress, ProgressEvent, UploadState};
 pub use pull::{PullOptions, platforms, pull, tags};
 pub use push::{Compression, PushOptions, Pushed, push};
-pub use rebuild::write_layer;
+pub use rebuild::{layer_length, write_layer};
 pub use reference::Reference;
 pub use registries::Registries;
 pub use search::{Found, SEARCH_MAX, search};

@@ -47,7 +47,7 @@ pub fn write_layer(store: &Store, diff_id: &Digest, out: &mut dyn Write) -> Resu
 ///
 /// # Errors
 /// `NotFound`, `Store`.
-pub(crate) fn layer_length(store: &Store, diff_id: &Digest) -> Result<u64> {
+pub fn layer_length(store: &Store, diff_id: &Digest) -> Result<u64> {
     let Some(found) = store.layer(diff_id)? else {
         return Err(Error::new(ErrorKind::NotFound, format!("no such layer: {diff_id}")));
     };

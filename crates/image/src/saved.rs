@@ -20,5 +20,5 @@ mod load;
 mod save;
 
 pub use load::{LoadOptions, Loaded, load};
-pub use save::{SaveItem, save};
+pub use save::{SaveItem, manifest, save};
 pub use source::Input;

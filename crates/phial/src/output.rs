@@ -1,5 +1,7 @@
 //! What commands print on standard output.
 
+/// Asking before something goes for good.
+pub(crate) mod confirm;
 /// A file that is whole or not there.
 pub(crate) mod file;
 /// `--format`: tables, JSON, templates.

@@ -14,6 +14,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::id::random_bytes;
 use crate::lock::{self, Want};
 use crate::{Digest, Error, Lease, Paths, Result, Store, boot_id, tree};
 
@@ -132,6 +133,38 @@ impl Store {
     /// Those of the file system and the database.
     pub fn try_begin_layer(&self, lease: &Lease, diff_id: &Digest) -> Result<Option<LayerSlot>> {
         self.layer_slot(lease, diff_id, Want::ExclusiveNow)
+    }
+
+    /// A directory for a layer whose digest is known only when it is whole; [`Store::name_layer`] then. Until that, it goes as any
+    /// unfinished layer does.
+    ///
+    /// # Errors
+    /// Those of the file system and the database.
+    pub fn begin_nameless_layer(&self, lease: &Lease) -> Result<LayerWriter> {
+        loop {
+            let nobodys = Digest::from_bytes(random_bytes::<32>()?);
+            if let LayerSlot::Write(writer) = self.begin_layer(lease, &nobodys)? {
+                return Ok(writer);
+            }
+        }
+    }
+
+    /// What was written is the layer `diff_id`; if that is there already, what was written goes.
+    ///
+    /// # Errors
+    /// Those of the file system and the database.
+    pub fn name_layer(&self, lease: &Lease, nameless: LayerWriter, diff_id: &Digest) -> Result<LayerSlot> {
+        // Nobody else knows the random digest, so nobody waits for this writer while it waits for another.
+        let writer = match self.begin_layer(lease, diff_id)? {
+            LayerSlot::Present(layer) => return Ok(LayerSlot::Present(layer)),
+            LayerSlot::Write(writer) => writer,
+        };
+        let (from, to) = (unfinished_path(&self.paths, nameless.diff_id()), unfinished_path(&self.paths, diff_id));
+        tree::delete(&to)?;
+        std::fs::rename(&from, &to).map_err(|error| Error::io("renaming to", &to, error))?;
+        // Of the nameless one there is only its lock file left.
+        drop(nameless);
+        Ok(LayerSlot::Write(writer))
     }
 
     fn layer_slot(&self, lease: &Lease, diff_id: &Digest, want: Want) -> Result<Option<LayerSlot>> {

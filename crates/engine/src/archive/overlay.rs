@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
+};
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 
 /// Layers, and what may be written over them.
 pub(super) struct Overlay<'a> {
@@ -86,4 +88,24 @@ fn read_only(layer: &Path) -> rustix::io::Result<OwnedFd> {
 /// Attaches a detached mount to the directory `at`.
 pub(super) fn move_to(mount: &OwnedFd, at: &Path) -> rustix::io::Result<()> {
     rustix::mount::move_mount(mount, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+/// Mounts an image's layers, the topmost first, on the directory `at`, to be read.
+///
+/// # Errors
+/// `System`.
+pub(crate) fn mount_image(layers: &[PathBuf], at: &Path) -> Result<()> {
+    if layers.is_empty() {
+        return Err(Error::new(ErrorKind::Image, "the image has no layers"));
+    }
+    Overlay { lower: layers, upper: None }.mount(at)
+}
+
+/// Takes away what is mounted on `at`; whoever still looks at it keeps it until he is done.
+///
+/// # Errors
+/// `System`.
+pub(crate) fn unmount(at: &Path) -> Result<()> {
+    rustix::mount::unmount(at, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
+        .context(|| format!("unmounting {}", at.display()))
 }

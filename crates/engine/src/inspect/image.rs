@@ -20,7 +20,13 @@ impl Engine {
             let (digests, tags): (Vec<&String>, Vec<&String>) = image.references.iter().partition(by_digest);
             (digests.into_iter().cloned().collect(), tags.into_iter().cloned().collect())
         };
-        let lower: Vec<String> = self.layers(image).iter().map(|path| path.display().to_string()).collect();
+        let mut directories = self.layers(image).into_iter().map(|path| path.display().to_string());
+        let upper = directories.next();
+        let mut data = json!({"UpperDir": upper});
+        let lower: Vec<String> = directories.collect();
+        if !lower.is_empty() {
+            data["LowerDir"] = lower.join(":").into();
+        }
         let comment = config.history.last().and_then(|step| step.comment.as_deref());
         let layers: Vec<String> = image.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
         Ok(json!({
@@ -37,7 +43,7 @@ impl Engine {
             "Variant": config.variant.as_deref().unwrap_or_default(),
             "Os": config.os,
             "Size": image.size,
-            "GraphDriver": {"Name": "overlay2", "Data": {"LowerDir": lower.join(":")}},
+            "GraphDriver": {"Name": "overlay2", "Data": data},
             "RootFS": {"Type": "layers", "Layers": layers},
             "Metadata": {"LastTagTime": "0001-01-01T00:00:00Z"},
         }))

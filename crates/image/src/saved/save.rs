@@ -31,7 +31,7 @@ pub struct SaveItem {
 }
 
 /// The bytes of an OCI manifest of uncompressed layers, each with its digest and length.
-pub(crate) fn manifest(config: &[u8], layers: &[(Digest, u64)]) -> Vec<u8> {
+pub fn manifest(config: &[u8], layers: &[(Digest, u64)]) -> Vec<u8> {
     let layers: Vec<Value> =
         layers.iter().map(|(digest, size)| json!({"mediaType": LAYER, "digest": digest, "size": size})).collect();
     let config = json!({"mediaType": CONFIG, "digest": Digest::of(config), "size": config.len()});

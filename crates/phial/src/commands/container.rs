@@ -4,6 +4,8 @@ use super::{Entry, Execute, each, leaf, starting};
 
 /// `attach`.
 pub(super) mod attach;
+/// `commit`.
+pub(super) mod commit;
 /// `cp`.
 pub(super) mod cp;
 /// `create`.
@@ -47,6 +49,7 @@ pub(super) mod wait;
 pub(super) const COMMANDS: &[Entry] = &[
     leaf::<attach::Attach>("attach", "Connect this terminal to a running container"),
     starting::<create::Create>("create", "Create a new container"),
+    leaf::<commit::Commit>("commit", "Make an image of what a container has changed"),
     leaf::<cp::Cp>("cp", "Copy files between a container and this host"),
     leaf::<diff::Diff>("diff", "Show what a container has changed in its image's files"),
     leaf::<export::Export>("export", "Write all files of a container as a tar archive"),
