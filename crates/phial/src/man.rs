@@ -2,6 +2,9 @@
 
 use clap::{Arg, Command};
 
+/// Of the pages: when this version was made.
+const DATE: &str = "2026-11-27";
+
 /// A page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Page {
@@ -32,7 +35,7 @@ fn page(command: &mut Command, words: &[String]) -> String {
     let mut roff = Roff(String::new());
     let title = words.join("-");
     roff.line(&format!(
-        ".TH {} 1 \"\" \"phial {}\" \"User Commands\"",
+        ".TH {} 1 \"{DATE}\" \"phial {}\" \"User Commands\"",
         quoted(&title.to_uppercase()),
         env!("CARGO_PKG_VERSION")
     ));

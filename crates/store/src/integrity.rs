@@ -122,7 +122,8 @@ impl Store {
 /// [`ErrorKind::Corrupt`] then.
 pub(crate) fn refuse_to_forget(paths: &Paths) -> Result<()> {
     let is_filled = |directory: &Path| std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
-    match [paths.containers(), paths.volumes(), paths.layers()].into_iter().find(|directory| is_filled(directory)) {
+    // Layers without their images are only fetched once more.
+    match [paths.containers(), paths.volumes()].into_iter().find(|directory| is_filled(directory)) {
         Some(directory) => Err(Error::new(
             ErrorKind::Corrupt,
             format!("{} is empty, but {} is not", paths.database().display(), directory.display()),

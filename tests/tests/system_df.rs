@@ -1,0 +1,42 @@
+//! `phial system df`: what takes room, what shares it, and what could be had back.
+
+use end_to_end::{Context, Result, Stage};
+
+#[test]
+fn every_kind_is_measured() -> Result {
+    let stage = Stage::busybox()?;
+    let df = |format: &str| stage.phial.ok(&["system", "df", "--format", format]);
+    assert_eq!(
+        df("{{.Type}} {{.TotalCount}} {{.Active}}")?,
+        "Images 1 0\nContainers 0 0\nLocal Volumes 0 0\nBuild Cache 0 0"
+    );
+    let line = df("{{.Size}} {{.Reclaimable}}")?;
+    let (size, rest) = line.lines().next().and_then(|line| line.split_once(' ')).context("there are images")?;
+    assert_eq!(rest, format!("{size} (100%)"), "nothing uses it");
+    // One more name, and a container: nothing is counted twice.
+    stage.phial.ok(&["tag", &stage.image, "twice:1"])?;
+    stage.phial.run(&["run", "--name", "job", &stage.image, "sh", "-c", "printf 1234567 > /file"])?.exited(0)?;
+    let lines = df("{{.Type}}={{.TotalCount}},{{.Active}},{{.Size}},{{.Reclaimable}}")?;
+    assert!(lines.contains(&format!("Images=1,1,{size},0B (0%)")), "{lines}");
+    assert!(lines.contains("Containers=1,0,7B,7B (100%)"), "{lines}");
+
+    let table = stage.phial.ok(&["system", "df"])?;
+    assert!(table.starts_with("TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE\n"), "{table}");
+    let verbose = stage.phial.ok(&["system", "df", "-v"])?;
+    for part in [
+        "Images space usage:",
+        "SHARED SIZE",
+        "Containers space usage:",
+        "LOCAL VOLUMES",
+        "Local Volumes space usage:",
+        "VOLUME NAME",
+        "Build cache usage: 0B",
+        "job",
+    ] {
+        assert!(verbose.contains(part), "{part}: {verbose}");
+    }
+    let json = stage.phial.ok(&["system", "df", "-v", "--format", "json"])?;
+    let json: serde_json::Value = serde_json::from_str(&json)?;
+    assert_eq!(json["Containers"][0]["Names"], "job");
+    Ok(())
+}
