@@ -82,7 +82,6 @@ const NAMESPACES: &[Row] = &[
     ("run --pid x {image}", 125, &["--pid", "x"]),
     ("run --pid container:absent {image}", 125, &["--pid", "absent"]),
     ("run --ipc x {image}", 125, &["--ipc", "x"]),
-    ("run --ipc host --shm-size 1m {image}", 125, &["--shm-size", "--ipc host"]),
     ("run --uts x {image}", 125, &["--uts", "x"]),
     ("run --uts host --hostname x {image}", 125, &["--hostname", "--uts host"]),
     ("run --userns keep-id {image}", 125, &["--userns", "keep-id"]),

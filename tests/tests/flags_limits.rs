@@ -201,7 +201,7 @@ fn inspect_shows_what_was_asked_for() -> Result {
         ("PidMode", "host".into()),
         ("UsernsMode", "host".into()),
         ("CgroupnsMode", "host".into()),
-        ("SecurityOpt", serde_json::json!(["systempaths=unconfined"])),
+        ("SecurityOpt", serde_json::json!(["systempaths=unconfined", "label=disable"])),
         ("MaskedPaths", serde_json::Value::Null),
         (
             "Devices",

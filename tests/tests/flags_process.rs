@@ -1,5 +1,6 @@
 //! `phial create`, and flags of `run` about the process, its groups, its streams and its image.
 
+use end_to_end::pty::Pty;
 use end_to_end::{Result, Stage, images, process};
 
 #[test]
@@ -108,5 +109,20 @@ fn images_of_other_platforms() -> Result {
     let quiet = ["run", "--rm", "-q", "--pull", "always", "--platform", "linux/amd64", &index, "cat", "/etc/motd"];
     let output = process::run(&mut stage.phial.command(&quiet))?.exited(0)?;
     assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("a small vessel for amd64\n", ""));
+    Ok(())
+}
+
+#[test]
+fn keys_of_ones_own_leave_the_terminal() -> Result {
+    let stage = Stage::busybox()?;
+    let keys = ["run", "-it", "--name", "left", "--detach-keys", "ctrl-a,d", &stage.image, "sh"];
+    let mut pty = Pty::start(&stage.phial.command(&keys), 24, 80)?;
+    // What is no longer the keys is passed on.
+    pty.send("echo up$((1+1))\x10\x11\n")?;
+    pty.wait_for("up2")?;
+    pty.send("\x01d")?;
+    let (code, output) = pty.finish()?;
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(stage.phial.inspect("left")?["State"]["Running"], true);
     Ok(())
 }

@@ -249,9 +249,6 @@ impl ContainerConfig {
         if let Some(sysctl) = self.sysctls.keys().find(|key| !self.owns(key)) {
             return conflict(&format!("--sysctl {sysctl}"), self.owner_of(sysctl));
         }
-        if self.shm_size.is_some() && !matches!(self.ipc, Ipc::Private | Ipc::Shareable) {
-            return conflict("--shm-size", format!("--ipc {}", self.ipc));
-        }
         Ok(())
     }
 
@@ -342,7 +339,6 @@ mod tests {
         assert!(fits(|config| config.sysctls = own("net.ipv4.ip_forward")));
         assert!(!fits(|config| (config.network, config.sysctls) = (Network::Host, own("net.ipv4.ip_forward"))));
         assert!(!fits(|config| (config.ipc, config.sysctls) = (Ipc::Host, own("kernel.shmmax"))));
-        assert!(!fits(|config| (config.ipc, config.shm_size) = (Ipc::Host, Some(1))));
     }
 
     #[test]

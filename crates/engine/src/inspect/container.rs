@@ -7,7 +7,7 @@ use runtime::protocol::policy::{HEALTH_FILE, Health};
 use serde_json::{Map, Value, json};
 
 use crate::config::{
-    Attached, ContainerConfig, Device, ExtraHost, Healthcheck, Mount, MountKind, OfDisk, RestartPolicy, Seccomp,
+    Attached, ContainerConfig, Device, ExtraHost, Healthcheck, Ipc, Mount, MountKind, OfDisk, RestartPolicy, Seccomp,
     SecurityOption, Sharing, env,
 };
 use crate::create::{LOG_FILE, UPPER, WORK};
@@ -157,6 +157,12 @@ fn restart_policy(policy: RestartPolicy) -> Value {
 fn host_config(config: &ContainerConfig) -> Value {
     let binds: Vec<String> = config.mounts.iter().filter_map(bind).collect();
     let none_or = |choices: Vec<String>| if choices.is_empty() { Value::Null } else { json!(choices) };
+    let mut security: Vec<String> = config.security_opt.iter().map(security_option).collect();
+    // As docker notes it: labels would be in the way of what such a container is for.
+    let shares = config.privileged || config.pid == Sharing::Host || config.ipc == Ipc::Host;
+    if shares && !config.security_opt.contains(&SecurityOption::LabelDisable) {
+        security.push(security_option(&SecurityOption::LabelDisable));
+    }
     let names =
         |choices: &[crate::config::CapabilityChoice]| none_or(choices.iter().map(ToString::to_string).collect());
     let ulimits: Vec<Value> = config
@@ -192,7 +198,7 @@ fn host_config(config: &ContainerConfig) -> Value {
         "Privileged": config.privileged,
         "PublishAllPorts": false,
         "ReadonlyRootfs": config.read_only,
-        "SecurityOpt": none_or(config.security_opt.iter().map(security_option).collect()),
+        "SecurityOpt": none_or(security),
         "UTSMode": config.uts.to_string(),
         "UsernsMode": if config.userns_host { "host" } else { "" },
         "ShmSize": config.shm_size.unwrap_or(SHM_SIZE),
@@ -214,7 +220,8 @@ fn host_config(config: &ContainerConfig) -> Value {
 /// The part of `HostConfig` about limits.
 fn resources(config: &ContainerConfig) -> Value {
     let io = &config.block_io;
-    let rates = |list: &[OfDisk]| none_or_all(list.iter().map(|disk| json!({"Path": disk.path, "Rate": disk.amount})));
+    let rate = |disk: &OfDisk| json!({"Path": disk.path, "Rate": disk.amount});
+    let rates = |list: &[OfDisk]| list.iter().map(rate).collect::<Vec<_>>();
     let weights = io.weight_devices.iter().map(|disk| json!({"Path": disk.path, "Weight": disk.amount}));
     let twice = config.memory.map_or(0, |limit| i64::try_from(limit.saturating_mul(2)).unwrap_or(i64::MAX));
     json!({
@@ -236,6 +243,9 @@ fn resources(config: &ContainerConfig) -> Value {
         "MemorySwap": config.memory_swap.unwrap_or(twice),
         "MemorySwappiness": config.memory_swappiness,
         "OomKillDisable": config.oom_kill_disable,
+        "Cgroup": "",
+        "ConsoleSize": [0, 0],
+        "Isolation": "",
         "CpuCount": 0,
         "CpuPercent": 0,
         "IOMaximumIOps": 0,

@@ -4,7 +4,7 @@ use runtime::seccomp::KernelVersion;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{CapabilityChoice, Mount, SecurityOption, Ulimit};
+use crate::config::{CapabilityChoice, Ipc, Mount, SecurityOption, Ulimit};
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -252,4 +252,79 @@ fn a_further_process_has_no_more_than_the_first() {
 
     let nothing = exec_process(&main, &crate::ExecConfig::default(), None, None).expect_err("has nothing to run");
     assert_eq!(nothing.to_string(), "no command specified");
+}
+
+#[test]
+fn namespaces_of_the_host_are_not_listed() {
+    let kinds = |change: fn(&mut ContainerConfig)| {
+        let mut config = ContainerConfig::default();
+        change(&mut config);
+        let value = try_build(&config, &root()).expect("builds");
+        let list = value["linux"]["namespaces"].as_array().expect("are there").clone();
+        // What is joined is entered by the supervisor, which puts the paths in.
+        assert!(list.iter().all(|namespace| namespace["path"].is_null()), "{list:?}");
+        list.iter().map(|namespace| namespace["type"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let all = ["mount", "uts", "pid", "ipc", "cgroup", "network"];
+    assert_eq!(kinds(|_| {}), all);
+    assert_eq!(kinds(|config| config.pid = Sharing::Container("x".to_owned())), all);
+    assert_eq!(kinds(|config| config.pid = Sharing::Host), ["mount", "uts", "ipc", "cgroup", "network"]);
+    assert_eq!(
+        kinds(|config| {
+            (config.uts, config.cgroup_namespace) = (Sharing::Host, Sharing::Host);
+            (config.ipc, config.network) = (Ipc::Host, Network::Host);
+        }),
+        ["mount", "pid"]
+    );
+}
+
+#[test]
+fn shared_memory() {
+    let shm = |change: fn(&mut ContainerConfig)| mounted(change, "/dev/shm");
+    let sized = |size: &str| Some(format!("tmpfs shm nosuid,noexec,nodev,mode=1777,size={size}"));
+    assert_eq!(shm(|_| {}), sized("65536k"));
+    assert_eq!(shm(|config| config.shm_size = Some(1 << 20)), sized("1048576"));
+    assert_eq!(shm(|config| config.ipc = Ipc::None), None);
+    assert_eq!(
+        shm(|config| config.ipc = Ipc::Host).as_deref(),
+        Some("bind /dev/shm rbind,rprivate,nosuid,noexec,nodev")
+    );
+}
+
+#[test]
+fn privileged_hides_nothing_and_allows_everything() {
+    let change = |config: &mut ContainerConfig| config.privileged = true;
+    check(change, "/linux/maskedPaths", &json!([]));
+    check(change, "/linux/readonlyPaths", &json!([]));
+    check(change, "/linux/seccomp", &Value::Null);
+    check(change, "/linux/resources/devices", &json!([{"allow": true, "type": "a", "access": "rwm"}]));
+    assert_eq!(mounted(change, "/sys").as_deref(), Some("sysfs sysfs nosuid,noexec,nodev,rw"));
+    assert_eq!(mounted(change, "/sys/fs/cgroup").as_deref(), Some("cgroup cgroup nosuid,noexec,nodev,rw"));
+}
+
+#[test]
+fn limits_as_the_runtime_reads_them() {
+    check(
+        |config| {
+            (config.memory, config.memory_swap, config.memory_reservation) = (Some(8 << 20), Some(-1), Some(7 << 20));
+        },
+        "/linux/resources/memory",
+        &json!({"limit": 8 << 20, "swap": -1, "reservation": 7 << 20}),
+    );
+    check(
+        |config| (config.cpu_shares, config.cpuset_cpus) = (Some(512), Some("0".to_owned())),
+        "/linux/resources/cpu",
+        &json!({"shares": 512, "cpus": "0"}),
+    );
+    check(
+        |config| config.cgroup_parent = Some("a/b".to_owned()),
+        "/linux/cgroupsPath",
+        &json!(format!("/a/b/phial-{ID}")),
+    );
+    check(
+        |config| config.sysctls = [("net.ipv4.ping_group_range".to_owned(), "0 0".to_owned())].into_iter().collect(),
+        "/linux/sysctl/net.ipv4.ping_group_range",
+        &json!("0 0"),
+    );
+    check(|config| config.oom_score_adj = Some(7), "/process/oomScoreAdj", &json!(7));
 }

@@ -211,6 +211,9 @@ fn device(asked: &Device) -> Result<Bind> {
 }
 
 /// A copy of what is mounted at a path in another mount namespace, which is entered for that: this process has one thread.
+///
+/// Entering one makes its root the process's root and working directory (`setns(2)`), so both are put back as well. A
+/// process that cannot come back must not go on: every path of the host would be one of the container's.
 fn of_namespace(namespace: &Path, path: &std::ffi::CStr) -> Result<OwnedFd> {
     const OWN: &str = "/proc/self/ns/mnt";
     let open = |path: &Path| {
@@ -219,6 +222,7 @@ fn of_namespace(namespace: &Path, path: &std::ffi::CStr) -> Result<OwnedFd> {
     };
     let shown = || format!("{} of another container", path.to_string_lossy());
     let (own, other) = (open(Path::new(OWN))?, open(namespace)?);
+    let (root, here) = (open(Path::new("/"))?, open(Path::new("."))?);
     let enter = |namespace: &OwnedFd| {
         let kind = Some(rustix::thread::LinkNameSpaceType::Mount);
         rustix::thread::move_into_link_name_space(namespace.as_fd(), kind)
@@ -226,7 +230,16 @@ fn of_namespace(namespace: &Path, path: &std::ffi::CStr) -> Result<OwnedFd> {
     };
     enter(&other)?;
     let tree = tree(Path::new(std::ffi::OsStr::from_bytes(path.to_bytes())), &Bind::of(namespace.to_owned()));
-    enter(&own)?;
+    let back = enter(&own).and_then(|()| {
+        let to = |directory: &OwnedFd| rustix::process::fchdir(directory);
+        to(&root)
+            .and_then(|()| rustix::process::chroot("."))
+            .and_then(|()| to(&here))
+            .map_err(|errno| Error::system("coming back to the own root", errno))
+    });
+    if back.is_err() {
+        std::process::abort();
+    }
     tree.map_err(|errno| Error::system(shown(), errno))
 }
 
