@@ -315,3 +315,34 @@ fn a_journal_that_never_answers_does_not_stop_the_container() -> Result {
     assert!(refused.stderr.contains("the journal does not run on this host"), "{}", refused.stderr);
     Ok(())
 }
+
+#[test]
+fn a_full_disk_loses_whole_lines_and_nothing_else() -> Result {
+    let stage = Stage::busybox()?;
+    for driver in ["json-file", "local", "k8s-file"] {
+        let script = format!("{}; echo the end >&2", count_to(20_000));
+        stage.phial.ok(&["create", "--log-driver", driver, "--name", driver, &stage.image, "sh", "-c", &script])?;
+        let id = stage.phial.inspect(driver)?["Id"].as_str().expect("an id").to_owned();
+        let log = stage.phial.root().join("containers").join(&id).join("container.log");
+        // On a file system of 64 kB, which nobody but this container's supervisor sees.
+        let small = stage.phial.scratch().join(driver);
+        std::fs::create_dir(&small)?;
+        let script = "mount -t tmpfs -o size=64k none \"$1\" && touch \"$1/log\" \"$2\" && mount --bind \"$1/log\" \"$2\" && \
+            \"$3\" start -a \"$4\" >/dev/null && exec \"$3\" logs \"$4\"";
+        let inner = stage.phial.command(&[]);
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(&small).arg(&log).arg(inner.get_program()).arg(driver);
+        for (name, value) in inner.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        let output = process::run(&mut command)?.exited(0)?;
+        let kept = output.stdout.lines().count();
+        assert!(kept > 300 && kept < 20_000, "{driver}: {kept}");
+        // Where there was room again for a shorter one, it was kept.
+        let numbers = output.stdout.lines().map(|line| line.strip_prefix("line ").and_then(|rest| rest.parse().ok()));
+        let numbers: Option<Vec<u32>> = numbers.collect();
+        assert!(numbers.is_some_and(|numbers| numbers.is_sorted_by(|one, next| one < next)), "{driver}: {output:?}");
+        assert_eq!(stage.phial.inspect(driver)?["State"]["ExitCode"], 0);
+    }
+    Ok(())
+}

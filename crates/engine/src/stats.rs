@@ -55,15 +55,15 @@ impl Engine {
     /// `System` when a file of a cgroup cannot be read.
     pub fn sample(&self, container: &Container) -> Result<Option<Sample>> {
         let (State::Running(status) | State::Paused(status)) = &container.state else { return Ok(None) };
-        let stats = Cgroups::open(&status.cgroups)?.stats()?;
+        let counted = Cgroups::open(&status.cgroups)?.stats()?;
         let network = match container.config.network {
             // Those devices are the host's.
             Network::Host => (0, 0),
             _ => network(status),
         };
         let host = rustix::system::sysinfo();
-        let host = u64::from(host.mem_unit) * u64::try_from(host.totalram).unwrap_or(u64::MAX);
-        Ok(Some(sample(&stats, network, host)))
+        let host = u64::from(host.mem_unit) * host.totalram;
+        Ok(Some(sample(&counted, network, host)))
     }
 }
 

@@ -101,7 +101,7 @@ fn cells(process: i32, stat: &str, status: &str, command_line: &[u8], host: &Hos
     let age = (host.uptime - number(22)? as f64 / TICKS as f64).max(0.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds since the boot")]
     let age = age as u64;
-    let busy = if age == 0 { 0 } else { (time * 100 / age).min(99) };
+    let busy = (time * 100).checked_div(age).unwrap_or(0).min(99);
     Some(vec![
         host.users.get(&user).cloned().unwrap_or_else(|| user.to_string()),
         process.to_string(),

@@ -173,7 +173,7 @@ fn kubernetes(line: &[u8]) -> Option<LogEntry<'_>> {
 
 /// A message of docker's `local`.
 fn local(message: &[u8]) -> Option<LogEntry<'_>> {
-    let (mut stream, mut time, mut text, mut partial) = (None, 0, &[][..], false);
+    let (mut stream, mut time, mut text, mut partial, mut is_last) = (None, 0, &[][..], false, false);
     let mut fields = Fields(message);
     while let Some(field) = fields.next()? {
         match field {
@@ -181,12 +181,25 @@ fn local(message: &[u8]) -> Option<LogEntry<'_>> {
             (2, Field::Number(nanoseconds)) => time = nanoseconds,
             (3, Field::Bytes(line)) => text = line,
             (4, Field::Number(number)) => partial = number != 0,
+            // Docker calls the last part of a line partial as well, and says here that it is the last.
+            (5, Field::Bytes(part)) => is_last = is_last_part(part),
             _ => {}
         }
     }
-    let text = if partial { Cow::Borrowed(text) } else { Cow::Owned([text, b"\n"].concat()) };
+    let text = if partial && !is_last { Cow::Borrowed(text) } else { Cow::Owned([text, b"\n"].concat()) };
     let time = Timestamp::from_nanosecond(time.cast_signed().into()).ok()?;
     Some(LogEntry { text, stream: stream?, time, attributes: BTreeMap::new() })
+}
+
+/// Whether no more of a line follows.
+fn is_last_part(message: &[u8]) -> bool {
+    let mut fields = Fields(message);
+    while let Some(Some(field)) = fields.next() {
+        if let (1, Field::Number(number)) = field {
+            return number != 0;
+        }
+    }
+    false
 }
 
 /// The fields of a protobuf message.

@@ -121,9 +121,9 @@ impl Execute for Stats {
             let lines = self.look(&engine, &mut before)?;
             let text = printer.text(&lines)?;
             if redraws {
-                redraw(&text, is_first)?
+                redraw(&text, is_first)?;
             } else {
-                print(&text)?
+                print(&text)?;
             }
             is_first = false;
             // Of containers that were named nothing more can come when all of them are gone.
@@ -167,7 +167,7 @@ impl Stats {
 }
 
 fn redraw(text: &str, is_first: bool) -> Result<()> {
-    let lines: String = text.lines().map(|line| format!("{line}{CLEAR_LINE}\n")).collect();
+    let lines: String = text.lines().flat_map(|line| [line, CLEAR_LINE, "\n"]).collect();
     let screen = format!("{}{HOME}{lines}{CLEAR_BELOW}", if is_first { CLEAR } else { "" });
     let mut out = std::io::stdout().lock();
     out.write_all(screen.as_bytes()).and_then(|()| out.flush()).map_err(Failure::from)
