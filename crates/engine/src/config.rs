@@ -31,7 +31,7 @@ pub use device::{Device, DeviceRule, Gpus};
 pub use health::Healthcheck;
 pub use limits::parse_pids_limit;
 pub use logging::Logging;
-pub use mount::{Mount, MountKind, Propagation, RecursiveReadOnly};
+pub use mount::{ImageMount, Mount, MountKind, Origin, Propagation, RecursiveReadOnly, VolumeMount, VolumesFrom};
 pub use names::{Dns, ExtraHost, parse_hostname};
 pub use namespace::{Ipc, Network, Sharing};
 pub use restart::RestartPolicy;
@@ -77,8 +77,13 @@ pub struct ContainerConfig {
     pub name: Option<String>,
     /// `--rm`.
     pub auto_remove: bool,
-    /// `-v`, `--mount` and `--tmpfs`, in the order given.
+    /// `-v`, `--mount` and `--tmpfs`, in the order given. Of a container that was created also those that come from other
+    /// containers and from the image, and every volume has its name.
     pub mounts: Vec<Mount>,
+    /// `--volumes-from`.
+    pub volumes_from: Vec<VolumesFrom>,
+    /// `--volume-driver`: the driver of volumes that have to be made and name no other.
+    pub volume_driver: Option<String>,
     /// `--read-only`.
     pub read_only: bool,
     /// `--network`.

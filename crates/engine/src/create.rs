@@ -18,6 +18,7 @@ use crate::inspect::labels;
 use crate::logs::check_host;
 use crate::lookup::Merged;
 use crate::spec::{self, Host, Identity, Inputs};
+use crate::volumes::Sources;
 use crate::{ago, events, files};
 
 /// Name of a container's log in its directory.
@@ -25,6 +26,8 @@ pub(crate) const LOG_FILE: &str = "container.log";
 /// Names of the overlay's two directories in a container's directory.
 pub(crate) const UPPER: &str = "upper";
 pub(crate) const WORK: &str = "work";
+/// Name of an empty directory there: a layer below the only one of an image that is mounted, as overlayfs wants two.
+pub(crate) const EMPTY: &str = "empty";
 
 /// A container that is not started: a new one, or one of before ([`Engine::ready`]). Its lock is held as long as this
 /// value lives.
@@ -71,16 +74,17 @@ impl Engine {
     /// source that is not there.
     pub fn create(&self, config: &ContainerConfig, image: &ImageRecord, unstarted: Unstarted) -> Result<Created> {
         let image_config = ImageConfig::parse(&self.store.blob(&image.id)?)?.config;
-        let config = self.with_ids_of_others(effective(config, &image_config)?)?;
+        let mut config = self.with_ids_of_others(effective(config, &image_config)?)?;
         if unstarted == Unstarted::Collect {
             self.joins(None, &config)?;
         }
+        self.resolve_mounts(&mut config, &image_config)?;
         check_host(&config.logging)?;
         let layers = self.layers(image);
         let merged = Merged::open(&layers)?;
         let identity = identity(&merged, config.user.as_deref().unwrap_or(&image_config.user), &config.group_add)?;
         let host = self.host(&config)?;
-        let prepared = Prepared { image, image_config, config, identity, host, layers, unstarted };
+        let prepared = Prepared { image, image_config, config, identity, host, layers, merged, unstarted };
         match self.commit(&prepared) {
             // The holder of the name may be a container that was to go, and has: then its row is all that is left.
             Err(error) if error.kind() == ErrorKind::Conflict => {
@@ -95,8 +99,9 @@ impl Engine {
     fn commit(&self, prepared: &Prepared<'_>) -> Result<Created> {
         let config = &prepared.config;
         let id = ContainerId::generate()?;
-        let reservation = self.store.reserve_container(&id)?;
-        prepared.write(&id.hex(), &reservation.dir())?;
+        let held = self.hold_mounts(config, &prepared.merged)?;
+        let reservation = self.store.reserve_container(&id)?.with_uses(held.uses.clone());
+        prepared.write(&id.hex(), &reservation.dir(), &held.sources)?;
         let mut record = ContainerRecord {
             id,
             name: config.name.clone().unwrap_or_default(),
@@ -113,6 +118,9 @@ impl Engine {
             Some(_) => reservation.commit(&record).map_err(|error| name_error(error, &record.name))?,
             None => reservation.commit_with_random_name(&mut record)?,
         };
+        for volume in held.keep() {
+            self.tell_volume(&volume, "create", &[]);
+        }
         self.tell(&events::about_container(&record, config, "create"));
         let (config, layers) = (config.clone(), prepared.layers.clone());
         Ok(Created { record, config, lock, layers, again: false, restarts: 0 })
@@ -127,12 +135,12 @@ impl Engine {
         let directory = self.paths().container(&record.id);
         // What it has written itself counts as well.
         let all: Vec<PathBuf> = [directory.join(UPPER)].into_iter().chain(layers.iter().cloned()).collect();
-        let identity =
-            identity(&Merged::open(&all)?, config.user.as_deref().unwrap_or(&image_config.user), &config.group_add)?;
+        let merged = Merged::open(&all)?;
+        let identity = identity(&merged, config.user.as_deref().unwrap_or(&image_config.user), &config.group_add)?;
         let host = self.host(&config)?;
-        let unstarted = Unstarted::Keep;
-        let prepared = Prepared { image: &image, image_config, config, identity, host, layers, unstarted };
-        prepared.write_files(&record.id.hex(), &directory, true)?;
+        let (unstarted, sources) = (Unstarted::Keep, self.sources(&config)?);
+        let prepared = Prepared { image: &image, image_config, config, identity, host, layers, merged, unstarted };
+        prepared.write_files(&record.id.hex(), &directory, &sources, true)?;
         Ok(prepared.layers)
     }
 
@@ -157,22 +165,26 @@ struct Prepared<'a> {
     identity: Identity,
     host: Host,
     layers: Vec<PathBuf>,
+    merged: Merged,
     unstarted: Unstarted,
 }
 
 impl Prepared<'_> {
     /// Writes the container's files into its new directory.
-    fn write(&self, id: &str, directory: &Path) -> Result<()> {
-        self.write_files(id, directory, false)?;
+    fn write(&self, id: &str, directory: &Path, sources: &Sources) -> Result<()> {
+        self.write_files(id, directory, sources, false)?;
         // The upper directory is the container's `/`: everyone in it must be able to pass.
         readable(&directory.join(UPPER), |path| fs::create_dir(path), 0o755)?;
         readable(&directory.join(WORK), |path| fs::create_dir(path), 0o700)?;
+        if !sources.images.is_empty() {
+            readable(&directory.join(EMPTY), |path| fs::create_dir(path), 0o755)?;
+        }
         sys::fault::point("create: directory filled");
         Ok(())
     }
 
     /// Writes those of the container's files that follow from what it is; `replace` tells whether they are there already.
-    fn write_files(&self, id: &str, directory: &Path, replace: bool) -> Result<()> {
+    fn write_files(&self, id: &str, directory: &Path, sources: &Sources, replace: bool) -> Result<()> {
         let inputs = Inputs {
             id,
             config: &self.config,
@@ -180,6 +192,7 @@ impl Prepared<'_> {
             identity: &self.identity,
             host: &self.host,
             directory,
+            sources,
         };
         let spec = spec::build(&inputs)?;
         self.config.mounts.iter().try_for_each(bind_source)?;

@@ -5,6 +5,7 @@
 
 mod container;
 mod image;
+mod mounts;
 mod state;
 
 pub(crate) use container::labels;

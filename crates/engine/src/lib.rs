@@ -68,6 +68,9 @@ mod start;
 /// What it uses.
 mod stats;
 
+/// Volumes: made, filled, mounted, removed.
+mod volumes;
+
 /// Times in words.
 mod ago;
 /// Patterns with stars.
@@ -101,7 +104,10 @@ pub use images::mounts::MountedImage;
 pub use images::prune::{IMAGE_PRUNE_FILTERS, PrunedImages};
 pub use images::saved::LoadedImage;
 pub use images::{PullPolicy, RemovedImage};
-pub use lifecycle::{Container, Outcome, RemoveOptions, State, StopOptions};
+pub use lifecycle::{
+    CONTAINER_PRUNE_FILTERS, Container, Outcome, Pruned, RemoveOptions, State, StopOptions, Update,
+    VOLUME_PRUNE_FILTERS,
+};
 pub use list::{CONTAINER_FILTERS, ListOptions};
 pub use logs::{LogEntry, LogOptions, Stream};
 pub use manifests::{Annotation, Inspected, ManifestList};
@@ -111,6 +117,7 @@ pub use stats::Sample;
 pub use summary::ContainerSummary;
 pub use system::{Info, VERSION, Version};
 pub use top::Processes;
+pub use volumes::{VOLUME_FILTERS, VolumeConfig, VolumeSummary};
 
 /// An error of another library in one line.
 fn one_line(text: &str) -> String {

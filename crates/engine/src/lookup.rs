@@ -69,12 +69,43 @@ impl Merged {
         Ok(Some(content))
     }
 
+    /// Where the directory `path` lies in the merged tree once all symlinks are followed; None when there is none.
+    ///
+    /// # Errors
+    /// `Conflict` for what is there and is no directory.
+    pub(crate) fn directory(&self, path: &str) -> Result<Option<Vec<Vec<u8>>>> {
+        let Some((components, found)) = self.find_at(path)? else { return Ok(None) };
+        if attributes::metadata(&found).map_err(wrong)?.is_dir() {
+            return Ok(Some(components));
+        }
+        Err(Error::conflict(format!("the image has a file at {path}, and no directory")))
+    }
+
+    /// The directories of the layers that make up one directory of the merged tree, the topmost first. `components` are
+    /// names of directories, and of no symlinks.
+    pub(crate) fn parts(&self, components: &[Vec<u8>]) -> Result<Vec<Dir>> {
+        let mut parts = Vec::new();
+        for layer in &self.layers {
+            if !add_part(layer.dir(), components, &mut parts).map_err(wrong)? {
+                break;
+            }
+        }
+        Ok(parts)
+    }
+
     fn find(&self, path: &str) -> Result<Option<OwnedFd>> {
+        Ok(self.find_at(path)?.map(|(_, found)| found))
+    }
+
+    fn find_at(&self, path: &str) -> Result<Option<(Vec<Vec<u8>>, OwnedFd)>> {
         let mut components = Vec::new();
         push(&mut components, path.as_bytes());
+        if components.is_empty() {
+            return Ok(None);
+        }
         for _ in 0..MOST_SYMLINKS {
             match self.look(&components)? {
-                Look::Found(file) => return Ok(Some(file)),
+                Look::Found(file) => return Ok(Some((components, file))),
                 Look::Hidden | Look::Below => return Ok(None),
                 Look::Symlink(index, target) => {
                     let rest = components.split_off(index + 1);
@@ -119,6 +150,28 @@ fn look_in(layer: &Dir, components: &[Vec<u8>]) -> fsroot::Result<Look> {
         }
     }
     Ok(Look::Hidden)
+}
+
+/// Adds what one layer has of a directory; false when the layers below it do not count any more.
+fn add_part(layer: &Dir, components: &[Vec<u8>], parts: &mut Vec<Dir>) -> fsroot::Result<bool> {
+    let mut walked = vec![layer.try_clone()?];
+    for component in components {
+        let dir = walked.last().unwrap_or(layer);
+        let found = match dir.open(Name::new(component)?, OFlags::PATH) {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(!any_opaque(&walked)?),
+            Err(error) => return Err(error),
+        };
+        if !attributes::metadata(&found)?.is_dir() {
+            return Ok(false);
+        }
+        walked.push(Dir::from_fd(found)?);
+    }
+    let hides = any_opaque(&walked)?;
+    if let Some(part) = walked.pop() {
+        parts.push(Dir::from_fd(attributes::reopen(&part, OFlags::RDONLY | OFlags::DIRECTORY)?)?);
+    }
+    Ok(!hides)
 }
 
 fn any_opaque(walked: &[Dir]) -> fsroot::Result<bool> {

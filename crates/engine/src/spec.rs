@@ -24,10 +24,12 @@ pub(crate) use defaults::{READONLY_PATHS, masked_paths};
 pub(crate) use devices::{Found, one as found_device};
 pub(crate) use host::Host;
 pub(crate) use process::{arguments, exec_process};
+pub(crate) use resources::resources;
 pub(crate) use user::{Identity, MOST_BYTES};
 
 use crate::config::{CapabilityChoice, ContainerConfig, Network, Sharing, capability};
 use crate::error::Result;
+use crate::volumes::Sources;
 
 /// Version of runtime-spec that configurations are written for.
 const OCI_VERSION: &str = "1.3.0";
@@ -55,6 +57,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) host: &'a Host,
     /// The container's directory, where its `hosts`, `hostname` and `resolv.conf` lie.
     pub(crate) directory: &'a Path,
+    /// Where volumes and mounted images lie.
+    pub(crate) sources: &'a Sources,
 }
 
 impl Inputs<'_> {

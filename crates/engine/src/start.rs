@@ -41,6 +41,7 @@ impl Engine {
 
     /// `attach` tells whether the caller stays, and then whether it has input.
     fn started(&self, created: Created, attach: Option<bool>, window: Option<WindowSize>) -> Result<Session> {
+        self.settle_volumes(&created.config)?;
         let request = self.request(&created, attach, window)?;
         if attach.is_some() {
             self.tell(&events::about_container(&created.record, &created.config, "attach"));

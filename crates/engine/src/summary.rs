@@ -61,7 +61,7 @@ pub(crate) fn summary(container: &Container, image: &image::Config, now: Timesta
         name: record.name.clone(),
         labels: labels(&container.config, image),
         mounts: container.config.mounts.iter().filter_map(mount).collect(),
-        local_volumes: 0,
+        local_volumes: container.config.mounts.iter().filter(|mount| is_volume(mount)).count(),
         networks: vec![container.config.network.to_string()],
         platform: "linux",
         size: None,
@@ -72,8 +72,14 @@ pub(crate) fn summary(container: &Container, image: &image::Config, now: Timesta
 fn mount(mount: &Mount) -> Option<String> {
     match &mount.kind {
         MountKind::Bind { source, .. } => Some(source.display().to_string()),
+        MountKind::Volume(volume) => Some(volume.name.clone()),
+        MountKind::Image(image) => Some(image.image.clone()),
         MountKind::Tmpfs { .. } => None,
     }
+}
+
+fn is_volume(mount: &Mount) -> bool {
+    matches!(mount.kind, MountKind::Volume(_))
 }
 
 /// A word as docker shows it among others: quoted if it has a space.

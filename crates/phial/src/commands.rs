@@ -24,6 +24,8 @@ mod manifest;
 mod registry;
 /// What is done with the store and this host.
 mod system;
+/// What is done with volumes.
+mod volume;
 
 /// One command, or a group of them.
 pub(crate) struct Entry {
@@ -88,6 +90,9 @@ pub(crate) const COMMANDS: &[Entry] = &[
     leaf::<container::pause::Unpause>("unpause", "Let all processes of paused containers go on"),
     leaf::<container::wait::Wait>("wait", "Wait until containers have ended, then print their exit codes"),
     leaf::<container::rm::Rm>("rm", "Remove containers"),
+    leaf::<container::rename::Rename>("rename", "Give a container another name"),
+    leaf::<container::update::Update>("update", "Change limits and restart policies of containers"),
+    leaf::<container::port::Port>("port", "List the published ports of a container"),
     leaf::<image::rm::Rmi>("rmi", "Remove images"),
     leaf::<container::commit::Commit>("commit", "Make an image of what a container has changed"),
     leaf::<container::cp::Cp>("cp", "Copy files between a container and this host"),
@@ -113,6 +118,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
     ),
     group("image", "Manage images", |command| with_entries(command, image::COMMANDS), image::COMMANDS),
     group("system", "Manage the store as a whole", |command| with_entries(command, system::COMMANDS), system::COMMANDS),
+    group("volume", "Manage volumes", |command| with_entries(command, volume::COMMANDS), volume::COMMANDS),
 ];
 
 /// Gives `command` its subcommands, each of which is defined only when it is used.

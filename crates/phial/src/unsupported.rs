@@ -40,6 +40,11 @@ const FLAGS: &[(&str, &str)] = &[
     ("stop", "signal -s time timeout -t"),
     ("kill", "signal -s"),
     ("rm", "force -f link -l volumes -v no-prune platform"),
+    (
+        "update",
+        "blkio-weight cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares -c cpus cpuset-cpus \
+      cpuset-mems kernel-memory memory -m memory-reservation memory-swap pids-limit restart",
+    ),
     ("rmi", "force -f no-prune platform"),
     ("inspect", "format -f size -s type platform"),
     ("version", "format -f"),

@@ -10,9 +10,11 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use rustix::fs::Mode;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::containers::id_column;
@@ -65,6 +67,9 @@ pub struct VolumeLock {
     #[expect(dead_code, reason = "held for its lock")]
     directory: OwnedFd,
 }
+
+/// What is being filled, beside the data directory that it will become.
+const UNFINISHED: &str = "filling";
 
 /// Columns in the order of [`volume_row`].
 const COLUMNS: &str = "name, driver, created, anonymous, labels, options";
@@ -148,6 +153,52 @@ impl Store {
         Ok(found)
     }
 
+    /// Gives a volume what `fill` puts into a directory, in one step: whoever is killed leaves it empty, or filled. False,
+    /// and `fill` is not called, if there is anything in it already. Nobody may have it mounted: he would go on with the
+    /// empty directory.
+    ///
+    /// # Errors
+    /// Those of `fill`, and of the file system.
+    pub fn fill_volume<E: From<Error>>(
+        &self,
+        lock: &VolumeLock,
+        fill: impl FnOnce(&Path) -> std::result::Result<(), E>,
+    ) -> std::result::Result<bool, E> {
+        let (data, new) = (self.paths.volume_data(&lock.name), self.paths.volume(&lock.name).join(UNFINISHED));
+        // What somebody has left who was killed.
+        tree::discard(&self.paths, &new)?;
+        if !is_empty(&data)? {
+            return Ok(false);
+        }
+        tree::make_private(&new)?;
+        let mode = Mode::from_raw_mode(0o755);
+        rustix::fs::chmod(&new, mode).map_err(|errno| Error::io("changing the mode of", &new, errno))?;
+        let filled = fill(&new);
+        sys::fault::point("volume: filled");
+        if let Err(error) = filled {
+            tree::discard(&self.paths, &new).ok();
+            return Err(error);
+        }
+        // rename(2) replaces only an empty directory.
+        let renamed = rustix::fs::rename(&new, &data);
+        sys::fault::point("volume: has its content");
+        match renamed {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(tree::discard(&self.paths, &new).map(|()| false)?),
+            Err(errno) => Err(Error::io("renaming to", &data, errno).into()),
+        }
+    }
+
+    /// Lets a lock go; of a volume that was not made after all, nothing stays.
+    ///
+    /// # Errors
+    /// Those of the database and the file system.
+    pub fn release_volume(&self, lock: VolumeLock) -> Result<()> {
+        let name = lock.name.clone();
+        drop(lock);
+        self.discard_volume(&name).map(drop)
+    }
+
     /// Lists a new volume.
     ///
     /// # Errors
@@ -224,7 +275,7 @@ impl Store {
         self.write(Durability::Synced, &format!("removing volume {name}"), |transaction| {
             let users = users(transaction, name)?;
             if !users.is_empty() {
-                return Err(in_use(name, &users).into());
+                return Err(in_use(&users).into());
             }
             match transaction.execute("DELETE FROM volumes WHERE name = ?1", [name])? {
                 0 => Err(no_such_volume(name).into()),
@@ -311,6 +362,11 @@ fn missing(error: rusqlite::Error, meaning: impl FnOnce() -> Error) -> Failure {
     }
 }
 
+fn is_empty(directory: &Path) -> Result<bool> {
+    let mut entries = std::fs::read_dir(directory).map_err(|error| Error::io("listing", directory, error))?;
+    Ok(entries.next().is_none())
+}
+
 fn users(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Vec<(ContainerId, String)>> {
     let mut statement = transaction.prepare_cached(
         "SELECT id, name FROM container_volumes JOIN containers ON id = container WHERE volume = ?1 ORDER BY name",
@@ -318,9 +374,9 @@ fn users(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Vec<(Con
     statement.query_map([name], |row| Ok((id_column(row, 0)?, row.get(1)?)))?.collect()
 }
 
-fn in_use(name: &str, users: &[(ContainerId, String)]) -> Error {
+fn in_use(users: &[(ContainerId, String)]) -> Error {
     let users: Vec<String> = users.iter().map(|(id, name)| format!("{name} ({})", id.short())).collect();
-    Error::new(ErrorKind::Conflict, format!("volume {name}: volume is in use - [{}]", users.join(", ")))
+    Error::new(ErrorKind::Conflict, format!("volume is in use - [{}]", users.join(", ")))
 }
 
 fn no_such_volume(name: &str) -> Error {

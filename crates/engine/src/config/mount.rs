@@ -1,12 +1,14 @@
-//! `-v`, `--mount` and `--tmpfs`: directories of the host and of memory in a container.
-//!
-//! Named and anonymous volumes are refused until there are volumes.
+//! `-v`, `--mount`, `--tmpfs` and `--volumes-from`: directories of the host, of memory, volumes and images in a container.
 
+mod fields;
 mod parse;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use parse::clean;
 
 /// Something mounted into a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,29 @@ pub struct Mount {
     pub read_only: bool,
     /// What is mounted.
     pub kind: MountKind,
+    /// The options as they were written after the last colon of `-v`: what docker calls the mode.
+    #[serde(default)]
+    pub mode: String,
+    /// Who asked for it.
+    #[serde(default)]
+    pub origin: Origin,
+}
+
+/// Who asked for a mount.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// `-v`.
+    #[default]
+    Volume,
+    /// `--mount`.
+    Mount,
+    /// `--tmpfs`.
+    Tmpfs,
+    /// `--volumes-from`.
+    Container,
+    /// The image's `VOLUME`.
+    Image,
 }
 
 /// What is mounted.
@@ -45,6 +70,60 @@ pub enum MountKind {
         /// Further mount options of `--tmpfs`: flags such as `exec`, and tmpfs(5)'s own such as `nr_inodes=…`.
         options: Vec<String>,
     },
+    /// A directory that the store keeps.
+    Volume(VolumeMount),
+    /// The files of an image, which cannot be changed.
+    Image(ImageMount),
+}
+
+/// A volume in a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VolumeMount {
+    /// Its name; empty until the container is created if it is to have a random one.
+    pub name: String,
+    /// Whether nobody named it: it goes with the container if that is asked for.
+    pub anonymous: bool,
+    /// Whether it begins with what the image has there, if it is empty.
+    pub copy: bool,
+    /// What of it is mounted, if not all.
+    pub subpath: Option<PathBuf>,
+    /// `volume-driver`, for one that has to be made.
+    pub driver: Option<String>,
+    /// `volume-opt`, for one that has to be made.
+    pub options: BTreeMap<String, String>,
+    /// `volume-label`, for one that has to be made.
+    pub labels: BTreeMap<String, String>,
+    /// How mounts made later travel between host and container.
+    pub propagation: Propagation,
+}
+
+/// An image in a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageMount {
+    /// As the user typed it.
+    pub image: String,
+    /// Its id, once the container is created.
+    pub id: Option<store::Digest>,
+    /// What of it is mounted, if not all.
+    pub subpath: Option<PathBuf>,
+}
+
+/// Whose mounts a container gets as well (`--volumes-from CONTAINER[:ro|rw]`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumesFrom {
+    /// Name or id.
+    pub container: String,
+    /// What stands after the colon; empty if nothing does.
+    pub mode: String,
+}
+
+impl VolumesFrom {
+    /// Whether nothing can be written there.
+    pub fn is_read_only(&self) -> bool {
+        self.mode.split(',').any(|word| word == "ro")
+    }
 }
 
 /// How mounts made later travel between host and container (`mount_namespaces(7)`).

@@ -6,9 +6,10 @@ use ::image::Config;
 use runtime::protocol::policy::{HEALTH_FILE, Health};
 use serde_json::{Map, Value, json};
 
+use super::mounts;
 use crate::config::{
-    Attached, ContainerConfig, Device, ExtraHost, Healthcheck, Ipc, Mount, MountKind, OfDisk, RestartPolicy, Seccomp,
-    SecurityOption, Sharing, env,
+    Attached, ContainerConfig, Device, ExtraHost, Healthcheck, Ipc, OfDisk, RestartPolicy, Seccomp, SecurityOption,
+    Sharing, env,
 };
 use crate::create::{LOG_FILE, UPPER, WORK};
 use crate::engine::Engine;
@@ -61,7 +62,7 @@ impl Engine {
                     "WorkDir": directory.join(WORK),
                 },
             },
-            "Mounts": container.config.mounts.iter().map(mount).collect::<Vec<_>>(),
+            "Mounts": mounts::mounts(&container.config, self.paths()),
             "Config": config(container, &image, process.env().as_deref().unwrap_or_default()),
             "NetworkSettings": network_settings(&container.config),
         }))
@@ -111,7 +112,7 @@ fn config(container: &Container, image: &Config, variables: &[String]) -> Value 
         "Env": own,
         "Cmd": command.filter(|command| !command.is_empty()),
         "Image": container.record.image_name,
-        "Volumes": null,
+        "Volumes": mounts::paths_of_volumes(config, &image.volumes),
         "WorkingDir": config.working_dir.as_deref().unwrap_or(&image.working_dir),
         "Entrypoint": config.entrypoint.clone().or_else(|| image.entrypoint.clone()),
         "OnBuild": null,
@@ -155,7 +156,6 @@ fn restart_policy(policy: RestartPolicy) -> Value {
 }
 
 fn host_config(config: &ContainerConfig) -> Value {
-    let binds: Vec<String> = config.mounts.iter().filter_map(bind).collect();
     let none_or = |choices: Vec<String>| if choices.is_empty() { Value::Null } else { json!(choices) };
     let mut security: Vec<String> = config.security_opt.iter().map(security_option).collect();
     // As docker notes it: labels would be in the way of what such a container is for.
@@ -174,15 +174,17 @@ fn host_config(config: &ContainerConfig) -> Value {
         })
         .collect();
     let mut all = json!({
-        "Binds": none_or(binds),
+        "Binds": none_or(mounts::binds(config)),
         "ContainerIDFile": config.cidfile.as_deref().unwrap_or_default(),
         "NetworkMode": config.network.to_string(),
         "LogConfig": {"Type": config.logging.driver.name(), "Config": config.logging.options},
         "PortBindings": {},
         "RestartPolicy": restart_policy(config.restart),
         "AutoRemove": config.auto_remove,
-        "VolumeDriver": "",
-        "VolumesFrom": null,
+        "VolumeDriver": config.volume_driver.as_deref().unwrap_or_default(),
+        "VolumesFrom": mounts::volumes_from(config),
+        "Mounts": mounts::asked(config),
+        "Tmpfs": mounts::tmpfs(config),
         "CapAdd": names(&config.cap_add),
         "CapDrop": names(&config.cap_drop),
         "CgroupnsMode": if config.cgroup_namespace == Sharing::Host { "host" } else { "private" },
@@ -306,28 +308,6 @@ fn paths(config: &ContainerConfig) -> Value {
 fn none_or_all(list: impl Iterator<Item = Value>) -> Value {
     let list: Vec<Value> = list.collect();
     if list.is_empty() { Value::Null } else { json!(list) }
-}
-
-fn bind(mount: &Mount) -> Option<String> {
-    let MountKind::Bind { source, create_source: true, .. } = &mount.kind else { return None };
-    let access = if mount.read_only { ":ro" } else { "" };
-    Some(format!("{}:{}{access}", source.display(), mount.target.display()))
-}
-
-fn mount(mount: &Mount) -> Value {
-    let (kind, source, propagation) = match &mount.kind {
-        MountKind::Bind { source, propagation, .. } => ("bind", source.display().to_string(), propagation.name()),
-        MountKind::Tmpfs { .. } => ("tmpfs", String::new(), ""),
-    };
-    let mode = if mount.read_only { "ro" } else { "" };
-    json!({
-        "Type": kind,
-        "Source": source,
-        "Destination": mount.target,
-        "Mode": mode,
-        "RW": !mount.read_only,
-        "Propagation": propagation,
-    })
 }
 
 fn security_option(option: &SecurityOption) -> String {

@@ -17,6 +17,8 @@ use crate::error::{Context, Error, Result};
 pub struct RemoveOptions {
     /// Kill it first, if it runs.
     pub force: bool,
+    /// Remove its anonymous volumes as well, unless another container uses them.
+    pub volumes: bool,
 }
 
 impl Engine {
@@ -40,7 +42,11 @@ impl Engine {
                 if let Some(status) = read(&self.paths().run_container(&container.record.id).join(STATUS_FILE))? {
                     end_lost(&container.record.id, &status)?;
                 }
-                self.store.remove_container(lock)?;
+                if options.volumes {
+                    self.store.remove_container_and_volumes(lock)?;
+                } else {
+                    self.store.remove_container(lock)?;
+                }
                 // Of one that goes with its end, the supervisor has told.
                 let ran = container.state.is_running() || matches!(container.state, State::Exited(_));
                 if !(container.record.auto_remove && ran) {

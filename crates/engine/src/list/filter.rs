@@ -1,5 +1,7 @@
 //! The filters of `ps`.
 
+use std::path::Path;
+
 use regex_lite::Regex;
 use store::{Digest, ImageRecord};
 
@@ -195,7 +197,8 @@ fn has_volume(container: &Container, wanted: &str) -> bool {
     container.config.mounts.iter().any(|mount| {
         let source = match &mount.kind {
             MountKind::Bind { source, .. } => Some(source.as_path()),
-            MountKind::Tmpfs { .. } => None,
+            MountKind::Volume(volume) => Some(Path::new(&volume.name)),
+            MountKind::Image(_) | MountKind::Tmpfs { .. } => None,
         };
         mount.target.as_os_str() == wanted || source.is_some_and(|source| source.as_os_str() == wanted)
     })

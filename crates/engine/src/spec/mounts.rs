@@ -1,12 +1,14 @@
 //! What is mounted in a container: the file systems every container has, its three files below /etc, and what the user
 //! asked for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Mount;
 
 use super::Inputs;
-use crate::config::{self, ContainerConfig, Ipc, MountKind};
+use crate::config::{self, ContainerConfig, ImageMount, Ipc, MountKind, RecursiveReadOnly, VolumeMount};
+use crate::create::EMPTY;
+use crate::volumes::Place;
 
 /// File systems of every container: target, type, source, options. Docker's, in its order.
 const DEFAULTS: [(&str, &str, &str, &[&str]); 7] = [
@@ -44,7 +46,8 @@ pub(super) fn mounts(inputs: &Inputs<'_>) -> Vec<Mount> {
     });
     // What lies deeper comes later, so that no mount hides one that was asked for.
     let vendors = inputs.host.edits.mounts.iter().cloned();
-    let mut asked: Vec<Mount> = files.chain(vendors).chain(asked.iter().map(asked_for)).collect();
+    let mut asked: Vec<Mount> =
+        files.chain(vendors).chain(asked.iter().map(|asked| asked_for(asked, inputs))).collect();
     asked.sort_by_key(|mount| mount.destination().components().count());
     defaults.chain(asked).collect()
 }
@@ -79,11 +82,13 @@ fn default(config: &ContainerConfig, target: &str, kind: &str, source: &str, opt
     Some(mount(Path::new(target), kind, Path::new(source), &options))
 }
 
-fn asked_for(asked: &config::Mount) -> Mount {
+fn asked_for(asked: &config::Mount, inputs: &Inputs<'_>) -> Mount {
     let access = if asked.read_only { "ro" } else { "rw" };
     match &asked.kind {
-        MountKind::Bind { source, propagation, recursive, .. } => {
+        MountKind::Bind { source, propagation, recursive, read_only_below, .. } => {
             let bind = if *recursive { "rbind" } else { "bind" };
+            let all = *recursive && *read_only_below == RecursiveReadOnly::All;
+            let access = if asked.read_only && all { read_only_below_too(inputs) } else { access };
             mount(&asked.target, "bind", source, &[bind, propagation.name(), access])
         }
         MountKind::Tmpfs { size, mode, options } => {
@@ -93,7 +98,51 @@ fn asked_for(asked: &config::Mount) -> Mount {
             let all: Vec<&str> = ["nosuid", "nodev", "noexec", access].into_iter().chain(own).collect();
             mount(&asked.target, "tmpfs", Path::new("tmpfs"), &all)
         }
+        MountKind::Volume(volume) => volume_mount(asked, volume, access, inputs.sources.volumes.get(&volume.name)),
+        MountKind::Image(image) => {
+            let layers = image.id.as_ref().and_then(|id| inputs.sources.images.get(id)).map(Vec::as_slice);
+            image_mount(asked, image, layers.unwrap_or_default(), &inputs.directory.join(EMPTY))
+        }
     }
+}
+
+/// Docker's default since 25, where the kernel can: before Linux 5.12 (`mount_setattr(2)`) only the top is read-only.
+fn read_only_below_too(inputs: &Inputs<'_>) -> &'static str {
+    let kernel = inputs.host.kernel;
+    if (kernel.major, kernel.minor) >= (5, 12) { "rro" } else { "ro" }
+}
+
+fn volume_mount(asked: &config::Mount, volume: &VolumeMount, access: &str, place: Option<&Place>) -> Mount {
+    let subpath = volume.subpath.as_ref().map(|path| format!("subpath={}", path.display()));
+    match place {
+        Some(Place::FileSystem { kind, device, options }) => {
+            let copy = (volume.copy && kind == "tmpfs").then_some("tmpcopyup");
+            // What the volume itself says about access counts more, as it is the same for every container.
+            let access = [access].into_iter().filter(|access| *access == "ro" || options.iter().all(|one| one != "ro"));
+            let all: Vec<&str> = options.iter().map(String::as_str).chain(access).chain(copy).collect();
+            mount(&asked.target, kind, Path::new(device), &all)
+        }
+        Some(Place::Directory { path, recursive, options }) => {
+            let bind = if *recursive { "rbind" } else { "bind" };
+            let access = [access].into_iter().filter(|access| *access == "ro" || options.iter().all(|one| one != "ro"));
+            let own = options.iter().chain(&subpath).map(String::as_str);
+            let all: Vec<&str> = [bind, volume.propagation.name()].into_iter().chain(own).chain(access).collect();
+            mount(&asked.target, "bind", path, &all)
+        }
+        // Every volume of a configuration is held while it is computed.
+        None => mount(&asked.target, "bind", Path::new("/nonexistent"), &["rbind", access]),
+    }
+}
+
+/// For the supervisor: each layer by its directory.
+fn image_mount(asked: &config::Mount, image: &ImageMount, layers: &[PathBuf], empty: &Path) -> Mount {
+    let empty = [empty.to_owned()];
+    let below = if layers.len() == 1 { &empty[..] } else { &[] };
+    let lower = layers.iter().chain(below).map(|layer| format!("lower={}", layer.display()));
+    let subpath = image.subpath.as_ref().map(|path| format!("subpath={}", path.display()));
+    let options: Vec<String> = lower.chain(subpath).collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    mount(&asked.target, "image", Path::new(&image.image), &options)
 }
 
 fn mount(target: &Path, kind: &str, source: &Path, options: &[&str]) -> Mount {

@@ -17,7 +17,7 @@ const CPU_PERIOD: u64 = 100_000;
 ///
 /// # Errors
 /// `Invalid` for more CPUs than there are.
-pub(super) fn resources(config: &ContainerConfig, host: &Host) -> Result<LinuxResources> {
+pub(crate) fn resources(config: &ContainerConfig, host: &Host) -> Result<LinuxResources> {
     let mut resources = LinuxResources::default();
     resources
         .set_memory(memory(config))

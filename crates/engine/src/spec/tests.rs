@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{CapabilityChoice, Ipc, Mount, SecurityOption, Ulimit};
+use crate::volumes::Place;
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -33,9 +34,26 @@ fn host() -> Host {
     }
 }
 
+/// Where volumes lie: one of each kind.
+fn sources() -> Sources {
+    let directory = |path: &str, options: &[&str]| Place::Directory {
+        path: PathBuf::from(path),
+        recursive: options.is_empty(),
+        options: options.iter().map(ToString::to_string).collect(),
+    };
+    let tmpfs = Place::FileSystem { kind: "tmpfs".into(), device: "tmpfs".into(), options: vec!["size=1m".into()] };
+    let volumes = [("data", directory("/v/data/_data", &[])), ("host", directory("/srv", &["ro"])), ("mem", tmpfs)];
+    let volumes = volumes.map(|(name, place)| (name.to_owned(), place)).into_iter().collect();
+    let layers = |names: &[&str]| names.iter().map(PathBuf::from).collect();
+    let images =
+        [(store::Digest::of(b"one"), layers(&["/l/a"])), (store::Digest::of(b"two"), layers(&["/l/b", "/l/a"]))];
+    Sources { volumes, images: images.into_iter().collect() }
+}
+
 fn try_build(config: &ContainerConfig, identity: &Identity) -> Result<Value> {
-    let (image, host) = (image(), host());
-    let inputs = Inputs { id: ID, config, image: &image, identity, host: &host, directory: Path::new("/c") };
+    let (image, host, sources) = (image(), host(), sources());
+    let inputs =
+        Inputs { id: ID, config, image: &image, identity, host: &host, directory: Path::new("/c"), sources: &sources };
     let mut value = serde_json::to_value(build(&inputs)?).expect("is JSON");
     // Sets of the library have no order.
     for (_, set) in value["process"]["capabilities"].as_object_mut().expect("are there") {
@@ -199,7 +217,7 @@ fn mounts_of_the_user_take_the_place_of_others() {
     assert_eq!(found(vec![], "/dev/shm").as_deref(), Some("tmpfs shm nosuid,noexec,nodev,mode=1777,size=65536k"));
     assert_eq!(found(volume("/a:/dev/shm"), "/dev/shm").as_deref(), Some("bind /a rbind,rprivate,rw"));
     assert_eq!(found(volume("/a:/dev"), "/dev/shm"), None);
-    assert_eq!(found(volume("/a:/etc/hosts:ro"), "/etc/hosts").as_deref(), Some("bind /a rbind,rprivate,ro"));
+    assert_eq!(found(volume("/a:/etc/hosts:ro"), "/etc/hosts").as_deref(), Some("bind /a rbind,rprivate,rro"));
     assert_eq!(found(vec![], "/etc/hosts").as_deref(), Some("bind /c/hosts rbind,rprivate,rw"));
     assert_eq!(
         mounted(|config| config.read_only = true, "/etc/hosts").as_deref(),
@@ -226,11 +244,18 @@ fn deeper_mounts_come_later() {
 
 #[test]
 fn a_further_process_has_no_more_than_the_first() {
-    let (image, host) = (image(), host());
+    let (image, host, sources) = (image(), host(), sources());
     let config =
         ContainerConfig { cap_drop: vec![CapabilityChoice::parse("x", "KILL").expect("is one")], ..Default::default() };
-    let inputs =
-        Inputs { id: ID, config: &config, image: &image, identity: &root(), host: &host, directory: Path::new("/c") };
+    let inputs = Inputs {
+        id: ID,
+        config: &config,
+        image: &image,
+        identity: &root(),
+        host: &host,
+        directory: Path::new("/c"),
+        sources: &sources,
+    };
     let main = build(&inputs).expect("builds").process().clone().expect("is there");
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     let exec =
@@ -327,4 +352,30 @@ fn limits_as_the_runtime_reads_them() {
         &json!("0 0"),
     );
     check(|config| config.oom_score_adj = Some(7), "/process/oomScoreAdj", &json!(7));
+}
+
+#[test]
+fn volumes_and_images_are_mounted_where_they_lie() {
+    let check = |text: &str, expected: &str| {
+        let mount = mounted(
+            |config| {
+                let mut mount = Mount::parse_mount(text, Path::new("/")).expect("is a mount");
+                if let crate::config::MountKind::Image(image) = &mut mount.kind {
+                    image.id = Some(store::Digest::of(image.image.as_bytes()));
+                }
+                config.mounts = vec![mount];
+            },
+            "/x",
+        );
+        assert_eq!(mount.as_deref(), Some(expected), "{text}");
+    };
+    check("src=data,dst=/x", "bind /v/data/_data rbind,rprivate,rw");
+    check("src=data,dst=/x,ro,volume-subpath=a/b", "bind /v/data/_data rbind,rprivate,subpath=a/b,ro");
+    check("src=host,dst=/x", "bind /srv bind,rprivate,ro");
+    check("src=mem,dst=/x", "tmpfs tmpfs size=1m,rw,tmpcopyup");
+    check("src=mem,dst=/x,ro,volume-nocopy", "tmpfs tmpfs size=1m,ro");
+    check("type=image,src=one,dst=/x", "image one lower=/l/a,lower=/c/empty");
+    check("type=image,src=two,dst=/x,image-subpath=etc", "image two lower=/l/b,lower=/l/a,subpath=etc");
+    check("type=bind,src=/a,dst=/x,ro", "bind /a rbind,rprivate,rro");
+    check("type=bind,src=/a,dst=/x,ro,bind-recursive=writable", "bind /a rbind,rprivate,ro");
 }

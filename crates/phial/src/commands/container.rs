@@ -26,8 +26,14 @@ pub(super) mod kill;
 pub(super) mod logs;
 /// `pause` and `unpause`.
 pub(super) mod pause;
+/// `port`.
+pub(super) mod port;
+/// `prune`.
+pub(super) mod prune;
 /// `ps`.
 pub(super) mod ps;
+/// `rename`.
+pub(super) mod rename;
 /// `restart`.
 pub(super) mod restart;
 /// `rm`.
@@ -42,6 +48,8 @@ pub(super) mod stats;
 pub(super) mod stop;
 /// `top`.
 pub(super) mod top;
+/// `update`.
+pub(super) mod update;
 /// `wait`.
 pub(super) mod wait;
 
@@ -59,6 +67,9 @@ pub(super) const COMMANDS: &[Entry] = &[
     leaf::<logs::Logs>("logs", "Show what a container has written"),
     leaf::<ps::Ps>("ls", "List containers"),
     leaf::<pause::Pause>("pause", "Stop all processes of containers where they are"),
+    leaf::<port::Port>("port", "List the published ports of a container"),
+    leaf::<prune::Prune>("prune", "Remove containers that do not run"),
+    leaf::<rename::Rename>("rename", "Give a container another name"),
     leaf::<restart::Restart>("restart", "Stop containers and start them again"),
     leaf::<rm::Rm>("rm", "Remove containers"),
     starting::<run::Run>("run", "Create and run a new container from an image"),
@@ -67,5 +78,6 @@ pub(super) const COMMANDS: &[Entry] = &[
     leaf::<stop::Stop>("stop", "Stop running containers"),
     leaf::<top::Top>("top", "Show the processes of a container"),
     leaf::<pause::Unpause>("unpause", "Let all processes of paused containers go on"),
+    leaf::<update::Update>("update", "Change limits and restart policies of containers"),
     leaf::<wait::Wait>("wait", "Wait until containers have ended, then print their exit codes"),
 ];

@@ -22,7 +22,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Inspect {
-    /// Only things of this type; a container goes before an image of the same name otherwise
+    /// Only things of this type; a container goes before an image, and that before a volume, otherwise
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<Kind>,
     #[command(flatten)]
@@ -54,11 +54,23 @@ pub(crate) struct InspectImage {
     names: Vec<String>,
 }
 
+/// What `phial volume inspect` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  phial volume inspect data")]
+pub(crate) struct InspectVolume {
+    #[command(flatten)]
+    format: FormatFlag,
+    /// Names of volumes
+    #[arg(value_name = "VOLUME", required = true)]
+    names: Vec<String>,
+}
+
 /// What can be inspected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     Container,
     Image,
+    Volume,
 }
 
 impl Execute for Inspect {
@@ -66,10 +78,7 @@ impl Execute for Inspect {
         let engine = context.engine()?;
         match self.kind {
             Some(kind) => inspect(&self.names, kind.word(), &self.format, |name| kind.find(&engine, name)),
-            None => inspect(&self.names, "object", &self.format, |name| match Kind::Container.find(&engine, name) {
-                Err(error) if error.kind() == ErrorKind::NotFound => Kind::Image.find(&engine, name),
-                found => found,
-            }),
+            None => inspect(&self.names, "object", &self.format, |name| find_any(&engine, name)),
         }
     }
 }
@@ -88,11 +97,19 @@ impl Execute for InspectImage {
     }
 }
 
+impl Execute for InspectVolume {
+    fn execute(self, context: &Context) -> Result<ExitCode> {
+        let engine = context.engine()?;
+        inspect(&self.names, Kind::Volume.word(), &self.format, |name| Kind::Volume.find(&engine, name))
+    }
+}
+
 impl Kind {
     fn word(self) -> &'static str {
         match self {
             Kind::Container => "container",
             Kind::Image => "image",
+            Kind::Volume => "volume",
         }
     }
 
@@ -100,8 +117,21 @@ impl Kind {
         match self {
             Kind::Container => engine.inspect_container(&engine.container(name)?),
             Kind::Image => engine.inspect_image(&engine.image(name)?),
+            Kind::Volume => engine.volume(name).map(|volume| engine.inspect_volume(&volume)),
         }
     }
+}
+
+/// A container of this name, else an image, else a volume.
+fn find_any(engine: &Engine, name: &str) -> Result<Value, Error> {
+    let mut found = Kind::Container.find(engine, name);
+    for kind in [Kind::Image, Kind::Volume] {
+        match found {
+            Err(error) if error.kind() == ErrorKind::NotFound => found = kind.find(engine, name),
+            other => return other,
+        }
+    }
+    found
 }
 
 /// Prints what was found, then says what was not.

@@ -1,7 +1,7 @@
 //! The root file system as an overlay of layers.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,21 @@ pub(super) struct Overlay<'a> {
 }
 
 impl Overlay<'_> {
+    /// Layers alone, as a detached mount that cannot be written to. The kernel wants two of them at least.
+    pub(super) fn of_layers(lower: &[PathBuf]) -> Result<OwnedFd> {
+        let failed = |(what, errno): Failed| {
+            let error = Error::system(format!("overlay of an image: {what}"), errno);
+            match errno {
+                Errno::INVAL | Errno::NOSYS => {
+                    error.with_hint("an image of several layers is mounted by Linux 6.7 and later")
+                }
+                _ => error,
+            }
+        };
+        let set = |context: BorrowedFd<'_>| lower.iter().try_for_each(|layer| set(context, "lowerdir+", layer));
+        mount(set, MountAttrFlags::MOUNT_ATTR_RDONLY).map_err(failed)
+    }
+
     /// A detached overlay mount; where the kernel takes its layers only through `mount(2)`, the options for that.
     pub(super) fn mount(&self) -> Result<Resource> {
         match self.configure() {
@@ -30,28 +45,19 @@ impl Overlay<'_> {
         }
     }
 
-    fn configure(&self) -> std::result::Result<OwnedFd, (String, Errno)> {
-        let failed = |what: &str| {
-            let what = what.to_owned();
-            move |errno| (what, errno)
+    fn configure(&self) -> std::result::Result<OwnedFd, Failed> {
+        let configure = |context: BorrowedFd<'_>| {
+            for layer in self.lower {
+                set(context, "lowerdir+", layer)?;
+            }
+            set(context, "upperdir", self.upper)?;
+            set(context, "workdir", self.work)?;
+            if self.volatile {
+                rustix::mount::fsconfig_set_flag(context, "volatile").map_err(failed("volatile"))?;
+            }
+            Ok(())
         };
-        let context = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(failed("fsopen"))?;
-        let set = |key: &str, value: &Path| {
-            rustix::mount::fsconfig_set_string(context.as_fd(), key, value)
-                .map_err(failed(&format!("{key}={}", value.display())))
-        };
-        set("source", Path::new("overlay"))?;
-        for layer in self.lower {
-            set("lowerdir+", layer)?;
-        }
-        set("upperdir", self.upper)?;
-        set("workdir", self.work)?;
-        if self.volatile {
-            rustix::mount::fsconfig_set_flag(context.as_fd(), "volatile").map_err(failed("volatile"))?;
-        }
-        rustix::mount::fsconfig_create(context.as_fd()).map_err(failed("create"))?;
-        let attributes = MountAttrFlags::empty();
-        rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(failed("fsmount"))
+        mount(configure, MountAttrFlags::empty())
     }
 
     /// Options of `mount(2)` must fit a page, so layers are named through `/proc/self/fd`.
@@ -79,4 +85,28 @@ impl Overlay<'_> {
         let options = CString::new(text).expect("made of numbers and fixed words");
         Ok(Resource::Overlay { options, directories })
     }
+}
+
+/// A call that failed, and why.
+type Failed = (String, Errno);
+
+fn failed(what: &str) -> impl Fn(Errno) -> Failed {
+    move |errno| (what.to_owned(), errno)
+}
+
+fn set(context: BorrowedFd<'_>, key: &str, value: &Path) -> std::result::Result<(), Failed> {
+    rustix::mount::fsconfig_set_string(context, key, value)
+        .map_err(|errno| (format!("{key}={}", value.display()), errno))
+}
+
+/// A detached overlay of what `configure` says.
+fn mount(
+    configure: impl FnOnce(BorrowedFd<'_>) -> std::result::Result<(), Failed>,
+    attributes: MountAttrFlags,
+) -> std::result::Result<OwnedFd, Failed> {
+    let context = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(failed("fsopen"))?;
+    set(context.as_fd(), "source", Path::new("overlay"))?;
+    configure(context.as_fd())?;
+    rustix::mount::fsconfig_create(context.as_fd()).map_err(failed("create"))?;
+    rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(failed("fsmount"))
 }

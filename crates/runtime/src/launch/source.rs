@@ -1,7 +1,7 @@
 //! Opening what steps need from the host, before the clone, where an error can still name everything.
 
-use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
@@ -11,12 +11,13 @@ use rustix::mount::{MountAttrFlags, OpenTreeFlags};
 use sys::clone::namespace;
 
 use super::file_system::is_device;
+use super::held::Brief;
 use super::id_maps::IdMapped;
 use super::overlay::Overlay;
 use super::spaces::is_own;
 use crate::cgroup::Cgroups;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Bind, Device, Source, SourceLink};
+use crate::plan::{Bind, Device, Source, SourceLink, Tree};
 use crate::protocol::Rootfs;
 
 /// What a step gets.
@@ -65,6 +66,7 @@ impl<'a> Opener<'a> {
             }
             Source::Bind(bind) => self.bind(bind),
             Source::OfNamespace { namespace, path } => of_namespace(namespace, path).map(Resource::Descriptor),
+            Source::Tree(tree) => image(tree).map(Resource::Descriptor),
             Source::Device(asked) => self.bind(&device(asked)?),
             Source::CgroupTree { number, attributes } => self.cgroup_tree(*number, *attributes),
             Source::CgroupMembers(hierarchy) => self.cgroups.members(*hierarchy).map(Resource::Descriptor),
@@ -85,14 +87,19 @@ impl<'a> Opener<'a> {
         {
             return Ok(Resource::Link(content));
         }
+        let whole = c_path(path)?;
+        let below = bind.below.as_deref().map(|below| open_below(path, below)).transpose()?;
+        let at = below.as_ref().map_or((CWD, whole.as_c_str()), |below| (below.as_fd(), c""));
         // What cannot be done in one call is done in several, of which one tells what is wrong.
-        let (tree, mut changes) = match changed_tree(path, bind) {
+        let (tree, mut changes) = match changed_tree(at, bind) {
             Some(tree) => (tree, [None, Some(&bind.top)]),
-            None => match tree(path, bind) {
+            None => match tree(at, bind) {
                 Err(Errno::NOSYS) => return classic(bind),
                 // Who is not root may not copy mounts of the host's namespace. The child may those of its own, if it is
                 // root of a user namespace.
-                Err(Errno::PERM) if bind.ids.is_none() => return Ok(Resource::Path(c_path(path)?, bind.clone())),
+                Err(Errno::PERM) if bind.ids.is_none() && below.is_none() => {
+                    return Ok(Resource::Path(whole, bind.clone()));
+                }
                 other => {
                     let tree = other.map_err(|errno| no_source(path, errno))?;
                     (tree, [Some(&bind.everywhere), Some(&bind.top)])
@@ -126,8 +133,9 @@ impl<'a> Opener<'a> {
 fn classic(bind: &Bind) -> Result<Resource> {
     let path = bind.path.display();
     let attributes = |change: &sys::mount::Change| !(change.set | change.clear).is_empty();
-    if bind.ids.is_some() || (bind.recursive && attributes(&bind.everywhere)) {
-        let message = format!("mount options of {path}: recursive attributes and mapped ids need mount_setattr");
+    if bind.ids.is_some() || bind.below.is_some() || (bind.recursive && attributes(&bind.everywhere)) {
+        let message =
+            format!("mount options of {path}: recursive attributes, mapped ids and subpath need mount_setattr");
         return Err(Error::new(
             ErrorKind::Unsupported,
             format!("{message} (Linux 5.12; this is {})", super::kernel::name()),
@@ -152,17 +160,50 @@ fn memory() -> Result<OwnedFd> {
         .map_err(|errno| Error::system("memfd_create", errno))
 }
 
+/// Where something is: a directory, and a path in it.
+type At<'a> = (BorrowedFd<'a>, &'a CStr);
+
 /// A copy with everything that is changed everywhere, where the kernel does both at once.
-fn changed_tree(path: &Path, bind: &Bind) -> Option<OwnedFd> {
+fn changed_tree((directory, path): At<'_>, bind: &Bind) -> Option<OwnedFd> {
     if bind.ids.is_some() || (bind.recursive && !bind.everywhere.recursive) {
         return None;
     }
-    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
-    sys::mount::open_tree_changed(CWD, &path, flags(bind), &bind.everywhere).ok()
+    sys::mount::open_tree_changed(directory, path, flags(bind), &bind.everywhere).ok()
 }
 
-fn tree(path: &Path, bind: &Bind) -> rustix::io::Result<OwnedFd> {
-    rustix::mount::open_tree(CWD, path, flags(bind))
+fn tree((directory, path): At<'_>, bind: &Bind) -> rustix::io::Result<OwnedFd> {
+    rustix::mount::open_tree(directory, path, flags(bind))
+}
+
+/// What lies below a path, which others can write to: a link or `..` in it ends at the path (CVE-2024-21626), and what is
+/// opened is what is mounted, whatever takes its name meanwhile.
+fn open_below(path: &Path, below: &CStr) -> Result<Brief> {
+    let top = rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| no_source(path, errno))?;
+    resolve_below(top.as_fd(), below, || path.display().to_string())
+}
+
+fn resolve_below(top: BorrowedFd<'_>, below: &CStr, shown: impl Fn() -> String) -> Result<Brief> {
+    super::resolve::open(top, below, OFlags::PATH).map_err(|errno| {
+        let error = Error::system(format!("subpath {} of {}", below.to_string_lossy(), shown()), errno);
+        if errno == Errno::NOENT { error.with_hint("a subpath must be there before it is mounted") } else { error }
+    })
+}
+
+/// The files of an image, or some of them.
+fn image(tree: &Tree) -> Result<OwnedFd> {
+    let whole = Overlay::of_layers(&tree.lower)?;
+    let Some(below) = tree.below.as_deref() else { return Ok(whole) };
+    let found = resolve_below(whole.as_fd(), below, || "the image".to_owned())?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    rustix::mount::open_tree(found.as_fd(), c"", flags).map_err(|errno| {
+        let error = Error::system(format!("subpath {} of the image", below.to_string_lossy()), errno);
+        if errno == Errno::INVAL {
+            error.with_hint("a part of an image is mounted by Linux 6.15 and later")
+        } else {
+            error
+        }
+    })
 }
 
 fn flags(bind: &Bind) -> OpenTreeFlags {
@@ -172,6 +213,9 @@ fn flags(bind: &Bind) -> OpenTreeFlags {
     }
     if bind.link == SourceLink::Keep {
         flags |= OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+    }
+    if bind.below.is_some() {
+        flags |= OpenTreeFlags::AT_EMPTY_PATH;
     }
     flags
 }
@@ -229,7 +273,7 @@ fn of_namespace(namespace: &Path, path: &std::ffi::CStr) -> Result<OwnedFd> {
             .map_err(|errno| Error::system("entering a mount namespace", errno))
     };
     enter(&other)?;
-    let tree = tree(Path::new(std::ffi::OsStr::from_bytes(path.to_bytes())), &Bind::of(namespace.to_owned()));
+    let tree = tree((CWD, path), &Bind::of(namespace.to_owned()));
     let back = enter(&own).and_then(|()| {
         let to = |directory: &OwnedFd| rustix::process::fchdir(directory);
         to(&root)

@@ -30,7 +30,7 @@ use sys::mount::Propagation;
 
 pub use confinement::Confinement;
 pub use landlock::{ANNOTATION as LANDLOCK_ANNOTATION, Handled, Rules};
-pub use mounted::{Bind, Classic, Contents, Device, IdMaps, Links, MappedIds, NewMount, SourceLink};
+pub use mounted::{Bind, Classic, Contents, Device, IdMaps, Links, MappedIds, NewMount, SourceLink, Tree};
 pub use options::knows as knows_mount_option;
 pub use step::{Credentials, Hook, HookPoint, Joiner, NetDevice, Source, Step};
 

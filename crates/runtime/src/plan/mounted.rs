@@ -92,6 +92,17 @@ pub struct Bind {
     pub ids: Option<MappedIds>,
     /// What becomes of a path that is a link.
     pub link: SourceLink,
+    /// What below the path is meant, if not all of it: resolved as if the path were the root, because others can write there.
+    pub below: Option<CString>,
+}
+
+/// The files of an image as one read-only tree.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// Directories of layers, the topmost first.
+    pub lower: Vec<PathBuf>,
+    /// What of it is meant, if not all.
+    pub below: Option<CString>,
 }
 
 /// What becomes of a source that is a symbolic link.
@@ -149,6 +160,6 @@ impl Bind {
     /// A private copy of what is at a path.
     pub fn of(path: PathBuf) -> Bind {
         let everywhere = Change { propagation: Some(Propagation::Private), recursive: true, ..Change::NONE };
-        Bind { path, recursive: false, everywhere, top: Change::NONE, ids: None, link: SourceLink::Follow }
+        Bind { path, recursive: false, everywhere, top: Change::NONE, ids: None, link: SourceLink::Follow, below: None }
     }
 }

@@ -1,6 +1,7 @@
 //! Steps for mounts, masks and read-only paths.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{Linux, LinuxNamespaceType, Mount, Process, Spec};
@@ -11,8 +12,8 @@ use sys::mount::{Change, Propagation, classic_flags};
 use super::namespaces::Namespaces;
 use super::options::{self, Options, Word};
 use super::{
-    Bind, Classic, Contents, Context, IdMaps, Links, MappedIds, NewMount, Source, SourceLink, Step, c_string, cgroups,
-    container_path, devices, id_map_option, sysctl,
+    Bind, Classic, Contents, Context, IdMaps, Links, MappedIds, NewMount, Source, SourceLink, Step, Tree, c_string,
+    cgroups, container_path, devices, id_map_option, sysctl,
 };
 use crate::cgroup::Hierarchy;
 use crate::error::{Error, ErrorKind, Result};
@@ -218,6 +219,10 @@ fn add_mount(mount: &Mount, scene: &Scene<'_>, steps: &mut Vec<Step>) -> Result<
         forbid_proc(&asked)?;
         let source = Source::Bind(bind_source(&asked, scene)?);
         steps.push(Step::Attach { source, target: asked.target()?, links: asked.links() });
+    } else if asked.kind == "image" {
+        forbid_proc(&asked)?;
+        let source = Source::Tree(image(&asked)?);
+        steps.push(Step::Attach { source, target: asked.target()?, links: asked.links() });
     } else if cgroups::is_tree(asked.kind, scene.hierarchies) {
         forbid_proc(&asked)?;
         cgroups::add(&asked, scene, steps)?;
@@ -249,6 +254,9 @@ fn refuse_combinations(asked: &Asked<'_>, bind: bool) -> Result<()> {
     }
     if options.has(Word::CopyUp) && (bind || asked.kind != "tmpfs") {
         return Err(asked.invalid(format_args!("tmpcopyup is for tmpfs, and this is {}", asked.kind)));
+    }
+    if options.subpath.is_some() && !bind && asked.kind != "image" {
+        return Err(asked.invalid("subpath is for bind mounts and images"));
     }
     if bind && !options.super_flags.is_empty() {
         let message =
@@ -311,8 +319,26 @@ fn bind_source(asked: &Asked<'_>, scene: &Scene<'_>) -> Result<Bind> {
     if recursive && path == Path::new("/sys") {
         everywhere.set |= top.set & MountAttrFlags::MOUNT_ATTR_RDONLY;
     }
-    let ids = mapped_ids(asked, scene)?;
-    Ok(Bind { path: scene.bundle.join(path), recursive, everywhere, top, ids, link })
+    let (ids, below) = (mapped_ids(asked, scene)?, below(asked)?);
+    Ok(Bind { path: scene.bundle.join(path), recursive, everywhere, top, ids, link, below })
+}
+
+fn below(asked: &Asked<'_>) -> Result<Option<CString>> {
+    let below = asked.options.subpath.as_ref().map(|path| c_string(path.as_bytes(), "mounts.options: subpath"));
+    below.transpose()
+}
+
+/// The layers of an image, one `lower=…` each: what `type=image` of ours has.
+fn image(asked: &Asked<'_>) -> Result<Tree> {
+    let lower = |(key, value): &(CString, Option<CString>)| match value {
+        Some(value) if key.as_c_str() == c"lower" => Ok(PathBuf::from(OsStr::from_bytes(value.as_bytes()))),
+        _ => Err(asked.invalid(format_args!("{} is no option of an image", key.to_string_lossy()))),
+    };
+    let lower = asked.options.data.iter().map(lower).collect::<Result<Vec<_>>>()?;
+    if lower.is_empty() {
+        return Err(asked.invalid("an image needs layers (lower=…)"));
+    }
+    Ok(Tree { lower, below: below(asked)? })
 }
 
 /// How the ids of a bind mount are shown (runtime-spec `config.md`, `uidMappings`, `idmap`).

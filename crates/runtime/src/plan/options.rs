@@ -2,7 +2,7 @@
 //! runtime.
 //!
 //! Names and meanings: `mount(8)`, runtime-spec `config.md` "Linux mount options"; `copy-symlink`, `src-nofollow` and
-//! `dest-nofollow` are crun's.
+//! `dest-nofollow` are crun's. `subpath=…` is our own: what below the source is mounted, resolved by descriptor in it.
 
 use std::ffi::CString;
 
@@ -24,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) super_flags: MountFlags,
     /// Maps of ids, as crun's `idmap=…` has them.
     pub(crate) maps: Option<String>,
+    /// What of the source is mounted (`subpath=…`), if not all.
+    pub(crate) subpath: Option<String>,
     /// What goes to the file system.
     pub(crate) data: Vec<(CString, Option<CString>)>,
 }
@@ -161,9 +163,14 @@ pub(crate) fn parse(options: &[String], target: &str) -> Result<Options> {
         below: Change { recursive: true, ..Change::NONE },
         super_flags: MountFlags::empty(),
         maps: None,
+        subpath: None,
         data: Vec::new(),
     };
     for option in options {
+        if let Some(subpath) = option.strip_prefix("subpath=") {
+            parsed.subpath = Some(subpath.to_owned());
+            continue;
+        }
         if let Some((word @ ("idmap" | "ridmap"), maps)) = option.split_once('=') {
             parsed.words.push(if word == "idmap" { Word::MapIds } else { Word::MapIdsBelow });
             parsed.maps = Some(maps.to_owned());

@@ -13,7 +13,7 @@ use rustix::process::{Gid, Resource, Rlimit};
 use sys::mount::{Change, Propagation};
 
 use super::landlock;
-use super::mounted::{Bind, Device, Links, NewMount};
+use super::mounted::{Bind, Device, Links, NewMount, Tree};
 use crate::capability::Sets;
 use crate::protocol::Rootfs;
 use crate::resctrl::Wanted;
@@ -32,6 +32,8 @@ pub enum Source {
         /// The path there.
         path: CString,
     },
+    /// The files of an image, as a detached mount that cannot be written to.
+    Tree(Tree),
     /// A device file of the host at this path, which must be this device, as a detached mount.
     Device(Device),
     /// The container's directory in the cgroup hierarchy of this number, as a detached mount.
@@ -457,6 +459,7 @@ impl fmt::Display for Source {
                 write!(f, "{}", path.display())
             }
             Source::OfNamespace { namespace, path } => write!(f, "{} of {}", text(path), namespace.display()),
+            Source::Tree(tree) => write!(f, "image of {} layers", tree.lower.len()),
             Source::Device(device) => write!(f, "device {}", text(&device.path)),
             Source::Namespace { kind, path, .. } => write!(f, "{kind} namespace {}", path.display()),
             Source::CgroupTree { number, .. } | Source::CgroupMembers(number) => write!(f, "cgroup hierarchy {number}"),

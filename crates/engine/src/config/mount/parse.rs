@@ -1,59 +1,35 @@
-//! The three notations of a mount: `-v SRC:DST[:OPTS]`, `--mount KEY=VALUE,…` and `--tmpfs DST[:OPTS]`.
+//! The short notations of a mount: `-v [SRC:]DST[:OPTS]`, `--tmpfs DST[:OPTS]` and `--volumes-from CONTAINER[:OPTS]`.
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Mount, MountKind, Propagation, RecursiveReadOnly};
+use super::{Mount, MountKind, Origin, Propagation, RecursiveReadOnly, VolumeMount, VolumesFrom};
 use crate::config::size;
 use crate::error::{Error, Result};
 
 impl Mount {
-    /// Parses `-v SRC:DST[:OPTS]`. A source that begins with `.` is taken from `cwd`.
+    /// Parses `-v [SRC:]DST[:OPTS]`: a path of the host, which is taken from `cwd` if it begins with `.`, the name of a
+    /// volume, or nothing for an anonymous one.
     ///
     /// # Errors
-    /// `Unsupported` for named and anonymous volumes, `Invalid` for what is not a mount.
+    /// `Invalid` for what is not a mount.
     pub fn parse_volume(text: &str, cwd: &Path) -> Result<Mount> {
         let invalid = |why: String| Error::invalid(format!("--volume {text}: {why}"));
         let parts: Vec<&str> = text.split(':').collect();
-        let (source, target, options) = match parts.as_slice() {
-            [target] => {
-                return Err(no_volumes("--volume", text, &format!("'{target}' alone asks for an anonymous volume")));
-            }
-            [source, target] => (*source, *target, ""),
-            [source, target, options] => (*source, *target, *options),
+        let (source, target, mode) = match parts.as_slice() {
+            [target] => (None, *target, ""),
+            [source, target] => (Some(*source), *target, ""),
+            [source, target, mode] => (Some(*source), *target, *mode),
             _ => return Err(invalid("more than two colons".to_owned()).with_hint("give SOURCE:TARGET[:OPTIONS]")),
         };
         let mut mount = Mount {
             target: absolute_target(target).map_err(&invalid)?,
             read_only: false,
-            kind: bind(volume_source(text, source, cwd)?, true),
+            kind: source.map_or(Ok(anonymous()), |source| volume_source(text, source, cwd))?,
+            mode: mode.to_owned(),
+            origin: Origin::Volume,
         };
-        for option in options.split(',').filter(|option| !option.is_empty()) {
-            volume_option(&mut mount, option).map_err(&invalid)?;
-        }
+        volume_options(&mut mount, mode).map_err(&invalid)?;
         Ok(mount)
-    }
-
-    /// Parses `--mount KEY=VALUE,…`. A relative source is taken from `cwd`.
-    ///
-    /// # Errors
-    /// `Unsupported` for volumes and the other types docker has, `Invalid` for what is not a mount.
-    pub fn parse_mount(text: &str, cwd: &Path) -> Result<Mount> {
-        let invalid = |why: String| Error::invalid(format!("--mount {text}: {why}"));
-        let mut fields = Fields::default();
-        for field in fields_of(text).map_err(&invalid)? {
-            fields.take(&field).map_err(&invalid)?;
-        }
-        match fields.kind.as_deref() {
-            Some("bind") => fields.into_bind(cwd).map_err(invalid),
-            Some("tmpfs") => fields.into_tmpfs().map_err(invalid),
-            Some("volume") | None => {
-                Err(no_volumes("--mount", text, "without type=bind or type=tmpfs it asks for a volume"))
-            }
-            Some(other @ ("image" | "npipe" | "cluster")) => {
-                Err(Error::unsupported(format!("--mount {text}: mounts of type {other} are not supported")))
-            }
-            Some(other) => Err(invalid(format!("no such type '{other}'")).with_hint("type=bind or type=tmpfs")),
-        }
     }
 
     /// Parses `--tmpfs DST[:OPTS]`, where the options are those of a tmpfs mount, such as `size=64m,mode=1770,exec`.
@@ -82,7 +58,28 @@ impl Mount {
                 _ => return Err(invalid(format!("no such option '{option}'"))),
             }
         }
-        Ok(Mount { target, read_only, kind: MountKind::Tmpfs { size, mode, options } })
+        let kind = MountKind::Tmpfs { size, mode, options };
+        Ok(Mount { target, read_only, kind, mode: list.to_owned(), origin: Origin::Tmpfs })
+    }
+}
+
+impl VolumesFrom {
+    /// Parses `--volumes-from CONTAINER[:OPTS]`.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty name and for options other than `ro`, `rw`, `z` and `Z`.
+    pub fn parse(text: &str) -> Result<VolumesFrom> {
+        let invalid = |why: String| Error::invalid(format!("--volumes-from {text}: {why}"));
+        let (container, mode) = text.split_once(':').unwrap_or((text, ""));
+        if container.is_empty() {
+            return Err(invalid("the container is missing".to_owned()));
+        }
+        let unknown = |word: &&str| !matches!(*word, "ro" | "rw" | "z" | "Z" | "nocopy");
+        match mode.split(',').find(unknown) {
+            Some(word) if text.contains(':') => Err(invalid(format!("no such option '{word}'"))),
+            _ if mode.contains("ro") && mode.contains("rw") => Err(invalid("both ro and rw".to_owned())),
+            _ => Ok(VolumesFrom { container: container.to_owned(), mode: mode.to_owned() }),
+        }
     }
 }
 
@@ -96,15 +93,14 @@ fn bind(source: PathBuf, create_source: bool) -> MountKind {
     }
 }
 
-fn no_volumes(flag: &str, text: &str, what: &str) -> Error {
-    Error::unsupported(format!("{flag} {text}: {what}, and this version has no volumes"))
-        .with_hint("mount a directory of the host: -v /absolute/path:/target")
+fn anonymous() -> MountKind {
+    MountKind::Volume(VolumeMount { anonymous: true, copy: true, ..VolumeMount::default() })
 }
 
 /// What `-v` calls a source: an absolute path, one that begins with `.`, or the name of a volume.
-fn volume_source(text: &str, source: &str, cwd: &Path) -> Result<PathBuf> {
+fn volume_source(text: &str, source: &str, cwd: &Path) -> Result<MountKind> {
     if source.starts_with(['/', '.']) {
-        return Ok(clean(&cwd.join(source)));
+        return Ok(bind(clean(&cwd.join(source)), true));
     }
     if source.is_empty() {
         return Err(Error::invalid(format!("--volume {text}: the source is empty")));
@@ -115,149 +111,66 @@ fn volume_source(text: &str, source: &str, cwd: &Path) -> Result<PathBuf> {
         ))
         .with_hint(format!("for a directory of the host write ./{source}, or its absolute path")));
     }
-    Err(no_volumes("--volume", text, &format!("'{source}' is the name of a volume")))
+    store::names::validate_volume(source).map_err(|error| Error::invalid(format!("--volume {text}: {error}")))?;
+    Ok(MountKind::Volume(VolumeMount { name: source.to_owned(), copy: true, ..VolumeMount::default() }))
 }
 
-fn volume_option(mount: &mut Mount, option: &str) -> Result<(), String> {
-    let MountKind::Bind { propagation, recursive, .. } = &mut mount.kind else {
-        return Err("not a bind mount".to_owned());
-    };
-    match option {
-        "ro" | "readonly" => mount.read_only = true,
-        "rw" => mount.read_only = false,
-        "rbind" => *recursive = true,
-        "bind" => *recursive = false,
-        // Relabelling for SELinux: docker takes it on hosts without SELinux as well, where it means nothing.
-        "z" | "Z" | "cached" | "delegated" | "consistent" | "default" => {}
-        "nocopy" => return Err("nocopy is for volumes".to_owned()),
-        other => *propagation = Propagation::find(other).ok_or_else(|| format!("no such option '{other}'"))?,
+/// What an option of `-v` is about: of each kind there can be one.
+#[derive(PartialEq, Eq)]
+enum About {
+    Access,
+    Label,
+    Propagation,
+    Recursion,
+    Copy,
+    Consistency,
+}
+
+fn volume_options(mount: &mut Mount, options: &str) -> Result<(), String> {
+    let mut seen = Vec::new();
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        let about = volume_option(mount, option)?;
+        if seen.contains(&about) {
+            return Err(format!("'{option}' comes after another option about the same"));
+        }
+        seen.push(about);
     }
     Ok(())
 }
 
-/// The fields of `--mount` as they come.
-#[derive(Default)]
-struct Fields {
-    kind: Option<String>,
-    source: Option<String>,
-    target: Option<String>,
-    read_only: bool,
-    propagation: Option<Propagation>,
-    bind_recursive: Option<String>,
-    tmpfs_size: Option<u64>,
-    tmpfs_mode: Option<u32>,
+fn volume_option(mount: &mut Mount, option: &str) -> Result<About, String> {
+    match (option, &mut mount.kind) {
+        ("ro" | "readonly", _) => mount.read_only = true,
+        ("rw", _) => mount.read_only = false,
+        // Relabelling for SELinux: docker takes it on hosts without SELinux as well, where it means nothing.
+        ("z" | "Z", _) => return Ok(About::Label),
+        ("cached" | "delegated" | "consistent" | "default", _) => return Ok(About::Consistency),
+        ("rbind" | "bind", MountKind::Bind { recursive, .. }) => {
+            *recursive = option == "rbind";
+            return Ok(About::Recursion);
+        }
+        ("nocopy", MountKind::Volume(volume)) => {
+            volume.copy = false;
+            return Ok(About::Copy);
+        }
+        ("nocopy", _) => return Err("nocopy is for volumes".to_owned()),
+        (other, MountKind::Bind { propagation, .. } | MountKind::Volume(VolumeMount { propagation, .. })) => {
+            *propagation = Propagation::find(other).ok_or_else(|| format!("no such option '{other}'"))?;
+            return Ok(About::Propagation);
+        }
+        (other, _) => return Err(format!("no such option '{other}'")),
+    }
+    Ok(About::Access)
 }
 
-impl Fields {
-    fn take(&mut self, field: &str) -> Result<(), String> {
-        let (key, value) = field.split_once('=').map_or((field, None), |(key, value)| (key, Some(value)));
-        let text = || value.filter(|value| !value.is_empty()).ok_or_else(|| format!("'{key}' needs a value"));
-        match key.to_ascii_lowercase().as_str() {
-            "type" => self.kind = Some(text()?.to_ascii_lowercase()),
-            "source" | "src" => self.source = Some(text()?.to_owned()),
-            "target" | "dst" | "destination" => self.target = Some(text()?.to_owned()),
-            "readonly" | "ro" => self.read_only = boolean(key, value)?,
-            "bind-propagation" => {
-                let mode = text()?;
-                self.propagation =
-                    Some(Propagation::find(mode).ok_or_else(|| format!("no such propagation '{mode}'"))?);
-            }
-            "bind-recursive" => self.bind_recursive = Some(text()?.to_owned()),
-            "bind-nonrecursive" => {
-                let recursive = if boolean(key, value)? { "disabled" } else { "enabled" };
-                self.bind_recursive = Some(recursive.to_owned());
-            }
-            "tmpfs-size" => {
-                self.tmpfs_size = Some(size::parse_size("tmpfs-size", text()?).map_err(|error| error.to_string())?);
-            }
-            "tmpfs-mode" => self.tmpfs_mode = Some(octal(text()?)?),
-            "consistency" => drop(text()?),
-            _ => return Err(format!("no such field '{key}'")),
-        }
-        Ok(())
-    }
-
-    fn into_bind(self, cwd: &Path) -> Result<Mount, String> {
-        if self.tmpfs_size.is_some() || self.tmpfs_mode.is_some() {
-            return Err("tmpfs-size and tmpfs-mode are for type=tmpfs".to_owned());
-        }
-        let source = self.source.ok_or("no source")?;
-        let target = absolute_target(self.target.as_deref().ok_or("no target")?)?;
-        let (recursive, read_only_below) = match self.bind_recursive.as_deref() {
-            None | Some("enabled" | "readonly") => (true, RecursiveReadOnly::All),
-            Some("disabled") => (false, RecursiveReadOnly::TopOnly),
-            Some("writable") => (true, RecursiveReadOnly::TopOnly),
-            Some(other) => {
-                return Err(format!("bind-recursive={other}: not one of enabled, disabled, writable, readonly"));
-            }
-        };
-        if self.bind_recursive.as_deref() == Some("readonly") && !self.read_only {
-            return Err("bind-recursive=readonly needs readonly".to_owned());
-        }
-        let kind = MountKind::Bind {
-            source: clean(&cwd.join(source)),
-            create_source: false,
-            propagation: self.propagation.unwrap_or_default(),
-            recursive,
-            read_only_below,
-        };
-        Ok(Mount { target, read_only: self.read_only, kind })
-    }
-
-    fn into_tmpfs(self) -> Result<Mount, String> {
-        if self.source.is_some() {
-            return Err("a tmpfs has no source".to_owned());
-        }
-        if self.propagation.is_some() || self.bind_recursive.is_some() {
-            return Err("bind-propagation and bind-recursive are for type=bind".to_owned());
-        }
-        let target = absolute_target(self.target.as_deref().ok_or("no target")?)?;
-        let kind = MountKind::Tmpfs { size: self.tmpfs_size, mode: self.tmpfs_mode, options: Vec::new() };
-        Ok(Mount { target, read_only: self.read_only, kind })
-    }
-}
-
-/// The fields of one line of CSV (RFC 4180): a field in double quotes may hold commas, and quotes doubled.
-fn fields_of(text: &str) -> Result<Vec<String>, String> {
-    let mut fields = vec![String::new()];
-    let mut characters = text.chars().peekable();
-    let mut quoted = false;
-    while let Some(character) = characters.next() {
-        let at_start = fields.last().is_none_or(String::is_empty);
-        match character {
-            '"' if quoted && characters.next_if_eq(&'"').is_some() => push(&mut fields, '"'),
-            '"' if quoted => quoted = false,
-            '"' if at_start => quoted = true,
-            '"' => return Err("a quote within a field".to_owned()),
-            ',' if !quoted => fields.push(String::new()),
-            other => push(&mut fields, other),
-        }
-    }
-    if quoted { Err("a quote is not closed".to_owned()) } else { Ok(fields) }
-}
-
-fn push(fields: &mut [String], character: char) {
-    if let Some(last) = fields.last_mut() {
-        last.push(character);
-    }
-}
-
-fn boolean(key: &str, value: Option<&str>) -> Result<bool, String> {
-    match value {
-        None | Some("true" | "1") => Ok(true),
-        Some("false" | "0") => Ok(false),
-        Some(other) => Err(format!("{key}={other}: neither true nor false")),
-    }
-}
-
-fn octal(text: &str) -> Result<u32, String> {
+pub(super) fn octal(text: &str) -> Result<u32, String> {
     u32::from_str_radix(text, 8)
         .ok()
         .filter(|mode| *mode <= 0o7777)
         .ok_or_else(|| format!("'{text}' is not a mode in octal digits"))
 }
 
-fn absolute_target(target: &str) -> Result<PathBuf, String> {
+pub(super) fn absolute_target(target: &str) -> Result<PathBuf, String> {
     if !target.starts_with('/') {
         return Err(format!("the target '{target}' is not an absolute path"));
     }
@@ -268,7 +181,7 @@ fn absolute_target(target: &str) -> Result<PathBuf, String> {
 }
 
 /// The path without `.`, `..` and doubled slashes, by its text alone.
-fn clean(path: &Path) -> PathBuf {
+pub(crate) fn clean(path: &Path) -> PathBuf {
     let mut cleaned = PathBuf::from("/");
     for component in path.components() {
         match component {

@@ -7,13 +7,14 @@ use engine::{ErrorKind, RemoveOptions};
 
 use super::{Execute, each};
 use crate::context::Context;
-use crate::failure::{Cannot, Result};
+use crate::failure::{Cannot, Failure, Result};
 use crate::output;
 
 const EXAMPLES: &str = "\
 Examples:
   phial rm web
-  phial rm -f web db       even if they run";
+  phial rm -f web db       even if they run
+  phial rm -v web          with the volumes that have no name";
 
 /// What `phial rm` takes.
 #[derive(Debug, Args)]
@@ -22,7 +23,10 @@ pub(crate) struct Rm {
     /// Kill containers that run; names that are not there are no error
     #[arg(short, long)]
     force: bool,
-    /// Remove anonymous volumes as well: none exist yet
+    /// Remove a link between containers instead: there are no links
+    #[arg(short, long)]
+    link: bool,
+    /// Remove their anonymous volumes as well
     #[arg(short, long)]
     volumes: bool,
     /// Names or ids of containers
@@ -33,7 +37,11 @@ pub(crate) struct Rm {
 impl Execute for Rm {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
-        let options = RemoveOptions { force: self.force };
+        if self.link {
+            return Err(Failure::new("cannot remove a link: --link: containers have no links")
+                .with_hint("leave out --link to remove the container"));
+        }
+        let options = RemoveOptions { force: self.force, volumes: self.volumes };
         each(&self.containers, |name| {
             let removed = engine.container(name).and_then(|container| engine.remove(&container, options));
             match removed {

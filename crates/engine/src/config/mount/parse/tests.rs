@@ -17,6 +17,22 @@ fn line(mount: &Mount) -> String {
             let mode = mode.map(|mode| format!("{mode:o}"));
             format!("tmpfs {target} {access} {size:?} {mode:?} {options:?}")
         }
+        MountKind::Volume(volume) => {
+            let name = if volume.anonymous { "anonymous" } else { &volume.name };
+            let copy = if volume.copy { "" } else { " nocopy" };
+            let subpath = volume.subpath.as_ref().map_or(String::new(), |path| format!(" at {}", path.display()));
+            let driver = volume.driver.as_ref().map_or(String::new(), |driver| format!(" by {driver}"));
+            let words = |map: &std::collections::BTreeMap<String, String>| {
+                map.iter().fold(String::new(), |all, (key, value)| format!("{all} {key}={value}"))
+            };
+            let (options, labels) = (words(&volume.options), words(&volume.labels));
+            let propagation = volume.propagation.name();
+            format!("volume {name} {target} {access} {propagation}{copy}{subpath}{driver}{options}{labels}")
+        }
+        MountKind::Image(image) => {
+            let subpath = image.subpath.as_ref().map_or(String::new(), |path| format!(" at {}", path.display()));
+            format!("image {} {target} {access}{subpath}", image.image)
+        }
     }
 }
 
@@ -45,8 +61,24 @@ fn volumes() {
             ("/a:/..", Err("--volume /a:/..: the target is the root directory")),
             ("/a:/b:ro:x", Err("--volume /a:/b:ro:x: more than two colons")),
             (":/b", Err("--volume :/b: the source is empty")),
-            ("/b", Err("--volume /b: '/b' alone asks for an anonymous volume, and this version has no volumes")),
-            ("data:/b", Err("--volume data:/b: 'data' is the name of a volume, and this version has no volumes")),
+            ("/b", Ok("volume anonymous /b rw rprivate")),
+            ("b", Err("--volume b: the target 'b' is not an absolute path")),
+            ("data:/b", Ok("volume data /b rw rprivate")),
+            ("data:/b:ro,nocopy,Z", Ok("volume data /b ro rprivate nocopy")),
+            ("data:/b:rslave", Ok("volume data /b rw rslave")),
+            ("data:/b:rbind", Err("--volume data:/b:rbind: no such option 'rbind'")),
+            ("/a:/b:ro,rw", Err("--volume /a:/b:ro,rw: 'rw' comes after another option about the same")),
+            (
+                "/a:/b:rslave,shared",
+                Err("--volume /a:/b:rslave,shared: 'shared' comes after another option about the same"),
+            ),
+            (
+                "d:/b",
+                Err(
+                    "--volume d:/b: volume name \"d\": it takes two characters or more of a-z, A-Z, 0-9, '_', '.' and '-', \
+                     and a letter or digit comes first",
+                ),
+            ),
             ("a/b:/b", Err("--volume a/b:/b: 'a/b' is neither an absolute path nor a name of a volume")),
         ],
     );
@@ -84,14 +116,51 @@ fn mounts() {
                 "type=tmpfs,dst=/b,tmpfs-mode=9",
                 Err("--mount type=tmpfs,dst=/b,tmpfs-mode=9: '9' is not a mode in octal digits"),
             ),
+            ("src=data,dst=/b", Ok("volume data /b rw rprivate")),
+            ("dst=/b", Ok("volume anonymous /b rw rprivate")),
+            ("type=volume,src=data,dst=/b,readonly,volume-nocopy", Ok("volume data /b ro rprivate nocopy")),
             (
-                "src=data,dst=/b",
+                "type=volume,src=data,dst=/b,volume-subpath=a/./b,volume-driver=local,volume-opt=o=x=y,volume-label=l",
+                Ok("volume data /b rw rprivate at a/b by local o=x=y l="),
+            ),
+            (
+                "src=data,dst=/b,volume-subpath=../x",
                 Err(
-                    "--mount src=data,dst=/b: without type=bind or type=tmpfs it asks for a volume, and this version has no volumes",
+                    "--mount src=data,dst=/b,volume-subpath=../x: volume-subpath=../x: must be relative, and have no '..'",
                 ),
+            ),
+            (
+                "dst=/b,volume-subpath=x",
+                Err("--mount dst=/b,volume-subpath=x: volume-subpath needs a source: a new volume is empty"),
+            ),
+            (
+                "type=volume,src=/data,dst=/b",
+                Err("--mount type=volume,src=/data,dst=/b: '/data' is no name of a volume: a path needs type=bind"),
+            ),
+            (
+                "type=bind,src=/a,dst=/b,volume-nocopy",
+                Err("--mount type=bind,src=/a,dst=/b,volume-nocopy: volume-nocopy is not for type=bind"),
+            ),
+            ("type=bind,src=/a,dst=/b,bind-create-src", Ok("rbind /a /b rw rprivate create")),
+            ("type=image,src=alpine,dst=/b", Ok("image alpine /b ro")),
+            ("type=image,src=alpine,dst=/b,image-subpath=etc", Ok("image alpine /b ro at etc")),
+            (
+                "type=image,src=alpine,dst=/b,ro=false",
+                Err("--mount type=image,src=alpine,dst=/b,ro=false: an image cannot be written to"),
             ),
         ],
     );
+}
+
+#[test]
+fn volumes_of_others() {
+    let parsed = |text| VolumesFrom::parse(text).map(|from| (from.is_read_only(), from.container)).ok();
+    assert_eq!(parsed("web"), Some((false, "web".to_owned())));
+    assert_eq!(parsed("web:ro"), Some((true, "web".to_owned())));
+    assert_eq!(parsed("web:rw,z"), Some((false, "web".to_owned())));
+    for text in ["", ":ro", "web:", "web:wat", "web:ro,rw"] {
+        assert_eq!(parsed(text), None, "{text}");
+    }
 }
 
 #[test]

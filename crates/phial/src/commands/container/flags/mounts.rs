@@ -1,7 +1,7 @@
 //! What is mounted in a container.
 
 use clap::Args;
-use engine::config::{ContainerConfig, Mount};
+use engine::config::{ContainerConfig, Mount, VolumesFrom};
 
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -15,9 +15,15 @@ pub(super) struct Flags {
     /// Mount a tmpfs
     #[arg(long, value_name = "DIR[:OPTS]")]
     tmpfs: Vec<String>,
-    /// Mount a directory of the host
-    #[arg(short, long, value_name = "SRC:DST[:OPTS]")]
+    /// Mount a directory of the host, or a volume
+    #[arg(short, long, value_name = "[SRC:]DST[:OPTS]")]
     volume: Vec<String>,
+    /// The driver of new volumes: local
+    #[arg(long, value_name = "DRIVER")]
+    volume_driver: Option<String>,
+    /// Mount what another container has mounted
+    #[arg(long, value_name = "CONTAINER[:OPTS]")]
+    volumes_from: Vec<String>,
 }
 
 impl Flags {
@@ -27,6 +33,9 @@ impl Flags {
         let mounts = self.mount.iter().map(|text| Mount::parse_mount(text, &here));
         let tmpfs = self.tmpfs.iter().map(|text| Mount::parse_tmpfs(text));
         config.mounts = volumes.chain(mounts).chain(tmpfs).collect::<engine::Result<_>>()?;
+        config.volumes_from =
+            self.volumes_from.iter().map(|text| VolumesFrom::parse(text)).collect::<engine::Result<_>>()?;
+        config.volume_driver = self.volume_driver;
         config.read_only = self.read_only;
         Ok(())
     }

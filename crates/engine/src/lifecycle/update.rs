@@ -1,0 +1,129 @@
+//! Changes of a container that is there: another name, other limits, another restart policy.
+
+use serde::Deserialize;
+
+use super::state::{Container, State};
+use crate::config::{ContainerConfig, RestartPolicy};
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec;
+
+/// What `update` changes: what is not given stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Update {
+    /// Limits. Of this configuration nothing else counts.
+    pub limits: ContainerConfig,
+    /// `--pids-limit`; `Some(None)` lifts the limit.
+    pub pids_limit: Option<Option<u32>>,
+    /// `--restart`.
+    pub restart: Option<RestartPolicy>,
+}
+
+impl Update {
+    fn apply(&self, config: &mut ContainerConfig) -> Result<()> {
+        fn set<T: Clone>(to: &mut Option<T>, from: Option<&T>) {
+            if let Some(value) = from {
+                *to = Some(value.clone());
+            }
+        }
+        let limits = &self.limits;
+        set(&mut config.block_io.weight, limits.block_io.weight.as_ref());
+        set(&mut config.cpu_period, limits.cpu_period.as_ref());
+        set(&mut config.cpu_quota, limits.cpu_quota.as_ref());
+        set(&mut config.cpu_rt_period, limits.cpu_rt_period.as_ref());
+        set(&mut config.cpu_rt_runtime, limits.cpu_rt_runtime.as_ref());
+        set(&mut config.cpu_shares, limits.cpu_shares.as_ref());
+        set(&mut config.nano_cpus, limits.nano_cpus.as_ref());
+        set(&mut config.cpuset_cpus, limits.cpuset_cpus.as_ref());
+        set(&mut config.cpuset_mems, limits.cpuset_mems.as_ref());
+        set(&mut config.memory, limits.memory.as_ref());
+        set(&mut config.memory_reservation, limits.memory_reservation.as_ref());
+        set(&mut config.memory_swap, limits.memory_swap.as_ref());
+        config.pids_limit = self.pids_limit.unwrap_or(config.pids_limit);
+        config.restart = self.restart.unwrap_or(config.restart);
+        if config.auto_remove && config.restart != RestartPolicy::No {
+            return Err(Error::conflict("restart policy cannot be updated because --rm is set for the container"));
+        }
+        config.check_limits()
+    }
+
+    fn changes_limits(&self) -> bool {
+        self.pids_limit.is_some() || self.limits != ContainerConfig::default()
+    }
+}
+
+impl Engine {
+    /// Gives a container another name. It keeps the host name that it was made with.
+    ///
+    /// # Errors
+    /// `Conflict` for a name in use, `Invalid` for what cannot be one.
+    pub fn rename(&self, container: &Container, name: &str) -> Result<()> {
+        let name = name.strip_prefix('/').unwrap_or(name);
+        let old = &container.record.name;
+        if name == old {
+            return Err(Error::invalid(format!("the container is called {name} already")));
+        }
+        let id = &container.record.id;
+        let renamed = match self.store.rename_container(id, name) {
+            // The holder of the name may be a container that was to go, and has: then its row is all that is left.
+            Err(error) if error.kind() == store::ErrorKind::Conflict => {
+                self.store.collect_ended();
+                self.store.collect_containers();
+                self.store.rename_container(id, name)
+            }
+            other => other,
+        };
+        renamed?;
+        let mut after = container.clone();
+        name.clone_into(&mut after.record.name);
+        self.tell_container(&after, "rename", &[("oldName", &format!("/{old}"))]);
+        Ok(())
+    }
+
+    /// Changes limits and restart policy of a container. One that runs has them at once; if that does not work, nothing
+    /// is noted.
+    ///
+    /// # Errors
+    /// `Invalid` for limits that contradict one another, `System` when the kernel refuses one.
+    pub fn update(&self, container: &Container, update: &Update) -> Result<()> {
+        let container = &*self.settled(container)?;
+        if let State::Lost(_) = container.state {
+            return Err(Error::conflict(format!("container {} is dead", container.record.name)));
+        }
+        // Before the row is held: what is asked of the host may need rows of other containers.
+        let mut wanted = container.config.clone();
+        update.apply(&mut wanted)?;
+        let host = self.host(&wanted)?;
+        let changed = self.store.change_container(&container.record.id, |row| {
+            let unreadable = |error| Error::new(ErrorKind::Store, format!("its configuration: {error}"));
+            let mut config = ContainerConfig::deserialize(&*row).map_err(unreadable)?;
+            update.apply(&mut config)?;
+            if update.changes_limits() {
+                // Also of one that does not run: what this host cannot give is said now.
+                let mut resources = spec::resources(&config, &host)?;
+                if update.pids_limit == Some(None) {
+                    resources.set_pids(Some(unlimited()));
+                }
+                if let Some(status) = container.state.status() {
+                    runtime::cgroup::Cgroups::open(&status.cgroups)?.update(&resources)?;
+                }
+            }
+            *row = serde_json::to_value(&config).map_err(unreadable)?;
+            Ok::<(), Error>(())
+        });
+        changed??;
+        if let Some(policy) = update.restart
+            && container.state.is_running()
+        {
+            self.update_restart_policy(container, policy)?;
+        }
+        self.tell_container(container, "update", &[]);
+        Ok(())
+    }
+}
+
+fn unlimited() -> oci_spec::runtime::LinuxPids {
+    let mut pids = oci_spec::runtime::LinuxPids::default();
+    pids.set_limit(-1);
+    pids
+}
