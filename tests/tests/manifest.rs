@@ -39,7 +39,8 @@ fn a_list_is_made_changed_and_pushed() -> Result {
 
     let shown: Value = serde_json::from_str(&phial.ok(&["manifest", "inspect", &list])?)?;
     let output = phial.ok(&["manifest", "push", "--purge", &list])?;
-    assert_eq!(output.matches("Pushed ref ").count(), 2, "{output}");
+    // Both are in that repository.
+    assert_eq!(output.lines().count(), 1, "{output}");
     let pushed = skopeo_raw(&list)?;
     assert_eq!(pushed, shown);
     assert_eq!(pushed["mediaType"], "application/vnd.oci.image.index.v1+json");
@@ -66,7 +67,8 @@ fn images_of_other_repositories_and_of_this_host() -> Result {
     let local = registry.name("never/pushed:arm64");
     phial.ok(&["tag", &registry.name("app:arm64"), &local])?;
     phial.ok(&["manifest", "create", &list, &registry.name("app:amd64"), &local])?;
-    phial.ok(&["manifest", "push", &list])?;
+    let output = phial.ok(&["manifest", "push", &list])?;
+    assert_eq!(output.matches("Pushed ref ").count(), 2, "{output}");
     phial.ok(&["manifest", "rm", &list])?;
 
     let other = Phial::new()?;

@@ -219,3 +219,11 @@ fn many_pulls_of_one_image_at_once() -> Result {
     assert_eq!(phial.ok(&["run", "--rm", &image, "ls", "/opt/phial"])?, "same\nscript\nstays");
     Ok(())
 }
+
+#[test]
+fn whoever_is_not_known_is_told_how_to_log_in() -> Result {
+    let registry = images::registry_with(Access::Basic)?;
+    let output = Phial::new()?.run(&["pull", &registry.name(images::BUSYBOX)])?.exited(1)?;
+    assert_eq!(output.stderr.lines().last(), Some(format!("hint: phial login {}", registry.address()).as_str()));
+    Ok(())
+}

@@ -4,11 +4,11 @@
 
 use std::fs;
 use std::io::ErrorKind as IoErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use image::{Access, EntryPlatform, Examined, IndexEntry, Progress, Reference};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use store::Digest;
 
 use crate::engine::Engine;
@@ -46,7 +46,7 @@ pub struct Annotation {
 #[derive(Debug, Clone)]
 pub enum Inspected {
     /// A list in the making: the document that it would be, and its entries.
-    List(Value, ManifestList),
+    List(Vec<u8>, ManifestList),
     /// What a registry has.
     Remote(Box<Examined>),
 }
@@ -121,8 +121,8 @@ impl Engine {
         Ok(Inspected::Remote(Box::new(image::examine(&reference, &access)?)))
     }
 
-    /// Puts a list into its registry, with what it names; `told` hears of each entry that is there. With `purge` the list
-    /// is not kept.
+    /// Puts a list into its registry, with what it names; `told` hears of each entry that had to be put there first. With
+    /// `purge` the list is not kept.
     ///
     /// # Errors
     /// `NotFound` for a list that is not there; `Image` for what the registry refuses.
@@ -227,13 +227,18 @@ impl Engine {
     fn write_list(&self, target: &Reference, list: &ManifestList) -> Result<()> {
         let path = self.list_file(target);
         let directory = self.paths().root().join("manifests");
-        fs::create_dir_all(&directory).context(|| format!("making {}", directory.display()))?;
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+        made.context(|| format!("making {}", directory.display()))?;
         let text = serde_json::to_vec(list).map_err(|error| Error::new(ErrorKind::Store, error.to_string()))?;
         // Of two who change one list at once the last one wins, whole.
         let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
-        fs::write(&unfinished, text)
-            .and_then(|()| fs::rename(&unfinished, &path))
-            .context(|| format!("writing {}", path.display()))
+        let rename = |()| {
+            sys::fault::point("manifest list: written");
+            fs::rename(&unfinished, &path)
+        };
+        fs::write(&unfinished, text).and_then(rename).context(|| format!("writing {}", path.display()))?;
+        sys::fault::point("manifest list: renamed");
+        Ok(())
     }
 }
 

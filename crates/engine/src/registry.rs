@@ -62,7 +62,7 @@ impl Engine {
                 }
                 // Only a registry that says so: one that cannot be reached might have it, and the next one something else.
                 Err(error) if error.kind() == image::ErrorKind::NotFound => absent.push(error),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(hinted(error, &reference)),
             }
         }
         let all: Vec<String> = absent.iter().map(ToString::to_string).collect();
@@ -136,7 +136,8 @@ impl Engine {
                 let message = format!("{} is for {}, not for {wanted}", reference.familiar(), image.platform);
                 return Err(Error::not_found(message).with_hint(format!("phial pull --platform {wanted} …")));
             }
-            let pushed = image::push(&self.store, &image, &reference, &options, progress)?;
+            let pushed = image::push(&self.store, &image, &reference, &options, progress);
+            let pushed = pushed.map_err(|error| hinted(error, &reference))?;
             self.store.tag(&image.id, &reference.at(pushed.digest).canonical())?;
             self.tell_image(&reference.familiar(), "push", &reference.familiar_name());
             all.push((reference, pushed));
@@ -221,4 +222,13 @@ impl Engine {
         }
         Ok(options)
     }
+}
+
+/// An error, and what to do about it if it is that the registry does not know who we are.
+fn hinted(error: image::Error, reference: &Reference) -> Error {
+    let who = matches!(error.kind(), image::ErrorKind::Unauthorized | image::ErrorKind::Denied);
+    let server = if reference.domain() == "docker.io" { "" } else { reference.domain() };
+    let hint = format!("phial login {server}");
+    let error = Error::from(error);
+    if who && error.hint().is_none() { error.with_hint(hint.trim_end().to_owned()) } else { error }
 }

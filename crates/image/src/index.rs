@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::{Digest, Store};
 
 use crate::access::{Access, runtime};
@@ -113,25 +113,39 @@ fn media_type(bytes: &[u8], served: &str, usual: &str) -> String {
 }
 
 /// The document that these entries make: docker's kind if all are docker's, else OCI's. Its bytes and its media type.
-pub fn index_document(entries: &[IndexEntry]) -> (Value, &'static str) {
+pub fn index_document(entries: &[IndexEntry]) -> (Vec<u8>, &'static str) {
     let docker = entries.iter().all(|entry| entry.media_type == DOCKER_MANIFEST);
     let media_type = if docker { DOCKER_LIST } else { OCI_INDEX };
-    let manifests: Vec<Value> = entries
-        .iter()
-        .map(|entry| {
-            json!({
-                "mediaType": entry.media_type,
-                "digest": entry.digest,
-                "size": entry.size,
-                "platform": entry.platform,
-            })
-        })
-        .collect();
-    (json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": manifests }), media_type)
+    let manifests = entries.iter().map(|entry| DocumentEntry {
+        media_type: &entry.media_type,
+        size: entry.size,
+        digest: &entry.digest,
+        platform: &entry.platform,
+    });
+    let document = IndexDocument { schema_version: 2, media_type, manifests: manifests.collect() };
+    (serde_json::to_vec(&document).expect("it has text keys only"), media_type)
+}
+
+/// In the order in which docker writes them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct IndexDocument<'a> {
+    schema_version: u32,
+    media_type: &'a str,
+    manifests: Vec<DocumentEntry<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DocumentEntry<'a> {
+    media_type: &'a str,
+    size: u64,
+    digest: &'a Digest,
+    platform: &'a EntryPlatform,
 }
 
 /// Puts the index that `entries` make into the registry of `target`, under its tag, and before it whatever of its entries is
-/// not in that repository. `told` hears of each entry that is there. Returns the digest of the index.
+/// not in that repository; `told` hears of each of those. Returns the digest of the index.
 ///
 /// # Errors
 /// `Unsupported` for an entry of another registry; otherwise as [`push`].
@@ -161,13 +175,12 @@ pub fn push_index(
         let scope = Scope::Push { from: sources(target, &entries)? };
         let registry = access.open(&access.registries.origin(target), scope, &|_, _| ()).await?;
         for entry in &entries {
-            if entry.image.is_none() {
-                lend(&registry, target, entry, access).await?;
+            if entry.image.is_some() || lend(&registry, target, entry, access).await? {
+                told(&target.at(entry.digest));
             }
-            told(&target.at(entry.digest));
         }
         let (document, media_type) = index_document(&entries);
-        registry.put_manifest(target.tag().unwrap_or("latest"), media_type, &Bytes::from(document.to_string())).await
+        registry.put_manifest(target.tag().unwrap_or("latest"), media_type, &Bytes::from(document)).await
     };
     runtime()?.block_on(send).map_err(|error: Error| error.within(target))
 }
@@ -192,11 +205,11 @@ fn sources(target: &Reference, entries: &[IndexEntry]) -> Result<Vec<String>> {
     Ok(all.into_iter().collect())
 }
 
-/// Sees to it that the repository has the manifest of `entry` and all that it names.
-async fn lend(registry: &Registry<'_>, target: &Reference, entry: &IndexEntry, access: &Access) -> Result<()> {
+/// Sees to it that the repository has the manifest of `entry` and all that it names; false if it is of that repository.
+async fn lend(registry: &Registry<'_>, target: &Reference, entry: &IndexEntry, access: &Access) -> Result<bool> {
     let reference: Reference = entry.reference.parse()?;
     if reference.repository() == target.repository() {
-        return Ok(());
+        return Ok(false);
     }
     let place = access.registries.origin(&reference);
     let lender = access.open(&place, Scope::Pull, &|_, _| ()).await?;
@@ -224,7 +237,7 @@ async fn lend(registry: &Registry<'_>, target: &Reference, entry: &IndexEntry, a
             }
         }
     }
-    registry.put_manifest(&entry.digest.to_string(), &entry.media_type, &served.bytes).await.map(drop)
+    registry.put_manifest(&entry.digest.to_string(), &entry.media_type, &served.bytes).await.map(|_| true)
 }
 
 fn blobs(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {

@@ -17,7 +17,7 @@ use crate::reference::Reference;
 /// # Errors
 /// See [`ErrorKind`]; the message begins with the repository.
 pub fn tags(reference: &Reference, options: &PullOptions) -> Result<Vec<String>> {
-    ask(reference, options, async |registry| registry.tags(reference).await)
+    ask(reference, options, false, async |registry: &Registry<'_>| registry.tags(reference).await)
         .map_err(|error| error.within(reference.name()))
 }
 
@@ -39,17 +39,28 @@ pub fn platforms(reference: &Reference, options: &PullOptions) -> Result<Vec<(Di
         }
         Ok(offers)
     };
-    ask(reference, options, list).map_err(|error| error.within(reference))
+    ask(reference, options, true, list).map_err(|error| error.within(reference))
 }
 
+/// Asks the mirrors, if they may be asked, and the registry itself last.
 fn ask<T>(
     reference: &Reference,
     options: &PullOptions,
-    ask: impl AsyncFnOnce(&Registry<'_>) -> Result<T>,
+    mirrors: bool,
+    ask: impl AsyncFn(&Registry<'_>) -> Result<T>,
 ) -> Result<T> {
     let access = options.access();
-    runtime()?.block_on(async {
-        let registry = access.open(&access.registries.origin(reference), Scope::Pull, &|_, _| ()).await?;
-        ask(&registry).await
-    })
+    let runtime = runtime()?;
+    let mut refused = None;
+    for source in access.registries.sources(reference).iter().filter(|source| mirrors || !source.is_mirror) {
+        let answer = runtime.block_on(async {
+            let registry = access.open(source, Scope::Pull, &|_, _| ()).await?;
+            ask(&registry).await
+        });
+        match answer {
+            Ok(answer) => return Ok(answer),
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no registry has it")))
 }

@@ -58,7 +58,6 @@ impl Compression {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn compressing(error: io::Error) -> Error {
-    Error::new(ErrorKind::Store, format!("compressing: {error}"))
+    Error::new(ErrorKind::Store, format!("compressing: {error}")).caused_by(error)
 }

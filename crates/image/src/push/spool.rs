@@ -138,7 +138,10 @@ fn unnamed(store: &Store) -> Result<File> {
     let directory = store.paths().tmp();
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = rustix::fs::open(&directory, flags, Mode::RUSR | Mode::WUSR).map(File::from);
-    file.map_err(|error| Error::new(ErrorKind::Store, format!("making a file in {}: {error}", directory.display())))
+    file.map_err(|errno| {
+        let error = std::io::Error::from(errno);
+        Error::new(ErrorKind::Store, format!("making a file in {}: {error}", directory.display())).caused_by(error)
+    })
 }
 
 struct Sink {

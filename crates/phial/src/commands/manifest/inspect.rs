@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::Args;
 use engine::Inspected;
 use image::Examined;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Execute;
@@ -43,26 +42,74 @@ impl Execute for Inspect {
             [] => return Err(Failure::new("cannot inspect a manifest: which one")),
         };
         let doing = || format!("inspect manifest {name}");
-        let value = match engine.inspect_manifest(list, name, self.insecure).cannot(doing)? {
-            Inspected::List(_, list) if self.verbose => json!(list.entries),
-            Inspected::List(document, _) => document,
-            Inspected::Remote(found) => {
-                let document: Value = serde_json::from_slice(&found.bytes)
-                    .map_err(|error| Failure::new(format!("cannot {}: {error}", doing())))?;
-                if self.verbose { verbose(name, &found, document) } else { document }
+        let mut tab = "\t";
+        let document = match engine.inspect_manifest(list, name, self.insecure).cannot(doing)? {
+            Inspected::List(_, list) if self.verbose => json!(list.entries).to_string().into_bytes(),
+            Inspected::List(document, _) => {
+                // Docker's indentation of what is not in a registry yet.
+                tab = "   ";
+                document
             }
+            Inspected::Remote(found) if self.verbose => verbose(name, &found).to_string().into_bytes(),
+            Inspected::Remote(found) => found.bytes.to_vec(),
         };
-        let mut text = Vec::new();
-        let formatter = serde_json::ser::PrettyFormatter::with_indent(b"\t");
-        let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter));
-        written.map_err(|error| Failure::new(format!("cannot {}: {error}", doing())))?;
-        output::print_line(&String::from_utf8_lossy(&text))?;
+        let text = String::from_utf8(document).map_err(|error| Failure::new(format!("cannot {}: {error}", doing())))?;
+        output::print_line(&indented(&text, tab))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
+/// A JSON document with a line for each value, its fields in the order that they have: what is in a registry is shown as
+/// it is there.
+fn indented(json: &str, tab: &str) -> String {
+    let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
+    let mut characters = json.chars().filter(|c| !c.is_control()).peekable();
+    let line = |text: &mut String, depth: usize| {
+        text.push('\n');
+        text.extend(std::iter::repeat_n(tab, depth));
+    };
+    while let Some(c) = characters.next() {
+        if quoted {
+            text.push(c);
+            quoted = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            continue;
+        }
+        match c {
+            ' ' => {}
+            '{' | '[' => {
+                text.push(c);
+                while characters.next_if_eq(&' ').is_some() {}
+                if let Some(end) = characters.next_if(|next| matches!(next, '}' | ']')) {
+                    text.push(end);
+                } else {
+                    depth += 1;
+                    line(&mut text, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut text, depth);
+                text.push(c);
+            }
+            ',' => {
+                text.push(c);
+                line(&mut text, depth);
+            }
+            ':' => text.push_str(": "),
+            '"' => {
+                quoted = true;
+                text.push(c);
+            }
+            c => text.push(c),
+        }
+    }
+    text
+}
+
 /// Docker's form of it.
-fn verbose(name: &str, found: &Examined, document: Value) -> Value {
+fn verbose(name: &str, found: &Examined) -> Value {
+    let document: Value = serde_json::from_slice(&found.bytes).unwrap_or_default();
     json!({
         "Ref": name,
         "Descriptor": {
@@ -73,4 +120,17 @@ fn verbose(name: &str, found: &Examined, document: Value) -> Value {
         },
         if found.media_type.contains("oci") { "OCIManifest" } else { "SchemaV2Manifest" }: document,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::indented;
+
+    #[test]
+    fn documents_keep_their_order() {
+        let given = r#"{ "b" : [ 1,{"a":"x, \"y\": {\\"} ], "a":{},
+            "c":[ ]}"#;
+        let expected = "{\n\t\"b\": [\n\t\t1,\n\t\t{\n\t\t\t\"a\": \"x, \\\"y\\\": {\\\\\"\n\t\t}\n\t],\n\t\"a\": {},\n\t\"c\": []\n}";
+        assert_eq!(indented(given, "\t"), expected);
+    }
 }
