@@ -19,7 +19,7 @@ use crate::spec::{Found, found_device};
 use document::{ContainerEdits, DeviceNode, Document, HookName};
 
 /// Where specifications lie, the one that counts least first.
-const DIRECTORIES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
+pub(crate) const DIRECTORIES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
 
 /// What the devices of a container change in its configuration.
 #[derive(Debug, Clone, Default)]

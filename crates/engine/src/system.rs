@@ -1,5 +1,7 @@
 //! What `info` and `version` say about the host and this engine.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde::Serialize;
 
 use crate::engine::Engine;
@@ -9,12 +11,13 @@ use crate::lifecycle::State;
 /// The state of the engine and its host, with docker's names for what both have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of docker's")]
 pub struct Info {
     /// All containers.
     pub containers: usize,
     /// Those that run.
     pub containers_running: usize,
-    /// Those that can be paused and are: none yet.
+    /// Those that are paused.
     pub containers_paused: usize,
     /// The others.
     pub containers_stopped: usize,
@@ -52,6 +55,51 @@ pub struct Info {
     pub docker_root_dir: String,
     /// The store's directory for what does not survive a reboot.
     pub run_dir: String,
+    /// The distribution's version.
+    #[serde(rename = "OSVersion")]
+    pub os_version: String,
+    /// Drivers by kind, with docker's names of the kinds.
+    pub plugins: BTreeMap<&'static str, Vec<&'static str>>,
+    /// What runs containers.
+    pub runtimes: BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>,
+    /// The one that is taken.
+    pub default_runtime: &'static str,
+    /// What `--init` is.
+    pub init_binary: &'static str,
+    /// Whether containers go on without this program: always.
+    pub live_restore_enabled: bool,
+    /// Whether memory can be limited, and so on.
+    pub memory_limit: bool,
+    /// Likewise.
+    pub swap_limit: bool,
+    /// Likewise.
+    #[serde(rename = "CPUCfsQuota")]
+    pub cpu_quota: bool,
+    /// Likewise.
+    #[serde(rename = "CPUShares")]
+    pub cpu_shares: bool,
+    /// Likewise.
+    #[serde(rename = "CPUSet")]
+    pub cpu_set: bool,
+    /// Likewise.
+    pub pids_limit: bool,
+    /// What pulls go through.
+    pub http_proxy: String,
+    /// Likewise.
+    pub https_proxy: String,
+    /// What they do not go through it for.
+    pub no_proxy: String,
+    /// Where images without a registry's name come from.
+    pub index_server_address: &'static str,
+    /// Where descriptions of devices are looked for.
+    #[serde(rename = "CDISpecDirs")]
+    pub cdi_spec_dirs: Vec<&'static str>,
+    /// Labels of the host: none can be set.
+    pub labels: Vec<String>,
+    /// Whether there is anything that may change without notice.
+    pub experimental_build: bool,
+    /// The time, RFC 3339.
+    pub system_time: String,
 }
 
 /// Version of this program.
@@ -94,13 +142,19 @@ impl Engine {
     pub fn info(&self) -> Result<Info> {
         let containers = self.containers(true)?;
         let running = containers.iter().filter(|container| matches!(container.state, State::Running(_))).count();
+        let paused = containers.iter().filter(|container| matches!(container.state, State::Paused(_))).count();
         let kernel = rustix::system::uname();
+        let has = |controller: &str| Controllers::read().0.contains(controller);
+        let variable = |name: &str| {
+            let upper = std::env::var(name).or_else(|_| std::env::var(name.to_lowercase()));
+            upper.unwrap_or_default()
+        };
         let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
         Ok(Info {
             containers: containers.len(),
             containers_running: running,
-            containers_paused: 0,
-            containers_stopped: containers.len() - running,
+            containers_paused: paused,
+            containers_stopped: containers.len() - running - paused,
             images: self.store.images()?.len(),
             server_version: VERSION,
             driver: "overlay2",
@@ -109,7 +163,7 @@ impl Engine {
             cgroup_version: cgroup_version(),
             security_options: vec!["name=seccomp,profile=builtin", "name=cgroupns"],
             kernel_version: text(kernel.release()),
-            operating_system: operating_system(),
+            operating_system: of_release("PRETTY_NAME").unwrap_or_else(|| "Linux".to_owned()),
             os_type: "linux",
             architecture: text(kernel.machine()),
             cpus: rustix::thread::sched_getaffinity(None).map_or(0, |set| set.count()),
@@ -117,6 +171,30 @@ impl Engine {
             name: text(kernel.nodename()),
             docker_root_dir: self.paths().root().display().to_string(),
             run_dir: self.paths().run().display().to_string(),
+            os_version: of_release("VERSION_ID").unwrap_or_default(),
+            plugins: BTreeMap::from([
+                ("Log", vec!["journald", "json-file", "k8s-file", "local", "none"]),
+                ("Network", vec!["host", "none"]),
+                ("Volume", vec!["local"]),
+            ]),
+            runtimes: BTreeMap::from([("phial-runtime", BTreeMap::from([("path", "phial-runtime")]))]),
+            default_runtime: "phial-runtime",
+            init_binary: "phial-runtime",
+            live_restore_enabled: true,
+            memory_limit: has("memory"),
+            swap_limit: has("memory"),
+            cpu_quota: has("cpu"),
+            cpu_shares: has("cpu"),
+            cpu_set: has("cpuset"),
+            pids_limit: has("pids"),
+            http_proxy: variable("HTTP_PROXY"),
+            https_proxy: variable("HTTPS_PROXY"),
+            no_proxy: variable("NO_PROXY"),
+            index_server_address: "https://index.docker.io/v1/",
+            cdi_spec_dirs: crate::cdi::DIRECTORIES.to_vec(),
+            labels: Vec::new(),
+            experimental_build: false,
+            system_time: crate::ago::now(),
         })
     }
 }
@@ -126,10 +204,23 @@ fn cgroup_version() -> &'static str {
     if std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { "2" } else { "1" }
 }
 
-fn operating_system() -> String {
+/// The controllers of cgroups that this kernel has, of whatever version.
+struct Controllers(HashSet<String>);
+
+impl Controllers {
+    fn read() -> Controllers {
+        let text = std::fs::read_to_string("/proc/cgroups").unwrap_or_default();
+        let names = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').next());
+        let unified = std::fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
+        Controllers(names.chain(unified.split_whitespace()).map(str::to_owned).collect())
+    }
+}
+
+/// A value of os-release(5).
+fn of_release(key: &str) -> Option<String> {
     let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
-    name.map_or_else(|| "Linux".to_owned(), |name| name.trim_matches('"').to_owned())
+    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    value.map(|value| value.trim_matches('"').to_owned())
 }
 
 fn memory() -> u64 {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use regex_lite::Regex;
+use runtime::protocol::policy::HealthStatus;
 use store::{Digest, ImageRecord};
 
 use super::ListOptions;
@@ -188,8 +189,11 @@ fn is_built_on(image: &ImageRecord, ancestor: &ImageRecord) -> bool {
 }
 
 /// How well it is, as far as it has a health check.
-fn health(_container: &Container) -> &'static str {
-    "none"
+fn health(container: &Container) -> &'static str {
+    match &container.state {
+        State::Running(status) | State::Paused(status) => status.health.map_or("none", HealthStatus::name),
+        _ => "none",
+    }
 }
 
 /// Whether a volume of this name, or anything at or from this path, is mounted.

@@ -45,6 +45,11 @@ impl Execute for Info {
 /// Docker's layout.
 fn text(info: &Facts) -> String {
     let security: String = info.security_options.iter().map(|option| security_option(option)).collect();
+    let plugins: String = ["Volume", "Network", "Log"]
+        .iter()
+        .map(|kind| format!("  {kind}: {}\n", info.plugins[kind].join(" ")))
+        .collect();
+    let runtimes = info.runtimes.keys().copied().collect::<Vec<_>>().join(" ");
     format!(
         "\
 Client: Phial
@@ -62,7 +67,11 @@ Engine: Phial, in the same program
  Cgroup Driver: {}
  Cgroup Version: {}
  Security Options:
-{security} Kernel Version: {}
+{security} Plugins:
+{plugins} Runtimes: {runtimes}
+ Default Runtime: {}
+ Init Binary: {}
+ Kernel Version: {}
  Operating System: {}
  OSType: {}
  Architecture: {}
@@ -71,6 +80,7 @@ Engine: Phial, in the same program
  Name: {}
  Phial Root Dir: {}
  Phial Run Dir: {}
+ Live Restore Enabled: {}
 ",
         info.containers,
         info.containers_running,
@@ -81,6 +91,8 @@ Engine: Phial, in the same program
         info.logging_driver,
         info.cgroup_driver,
         info.cgroup_version,
+        info.default_runtime,
+        info.init_binary,
         info.kernel_version,
         info.operating_system,
         info.os_type,
@@ -90,6 +102,7 @@ Engine: Phial, in the same program
         info.name,
         info.docker_root_dir,
         info.run_dir,
+        info.live_restore_enabled,
         version = info.server_version,
     )
 }
