@@ -15,6 +15,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// Where systemd's journal takes entries (systemd's `JOURNAL_NATIVE_PROTOCOL.md`).
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
+/// Bytes of labels and variables that every line carries. Labels come from images and may be of any size; a line with more
+/// would be more than the journal takes, and than readers look at.
+const MOST: usize = 32 * 1024;
+
 impl Engine {
     /// What the container's supervisor does with its output.
     ///
@@ -34,7 +38,7 @@ impl Engine {
         } else {
             Vec::new()
         };
-        let chosen = logging.attributes(&config.labels, &environment)?;
+        let chosen = bounded(logging.attributes(&config.labels, &environment)?);
         let tag = logging.tag(|field| tag_field(record, field))?;
         let attributes = match driver {
             Target::Journald => journal_fields(record, tag, chosen),
@@ -51,6 +55,17 @@ impl Engine {
             buffer: logging.buffer()?,
         }))
     }
+}
+
+/// As many of them as fit.
+fn bounded(mut chosen: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut room = MOST;
+    chosen.retain(|key, value| {
+        let left = room.checked_sub(key.len() + value.len());
+        room = left.unwrap_or(room);
+        left.is_some()
+    });
+    chosen
 }
 
 /// Whether this host has what the driver writes to.
@@ -107,7 +122,13 @@ fn field_name(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::field_name;
+    use super::{MOST, bounded, field_name};
+
+    #[test]
+    fn labels_of_any_size_do_not_make_a_line_long() {
+        let all = [("a", 10), ("b", MOST), ("c", 20)].map(|(key, length)| (key.to_owned(), "x".repeat(length)));
+        assert_eq!(bounded(all.into()).keys().collect::<Vec<_>>(), ["a", "c"]);
+    }
 
     #[test]
     fn names_of_fields() {
