@@ -2,7 +2,7 @@
 //! the value, with a hint at most beside it, ends with docker's exit code, and leaves nothing behind.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use end_to_end::{Result, Stage};
 
@@ -165,15 +165,53 @@ const THE_REST: &[Row] = &[
     ("rm absent", 1, &["absent"]),
 ];
 
-/// What there is of containers and volumes on disk and below /run.
-fn remains(stage: &Stage) -> BTreeSet<String> {
+/// The cgroup below which every container of a test is made: what is left of them is seen there, whoever else makes
+/// containers meanwhile.
+struct Parent(String);
+
+impl Parent {
+    fn new() -> Parent {
+        Parent(format!("phial-test-{}", std::process::id()))
+    }
+
+    /// Its directory in each hierarchy.
+    fn directories(&self) -> Vec<PathBuf> {
+        let root = Path::new("/sys/fs/cgroup");
+        let hierarchies = std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+        let all = hierarchies.chain([root.to_owned()]).map(|path| path.join(&self.0));
+        all.filter(|path| path.is_dir()).collect()
+    }
+
+    /// The line with the flag for it, if it makes a container. A later one of the same flag counts instead.
+    fn put_into(&self, mut words: Vec<String>) -> Vec<String> {
+        if matches!(words[0].as_str(), "run" | "create") {
+            words.insert(1, format!("--cgroup-parent=/{}", self.0));
+        }
+        words
+    }
+}
+
+impl Drop for Parent {
+    fn drop(&mut self) {
+        for directory in self.directories() {
+            // What is in the way is a failure that was told already.
+            std::fs::remove_dir(directory).ok();
+        }
+    }
+}
+
+/// What there is of containers and volumes on disk, below /run, and among the cgroups.
+fn remains(stage: &Stage, parent: &Parent) -> BTreeSet<String> {
     let (root, run) = (stage.phial.root(), stage.phial.run_dir());
     let places = [root.join("containers"), root.join("volumes"), root.join("tmp"), run.join("containers")];
     let names = |place: &Path| {
         let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
         entries.map(|entry| entry.path().display().to_string()).collect::<Vec<_>>()
     };
-    places.iter().flat_map(|place| names(place)).collect()
+    let cgroups = parent.directories();
+    let is_directory = |path: &String| Path::new(path).is_dir();
+    let cgroups = cgroups.iter().flat_map(|place| names(place)).filter(is_directory);
+    places.iter().flat_map(|place| names(place)).chain(cgroups).collect()
 }
 
 /// What is wrong with how a mistake was told.
@@ -202,15 +240,17 @@ fn check(rows: &[Row]) -> Result {
     stage.phial.ok(&["create", "--name", "idle", &stage.image, "true"])?;
     let (dir, registry) = (dir.display().to_string(), stage.registry.name(""));
     let registry = registry.trim_end_matches('/');
-    let before = remains(&stage);
+    let parent = Parent::new();
+    let before = remains(&stage, &parent);
     let mut wrong = Vec::new();
     for (line, code, expected) in rows {
         let put_in =
             |word: &str| word.replace("{image}", &stage.image).replace("{dir}", &dir).replace("{registry}", registry);
-        let words: Vec<String> = line.split(' ').map(put_in).collect();
+        let words = parent.put_into(line.split(' ').map(put_in).collect());
         wrong.extend(judge(&stage, &words, *code, expected)?);
-        if *code == 125 && remains(&stage) != before {
-            wrong.push(format!("phial {line}: something is left: {:?}", remains(&stage).difference(&before)));
+        if *code == 125 && remains(&stage, &parent) != before {
+            let left = remains(&stage, &parent);
+            wrong.push(format!("phial {line}: something is left: {:?}", left.difference(&before)));
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
