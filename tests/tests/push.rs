@@ -214,3 +214,27 @@ fn it_is_told_as_an_event() -> Result {
     assert!(events.contains(&format!("image push {target}")), "{events}");
     Ok(())
 }
+
+#[test]
+fn images_that_were_made_and_loaded_here() -> Result {
+    let registry = Registry::start()?;
+    let (made, loaded) = (registry.name("made:1"), registry.name("loaded:1"));
+    let phial = with_image(images::BUSYBOX, "box:1")?;
+    phial.ok(&["run", "--name", "maker", "box:1", "sh", "-c", "echo made > /made; rm /etc/motd"])?;
+    phial.ok(&["commit", "maker", &made])?;
+    phial.ok(&["push", "-q", &made])?;
+    let other = Phial::new()?;
+    assert_eq!(other.ok(&["run", "--rm", "-q", &made, "sh", "-c", "cat /made; ls /etc/motd || :"])?, "made");
+    assert_eq!(other.inspect(&made)?["Id"], phial.inspect(&made)?["Id"]);
+
+    phial.ok(&["tag", &made, &loaded])?;
+    let archive = phial.scratch().join("archive.tar").display().to_string();
+    phial.ok(&["save", "-o", &archive, &loaded])?;
+    let third = Phial::new()?;
+    third.ok(&["load", "-i", &archive])?;
+    third.ok(&["push", "-q", &loaded])?;
+    let fourth = Phial::new()?;
+    fourth.ok(&["pull", "-q", &loaded])?;
+    assert_eq!(fourth.inspect(&loaded)?["Id"], phial.inspect(&made)?["Id"]);
+    Ok(())
+}

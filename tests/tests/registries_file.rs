@@ -53,6 +53,9 @@ fn short_names_are_looked_for_and_replaced() -> Result {
     let before = registry.log();
     let output = run(&phial, &["run", "--rm", "--pull", "never", "tool", "echo", "by alias"])?.exited(0)?;
     assert_eq!((output.stdout.as_str(), registry.log()), ("by alias\n", before));
+    run(&phial, &["tag", "tool", "kept:1"])?.success()?;
+    let output = run(&phial, &["rmi", "tool"])?.exited(0)?;
+    assert!(output.stdout.starts_with(&format!("Untagged: {second}/busybox:latest\n")), "{output:?}");
     // Every place that was looked at is named.
     let output = run(&phial, &["pull", "absent"])?.exited(1)?;
     assert!(output.stderr.contains(&first.to_string()) && output.stderr.contains(&second.to_string()), "{output:?}");

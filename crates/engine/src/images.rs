@@ -141,9 +141,9 @@ impl Engine {
     pub fn remove_image(&self, name: &str, force: bool) -> Result<Vec<RemovedImage>> {
         let image = self.image(name)?;
         let in_use = if force { Use::Ignore } else { Use::Refuse };
+        let meant = self.names_meant(name, &image)?;
         let is_name = |reference: &&String| {
-            **reference == builtin::HELLO && builtin::is_hello(name)
-                || name.parse::<Reference>().is_ok_and(|name| name.canonical() == **reference)
+            **reference == builtin::HELLO && builtin::is_hello(name) || meant.contains(*reference)
         };
         if image.references.len() <= 1 || !image.references.iter().any(|reference| is_name(&reference)) {
             self.release_mount(&image, force)?;

@@ -116,7 +116,7 @@ impl Engine {
             return Ok(Inspected::Remote(Box::new(image::examine(&reference.at(entry.digest), &access)?)));
         }
         if let Some(found) = self.read_list(&reference)? {
-            return Ok(Inspected::List(image::index_document(&found.entries).0, found));
+            return Ok(Inspected::List(image::index_document(&found.entries)?.0, found));
         }
         Ok(Inspected::Remote(Box::new(image::examine(&reference, &access)?)))
     }

@@ -181,6 +181,16 @@ impl Engine {
         Ok(found)
     }
 
+    /// The names in full that `name` may stand for, where `image` is what it was found to be.
+    pub(crate) fn names_meant(&self, name: &str, image: &ImageRecord) -> Result<Vec<String>> {
+        let Ok(reference) = name.parse::<Reference>() else { return Ok(Vec::new()) };
+        let canonical = reference.canonical();
+        if image.references.contains(&canonical) || Reference::names_registry(name) {
+            return Ok(vec![canonical]);
+        }
+        Ok(self.registries()?.candidates(name)?.iter().map(Reference::canonical).collect())
+    }
+
     /// The image that a name without registry means by the registries file.
     pub(crate) fn image_of_short_name(&self, name: &str) -> Result<Option<ImageRecord>> {
         if name.parse::<Reference>().is_err() || Reference::names_registry(name) {

@@ -113,7 +113,10 @@ fn media_type(bytes: &[u8], served: &str, usual: &str) -> String {
 }
 
 /// The document that these entries make: docker's kind if all are docker's, else OCI's. Its bytes and its media type.
-pub fn index_document(entries: &[IndexEntry]) -> (Vec<u8>, &'static str) {
+///
+/// # Errors
+/// `Invalid` if it cannot be written as JSON.
+pub fn index_document(entries: &[IndexEntry]) -> Result<(Vec<u8>, &'static str)> {
     let docker = entries.iter().all(|entry| entry.media_type == DOCKER_MANIFEST);
     let media_type = if docker { DOCKER_LIST } else { OCI_INDEX };
     let manifests = entries.iter().map(|entry| DocumentEntry {
@@ -123,7 +126,8 @@ pub fn index_document(entries: &[IndexEntry]) -> (Vec<u8>, &'static str) {
         platform: &entry.platform,
     });
     let document = IndexDocument { schema_version: 2, media_type, manifests: manifests.collect() };
-    (serde_json::to_vec(&document).expect("it has text keys only"), media_type)
+    let bytes = serde_json::to_vec(&document).map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))?;
+    Ok((bytes, media_type))
 }
 
 /// In the order in which docker writes them.
@@ -179,7 +183,7 @@ pub fn push_index(
                 told(&target.at(entry.digest));
             }
         }
-        let (document, media_type) = index_document(&entries);
+        let (document, media_type) = index_document(&entries)?;
         registry.put_manifest(target.tag().unwrap_or("latest"), media_type, &Bytes::from(document)).await
     };
     runtime()?.block_on(send).map_err(|error: Error| error.within(target))

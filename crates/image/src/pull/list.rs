@@ -17,7 +17,7 @@ use crate::reference::Reference;
 /// # Errors
 /// See [`ErrorKind`]; the message begins with the repository.
 pub fn tags(reference: &Reference, options: &PullOptions) -> Result<Vec<String>> {
-    ask(reference, options, false, async |registry: &Registry<'_>| registry.tags(reference).await)
+    ask(reference, options, false, &async |registry: &Registry<'_>| registry.tags(reference).await)
         .map_err(|error| error.within(reference.name()))
 }
 
@@ -39,7 +39,7 @@ pub fn platforms(reference: &Reference, options: &PullOptions) -> Result<Vec<(Di
         }
         Ok(offers)
     };
-    ask(reference, options, true, list).map_err(|error| error.within(reference))
+    ask(reference, options, true, &list).map_err(|error| error.within(reference))
 }
 
 /// Asks the mirrors, if they may be asked, and the registry itself last.
@@ -47,7 +47,7 @@ fn ask<T>(
     reference: &Reference,
     options: &PullOptions,
     mirrors: bool,
-    ask: impl AsyncFn(&Registry<'_>) -> Result<T>,
+    ask: &impl AsyncFn(&Registry<'_>) -> Result<T>,
 ) -> Result<T> {
     let access = options.access();
     let runtime = runtime()?;
