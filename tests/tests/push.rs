@@ -3,9 +3,10 @@
 
 use std::fs;
 
-use end_to_end::engines::Podman;
+use end_to_end::engines::{Docker, Podman};
 use end_to_end::network::Flaky;
 use end_to_end::process::{self, program};
+use end_to_end::pty::Pty;
 use end_to_end::registry::{Access, Options, PASSWORD, Registry, USER};
 use end_to_end::{Context, Phial, Result, images};
 use serde_json::Value;
@@ -88,6 +89,24 @@ fn podman_runs_what_was_pushed() -> Result {
 }
 
 #[test]
+fn docker_takes_what_was_pushed() -> Result {
+    let registry = Registry::start()?;
+    let target = registry.name("app:latest");
+    let phial = with_image(images::BUSYBOX_DOCKER, &target)?;
+    let digest = digest(&phial.ok(&["push", &target])?)?;
+    let docker = Docker::start(&phial.scratch().join("docker"))?;
+    assert!(docker.ok(&["pull", &target])?.contains(&format!("Digest: {digest}")));
+    assert_eq!(docker.inspect(&target)?["Id"], phial.inspect(&target)?["Id"]);
+    // And the other way round: what docker pushes is what is pulled.
+    let back = registry.name("back:latest");
+    docker.ok(&["tag", &target, &back])?;
+    docker.ok(&["push", &back])?;
+    phial.ok(&["pull", &back])?;
+    assert_eq!(phial.inspect(&back)?["Id"], phial.inspect(&target)?["Id"]);
+    Ok(())
+}
+
+#[test]
 fn layers_are_lent_within_a_registry() -> Result {
     let dir = tempfile::Builder::new().prefix("phial-push-").tempdir()?;
     let registry = Registry::start()?;
@@ -136,6 +155,18 @@ fn all_tags_and_few_words() -> Result {
     assert!(pulled.contains("1: Pulling from app") && pulled.contains("latest: Pulling from app"), "{pulled}");
     assert_eq!(pulled.lines().last(), Some(repository.as_str()));
     assert_eq!(other.ok(&["pull", "-q", &repository])?, format!("{repository}:latest"));
+    Ok(())
+}
+
+#[test]
+fn a_terminal_sees_bars() -> Result {
+    let registry = Registry::start()?;
+    let target = registry.name("app:latest");
+    let phial = with_image(images::DEBIAN, &target)?;
+    let (code, text) = Pty::start(&phial.command(&["push", &target]), 24, 120)?.finish()?;
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("Pushing") && text.contains("/s") && text.contains("Pushed"), "{text:?}");
+    assert!(text.contains("latest: digest: sha256:"), "{text:?}");
     Ok(())
 }
 
