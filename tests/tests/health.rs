@@ -144,3 +144,23 @@ fn words_that_are_no_check() -> Result {
     assert!(phial.inspect("none")?["State"]["Health"].is_null());
     Ok(())
 }
+
+#[test]
+fn reaching_the_memory_limit_is_told_at_once() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    // The kernel kills `tail`, and the shell goes on.
+    let script = "while read go; do tail /dev/zero; done < /tmp/go; sleep 1000";
+    let flags = ["-m", "32m", "--name", "hungry"];
+    stage.start(&flags, &["sh", "-c", &format!("mkfifo /tmp/go; {script}")])?;
+    assert_eq!(phial.inspect("hungry")?["State"]["OOMKilled"], false);
+    while phial.run(&["exec", "hungry", "test", "-p", "/tmp/go"])?.code != 0 {}
+    phial.ok(&["exec", "hungry", "sh", "-c", "echo go > /tmp/go"])?;
+    Events::of(phial, "hungry")?.wait_for("oom")?;
+    let state = phial.inspect("hungry")?["State"].clone();
+    assert_eq!((&state["OOMKilled"], &state["Running"]), (&true.into(), &true.into()), "{state}");
+    // The next run begins with a clean record.
+    phial.ok(&["restart", "-t", "0", "hungry"])?;
+    assert_eq!(phial.inspect("hungry")?["State"]["OOMKilled"], false);
+    Ok(())
+}

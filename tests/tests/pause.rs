@@ -27,7 +27,7 @@ fn nothing_moves_until_it_is_let_go() -> Result {
     for (words, why) in [
         (&["exec", "busy", "true"] as &[&str], "is paused, unpause the container before exec"),
         (&["pause", "busy"], "is already paused"),
-        (&["attach", "busy"], "is paused"),
+        (&["attach", "busy"], "you cannot attach to a paused container, unpause it first"),
         (&["rm", "busy"], "is paused"),
     ] {
         let refused = phial.run(words)?.exited(1)?;

@@ -13,7 +13,7 @@ use crate::config::{ContainerConfig, ExecConfig, env};
 use crate::create::{UPPER, identity};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::lifecycle::Container;
+use crate::lifecycle::{Container, State};
 use crate::lookup::Merged;
 use crate::session::{Session, refusal};
 use crate::spec::{Identity, exec_process};
@@ -90,7 +90,18 @@ impl Engine {
     /// `Conflict` when the container does not run.
     pub fn attach(&self, container: &Container, stdin: bool, window: Option<WindowSize>) -> Result<Session> {
         let request = Attach { version: VERSION, stdin: stdin && container.config.open_stdin, window };
-        let session = Session::attach(&container.record.name, self.connect(container)?, &request)?;
+        let name = &container.record.name;
+        match container.state {
+            State::Paused(_) => {
+                return Err(Error::conflict("you cannot attach to a paused container, unpause it first")
+                    .with_hint(format!("phial unpause {name}")));
+            }
+            State::Restarting(_) => {
+                return Err(Error::conflict("you cannot attach to a restarting container, wait until it is running"));
+            }
+            _ => {}
+        }
+        let session = Session::attach(name, self.connect(container)?, &request)?;
         self.tell_container(container, "attach", &[]);
         Ok(session)
     }

@@ -141,8 +141,10 @@ impl Engine {
     /// `Store`.
     pub fn info(&self) -> Result<Info> {
         let containers = self.containers(true)?;
-        let running = containers.iter().filter(|container| matches!(container.state, State::Running(_))).count();
-        let paused = containers.iter().filter(|container| matches!(container.state, State::Paused(_))).count();
+        // As docker counts: what waits to be started again runs.
+        let count = |is: fn(&State) -> bool| containers.iter().filter(|container| is(&container.state)).count();
+        let running = count(|state| matches!(state, State::Running(_) | State::Restarting(_)));
+        let paused = count(|state| matches!(state, State::Paused(_)));
         let kernel = rustix::system::uname();
         let has = |controller: &str| Controllers::read().0.contains(controller);
         let variable = |name: &str| {

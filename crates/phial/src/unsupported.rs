@@ -38,6 +38,8 @@ const FLAGS: &[(&str, &str)] = &[
     ("logs", "details follow -f since tail -n timestamps -t until"),
     ("attach", "detach-keys no-stdin sig-proxy"),
     ("stop", "signal -s time timeout -t"),
+    ("start", "attach -a checkpoint checkpoint-dir detach-keys interactive -i"),
+    ("restart", "signal -s time timeout -t"),
     ("kill", "signal -s"),
     ("rm", "force -f link -l volumes -v no-prune platform"),
     (
