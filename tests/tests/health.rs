@@ -157,8 +157,8 @@ fn reaching_the_memory_limit_is_told_at_once() -> Result {
     while phial.run(&["exec", "hungry", "test", "-p", "/tmp/go"])?.code != 0 {}
     phial.ok(&["exec", "hungry", "sh", "-c", "echo go > /tmp/go"])?;
     Events::of(phial, "hungry")?.wait_for("oom")?;
-    let state = phial.inspect("hungry")?["State"].clone();
-    assert_eq!((&state["OOMKilled"], &state["Running"]), (&true.into(), &true.into()), "{state}");
+    let seen = phial.inspect("hungry")?["State"].clone();
+    assert_eq!((&seen["OOMKilled"], &seen["Running"]), (&true.into(), &true.into()), "{seen}");
     // The next run begins with a clean record.
     phial.ok(&["restart", "-t", "0", "hungry"])?;
     assert_eq!(phial.inspect("hungry")?["State"]["OOMKilled"], false);

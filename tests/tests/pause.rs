@@ -21,8 +21,8 @@ fn nothing_moves_until_it_is_let_go() -> Result {
     let pid = pid(phial, "busy")?;
     assert_eq!(phial.ok(&["pause", "busy"])?, "busy");
     let before = ticks(pid)?;
-    let state = phial.inspect("busy")?["State"].clone();
-    assert_eq!((&state["Status"], &state["Paused"], &state["Running"]), (&"paused".into(), &true.into(), &true.into()));
+    let seen = phial.inspect("busy")?["State"].clone();
+    assert_eq!((&seen["Status"], &seen["Paused"], &seen["Running"]), (&"paused".into(), &true.into(), &true.into()));
     assert!(phial.ok(&["ps"])?.contains("(Paused)"));
     for (words, why) in [
         (&["exec", "busy", "true"] as &[&str], "is paused, unpause the container before exec"),

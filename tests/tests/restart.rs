@@ -66,12 +66,12 @@ fn the_pause_between_two_runs_grows() -> Result {
     }
     // Now it waits for more than a second.
     assert!(phial.ok(&["ps"])?.contains("Restarting (7) "), "{}", phial.ok(&["ps"])?);
-    let state = phial.inspect("again")?["State"].clone();
+    let seen = phial.inspect("again")?["State"].clone();
     assert_eq!(
-        (&state["Status"], &state["Running"], &state["Restarting"]),
+        (&seen["Status"], &seen["Running"], &seen["Restarting"]),
         (&"restarting".into(), &true.into(), &true.into())
     );
-    assert_eq!((&state["Pid"], &state["ExitCode"]), (&0.into(), &7.into()));
+    assert_eq!((&seen["Pid"], &seen["ExitCode"]), (&0.into(), &7.into()));
     for words in [&["exec", "again", "true"] as &[&str], &["attach", "again"], &["pause", "again"]] {
         let refused = phial.run(words)?.exited(1)?;
         assert!(refused.stderr.contains("restarting"), "{refused:?}");
@@ -105,8 +105,8 @@ fn by_hand_it_is_ended_for_good() -> Result {
             stage.start(&["--name", "web", "--restart", policy], &["sleep", "1000"])?;
             phial.ok(words)?;
             assert_eq!(phial.ok(&["wait", "web"])?, "137", "{policy}");
-            let state = phial.inspect("web")?;
-            assert_eq!((&state["State"]["Status"], &state["RestartCount"]), (&"exited".into(), &0.into()), "{policy}");
+            let seen = phial.inspect("web")?;
+            assert_eq!((&seen["State"]["Status"], &seen["RestartCount"]), (&"exited".into(), &0.into()), "{policy}");
             phial.ok(&["rm", "web"])?;
         }
     }
@@ -152,9 +152,9 @@ fn what_cannot_be_started_again_says_why() -> Result {
     let mut events = Events::of(phial, "broken")?;
     events.wait_for("die")?;
     while inspect(phial, "broken", "/State/Status")? == "restarting" {}
-    let state = inspect(phial, "broken", "/State")?;
-    assert_eq!((&state["Status"], &state["ExitCode"]), (&"exited".into(), &127.into()));
-    assert!(state["Error"].as_str().is_some_and(|error| error.contains("/bin/sh")), "{state}");
+    let seen = inspect(phial, "broken", "/State")?;
+    assert_eq!((&seen["Status"], &seen["ExitCode"]), (&"exited".into(), &127.into()));
+    assert!(seen["Error"].as_str().is_some_and(|error| error.contains("/bin/sh")), "{seen}");
     Ok(())
 }
 
@@ -184,12 +184,14 @@ fn a_supervisor_that_was_killed_is_seen_to() -> Result {
     let box_ = stage.start(&["--name", "box"], &["sh", "-c", "echo run; sleep 1000"])?;
     let brief = stage.start(&["--name", "brief", "--rm"], &["sleep", "1000"])?;
     let cgroups: Vec<String> = serde_json::from_value(status(phial, &box_)?["cgroups"].clone())?;
+    // Whatever stands still does not hear of it.
+    phial.ok(&["pause", "box"])?;
     assert!(cgroups.iter().all(|cgroup| std::path::Path::new(cgroup).is_dir()));
     for id in [&web, &box_, &brief] {
         kill_supervisor(phial, id)?;
     }
-    let state = phial.inspect("box")?["State"].clone();
-    assert_eq!((&state["Status"], &state["Dead"], &state["Pid"]), (&"dead".into(), &true.into(), &0.into()));
+    let seen = phial.inspect("box")?["State"].clone();
+    assert_eq!((&seen["Status"], &seen["Dead"], &seen["Pid"]), (&"dead".into(), &true.into(), &0.into()));
     // The next command that looks at all of them clears away what is left, and starts what is to run.
     let table = phial.ok(&["ps", "-a"])?;
     assert!(table.lines().any(|line| line.ends_with("web") && line.contains("Up ")), "{table}");

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use runtime::cgroup::Cgroups;
 use runtime::protocol::policy::{Patience, Reason, Stop};
 use runtime::protocol::{STATUS_FILE, Status};
 use rustix::process::{Pid, PidfdFlags, Signal as RawSignal, pidfd_open, pidfd_send_signal};
@@ -88,6 +89,10 @@ pub(crate) fn end_lost(id: &ContainerId, status: &Status) -> Result<()> {
     let own = |path: &&PathBuf| path.to_string_lossy().contains(&id.hex());
     let cgroups: Vec<PathBuf> = status.cgroups.iter().filter(own).cloned().collect();
     runtime::cgroup::thaw_leftovers(&cgroups);
+    // One that was paused is still frozen: where v1 freezes, a killed process does not end before it is let go.
+    if let Ok(open) = Cgroups::open(&cgroups) {
+        open.signal_all(RawSignal::KILL).and_then(|()| open.thaw()).ok();
+    }
     for cgroup in &cgroups {
         while kill_members(cgroup)? {}
     }

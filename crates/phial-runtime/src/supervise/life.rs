@@ -29,6 +29,7 @@ const GOOD_RUN: Duration = Duration::from_secs(10);
 const STOP_TIMEOUT: u32 = 10;
 
 /// What a container has behind it and before it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Life {
     pub(super) phase: Phase,
     /// When this run has begun.

@@ -55,12 +55,11 @@ impl Execute for Shutdown {
 
 /// The unit for this program, with the directories that it was given.
 fn unit(context: &Context) -> String {
-    let program = std::env::current_exe().map_or_else(|_| PROGRAM.to_owned(), |path| path.display().to_string());
-    let mut command = program;
+    let mut command = std::env::current_exe().map_or_else(|_| PROGRAM.to_owned(), |path| path.display().to_string());
     for (flag, directory) in [("--root", &context.root), ("--run", &context.run)] {
         if let Some(directory) = directory {
             let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.clone());
-            command.push_str(&format!(" {flag} {}", directory.display()));
+            command = format!("{command} {flag} {}", directory.display());
         }
     }
     UNIT.replace(PROGRAM, &command)
