@@ -40,3 +40,30 @@ fn every_kind_is_measured() -> Result {
     assert_eq!(json["Containers"][0]["Names"], "job");
     Ok(())
 }
+
+#[test]
+fn prune_asks_and_makes_room() -> Result {
+    let stage = Stage::busybox()?;
+    stage
+        .phial
+        .run(&["run", "--name", "job", "-v", "/anonymous", &stage.image, "sh", "-c", "printf 12345 > /file"])?
+        .exited(0)?;
+    stage.start(&["--name", "web"], &["sleep", "1000"])?;
+    let output = stage.phial.run_with_input(&["system", "prune"], b"n\n")?.exited(1)?;
+    assert!(output.stdout.contains("WARNING! This will remove:\n  - all stopped containers"), "{output:?}");
+    assert_eq!(stage.phial.ok(&["ps", "-aq"])?.lines().count(), 2);
+    stage.phial.run(&["system", "prune", "-f", "--filter", "label=no.such"])?.exited(0)?;
+    assert_eq!(stage.phial.ok(&["ps", "-aq"])?.lines().count(), 2);
+    let output = stage.phial.run_with_input(&["system", "prune", "--volumes"], b"y\n")?.exited(0)?;
+    assert!(
+        output.stdout.contains("Deleted Containers:\n") && output.stdout.contains("Deleted Volumes:\n"),
+        "{output:?}"
+    );
+    assert!(output.stdout.ends_with("Total reclaimed space: 5B\n"), "{output:?}");
+    assert_eq!(stage.phial.ok(&["ps", "-a", "--format", "{{.Names}}"])?, "web");
+    stage.phial.ok(&["rm", "-f", "web"])?;
+    let output = stage.phial.run(&["system", "prune", "-af"])?.exited(0)?;
+    assert!(output.stdout.contains("untagged: ") && output.stdout.contains("deleted: sha256:"), "{output:?}");
+    assert_eq!(stage.phial.ok(&["images", "-q"])?, "");
+    Ok(())
+}

@@ -178,6 +178,20 @@ pub struct ContainerConfig {
     pub health: Option<Healthcheck>,
 }
 
+impl ContainerConfig {
+    /// As the store keeps it: without what is as it is by default. That is most of it, and lists read all of them.
+    pub(crate) fn stored(&self) -> serde_json::Value {
+        let value = |config: &ContainerConfig| {
+            serde_json::to_value(config).expect("a configuration has string keys and nothing else that JSON lacks")
+        };
+        let (mut stored, default) = (value(self), value(&ContainerConfig::default()));
+        if let Some(fields) = stored.as_object_mut() {
+            fields.retain(|name, field| default.get(name) != Some(field));
+        }
+        stored
+    }
+}
+
 /// Everything `exec` takes.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, which is there or not")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -293,6 +307,14 @@ mod tests {
         check("# first\na=1\n\n  b\r\nc=x=y\n", Some(&[("a", "1"), ("b", ""), ("c", "x=y")]));
         check("=1\n", None);
         check("a b=1\n", None);
+    }
+
+    #[test]
+    fn what_is_as_by_default_is_not_stored_and_comes_back() {
+        let config = ContainerConfig { image: "alpine".to_owned(), tty: true, ..ContainerConfig::default() };
+        let stored = config.stored();
+        assert_eq!(stored, serde_json::json!({"image": "alpine", "tty": true}));
+        assert_eq!(serde_json::from_value::<ContainerConfig>(stored).expect("is one"), config);
     }
 
     #[test]

@@ -111,8 +111,7 @@ impl Engine {
             boot_id: store::boot_id()?,
             auto_remove: config.auto_remove,
             keep_unstarted: prepared.unstarted == Unstarted::Keep,
-            config: serde_json::to_value(config)
-                .expect("a configuration has string keys and nothing else that JSON lacks"),
+            config: config.stored(),
         };
         let lock = match config.name {
             Some(_) => reservation.commit(&record).map_err(|error| name_error(error, &record.name))?,

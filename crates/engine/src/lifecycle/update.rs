@@ -108,7 +108,7 @@ impl Engine {
                     runtime::cgroup::Cgroups::open(&status.cgroups)?.update(&resources)?;
                 }
             }
-            *row = serde_json::to_value(&config).map_err(unreadable)?;
+            *row = config.stored();
             Ok::<(), Error>(())
         });
         changed??;

@@ -12,6 +12,8 @@ pub(super) mod df;
 pub(super) mod events;
 /// `info`.
 pub(super) mod info;
+/// `prune`.
+pub(super) mod prune;
 /// `sync`.
 pub(super) mod sync;
 /// `version`.
@@ -25,5 +27,6 @@ pub(super) const COMMANDS: &[Entry] = &[
     leaf::<events::Events>("events", "Show what happens to containers, images and volumes"),
     leaf::<info::Info>("info", "Show what this host is and has"),
     leaf::<boot::Shutdown>("shutdown", "Stop every container; 'system boot' brings them back"),
+    leaf::<prune::Prune>("prune", "Remove what nobody uses"),
     leaf::<sync::Sync>("sync", "Wait until every image is on disk, safe from a power failure"),
 ];

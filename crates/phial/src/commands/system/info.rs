@@ -45,10 +45,8 @@ impl Execute for Info {
 /// Docker's layout.
 fn text(info: &Facts) -> String {
     let security: String = info.security_options.iter().map(|option| security_option(option)).collect();
-    let plugins: String = ["Volume", "Network", "Log"]
-        .iter()
-        .map(|kind| format!("  {kind}: {}\n", info.plugins[kind].join(" ")))
-        .collect();
+    let plugins =
+        ["Volume", "Network", "Log"].map(|kind| format!("  {kind}: {}\n", info.plugins[kind].join(" "))).concat();
     let runtimes = info.runtimes.keys().copied().collect::<Vec<_>>().join(" ");
     format!(
         "\

@@ -1,0 +1,97 @@
+//! `phial system prune`.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use engine::{Filters, Pruned, RemovedImage};
+
+use super::Execute;
+use crate::context::Context;
+use crate::failure::{Cannot, Failure, Result};
+use crate::output::confirm::confirm;
+use crate::output::{human, print};
+
+const EXAMPLES: &str = "\
+Examples:
+  phial system prune
+  phial system prune -af --filter until=24h       everything unused that is older than a day, without asking
+  phial system prune --volumes                    also volumes without a name";
+
+/// What can be filtered by.
+const FILTERS: &[&str] = &["label", "label!", "until"];
+
+/// What `phial system prune` takes.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Prune {
+    /// All images that no container is made from, not only those without a name
+    #[arg(short, long)]
+    all: bool,
+    /// Only what matches: until=TIME, label=KEY[=VALUE] or label!=KEY[=VALUE]
+    #[arg(long = "filter", value_name = "FILTER")]
+    filters: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+    /// Also volumes that have no name and that no container uses
+    #[arg(long)]
+    volumes: bool,
+}
+
+impl Execute for Prune {
+    fn execute(self, context: &Context) -> Result<ExitCode> {
+        let filters = Filters::parse(&self.filters, FILTERS).cannot(|| "prune")?;
+        if self.volumes && filters.has("until") {
+            return Err(Failure::new("cannot prune: the \"until\" filter is not supported with \"--volumes\""));
+        }
+        let engine = context.engine()?;
+        if !self.force {
+            confirm(&self.warning(), "system prune")?;
+        }
+        // Containers first: what only they used can go then.
+        let containers = engine.prune_containers(&filters).cannot(|| "prune containers")?;
+        let volumes = if self.volumes {
+            engine.prune_volumes(false, &filters).cannot(|| "prune volumes")?
+        } else {
+            Pruned::default()
+        };
+        let images = engine.prune_images(self.all, &filters).cannot(|| "prune images")?;
+        let mut text = list("Deleted Containers:", &containers.names) + &list("Deleted Volumes:", &volumes.names);
+        let removed = images.removed.iter().map(|removed| match removed {
+            RemovedImage::Untagged(name) => format!("untagged: {name}"),
+            RemovedImage::Deleted(digest) => format!("deleted: {digest}"),
+        });
+        text += &list("Deleted Images:", &removed.collect::<Vec<_>>());
+        let bytes = containers.bytes.saturating_add(volumes.bytes).saturating_add(images.bytes);
+        print(&format!("{text}Total reclaimed space: {}\n", human::size(bytes)))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Prune {
+    /// Docker's words, without the networks and builds that there are none of.
+    fn warning(&self) -> String {
+        let mut text = String::from("WARNING! This will remove:\n  - all stopped containers\n");
+        if self.volumes {
+            text += "  - all anonymous volumes not used by at least one container\n";
+        }
+        text += if self.all {
+            "  - all images without at least one container associated to them\n"
+        } else {
+            "  - all dangling images\n"
+        };
+        if !self.filters.is_empty() {
+            text += "\n  Items to be pruned will be filtered with:\n";
+            for filter in &self.filters {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "  - {}", human::harmless(filter));
+            }
+        }
+        text
+    }
+}
+
+fn list(heading: &str, names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("{heading}\n{}\n\n", names.join("\n")) }
+}
