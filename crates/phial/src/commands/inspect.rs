@@ -27,6 +27,9 @@ pub(crate) struct Inspect {
     kind: Option<Kind>,
     #[command(flatten)]
     format: FormatFlag,
+    /// Also how much containers have written
+    #[arg(short, long)]
+    size: bool,
     /// Names or ids
     #[arg(value_name = "NAME|ID", required = true)]
     names: Vec<String>,
@@ -77,9 +80,25 @@ impl Execute for Inspect {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
         match self.kind {
-            Some(kind) => inspect(&self.names, kind.word(), &self.format, |name| kind.find(&engine, name)),
-            None => inspect(&self.names, "object", &self.format, |name| find_any(&engine, name)),
+            Some(kind) => inspect(&self.names, kind.word(), &self.format, |name| {
+                kind.find(&engine, name).and_then(|value| self.with_size(&engine, value))
+            }),
+            None => inspect(&self.names, "object", &self.format, |name| {
+                find_any(&engine, name).and_then(|value| self.with_size(&engine, value))
+            }),
         }
+    }
+}
+
+impl Inspect {
+    /// With the sizes, if they are asked for and it is a container.
+    fn with_size(&self, engine: &Engine, mut value: Value) -> Result<Value, Error> {
+        if let (true, Some(id)) = (self.size && value.get("HostConfig").is_some(), value["Id"].as_str()) {
+            let (written, whole) = engine.sizes(&engine.container(id)?)?;
+            value["SizeRw"] = written.into();
+            value["SizeRootFs"] = whole.into();
+        }
+        Ok(value)
     }
 }
 
@@ -122,16 +141,21 @@ impl Kind {
     }
 }
 
-/// A container of this name, else an image, else a volume.
+/// A container of this name, else an image, else a volume; else the error that knows what was meant.
 fn find_any(engine: &Engine, name: &str) -> Result<Value, Error> {
-    let mut found = Kind::Container.find(engine, name);
-    for kind in [Kind::Image, Kind::Volume] {
-        match found {
-            Err(error) if error.kind() == ErrorKind::NotFound => found = kind.find(engine, name),
+    let knows = |error: &Error| error.hint().is_some_and(|hint| hint.starts_with("did you mean"));
+    let mut missing: Option<Error> = None;
+    for kind in [Kind::Container, Kind::Image, Kind::Volume] {
+        match kind.find(engine, name) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if missing.as_ref().is_none_or(|before| !knows(before) && knows(&error)) {
+                    missing = Some(error);
+                }
+            }
             other => return other,
         }
     }
-    found
+    missing.map_or(Ok(Value::Null), Err)
 }
 
 /// Prints what was found, then says what was not.
