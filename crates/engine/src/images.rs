@@ -17,6 +17,7 @@ use store::{Digest, ImageRecord, Use};
 use crate::builtin;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::image_list::is_tag;
 use crate::similar::similar;
 
 /// When `run` asks the registry (`--pull`).
@@ -145,7 +146,8 @@ impl Engine {
         let is_name = |reference: &&String| {
             **reference == builtin::HELLO && builtin::is_hello(name) || meant.contains(*reference)
         };
-        if image.references.len() <= 1 || !image.references.iter().any(|reference| is_name(&reference)) {
+        let tags = image.references.iter().filter(|reference| is_tag(reference)).count();
+        if tags <= 1 || !image.references.iter().any(|reference| is_name(&reference)) {
             self.release_mount(&image, force)?;
         }
         let removed = if let Some(reference) = image.references.iter().find(is_name) {

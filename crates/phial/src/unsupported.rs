@@ -49,6 +49,13 @@ const FLAGS: &[(&str, &str)] = &[
     ),
     ("rmi", "force -f no-prune platform"),
     ("inspect", "format -f size -s type platform"),
+    ("history", "format human -H no-trunc platform quiet -q"),
+    ("save", "output -o platform"),
+    ("load", "input -i platform quiet -q"),
+    ("import", "change -c message -m platform"),
+    ("export", "output -o"),
+    ("commit", "author -a change -c message -m no-pause pause -p"),
+    ("cp", "archive -a follow-link -L quiet -q"),
     ("version", "format -f"),
     ("info", "format -f"),
 ];

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args};
 use engine::HistoryStep;
-use serde_json::json;
 
 use super::Execute;
 use crate::context::Context;
-use crate::failure::{Cannot, Failure, Result};
-use crate::output::{human, print, table};
+use crate::failure::{Cannot, Result};
+use crate::output::format::{Column, ListFlags, Listing};
+use crate::output::human;
 
 /// What docker says for the id of a step that has none.
 const MISSING: &str = "<missing>";
@@ -32,32 +32,36 @@ pub(crate) struct History {
     /// Whole ids and instructions
     #[arg(long)]
     no_trunc: bool,
-    /// Ids only
-    #[arg(short, long)]
-    quiet: bool,
-    /// How to print: table or json
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    format: String,
+    #[command(flatten)]
+    list: ListFlags,
     /// A name or the id of the image
     #[arg(value_name = "IMAGE")]
     image: String,
 }
 
+static LISTING: Listing<Shown> = Listing {
+    kind: "history step",
+    columns: &[
+        Column::new("ID", "IMAGE", |step, _| step.id.clone()),
+        Column::new("CreatedSince", "CREATED", |step, _| step.since.clone()),
+        Column::new("CreatedAt", "CREATED AT", |step, _| step.created_at.clone()),
+        Column::new("CreatedBy", "CREATED BY", |step, _| step.created_by.clone()),
+        Column::new("Size", "SIZE", |step, _| step.size.clone()),
+        Column::new("Comment", "COMMENT", |step, _| step.comment.clone()),
+    ],
+    table: &["ID", "CreatedSince", "CreatedBy", "Size", "Comment"],
+    quiet: "ID",
+    label: None,
+};
+
 impl Execute for History {
     fn execute(self, context: &Context) -> Result<ExitCode> {
+        let exact = &["ID", "CreatedAt", "CreatedBy", "Size", "Comment"];
+        let table = if self.human { LISTING.table } else { exact };
+        let printer = LISTING.printer_of(&self.list, self.no_trunc, table)?;
         let steps = context.engine()?.history(&self.image).cannot(|| format!("show the history of {}", self.image))?;
         let steps: Vec<Shown> = steps.iter().map(|step| self.shown(step)).collect();
-        let lines = |line: &dyn Fn(&Shown) -> String| steps.iter().map(|step| line(step) + "\n").collect::<String>();
-        match self.format.as_str() {
-            _ if self.quiet => print(&lines(&|step| step.id.clone()))?,
-            "json" => print(&lines(&Shown::json))?,
-            "table" | "" => {
-                let heading = ["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"].map(str::to_owned).to_vec();
-                let rows: Vec<_> = std::iter::once(heading).chain(steps.iter().map(|step| self.row(step))).collect();
-                print(&table::layout(&rows))?;
-            }
-            other => return Err(Failure::new(format!("cannot print as {other}: not one of table, json"))),
-        }
+        printer.print(&steps)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -86,24 +90,5 @@ impl History {
             size: if self.human { human::size(step.size) } else { step.size.to_string() },
             comment: human::harmless(&step.comment),
         }
-    }
-
-    fn row(&self, step: &Shown) -> Vec<String> {
-        let created = if self.human { &step.since } else { &step.created_at };
-        [&step.id, created, &step.created_by, &step.size, &step.comment].map(Clone::clone).to_vec()
-    }
-}
-
-impl Shown {
-    fn json(&self) -> String {
-        json!({
-            "Comment": self.comment,
-            "CreatedAt": self.created_at,
-            "CreatedBy": self.created_by,
-            "CreatedSince": self.since,
-            "ID": self.id,
-            "Size": self.size,
-        })
-        .to_string()
     }
 }
