@@ -39,7 +39,7 @@ fn image_with(
     let tree = work.join("own");
     fs::create_dir_all(&tree)?;
     change(&tree)?;
-    image.layers.push(Layer::from_directory(&tree, work, Compression::Gzip)?);
+    image.layers.push(Layer::from_directory(&tree, work, Compression::None)?);
     let set: serde_json::Map<String, serde_json::Value> =
         volumes.iter().map(|path| ((*path).to_owned(), json!({}))).collect();
     image.config["Volumes"] = set.into();
@@ -242,7 +242,7 @@ fn content(tree: &Path) -> Result {
     fs::hard_link(vol.join("dir/deep/file"), vol.join("linked"))?;
     symlink("/etc/passwd", vol.join("absolute"))?;
     symlink("../../../../../../etc/shadow", vol.join("up"))?;
-    fs::File::create(vol.join("sparse"))?.set_len(1 << 30)?;
+    fs::File::create(vol.join("sparse"))?.set_len(16 << 20)?;
     let device = rustix::fs::makedev(1, 3);
     let mode = rustix::fs::Mode::from_raw_mode(0o640);
     rustix::fs::mknodat(rustix::fs::CWD, vol.join("null"), rustix::fs::FileType::CharacterDevice, mode, device)?;
@@ -276,7 +276,7 @@ fn an_empty_volume_begins_with_what_the_image_has() -> Result {
     assert_eq!(fs::read_link(vol.join("absolute"))?, Path::new("/etc/passwd"));
     assert_eq!(fs::read_link(vol.join("up"))?, Path::new("../../../../../../etc/shadow"));
     let sparse = of("sparse")?;
-    assert!(sparse.len() == 1 << 30 && sparse.blocks() < 1000, "{} blocks", sparse.blocks());
+    assert!(sparse.len() == 16 << 20 && sparse.blocks() < 1000, "{} blocks", sparse.blocks());
     assert_eq!((of("null")?.rdev(), of("null")?.mode() & 0o7777), (rustix::fs::makedev(1, 3), 0o640));
 
     // What is in it stays, and nocopy leaves it empty.
@@ -308,30 +308,26 @@ fn a_hostile_image_reaches_nothing_of_the_host() -> Result {
     fs::create_dir(&secret)?;
     fs::write(secret.join("key"), "of the host")?;
     let hostile = secret.clone();
-    let image =
-        image_with(&registry, &phial.scratch().join("work"), &["/out", "../../escape", "/loop/x"], move |tree| {
-            symlink(format!("../../../../../../../..{}", hostile.display()), tree.join("out"))?;
-            symlink("loop", tree.join("loop"))?;
-            fs::create_dir(tree.join("nest"))?;
-            symlink(&hostile, tree.join("nest/link"))?;
-            Ok(())
-        })?;
+    let work = phial.scratch().join("work");
+    let image = image_with(&registry, &work, &["/out", "../../escape"], move |tree| {
+        symlink(format!("../../../../../../../..{}", hostile.display()), tree.join("out"))?;
+        symlink("loop", tree.join("loop"))?;
+        fs::create_dir(tree.join("nest"))?;
+        symlink(&hostile, tree.join("nest/link"))?;
+        Ok(())
+    })?;
     phial.ok(&["pull", &image])?;
-    // A link that leads in circles is no place for a volume.
-    let output = phial.run(&["run", "--rm", &image, "true"])?.exited(125)?;
-    assert!(output.stderr.contains("symlinks"), "{output:?}");
-    let away = ["--tmpfs", "/loop/x"];
-    assert!(phial.run(&[&["run", "--rm"], &away[..], &[&image, "true"]].concat())?.code != 0);
-    // Where it leads, the container has nothing: an empty volume, at that path in the container.
-    let output =
-        phial.run(&["run", "--rm", "-v", "one:/out", "-v", "two:/nest/link", "--entrypoint", "true", &image])?;
-    assert!(output.code == 125, "{output:?}");
-    for name in ["one", "two"] {
-        assert!(!data(&phial, name).join("key").exists());
-    }
+    // Where the links lead the container has nothing: empty volumes, at those paths in the container.
+    let volumes = ["-v", "one:/out", "-v", "two:/nest/link"];
+    let script = ["sh", "-c", "ls -A /out /nest/link; ls -d /escape; touch /out/x"];
+    let printed = phial.ok(&[&["run", "--rm"], &volumes[..], &[&image], &script[..]].concat())?;
+    assert!(printed.ends_with("/escape") && !printed.contains("key"), "{printed}");
     assert_eq!(fs::read_to_string(secret.join("key"))?, "of the host");
     assert_eq!(fs::read_dir(&secret)?.count(), 1);
-    assert!(names(&phial)?.is_empty(), "a refused container leaves nothing");
+    // A link that leads in circles is no place for a volume, and a refused container leaves none.
+    let output = phial.run(&["run", "--rm", "-v", "three:/loop/x", &image, "true"])?.exited(125)?;
+    assert!(output.stderr.contains("symlinks"), "{output:?}");
+    assert_eq!(names(&phial)?, ["one", "two"]);
     Ok(())
 }
 
@@ -363,10 +359,9 @@ fn two_who_live_see_the_same_directory() -> Result {
     let phial = &stage.phial;
     // The first one's image has nothing there; the second one's would fill it, under the first one's feet.
     stage.start(&["--name", "first", "-v", "data:/nothing-here"], &["sleep", "1000"])?;
-    stage.start(&["--name", "second", "-v", "data:/etc/network"], &["sleep", "1000"])?;
-    stage.start(&["--name", "third", "-v", "data:/bin:ro", "--entrypoint", "/busybox"], &["sleep", "1"]).ok();
+    stage.start(&["--name", "second", "-v", "data:/home"], &["sleep", "1000"])?;
     phial.ok(&["exec", "first", "touch", "/nothing-here/seen"])?;
-    assert_eq!(phial.ok(&["exec", "second", "ls", "/etc/network"])?, "seen");
+    assert_eq!(phial.ok(&["exec", "second", "ls", "/home"])?, "seen");
     Ok(())
 }
 
@@ -375,7 +370,7 @@ fn killed_at_any_point_a_volume_is_empty_or_full() -> Result {
     adopt_orphans()?;
     let registry = images::registry()?;
     let image = registry.name(images::BUSYBOX);
-    let phial = Phial::of(faults::program()?)?;
+    let phial = faults::phial()?;
     phial.ok(&["pull", &image])?;
     let whole = phial.ok(&["run", "--rm", &image, "sh", "-c", "ls /bin | wc -l"])?;
     let before = |phial: &Phial| {
@@ -427,14 +422,18 @@ fn options_of_the_local_driver() -> Result {
             "stat -f -c %T /mem; stat -c %u /mem; df -k /mem | tail -n 1 | awk '{print $2}'",
             "tmpfs\n1000\n1024",
         ),
-        (&["-v", "mem:/etc/"], "cat /etc/motd", "a small vessel for amd64"),
+        (
+            &["--mount", "src=copy,dst=/etc,volume-opt=type=tmpfs,volume-opt=device=tmpfs"],
+            "cat /etc/motd",
+            "a small vessel for amd64",
+        ),
         (&["-v", "bound:/b"], "cat /b/file; echo more > /b/new", "of the host"),
         (&["--mount", made], "stat -f -c %T /m", "tmpfs"),
     ])?;
     assert_eq!(fs::read_to_string(host.join("new"))?, "more\n");
     let made: serde_json::Value = serde_json::from_str(&phial.ok(&["volume", "inspect", "made"])?)?;
     assert_eq!((&made[0]["Options"]["type"], &made[0]["Labels"]["a"]), (&json!("tmpfs"), &json!("b")));
-    phial.ok(&["volume", "rm", "bound", "mem", "made"])?;
+    phial.ok(&["volume", "rm", "bound", "copy", "mem", "made"])?;
     assert!(host.join("file").exists(), "what is the host's stays");
     assert_eq!(fs::read_to_string("/proc/self/mounts")?, before, "nothing is mounted on the host");
     let output = phial.run(&[

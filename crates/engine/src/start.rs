@@ -51,6 +51,9 @@ impl Engine {
             self.store.checkpoint_if_due().ok();
             Session::started(&created.record.name, connection)
         });
+        if session.is_ok() {
+            self.tell_mounts(&created.record.id, &created.config);
+        }
         if session.is_err() && created.record.auto_remove {
             // The error that matters is why it was not started; what stays here is found by the next command.
             self.store.remove_container(created.lock).ok();

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use store::{ContainerId, VolumeRecord};
 
 use crate::ago;
+use crate::config::{ContainerConfig, MountKind};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::events::{Event, Type};
@@ -132,6 +133,21 @@ impl Engine {
             "Options": none_or(&volume.options),
             "Scope": "local",
         })
+    }
+
+    /// Tells that a container that was started has its volumes.
+    pub(crate) fn tell_mounts(&self, container: &ContainerId, config: &ContainerConfig) {
+        for mount in &config.mounts {
+            let MountKind::Volume(volume) = &mount.kind else { continue };
+            let event = Event::now(Type::Volume, volume.name.clone(), "mount").with([
+                ("container", container.hex()),
+                ("destination", mount.target.display().to_string()),
+                ("driver", driver::LOCAL.to_owned()),
+                ("propagation", String::new()),
+                ("read/write", (!mount.read_only).to_string()),
+            ]);
+            self.tell(&event);
+        }
     }
 
     /// Tells what happened to a volume, in docker's word for it.

@@ -8,6 +8,7 @@ use super::state::{Container, State};
 use crate::create::UPPER;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::{Event, Type};
 use crate::filter::Filters;
 use crate::{usage, when};
 
@@ -47,6 +48,7 @@ impl Engine {
                 }
             }
         }
+        self.tell_pruned(Type::Container, &pruned);
         Ok(pruned)
     }
 
@@ -69,7 +71,12 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
+        self.tell_pruned(Type::Volume, &pruned);
         Ok(pruned)
+    }
+
+    fn tell_pruned(&self, kind: Type, pruned: &Pruned) {
+        self.tell(&Event::now(kind, "", "prune").with([("reclaimed", pruned.bytes.to_string())]));
     }
 }
 

@@ -116,7 +116,9 @@ fn volume_mount(asked: &config::Mount, volume: &VolumeMount, access: &str, place
     let subpath = volume.subpath.as_ref().map(|path| format!("subpath={}", path.display()));
     match place {
         Some(Place::FileSystem { kind, device, options }) => {
-            let copy = (volume.copy && kind == "tmpfs").then_some("tmpcopyup");
+            // A copy has the owner of what it is a copy of.
+            let owned = options.iter().any(|option| option.starts_with("uid=") || option.starts_with("gid="));
+            let copy = (volume.copy && kind == "tmpfs" && !owned).then_some("tmpcopyup");
             // What the volume itself says about access counts more, as it is the same for every container.
             let access = [access].into_iter().filter(|access| *access == "ro" || options.iter().all(|one| one != "ro"));
             let all: Vec<&str> = options.iter().map(String::as_str).chain(access).chain(copy).collect();
