@@ -25,9 +25,12 @@ fn the_life_of_a_container_is_told_in_dockers_words() -> Result {
     phial.ok(&["exec", "web", "true"])?;
     phial.run(&["exec", "web", "sh", "-c", "exit 3"])?.exited(3)?;
     phial.ok(&["kill", "-s", "WINCH", "web"])?;
-    phial.ok(&["stop", "-t", "0", "web"])?;
-    phial.ok(&["rm", "web"])?;
-    let told = past(phial, &["container=web"], ACTION)?;
+    phial.ok(&["rename", "web", "site"])?;
+    phial.ok(&["stop", "-t", "0", "site"])?;
+    phial.ok(&["rm", "site"])?;
+    // Also the supervisor, which has told of the end, knows it by its new name.
+    assert_eq!(past(phial, &["container=site"], ACTION)?, ["rename", "kill", "kill", "die", "stop", "destroy"]);
+    let told = past(phial, &[&format!("container={id}")], ACTION)?;
     let expected = [
         "create",
         "start",
@@ -38,6 +41,7 @@ fn the_life_of_a_container_is_told_in_dockers_words() -> Result {
         "exec_start: sh -c exit 3",
         "exec_die",
         "kill",
+        "rename",
         "kill",
         "kill",
         "die",
@@ -49,7 +53,7 @@ fn the_life_of_a_container_is_told_in_dockers_words() -> Result {
     let of = |event: &str, attribute: &str| {
         past(
             phial,
-            &["container=web", &format!("event={event}")],
+            &[&format!("container={id}"), &format!("event={event}")],
             &format!("{{{{index .Actor.Attributes {attribute:?}}}}}"),
         )
     };

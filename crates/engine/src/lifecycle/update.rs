@@ -1,5 +1,6 @@
 //! Changes of a container that is there: another name, other limits, another restart policy.
 
+use runtime::protocol::NAME_FILE;
 use serde::Deserialize;
 
 use super::state::{Container, State};
@@ -74,6 +75,8 @@ impl Engine {
             other => other,
         };
         renamed?;
+        // Its supervisor tells events and has the name it was started with. Without a run directory there is none.
+        std::fs::write(self.paths().run_container(id).join(NAME_FILE), name).ok();
         let mut after = container.clone();
         name.clone_into(&mut after.record.name);
         self.tell_container(&after, "rename", &[("oldName", &format!("/{old}"))]);
