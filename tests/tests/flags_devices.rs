@@ -122,7 +122,7 @@ fn hooks_of_vendors_run() -> Result {
     });
     let _specification = Specification::new("json", &text.to_string())?;
     stage.run(&["--device", &format!("{vendor}/gpu=x")], &["true"])?.success()?;
-    let state: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(noted)?)?;
-    assert_eq!(state["status"], "creating");
+    let written: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(noted)?)?;
+    assert_eq!(written["status"], "creating");
     Ok(())
 }
