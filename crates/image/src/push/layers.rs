@@ -47,11 +47,8 @@ impl<'a> Layers<'a, '_> {
             let count = queue.borrow().len().min(LANES);
             runtime.block_on(all((0..count).map(|_| lane()).collect()))
         });
-        let done = done.into_inner();
-        // Also after a failure: the next push need not do it again.
-        let noted: Vec<LayerBlob> = done.values().cloned().collect();
-        self.push.store.note_layer_blobs(&noted)?;
         sent?;
+        let done = done.into_inner();
         let blob = |layer: &store::LayerRef| done.get(&layer.diff_id).cloned();
         let all: Option<Vec<LayerBlob>> = self.push.image.layers.iter().map(blob).collect();
         Ok(all.expect("every lane is done, so every layer is"))
@@ -85,6 +82,8 @@ impl<'a> Layers<'a, '_> {
             let Some(job) = queue.borrow_mut().pop() else { return Ok(()) };
             let layer = |error: Error| error.within(format_args!("layer {}", job.id));
             let blob = self.layer(scope, &job).await.map_err(layer)?;
+            // At once: a push that fails or is killed later on need not send it again.
+            self.push.store.note_layer_blobs(std::slice::from_ref(&blob))?;
             done.borrow_mut().insert(job.diff_id, blob);
         }
     }

@@ -1,5 +1,8 @@
 //! Connections that break, registries that forget, servers that want small pieces, tokens that expire.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use image::{Access, Credentials, CredentialsSource, ErrorKind, PushOptions, push};
 use store::ImageRecord;
 
@@ -158,4 +161,25 @@ fn a_mount_that_is_refused_becomes_an_upload() {
     // The layer was seen in `app`, so that is asked first; its answer, an upload that has begun, is used.
     assert!(posts[0].contains("mount=") && posts[0].ends_with("from=app"), "{posts:?}");
     assert_eq!(posts.len(), 2, "{posts:?}");
+}
+
+#[test]
+fn a_layer_that_arrived_is_not_sent_again_after_a_failure() {
+    let layer = |seed| LayerBlob::gzip(&tar(&[("noise", &noise(1 << 20, seed))]));
+    let broken = Arc::new(AtomicBool::new(true));
+    let breaks = Arc::clone(&broken);
+    // The manifest, which comes after the layers, is refused.
+    let server = Server::start(&Image::of(&[layer(3), layer(5)]), move |asked| {
+        let manifest = asked.method == "PUT" && asked.target.contains("/manifests/");
+        if manifest && breaks.load(Ordering::SeqCst) { Fate::Answer(400, vec![]) } else { Fate::Proper }
+    });
+    let place = Place::new();
+    let image = image::pull(&place.store, &server.name("app"), &options(), &()).expect("it is honest with pulls");
+    server.content().blobs.clear();
+    push(&place.store, &image, &server.name("other"), &push_options(), &()).expect_err("the manifest is refused");
+    assert_eq!(server.asked("PATCH").len(), 2);
+    broken.store(false, Ordering::SeqCst);
+    push(&place.store, &image, &server.name("other"), &push_options(), &()).expect("it is taken");
+    assert_eq!(server.asked("PATCH").len(), 2);
+    check(&server, &image);
 }
