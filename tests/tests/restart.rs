@@ -223,3 +223,21 @@ fn a_supervisor_may_be_killed_at_any_moment() -> Result {
     phial.ok(&["rm", "web"])?;
     Ok(())
 }
+
+#[test]
+fn other_limits_outlive_a_restart() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    let script = "trap 'exit 4' USR1; while :; do sleep 1000 & wait; done";
+    stage.start(&["--name", "web", "--restart", "always", "--pids-limit", "70"], &["sh", "-c", script])?;
+    while !phial.ok(&["exec", "web", "ps"])?.contains("sleep 1000") {}
+    phial.ok(&["update", "--pids-limit", "60", "web"])?;
+    phial.ok(&["kill", "-s", "USR1", "web"])?;
+    let mut events = Events::of(phial, "web")?;
+    for action in ["die", "start"] {
+        events.wait_for(action)?;
+    }
+    let limit = "cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max";
+    assert_eq!(phial.ok(&["exec", "web", "sh", "-c", limit])?, "60");
+    Ok(())
+}

@@ -1,12 +1,15 @@
 //! Changes of a container that is there: another name, other limits, another restart policy.
 
-use runtime::protocol::NAME_FILE;
+use std::fs;
+
+use oci_spec::runtime::{LinuxResources, Spec};
+use runtime::protocol::{CONFIG_FILE, NAME_FILE};
 use serde::Deserialize;
 
-use super::state::{Container, State};
+use super::state::{Container, State, read};
 use crate::config::{ContainerConfig, RestartPolicy};
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::spec;
 
 /// What `update` changes: what is not given stays as it is.
@@ -109,6 +112,7 @@ impl Engine {
                 }
                 if let Some(status) = container.state.status() {
                     runtime::cgroup::Cgroups::open(&status.cgroups)?.update(&resources)?;
+                    self.keep_resources(container, resources)?;
                 }
             }
             *row = config.stored();
@@ -122,6 +126,20 @@ impl Engine {
         }
         self.tell_container(container, "update", &[]);
         Ok(())
+    }
+}
+
+impl Engine {
+    /// Puts other limits into the configuration that a supervisor reads when the policy has it start the container again.
+    fn keep_resources(&self, container: &Container, resources: LinuxResources) -> Result<()> {
+        let path = self.paths().container(&container.record.id).join(CONFIG_FILE);
+        let Some(mut spec) = read::<Spec>(&path)? else { return Ok(()) };
+        if let Some(linux) = spec.linux_mut() {
+            linux.set_resources(Some(resources));
+        }
+        let json = serde_json::to_vec(&spec).map_err(|error| Error::invalid(format!("the configuration: {error}")))?;
+        let beside = path.with_file_name(".config.json");
+        fs::write(&beside, json).and_then(|()| fs::rename(&beside, &path)).context(|| path.display())
     }
 }
 
