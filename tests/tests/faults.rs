@@ -217,3 +217,100 @@ fn load() -> Result {
     };
     died(&scene, 8, &Operation { words: &["load", "-i", file], before: &before, after: &after })
 }
+
+#[test]
+fn commit() -> Result {
+    let scene = Scene::with_image()?;
+    scene.phial.ok(&["run", "--name", "changed", &scene.image, "sh", "-c", "echo kept > /kept"])?;
+    let before = |phial: &Phial| phial.run(&["rmi", "-f", "of:changed"]).map(drop);
+    let after = |phial: &Phial| {
+        // What it was made of is as it was.
+        phial.ok(&["cp", "changed:/kept", "-"])?;
+        if phial.ok(&["images", "-q", "of:changed"])?.is_empty() {
+            phial.ok(&["commit", "changed", "of:changed"])?;
+        }
+        assert_eq!(phial.ok(&["run", "--rm", "of:changed", "cat", "/kept"])?, "kept");
+        Ok(())
+    };
+    died(&scene, 4, &Operation { words: &["commit", "changed", "of:changed"], before: &before, after: &after })
+}
+
+#[test]
+fn import() -> Result {
+    let scene = Scene::with_image()?;
+    let file = scene.phial.scratch().join("exported.tar");
+    let file = file.to_str().expect("a temporary directory has a plain name");
+    scene.phial.ok(&["create", "--name", "source", &scene.image])?;
+    scene.phial.ok(&["export", "-o", file, "source"])?;
+    let before = |phial: &Phial| phial.run(&["rmi", "-f", "im:ported"]).map(drop);
+    let after = |phial: &Phial| {
+        if phial.ok(&["images", "-q", "im:ported"])?.is_empty() {
+            phial.ok(&["import", file, "im:ported"])?;
+        }
+        phial.ok(&["run", "--rm", "im:ported", "/bin/true"]).map(drop)
+    };
+    died(&scene, 4, &Operation { words: &["import", file, "im:ported"], before: &before, after: &after })
+}
+
+#[test]
+fn rename() -> Result {
+    let scene = Scene::with_image()?;
+    let before = |phial: &Phial| {
+        no_containers(phial)?;
+        phial.ok(&["create", "--name", "one", &scene.image, "true"]).map(drop)
+    };
+    let after = |phial: &Phial| {
+        let names = phial.ok(&["ps", "-a", "--format", "{{.Names}}"])?;
+        assert!(names == "one" || names == "two", "{names}");
+        phial.ok(&["start", "-a", &names]).map(drop)
+    };
+    died(&scene, 2, &Operation { words: &["rename", "one", "two"], before: &before, after: &after })
+}
+
+#[test]
+fn volume_create_and_rm() -> Result {
+    let scene = Scene::new()?;
+    let none = |phial: &Phial| phial.run(&["volume", "rm", "-f", "data"]).map(drop);
+    let one = |phial: &Phial| phial.ok(&["volume", "create", "data"]).map(drop);
+    let usable = |phial: &Phial| {
+        phial.ok(&["volume", "create", "data"])?;
+        phial.ok(&["volume", "inspect", "data"]).map(drop)
+    };
+    died(&scene, 3, &Operation { words: &["volume", "create", "data"], before: &none, after: &usable })?;
+    died(&scene, 2, &Operation { words: &["volume", "rm", "data"], before: &one, after: &usable })
+}
+
+#[test]
+fn first_use_of_a_volume() -> Result {
+    let scene = Scene::with_image()?;
+    let before = |phial: &Phial| {
+        no_containers(phial)?;
+        phial.run(&["volume", "rm", "-f", "filled"]).map(drop)
+    };
+    // Whatever died, the next to use it finds all that the image has there.
+    let count = ["run", "--rm", "-v", "filled:/bin", &scene.image, "/bin/busybox", "sh", "-c", "ls /bin | wc -l"];
+    let all = scene.phial.ok(&["run", "--rm", &scene.image, "sh", "-c", "ls /bin | wc -l"])?;
+    let after = |phial: &Phial| {
+        assert_eq!(phial.ok(&count)?, all);
+        Ok(())
+    };
+    let words = ["run", "--rm", "-v", "filled:/bin", &scene.image, "/bin/busybox", "true"];
+    died(&scene, 12, &Operation { words: &words, before: &before, after: &after })
+}
+
+#[test]
+fn rm_with_anonymous_volumes() -> Result {
+    let scene = Scene::with_image()?;
+    let before = |phial: &Phial| {
+        no_containers(phial)?;
+        phial.run(&["volume", "prune", "-f"])?;
+        phial.ok(&["run", "--name", "old", "-v", "/anonymous", &scene.image, "true"]).map(drop)
+    };
+    let after = |phial: &Phial| {
+        phial.run(&["rm", "-v", "old"])?;
+        phial.ok(&["volume", "prune", "-f"])?;
+        assert_eq!(phial.ok(&["volume", "ls", "-q"])?, "");
+        Ok(())
+    };
+    died(&scene, 4, &Operation { words: &["rm", "-v", "old"], before: &before, after: &after })
+}
