@@ -9,7 +9,7 @@ use end_to_end::{Result, Stage, images};
 struct Both {
     docker: Docker,
     phial: Stage,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 const IMAGE: &str = "busybox";
@@ -27,7 +27,7 @@ impl Both {
         docker.ok(&["pull", "--quiet", &name])?;
         docker.ok(&["tag", &name, IMAGE])?;
         phial.phial.ok(&["tag", &name, IMAGE])?;
-        Ok(Both { docker, phial, _dir: dir })
+        Ok(Both { docker, phial, dir })
     }
 
     /// What each of them prints.
@@ -39,7 +39,7 @@ impl Both {
     fn log_files(&self, name: &str, driver: &str) -> Result<(PathBuf, PathBuf)> {
         let id = |value: serde_json::Value| value["Id"].as_str().expect("an id").to_owned();
         let (of_docker, of_phial) = (id(self.docker.inspect(name)?), id(self.phial.phial.inspect(name)?));
-        let container = self._dir.path().join("docker/data/containers").join(&of_docker);
+        let container = self.dir.path().join("docker/data/containers").join(&of_docker);
         let file = match driver {
             "local" => container.join("local-logs/container.log"),
             _ => container.join(format!("{of_docker}-json.log")),

@@ -111,7 +111,7 @@ fn events_are_followed_as_they_come_and_survive_everybody() -> Result {
     assert!(first.ends_with(&format!("n{number}")) || first.ends_with(&format!("n{}", number - 1)), "{first}");
     stage.run(&["--name", "last"], &["true"])?.success()?;
     let seen: Vec<String> =
-        lines.map_while(|line| line.ok()).skip_while(|line| !line.ends_with("last")).take(5).collect();
+        lines.map_while(std::result::Result::ok).skip_while(|line| !line.ends_with("last")).take(5).collect();
     assert_eq!(seen, ["create last", "attach last", "start last", "die last", "destroy last"]);
     Ok(())
 }

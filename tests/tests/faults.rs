@@ -41,7 +41,6 @@ fn no_containers(phial: &Phial) -> Result {
 /// How often the operation died, and that it was so often at least.
 fn died(scene: &Scene, least: usize, operation: &Operation<'_>) -> Result {
     let deaths = at_every_point(&scene.phial, operation)?;
-    println!("`{}` died {deaths} times", operation.words.join(" "));
     assert!(deaths >= least, "`{}` died {deaths} times only", operation.words.join(" "));
     Ok(())
 }

@@ -18,7 +18,8 @@ fn count_to(lines: usize) -> String {
 const WAIT: &str = "until [ -e /go ]; do usleep 1000; done;";
 
 fn numbered(from: usize, to: usize) -> String {
-    (from..to).map(|number| format!("line {number}\n")).collect()
+    let lines: Vec<String> = (from..to).map(|number| format!("line {number}\n")).collect();
+    lines.concat()
 }
 
 /// The files of a container's log, by the ends of their names.
