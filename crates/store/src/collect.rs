@@ -197,17 +197,22 @@ impl Store {
         }
     }
 
+    /// Looks at as little as it can: every list of containers asks this of every row.
     fn is_garbage(&self, row: &Candidate, boot: &str) -> bool {
         let directory = self.paths.container(&row.id);
-        let has_status = self.paths.run_container(&row.id).join(Paths::STATUS_FILE).exists();
-        let has_ended = directory.join(Paths::EXIT_FILE).exists();
-        if has_status && !has_ended {
-            return false;
+        let has_status = || self.paths.run_container(&row.id).join(Paths::STATUS_FILE).exists();
+        let has_ended = || directory.join(Paths::EXIT_FILE).exists();
+        let never_ran = || !directory.join(Paths::RUN_FILE).exists();
+        if has_status() {
+            // It runs, or its supervisor was killed; with an end as well, it is just being let go.
+            return row.auto_remove && has_ended();
         }
-        let never_started = !has_status && !has_ended && !directory.join(Paths::RUN_FILE).exists();
         // Of another boot one cannot tell "never started" from "running when the power failed".
-        let abandoned = never_started && !row.keep_unstarted && (row.auto_remove || row.boot_id == boot);
-        abandoned || (has_ended && row.auto_remove) || !directory.exists()
+        let may_be_abandoned = !row.keep_unstarted && (row.auto_remove || row.boot_id == boot);
+        if (row.auto_remove || may_be_abandoned) && has_ended() {
+            return row.auto_remove;
+        }
+        (may_be_abandoned && never_ran()) || !directory.exists()
     }
 
     /// A directory that had no row when the rows were read. Its creator may be about to commit one; he has the lock.

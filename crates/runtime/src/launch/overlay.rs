@@ -31,8 +31,11 @@ impl Overlay<'_> {
                 _ => error,
             }
         };
-        let set = |context: BorrowedFd<'_>| lower.iter().try_for_each(|layer| set(context, "lowerdir+", layer));
-        mount(set, MountAttrFlags::MOUNT_ATTR_RDONLY).map_err(failed)
+        let configure = |context: BorrowedFd<'_>| {
+            lower.iter().try_for_each(|layer| set(context, "lowerdir+", layer))?;
+            follow_nothing(context)
+        };
+        mount(configure, MountAttrFlags::MOUNT_ATTR_RDONLY).map_err(failed)
     }
 
     /// A detached overlay mount; where the kernel takes its layers only through `mount(2)`, the options for that.
@@ -52,6 +55,7 @@ impl Overlay<'_> {
             }
             set(context, "upperdir", self.upper)?;
             set(context, "workdir", self.work)?;
+            follow_nothing(context)?;
             if self.volatile {
                 rustix::mount::fsconfig_set_flag(context, "volatile").map_err(failed("volatile"))?;
             }
@@ -75,7 +79,8 @@ impl Overlay<'_> {
         let own = [open(self.upper)?, open(self.work)?];
         let volatile = if self.volatile { ",volatile" } else { "" };
         let [upper, work] = own.each_ref().map(name);
-        let text = format!("lowerdir={},upperdir={upper},workdir={work}{volatile}", lower.join(":"));
+        let text =
+            format!("lowerdir={},upperdir={upper},workdir={work},redirect_dir=nofollow{volatile}", lower.join(":"));
         if text.len() >= PAGE {
             let message =
                 format!("overlay of {} layers: this kernel takes about 200 (6.7 and later take 500)", self.lower.len());
@@ -97,6 +102,12 @@ fn failed(what: &str) -> impl Fn(Errno) -> Failed {
 fn set(context: BorrowedFd<'_>, key: &str, value: &Path) -> std::result::Result<(), Failed> {
     rustix::mount::fsconfig_set_string(context, key, value)
         .map_err(|errno| (format!("{key}={}", value.display()), errno))
+}
+
+/// A directory that is renamed is copied, as an upper directory must be that becomes a layer: many kernels would note
+/// its old name in an attribute instead, and with that also the bare attributes of files that were changed.
+fn follow_nothing(context: BorrowedFd<'_>) -> std::result::Result<(), Failed> {
+    rustix::mount::fsconfig_set_string(context, "redirect_dir", "nofollow").map_err(failed("redirect_dir=nofollow"))
 }
 
 /// A detached overlay of what `configure` says.

@@ -1,3 +1,5 @@
+//! Which files a log consists of, while they are renamed and compressed.
+
 use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
 use std::io::Write;

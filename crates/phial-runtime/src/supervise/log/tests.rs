@@ -1,3 +1,5 @@
+//! What the drivers write, byte by byte, and when a file is finished.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
