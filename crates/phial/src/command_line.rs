@@ -16,6 +16,9 @@ use crate::{completion, output, unsupported};
 /// Docker's exit status for an option that makes no sense, whatever the command.
 const BAD_OPTION: u8 = 125;
 
+/// The options before a command: each takes a value.
+const OPTIONS_WITH_VALUE: [&str; 4] = ["--root", "--run", "--config", "--registries"];
+
 const EXAMPLES: &str = "\
 Examples:
   phial run --rm hello                 what isolates a container, told from inside
@@ -29,6 +32,11 @@ pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|word| word == completion::WORD) {
         completion::answer(&arguments[2..]);
         return ExitCode::SUCCESS;
+    }
+    // `help run` is docker's way of asking for `run --help`.
+    if arguments.get(1).is_some_and(|word| word == "help") {
+        arguments.remove(1);
+        arguments.push("--help".into());
     }
     loop {
         match program().try_get_matches_from(&arguments) {
@@ -160,8 +168,8 @@ fn not_yet(error: &Error, arguments: &[OsString]) -> Option<Failure> {
     match error.kind() {
         ErrorKind::UnknownArgument => {
             let given = text(error, ContextKind::InvalidArg)?;
-            let entry = command_in(arguments)?;
-            let flag = unsupported::flag(entry.name, given)?;
+            let place = Place::of(arguments);
+            let flag = unsupported::flag(place.group, place.command.map_or("", |entry| entry.name), given)?;
             let failure = match unsupported::never(flag) {
                 Some(why) => Failure::new(format!("--{flag} is not supported")).with_hint(why),
                 None => Failure::new(format!("--{flag} is not supported yet")),
@@ -181,12 +189,12 @@ fn meant(error: &Error, arguments: &[OsString]) -> Option<String> {
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let given = text(error, ContextKind::InvalidSubcommand)?;
-            let names = group_in(arguments).iter().map(|entry| entry.name);
+            let names = Place::of(arguments).entries.iter().map(|entry| entry.name);
             engine::similar(given, names).map(str::to_owned)
         }
         ErrorKind::UnknownArgument => {
             let given = text(error, ContextKind::InvalidArg)?.strip_prefix("--")?;
-            let Kind::Leaf { define, .. } = command_in(arguments)?.kind else { return None };
+            let Kind::Leaf { define, .. } = Place::of(arguments).command?.kind else { return None };
             let command = define(Command::new(""));
             let names = command.get_arguments().filter(|argument| !argument.is_hide_set());
             engine::similar(given, names.filter_map(Arg::get_long)).map(|name| format!("--{name}"))
@@ -195,37 +203,33 @@ fn meant(error: &Error, arguments: &[OsString]) -> Option<String> {
     }
 }
 
-/// The commands among which the parser looked for the one that it does not know.
-fn group_in(arguments: &[OsString]) -> &'static [Entry] {
-    let (mut words, mut entries) = (arguments.iter().skip(1), COMMANDS);
-    while let Some(word) = words.next() {
-        if word == "--root" || word == "--run" {
-            words.next();
-        }
-        if let Some(Kind::Group { entries: further, .. }) =
-            word.to_str().and_then(|word| find(entries, word)).map(|entry| &entry.kind)
-        {
-            entries = further;
-        }
-    }
-    entries
+/// Where the words lead, as far as the parser knows them.
+struct Place {
+    /// The group, if they name one.
+    group: Option<&'static str>,
+    /// What can follow there.
+    entries: &'static [Entry],
+    /// The command, if they name one.
+    command: Option<&'static Entry>,
 }
 
-/// The command that the arguments name, as far as they name one.
-fn command_in(arguments: &[OsString]) -> Option<&'static Entry> {
-    let mut words = arguments.iter().skip(1);
-    let mut entries = COMMANDS;
-    loop {
-        let word = words.next()?;
-        if matches!(word.to_str(), Some("--root" | "--run" | "--config" | "--registries")) {
-            words.next();
-        } else if !word.as_encoded_bytes().starts_with(b"-") {
-            let entry = find(entries, word.to_str()?)?;
-            match entry.kind {
-                Kind::Group { entries: further, .. } => entries = further,
-                Kind::Leaf { .. } => return Some(entry),
+impl Place {
+    fn of(arguments: &[OsString]) -> Place {
+        let mut place = Place { group: None, entries: COMMANDS, command: None };
+        let mut words = arguments.iter().skip(1);
+        while let (Some(word), None) = (words.next(), place.command) {
+            let Some(word) = word.to_str() else { break };
+            if OPTIONS_WITH_VALUE.contains(&word) {
+                words.next();
+            } else if !word.starts_with('-') {
+                let Some(entry) = find(place.entries, word) else { break };
+                match entry.kind {
+                    Kind::Group { entries, .. } => (place.group, place.entries) = (Some(entry.name), entries),
+                    Kind::Leaf { .. } => place.command = Some(entry),
+                }
             }
         }
+        place
     }
 }
 
@@ -263,6 +267,31 @@ mod tests {
         let words: Vec<OsString> = ["phial", "--root", "/x", "run", "-p", "80:80", "alpine"].map(OsString::from).into();
         let error = program().try_get_matches_from(&words).expect_err("there is no -p");
         assert!(not_yet(&error, &words).is_some());
+    }
+
+    #[test]
+    fn docker_s_own_options_and_those_of_groups_are_not_unknown_ones() {
+        let cases: [(&[&str], bool); 5] = [
+            (&["-H", "tcp://x", "ps"], true),
+            (&["--config", "/x", "--tlsverify", "ps"], true),
+            (&["volume", "create", "--availability", "x"], true),
+            (&["volume", "create", "--publish", "x"], false),
+            (&["--nonsense", "ps"], false),
+        ];
+        for (given, known) in cases {
+            let words: Vec<OsString> = ["phial"].iter().chain(given).map(OsString::from).collect();
+            let error = program().try_get_matches_from(&words).expect_err("none of them is there");
+            assert_eq!(not_yet(&error, &words).is_some(), known, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn groups_know_docker_s_second_names() {
+        for given in [["container", "list"], ["container", "ps"], ["image", "remove"], ["volume", "list"]] {
+            let words = ["phial"].iter().chain(&given).map(OsString::from);
+            let missing = program().try_get_matches_from(words).map_err(|error| error.kind());
+            assert_ne!(missing.err(), Some(ErrorKind::InvalidSubcommand), "{given:?}");
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ mod volume;
 pub(crate) struct Entry {
     /// What is typed.
     pub(crate) name: &'static str,
+    /// What can be typed instead.
+    pub(crate) aliases: &'static [&'static str],
     /// One line of help.
     pub(crate) about: &'static str,
     /// What it is.
@@ -125,7 +127,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
 pub(crate) fn with_entries(command: Command, entries: &'static [Entry]) -> Command {
     let subcommand = |entry: &'static Entry| {
         let (Kind::Leaf { define, .. } | Kind::Group { define, .. }) = entry.kind;
-        Command::new(entry.name).about(entry.about).defer(define)
+        Command::new(entry.name).aliases(entry.aliases).about(entry.about).defer(define)
     };
     command
         .subcommand_required(true)
@@ -136,11 +138,16 @@ pub(crate) fn with_entries(command: Command, entries: &'static [Entry]) -> Comma
 
 /// The entry of this name.
 pub(crate) fn find(entries: &'static [Entry], name: &str) -> Option<&'static Entry> {
-    entries.iter().find(|entry| entry.name == name)
+    entries.iter().find(|entry| entry.name == name || entry.aliases.contains(&name))
 }
 
 const fn leaf<T: Execute>(name: &'static str, about: &'static str) -> Entry {
-    Entry { name, about, kind: Kind::Leaf { define: define::<T>, run: execute::<T> }, starts: false }
+    Entry { name, aliases: &[], about, kind: Kind::Leaf { define: define::<T>, run: execute::<T> }, starts: false }
+}
+
+/// The same command, which also has docker's other names.
+const fn also(entry: Entry, aliases: &'static [&'static str]) -> Entry {
+    Entry { aliases, ..entry }
 }
 
 const fn starting<T: Execute>(name: &'static str, about: &'static str) -> Entry {
@@ -153,7 +160,7 @@ const fn group(
     define: fn(Command) -> Command,
     entries: &'static [Entry],
 ) -> Entry {
-    Entry { name, about, kind: Kind::Group { define, entries }, starts: false }
+    Entry { name, aliases: &[], about, kind: Kind::Group { define, entries }, starts: false }
 }
 
 /// Adds a command's options. Its line of help stays the one of the list; of an option given twice the last counts.

@@ -11,6 +11,13 @@ const COMMANDS: &str = "attach build builder buildx checkpoint commit compose co
 
 /// Docker's flags of each command; one letter after `-` belongs to the flag before it.
 const FLAGS: &[(&str, &str)] = &[
+    ("", "config context -c debug -D host -H log-level -l tls tlscacert tlscert tlskey tlsverify"),
+    (
+        "volume create",
+        "availability driver -d group label limit-bytes name opt -o required-bytes scope secret sharing \
+         topology-preferred topology-required type",
+    ),
+    ("volume ls", "cluster filter -f format quiet -q"),
     (
         "run",
         "add-host annotation attach -a blkio-weight blkio-weight-device cap-add cap-drop cgroup-parent cgroupns \
@@ -65,11 +72,15 @@ pub(crate) fn is_command(name: &str) -> bool {
     COMMANDS.split_whitespace().any(|known| known == name)
 }
 
-/// Docker's long name of `flag` (`--publish`, `-p`) of this command, if it has such a flag.
-pub(crate) fn flag(command: &str, flag: &str) -> Option<&'static str> {
+/// Docker's long name of `flag` (`--publish`, `-p`) of this command, if it has such a flag. Without a command: of
+/// `docker` itself.
+pub(crate) fn flag(group: Option<&str>, command: &str, flag: &str) -> Option<&'static str> {
+    let in_group = group.map(|group| format!("{group} {command}")).unwrap_or_default();
+    let of_group = FLAGS.iter().find(|(name, _)| *name == in_group);
     // What `create` takes is what `run` takes, but for what is about staying with it.
     let command = if command == "create" { "run" } else { command };
-    let (_, flags) = FLAGS.iter().find(|(name, _)| *name == command)?;
+    let of_command = || FLAGS.iter().find(|(name, _)| *name == command).filter(|_| group != Some("volume"));
+    let (_, flags) = of_group.or_else(of_command)?;
     let mut before = None;
     for known in flags.split_whitespace() {
         if known == flag && flag.starts_with('-') {
@@ -114,7 +125,7 @@ mod tests {
             ("wait", "-q", None),
         ];
         for (command, text, expected) in cases {
-            assert_eq!(flag(command, text), expected, "{command} {text}");
+            assert_eq!(flag(None, command, text), expected, "{command} {text}");
         }
         assert!(never("kernel-memory").is_some() && never("publish").is_none());
         assert!(is_command("build") && !is_command("bild"));

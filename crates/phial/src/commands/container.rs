@@ -1,6 +1,6 @@
 //! `phial container …`, most of which is also said without the noun.
 
-use super::{Entry, Execute, each, leaf, starting};
+use super::{Entry, Execute, also, each, leaf, starting};
 
 /// `attach`.
 pub(super) mod attach;
@@ -65,13 +65,13 @@ pub(super) const COMMANDS: &[Entry] = &[
     leaf::<super::inspect::InspectContainer>("inspect", "Show everything about containers, as JSON"),
     leaf::<kill::Kill>("kill", "Send a signal to running containers"),
     leaf::<logs::Logs>("logs", "Show what a container has written"),
-    leaf::<ps::Ps>("ls", "List containers"),
+    also(leaf::<ps::Ps>("ls", "List containers"), &["ps", "list"]),
     leaf::<pause::Pause>("pause", "Stop all processes of containers where they are"),
     leaf::<port::Port>("port", "List the published ports of a container"),
     leaf::<prune::Prune>("prune", "Remove containers that do not run"),
     leaf::<rename::Rename>("rename", "Give a container another name"),
     leaf::<restart::Restart>("restart", "Stop containers and start them again"),
-    leaf::<rm::Rm>("rm", "Remove containers"),
+    also(leaf::<rm::Rm>("rm", "Remove containers"), &["remove"]),
     starting::<run::Run>("run", "Create and run a new container from an image"),
     leaf::<start::Start>("start", "Start containers that do not run"),
     leaf::<stats::Stats>("stats", "Show what containers use, again and again"),

@@ -1,6 +1,6 @@
 //! `phial image …`.
 
-use super::{Entry, Execute, each, leaf};
+use super::{Entry, Execute, also, each, leaf};
 
 /// `bootstrap`.
 pub(super) mod bootstrap;
@@ -34,12 +34,12 @@ pub(super) const COMMANDS: &[Entry] = &[
     leaf::<import::Import>("import", "Make an image of the files in an archive"),
     leaf::<super::inspect::InspectImage>("inspect", "Show everything about images, as JSON"),
     leaf::<load::Load>("load", "Take images out of a file, or standard input"),
-    leaf::<ls::Images>("ls", "List images"),
+    also(leaf::<ls::Images>("ls", "List images"), &["list"]),
     leaf::<mount::Mount>("mount", "Mount the files of an image, to look at them"),
     leaf::<prune::Prune>("prune", "Remove images that nobody uses"),
     leaf::<pull::Pull>("pull", "Download an image from a registry"),
     leaf::<push::Push>("push", "Upload an image to a registry"),
-    leaf::<rm::Rmi>("rm", "Remove images"),
+    also(leaf::<rm::Rmi>("rm", "Remove images"), &["remove"]),
     leaf::<save::Save>("save", "Write images into a file, or to standard output"),
     leaf::<tag::Tag>("tag", "Give an image one more name"),
     leaf::<mount::Unmount>("unmount", "Take away what mount has mounted"),

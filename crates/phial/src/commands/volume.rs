@@ -1,6 +1,6 @@
 //! `phial volume …`.
 
-use super::{Entry, Execute, each, leaf};
+use super::{Entry, Execute, also, each, leaf};
 
 /// `create`.
 pub(super) mod create;
@@ -15,7 +15,7 @@ pub(super) mod rm;
 pub(super) const COMMANDS: &[Entry] = &[
     leaf::<create::Create>("create", "Create a volume"),
     leaf::<super::inspect::InspectVolume>("inspect", "Show everything about volumes, as JSON"),
-    leaf::<ls::Ls>("ls", "List volumes"),
+    also(leaf::<ls::Ls>("ls", "List volumes"), &["list"]),
     leaf::<prune::Prune>("prune", "Remove volumes that no container uses"),
-    leaf::<rm::Rm>("rm", "Remove volumes"),
+    also(leaf::<rm::Rm>("rm", "Remove volumes"), &["remove"]),
 ];
