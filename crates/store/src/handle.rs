@@ -1,6 +1,7 @@
 //! The handle everything starts from.
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction};
@@ -17,6 +18,8 @@ const LONG_LOG: u64 = 512 * 1024;
 pub struct Store {
     pub(crate) paths: Arc<Paths>,
     connection: Mutex<Connection>,
+    /// Whether this handle has written anything.
+    has_written: AtomicBool,
 }
 
 /// Protects what is added to the store until an image refers to it: while any process holds a lease, no unreferenced
@@ -36,7 +39,11 @@ impl Store {
     pub fn open(paths: &Paths) -> Result<Store> {
         let connection = database::open(paths)?;
         durability::forget_lost_images(paths, &connection)?;
-        Ok(Store { paths: Arc::new(paths.clone()), connection: Mutex::new(connection) })
+        Ok(Store {
+            paths: Arc::new(paths.clone()),
+            connection: Mutex::new(connection),
+            has_written: AtomicBool::new(false),
+        })
     }
 
     /// Where everything lies.
@@ -84,11 +91,23 @@ impl Store {
         doing: &str,
         body: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Failure>,
     ) -> Result<T> {
+        self.has_written.store(true, Ordering::Relaxed);
         database::write(&self.connection(), durability, doing, body)
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
         // A thread that panicked rolled its transaction back while it unwound.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Store {
+    /// Whoever has written, and has had no better moment, sees to it that the log does not grow: each command that opens
+    /// the store alone reads all of it.
+    fn drop(&mut self) {
+        if self.has_written.load(Ordering::Relaxed) {
+            // The work is done; a log that stays long costs the next command time, and nothing else.
+            let _ = self.checkpoint_if_due();
+        }
     }
 }
