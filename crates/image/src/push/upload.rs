@@ -42,6 +42,8 @@ pub(crate) struct Upload<'a, 'r> {
     limit: Option<usize>,
     attempts: Attempts,
     counted: u64,
+    /// Uploads that the registry has lost. Never counted anew: what was sent before is no progress.
+    losses: u32,
     /// What was to be ended, by a request whose answer may have been lost.
     ending: Option<(Digest, u64)>,
 }
@@ -67,6 +69,7 @@ impl<'a, 'r> Upload<'a, 'r> {
             limit: None,
             attempts,
             counted: 0,
+            losses: 0,
             ending: None,
         }
     }
@@ -133,7 +136,16 @@ impl<'a, 'r> Upload<'a, 'r> {
         self.session = None;
         self.sent = 0;
         self.counted = 0;
-        Fault::passing(Error::new(ErrorKind::Network, format!("{} has lost the upload", self.registry.origin)))
+        self.losses += 1;
+        let error = Error::new(ErrorKind::Network, format!("{} has lost the upload", self.registry.origin));
+        if self.losses < self.registry.http.patience.attempts { Fault::passing(error) } else { error.into() }
+    }
+
+    /// The registry has kept only the beginning of a piece. That counts as a failure, or a byte of each would be enough to
+    /// keep us at it.
+    fn short(&self) -> Fault {
+        let why = format!("{} has taken only {} bytes so far", self.registry.origin, self.sent);
+        Fault::passing(Error::new(ErrorKind::Network, why))
     }
 
     fn too_large(&mut self) -> Result<(), Fault> {
@@ -183,12 +195,12 @@ impl<'a, 'r> Upload<'a, 'r> {
                 let all = from + fed.unwrap_or_default();
                 // A registry that says nothing has all of it.
                 let has = if has == 0 { all } else { has };
-                if has < from || has > all {
+                if has <= from || has > all {
                     return Err(self.lost());
                 }
                 self.session = Some(next);
                 self.sent = has;
-                Ok(())
+                if has < all { Err(self.short()) } else { Ok(()) }
             }
             Sent::TooLarge => self.too_large(),
             Sent::Lost => Err(self.lost()),

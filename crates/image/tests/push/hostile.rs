@@ -59,6 +59,31 @@ fn a_registry_that_claims_to_have_more_than_there_is_gets_no_further() {
 }
 
 #[test]
+fn a_registry_that_never_has_more_is_given_up() {
+    let (server, place, image) = scene(2, |asked| match asked.method.as_str() {
+        "PATCH" => Fate::Claim("0-9"),
+        "GET" if asked.target.contains("/uploads/") => Fate::With(vec![("Range", "0-9".to_owned())]),
+        _ => Fate::Proper,
+    });
+    let error = push(&place.store, &image, &server.name("other"), &push_options(), &()).expect_err("nothing moves");
+    assert_eq!(error.kind(), ErrorKind::Network, "{error}");
+    assert!(server.asked("PATCH").len() <= 6);
+}
+
+#[test]
+fn a_registry_that_takes_much_and_loses_it_each_time_is_given_up() {
+    let (server, place, image) = scene(3, |asked| match asked.method.as_str() {
+        "PATCH" if asked.before % 2 == 0 => Fate::With(vec![("Range", "0-2097151".to_owned())]),
+        "PATCH" => Fate::Answer(503, vec![]),
+        "GET" if asked.target.contains("/uploads/") => Fate::Forget,
+        _ => Fate::Proper,
+    });
+    let error = push(&place.store, &image, &server.name("other"), &push_options(), &()).expect_err("it is lost again");
+    assert_eq!(error.kind(), ErrorKind::Network, "{error}");
+    assert!(error.to_string().contains("has lost the upload"), "{error}");
+}
+
+#[test]
 fn a_refusal_is_told_without_what_a_terminal_would_obey() {
     let (server, place, image) = scene(1, |asked| match asked.method.as_str() {
         "PUT" if asked.target.contains("/manifests/") => Fate::Answer(400, vec![]),

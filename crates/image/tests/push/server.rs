@@ -44,6 +44,8 @@ pub(crate) enum Fate {
     Silent,
     /// As `Proper`, with these headers in place of those of the same name.
     With(Vec<(&'static str, String)>),
+    /// The body is read and thrown away, and the answer claims to have this range.
+    Claim(&'static str),
     /// All uploads are forgotten; then what a registry does.
     Forget,
 }
@@ -143,6 +145,13 @@ impl Shared {
                     stream.shutdown(Shutdown::Write)?;
                     std::io::copy(&mut reader, &mut std::io::sink())?;
                     return Ok(());
+                }
+                Fate::Claim(range) => {
+                    asked.body = body(&mut reader, &asked, usize::MAX)?.len();
+                    let headers = [("Location", asked.target.clone()), ("Range", range.to_owned())];
+                    self.lock().log.push(asked);
+                    answer(stream, "", 202, &headers, b"")?;
+                    continue;
                 }
                 Fate::Break(limit) => (limit, Vec::new()),
                 Fate::With(headers) => (usize::MAX, headers),
