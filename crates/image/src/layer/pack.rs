@@ -24,6 +24,11 @@ const MAX_OPEN: usize = 48;
 /// `PATH_MAX`: nothing longer could be unpacked again.
 const MAX_PATH: usize = 4096;
 
+/// Bytes that the first names of files with several names may take up, while their other names have not been met.
+const MAX_LINKS: usize = 256 << 20;
+/// What one of them takes beside its path.
+const LINK_COST: usize = 64;
+
 /// How a tree is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -94,8 +99,7 @@ struct Packer<W> {
     /// Contents are counted and not read.
     is_measuring: bool,
     sink: Sink<W>,
-    /// Files with several names that were written under the first of them.
-    links: HashMap<(u64, u64), Vec<u8>>,
+    links: Links,
     done: Packed,
 }
 
@@ -112,7 +116,7 @@ struct Level {
 
 impl<W: Write> Packer<W> {
     fn new(form: Form, out: W) -> Self {
-        Self { form, is_measuring: false, sink: Sink::new(out), links: HashMap::new(), done: Packed::default() }
+        Self { form, is_measuring: false, sink: Sink::new(out), links: Links::new(MAX_LINKS), done: Packed::default() }
     }
 
     fn finish(mut self) -> Result<Packed> {
@@ -199,10 +203,7 @@ impl<W: Write> Packer<W> {
     }
 
     fn file(&mut self, seen: &OwnedFd, found: &Metadata, path: &[u8]) -> Result<()> {
-        if found.links > 1
-            && let Some(first) = self.links.get(&(found.device, found.inode))
-        {
-            let link = first.clone();
+        if let Some(link) = self.links.first(found) {
             return self.entry(&Entry { link, ..described(found, Kind::HardLink, path) });
         }
         let kind = match found.file_type {
@@ -219,7 +220,7 @@ impl<W: Write> Packer<W> {
             entry.link = attributes::link_target(seen)?.into_vec();
         }
         self.xattrs(seen, &mut entry)?;
-        self.remember(found, path);
+        self.links.remember(found, path)?;
         self.entry(&entry)
     }
 
@@ -229,7 +230,7 @@ impl<W: Write> Packer<W> {
         if self.xattrs(&file, &mut entry)?.whiteout && found.size == 0 {
             return self.whiteout(path);
         }
-        self.remember(found, path);
+        self.links.remember(found, path)?;
         self.entry(&entry)?;
         if self.is_measuring {
             self.sink.pass(entry.stored);
@@ -246,12 +247,6 @@ impl<W: Write> Packer<W> {
         let name = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
         let path = [&path[..name], b".wh.", &path[name..]].concat();
         self.entry(&Entry { path, ..Entry::default() })
-    }
-
-    fn remember(&mut self, found: &Metadata, path: &[u8]) {
-        if found.links > 1 {
-            self.links.insert((found.device, found.inode), path.to_vec());
-        }
     }
 
     fn entry(&mut self, entry: &Entry) -> Result<()> {
@@ -276,6 +271,58 @@ impl<W: Write> Packer<W> {
             }
         }
         Ok(marks)
+    }
+}
+
+/// Files with several names that were written under the first of them, until the last has been met.
+struct Links {
+    first: HashMap<(u64, u64), First>,
+    /// Bytes that may still be kept: how many names there are is for whoever made the tree to say.
+    room: usize,
+}
+
+struct First {
+    path: Vec<u8>,
+    /// Names that have not been met.
+    missing: u64,
+}
+
+impl Links {
+    fn new(room: usize) -> Self {
+        Self { first: HashMap::new(), room }
+    }
+
+    /// The first name of a file that has now been met under another one.
+    fn first(&mut self, found: &Metadata) -> Option<Vec<u8>> {
+        if found.links <= 1 {
+            return None;
+        }
+        let key = (found.device, found.inode);
+        let first = self.first.get_mut(&key)?;
+        first.missing -= 1;
+        if first.missing > 0 {
+            return Some(first.path.clone());
+        }
+        let last = self.first.remove(&key)?;
+        self.room += last.path.len() + LINK_COST;
+        Some(last.path)
+    }
+
+    fn remember(&mut self, found: &Metadata, path: &[u8]) -> Result<()> {
+        if found.links > 1 {
+            let Some(room) = self.room.checked_sub(path.len() + LINK_COST) else {
+                let why =
+                    "has several names, and is one such file too many: the first names of all take too much memory";
+                return Err(Error::refused(why));
+            };
+            self.room = room;
+            let first = First { path: path.to_vec(), missing: found.links - 1 };
+            // A name that came and went made this one look like the last of another.
+            if let Some(other) = self.first.insert((found.device, found.inode), first) {
+                self.room += other.path.len() + LINK_COST;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -360,4 +407,37 @@ fn is_pseudo(dir: &Dir) -> bool {
         0x1cd1,
     ];
     rustix::fs::fstatfs(dir).is_ok_and(|found| PSEUDO.contains(&found.f_type))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn look(path: &std::path::Path) -> Metadata {
+        attributes::metadata(fs::File::open(path).expect("it is there")).expect("it can be looked at")
+    }
+
+    #[test]
+    fn a_first_name_is_kept_until_the_last_was_met_and_takes_bounded_room() {
+        let tree = tempfile::tempdir().expect("a directory");
+        let (one, two) = (tree.path().join("one"), tree.path().join("two"));
+        for (path, others) in [(&one, 2), (&two, 1)] {
+            fs::write(path, "").expect("a file");
+            for other in 0..others {
+                fs::hard_link(path, path.with_extension(other.to_string())).expect("a link");
+            }
+        }
+        let (one, two) = (look(&one), look(&two));
+        let room = 3 + LINK_COST;
+        let mut links = Links::new(room);
+        assert_eq!(links.first(&one), None);
+        links.remember(&one, b"one").expect("there is room for one");
+        links.remember(&two, b"two").expect_err("there is none for two");
+        assert_eq!(links.first(&one).as_deref(), Some(&b"one"[..]));
+        assert_eq!(links.first(&one).as_deref(), Some(&b"one"[..]));
+        assert_eq!((links.first.len(), links.room), (0, room), "the last name was met");
+        links.remember(&two, b"two").expect("there is room again");
+    }
 }
