@@ -1,9 +1,9 @@
 //! Docker's `config.json`, written: what docker and others have in it stays, only the entry of one registry changes. The new
-//! file takes the old one's place by a rename; it is readable by its owner only.
+//! file takes the old one's place by a rename; it is readable by its owner only, who stays the same.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind as IoErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -128,12 +128,32 @@ impl CredentialsFile {
         let write = || {
             let mut out = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
             out.write_all(&text)?;
+            self.keep_owner(directory, &out)?;
             out.sync_all()?;
             fs::rename(&temporary, &self.path)
         };
         write().inspect_err(|_| {
             let _gone = fs::remove_file(&temporary);
         })
+    }
+
+    /// Under `sudo -E` the file is that of whoever called it: it stays theirs, or they could no longer read it. A first file
+    /// goes to the owner of its directory.
+    fn keep_owner(&self, directory: &Path, out: &File) -> std::io::Result<()> {
+        let is_absent = |error: &std::io::Error| error.kind() == IoErrorKind::NotFound;
+        let old = match fs::metadata(&self.path) {
+            Err(error) if is_absent(&error) => fs::metadata(directory)?,
+            old => old?,
+        };
+        let new = out.metadata()?;
+        if (old.uid(), old.gid()) == (new.uid(), new.gid()) {
+            return Ok(());
+        }
+        match fchown(out, Some(old.uid()), Some(old.gid())) {
+            // Only root can give files away; whoever else may write here keeps it.
+            Err(error) if error.kind() == IoErrorKind::PermissionDenied => Ok(()),
+            given => given,
+        }
     }
 
     fn unusable(&self, why: &str) -> Error {
@@ -192,6 +212,26 @@ mod tests {
         let expected = json!({ "HttpHeaders": {"X": "y"}, "auths": {"a.example": {"auth": "am9lOm9sZA=="}}, "n": 1.5 });
         assert_eq!(after, expected);
         assert_eq!(fs::read_dir(directory.path()).expect("is there").count(), 1, "something is left");
+    }
+
+    #[test]
+    fn whose_the_file_was_it_stays() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("config.json");
+        let source = CredentialsSource::Directory(directory.path().to_owned());
+        let file = CredentialsFile::of(&source).expect("there is one");
+        let look = || fs::metadata(&path).map(|found| (found.uid(), found.gid())).expect("it is there");
+        // Only root can give it away.
+        let given = std::os::unix::fs::chown(directory.path(), Some(1234), Some(2345)).is_ok();
+        file.store("r.example", None, &password("first")).expect("is kept");
+        let directory = fs::metadata(directory.path()).expect("it is there");
+        assert_eq!(look(), (directory.uid(), directory.gid()));
+        if given {
+            std::os::unix::fs::chown(&path, Some(3456), Some(4567)).expect("root can");
+        }
+        let before = look();
+        file.store("r.example", None, &password("second")).expect("is kept");
+        assert_eq!(look(), before);
     }
 
     #[test]
