@@ -57,7 +57,7 @@ fn an_older_kernel_gives_the_same_mounts() -> Result {
     mounts.push(json!({"destination": "/below", "source": "/dev", "options": ["rbind", "rro"]}));
     let refused = without(&bundle, "mount_setattr,open_tree_attr")?.exited(1)?.stderr;
     assert!(
-        refused.contains("mount options of /dev: recursive attributes and mapped ids need mount_setattr"),
+        refused.contains("mount options of /dev: recursive attributes, mapped ids and subpath need mount_setattr"),
         "{refused}"
     );
     Ok(())
