@@ -40,6 +40,10 @@ fn what_outlives_a_container_that_sees_the_hosts_processes_is_killed() -> Result
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let is_dead = stat.is_empty() || stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X']));
     assert!(is_dead, "process {pid} is still there: {stat}");
+    // Also what writes without end.
+    let flags = ["--pid", "host", "--name", "writes", "--log-opt", "max-size=1m"];
+    stage.start(&flags, &["sh", "-c", "yes & yes & yes & exit 3"])?;
+    assert_eq!(stage.phial.ok(&["wait", "writes"])?, "3");
     Ok(())
 }
 

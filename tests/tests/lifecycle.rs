@@ -2,11 +2,12 @@
 //! and to an image: `images`, `rmi`.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use end_to_end::process::Running;
 use end_to_end::pty::Pty;
 use end_to_end::{Context, Phial, Result, Stage};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
 
 /// A script that says that it is there, and ends with 5 when it is asked to.
@@ -197,6 +198,30 @@ fn stop_kill_and_remove() -> Result {
     let brief = stage.start(&["--rm"], &["sleep", "1000"])?;
     phial.ok(&["stop", "-t", "0", &brief])?;
     assert!(!phial.containers()?.contains(&brief[..12].to_owned()));
+    Ok(())
+}
+
+#[test]
+fn an_end_waits_for_nobody_outside_who_writes_on() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    for (name, flags) in [("pipe", &[] as &[&str]), ("terminal", &["-t"])] {
+        let flags = [&["--name", name, "--log-opt", "max-size=1m"], flags].concat();
+        stage.start(&flags, &["sleep", "1000"])?;
+        // As it is with a descriptor that was sent to another container.
+        let pid = phial.inspect(name)?["State"]["Pid"].to_string();
+        let mode = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let stdout = rustix::fs::open(format!("/proc/{pid}/fd/1"), mode, Mode::empty())?;
+        let write = |stdout| Command::new("yes").stdout(stdout).stderr(Stdio::null()).spawn();
+        let mut writers = [write(stdout.try_clone()?)?, write(stdout)?];
+        Followed::start(phial, &["logs", "--follow", name])?.wait_for("y")?;
+        phial.ok(&["kill", name])?;
+        assert_eq!(phial.ok(&["wait", name])?, "137", "{name}");
+        // They learn that nobody reads any more.
+        for writer in &mut writers {
+            assert!(!writer.wait()?.success(), "{name}");
+        }
+    }
     Ok(())
 }
 

@@ -181,22 +181,35 @@ impl Dispatcher {
     }
 
     fn container_ended(&mut self, status: WaitStatus) {
-        // Every process of the pid namespace is gone, so what they wrote is complete.
-        while self.forward(Stream::Stdout) {}
-        while self.forward(Stream::Stderr) {}
+        let oom_killed = self.started.cgroups.oom_kills() > 0;
+        // In a pid namespace of others there may be processes left. Without them, what they wrote is complete.
+        self.started.cgroups.kill_and_remove().ok();
+        sys::fault::point("supervisor: cgroups removed");
+        self.drain(Stream::Stdout);
+        self.drain(Stream::Stderr);
+        self.output.end(&self.poll);
         self.kept.finish();
         let record = ExitRecord {
             version: VERSION,
             exit_code: exit_code(status),
-            oom_killed: self.started.cgroups.oom_kills() > 0,
+            oom_killed,
             error: None,
             started_at: self.started.at.clone(),
             finished_at: record::now(),
             restarts: 0,
         };
-        self.started.cgroups.kill_and_remove().ok();
-        sys::fault::point("supervisor: cgroups removed");
         self.run_ended(record);
+    }
+
+    /// Passes on what waits in a stream. What comes meanwhile is not waited for: somebody outside the container may have
+    /// got hold of the other end, and would write for ever. So a slow client has no more to take than that either.
+    fn drain(&mut self, stream: Stream) {
+        let mut left = self.output.waiting(stream);
+        while left > 0
+            && let Some(count) = self.forward(stream)
+        {
+            left = left.saturating_sub(count);
+        }
     }
 
     /// The container has ended and stays so. `died` tells whether that is the end of a run, which nobody knows of yet.
@@ -278,10 +291,10 @@ impl Dispatcher {
         }
     }
 
-    /// Passes on what the container wrote to one stream; whether there was anything.
-    fn forward(&mut self, stream: Stream) -> bool {
+    /// Passes on what the container wrote to one stream, as much as one read gives: how many bytes, if any.
+    fn forward(&mut self, stream: Stream) -> Option<usize> {
         let mut buffer = [0; 16 * 1024];
-        let Some(bytes) = self.output.read(stream, &mut buffer, &self.poll) else { return false };
+        let bytes = self.output.read(stream, &mut buffer, &self.poll)?;
         self.kept.write(stream, bytes);
         let kind = match stream {
             Stream::Stdout => Kind::Stdout,
@@ -292,7 +305,7 @@ impl Dispatcher {
                 client.send(kind, bytes);
             }
         }
-        true
+        Some(bytes.len())
     }
 
     fn connection(&mut self) {

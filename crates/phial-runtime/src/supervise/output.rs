@@ -14,6 +14,10 @@ use super::start::Streams;
 /// Above this many bytes that the container has not read, no more are taken from clients.
 const HIGH_WATER: usize = 64 * 1024;
 
+/// Bytes that a terminal holds at most, and more: the kernel says of a pipe only how many there are. They are in two
+/// buffers of 8 and 4 KiB (`drivers/tty/pty.c`, `n_tty.c`).
+const TERMINAL: usize = 64 * 1024;
+
 /// Reads what the container writes, writes what it reads.
 #[derive(Debug)]
 pub(super) struct Output {
@@ -80,6 +84,27 @@ impl Output {
                 None
             }
         }
+    }
+
+    /// How many bytes wait to be read, at most.
+    pub(super) fn waiting(&self, stream: Stream) -> usize {
+        match self.source(stream) {
+            None => 0,
+            Some(_) if self.streams.terminal.is_some() => TERMINAL,
+            Some(pipe) => {
+                rustix::io::ioctl_fionread(pipe).map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX))
+            }
+        }
+    }
+
+    /// The container has ended: nothing is read or written any more. Who has got hold of a stream's other end is told so.
+    pub(super) fn end(&mut self, poll: &Poll) {
+        self.close(Stream::Stdout, poll);
+        self.close(Stream::Stderr, poll);
+        if let Some(stdin) = self.streams.stdin.take() {
+            poll.forget(stdin);
+        }
+        self.pending_stdin = VecDeque::new();
     }
 
     fn close(&mut self, stream: Stream, poll: &Poll) {
