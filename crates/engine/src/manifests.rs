@@ -1,11 +1,9 @@
 //! Lists of manifests in the making, as `docker manifest` has them: made here, kept in a file each, pushed as an index.
 //!
-//! A file is written beside its place and renamed, so that a list is the old one or the new one whatever happens.
+//! A file is replaced as a whole, so that a list is the old one or the new one whatever happens.
 
 use std::fs;
 use std::io::ErrorKind as IoErrorKind;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
 
 use image::{Access, EntryPlatform, Examined, IndexEntry, Progress, Reference};
 use serde::{Deserialize, Serialize};
@@ -157,7 +155,7 @@ impl Engine {
     /// `NotFound` for a list that is not there.
     pub fn remove_manifest_list(&self, name: &str) -> Result<()> {
         let target = self.list_name(name)?;
-        let path = self.list_file(&target);
+        let path = self.paths().manifest_list(&target.to_string());
         match fs::remove_file(&path) {
             Err(error) if error.kind() == IoErrorKind::NotFound => Err(no_such(&target)),
             removed => removed.context(|| format!("removing {}", path.display())),
@@ -203,13 +201,8 @@ impl Engine {
         })
     }
 
-    fn list_file(&self, target: &Reference) -> PathBuf {
-        let name = Digest::of(target.to_string().as_bytes()).hex();
-        self.paths().root().join("manifests").join(format!("{name}.json"))
-    }
-
     fn read_list(&self, target: &Reference) -> Result<Option<ManifestList>> {
-        let path = self.list_file(target);
+        let path = self.paths().manifest_list(&target.to_string());
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == IoErrorKind::NotFound => return Ok(None),
@@ -225,20 +218,8 @@ impl Engine {
     }
 
     fn write_list(&self, target: &Reference, list: &ManifestList) -> Result<()> {
-        let path = self.list_file(target);
-        let directory = self.paths().root().join("manifests");
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
-        made.context(|| format!("making {}", directory.display()))?;
         let text = serde_json::to_vec(list).map_err(|error| Error::new(ErrorKind::Store, error.to_string()))?;
-        // Of two who change one list at once the last one wins, whole.
-        let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
-        let rename = |()| {
-            sys::fault::point("manifest list: written");
-            fs::rename(&unfinished, &path)
-        };
-        fs::write(&unfinished, text).and_then(rename).context(|| format!("writing {}", path.display()))?;
-        sys::fault::point("manifest list: renamed");
-        Ok(())
+        Ok(self.store.replace_file(&self.paths().manifest_list(&target.to_string()), &text)?)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::containers::{delete_directories, id_column};
 use crate::images::digest_column;
 use crate::layers::{self, LOCK, UNFINISHED as UNFINISHED_LAYER};
 use crate::lock::{self, Want};
+use crate::replace::UNFINISHED as UNFINISHED_FILE;
 use crate::tree::TRASH;
 use crate::{ContainerId, Digest, Error, ErrorKind, Paths, Result, Store, boot_id, tree};
 
@@ -245,8 +246,9 @@ impl Store {
 
     fn collect_content_into(&self, collected: &mut Collected) {
         // Usually there is nothing to do, and then nobody need wait.
+        let is_unfinished = !collected.note(self.unfinished_files()).unwrap_or_default().is_empty();
         match collected.note(self.unreferenced()) {
-            Some(nothing) if nothing.layers.is_empty() && nothing.blobs.is_empty() => return,
+            Some(nothing) if nothing.layers.is_empty() && nothing.blobs.is_empty() && !is_unfinished => return,
             None => return,
             Some(_) => {}
         }
@@ -261,7 +263,7 @@ impl Store {
                 collected.blobs.push(digest);
             }
         }
-        self.collect_unfinished_blobs(collected);
+        self.collect_unfinished_files(collected);
         drop(alone);
         collected.note(self.forget_layer_blobs(&collected.layers.clone()));
         for path in trash {
@@ -278,13 +280,20 @@ impl Store {
         Some(trash)
     }
 
-    /// Whoever writes a blob has a lease, and the caller knows that nobody has.
-    fn collect_unfinished_blobs(&self, collected: &mut Collected) {
-        for name in collected.note(names_in(&self.paths.tmp())).unwrap_or_default() {
-            if starts_with(&name, UNFINISHED_BLOB) && collected.note(unlink(&self.paths.tmp().join(name))).is_some() {
+    /// Whoever writes one has a lease, and the caller knows that nobody has.
+    fn collect_unfinished_files(&self, collected: &mut Collected) {
+        for path in collected.note(self.unfinished_files()).unwrap_or_default() {
+            if collected.note(unlink(&path)).is_some() {
                 collected.temporary += 1;
             }
         }
+    }
+
+    /// Blobs and other files that somebody writes, or wrote when he was killed.
+    fn unfinished_files(&self) -> Result<Vec<PathBuf>> {
+        let mut names = names_in(&self.paths.tmp())?;
+        names.retain(|name| starts_with(name, UNFINISHED_BLOB) || starts_with(name, UNFINISHED_FILE));
+        Ok(names.into_iter().map(|name| self.paths.tmp().join(name)).collect())
     }
 
     /// What [`Store::collect_containers`] would remove.

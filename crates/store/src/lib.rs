@@ -51,6 +51,8 @@ mod lock;
 pub mod names;
 /// Where everything lies; pure.
 mod paths;
+/// Small files that are replaced as a whole.
+mod replace;
 /// Deleting trees that strangers filled: away by one rename first, then entry by entry.
 mod tree;
 /// Volumes: directories that outlive containers, their rows, and who uses them.

@@ -8,7 +8,7 @@ use crate::{ContainerId, Digest, Error, Result};
 ///
 /// ```text
 /// ROOT/  phial.db  events/  lock  blobs/sha256/<hex>  layers/<diff id>/{layer.json,fs/}  tmp/  containers/<id>/
-///        volumes/<name>/_data
+///        volumes/<name>/_data  manifests/<hex>.json
 /// RUN/   containers/<id>/{lock,status.json,sock}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +141,16 @@ impl Paths {
     /// A volume's own directory, whose lock is the volume's. The name must be a valid one.
     pub fn volume(&self, name: &str) -> PathBuf {
         self.volumes().join(name)
+    }
+
+    /// The directory of the lists of manifests in the making.
+    pub fn manifest_lists(&self) -> PathBuf {
+        self.root.join("manifests")
+    }
+
+    /// The file of the list with this name, in full.
+    pub fn manifest_list(&self, name: &str) -> PathBuf {
+        self.manifest_lists().join(format!("{}.json", Digest::of(name.as_bytes()).hex()))
     }
 
     /// What containers see of a volume.

@@ -185,6 +185,28 @@ fn what_is_being_written_is_not_rubbish() {
 }
 
 #[test]
+fn a_file_is_replaced_whole_and_what_a_killed_writer_left_is_rubbish() {
+    let scene = Scene::new();
+    let paths = scene.store.paths();
+    let list = paths.manifest_list("docker.io/library/app:1");
+    scene.store.replace_file(&list, b"old").expect("is written");
+    scene.store.replace_file(&list, b"new").expect("is written");
+    assert_eq!(std::fs::read(&list).expect("is there"), b"new");
+    assert_eq!(std::fs::read_dir(paths.manifest_lists()).expect("is there").count(), 1);
+    assert!(scene.names_in_tmp().is_empty());
+    // Nothing else is superfluous.
+    for name in ["file-0123456789abcdef", "blob-0123456789abcdef"] {
+        std::fs::write(paths.tmp().join(name), "half").expect("writes");
+    }
+    assert_eq!(scene.store.garbage().expect("is looked at").temporary.len(), 2);
+    let lease = scene.lease();
+    assert_eq!(scene.store.collect().temporary, 0, "files being written are under leases");
+    drop(lease);
+    assert_eq!(scene.store.collect().temporary, 2);
+    assert!(scene.names_in_tmp().is_empty());
+}
+
+#[test]
 fn a_tree_of_any_depth_can_be_deleted_and_links_are_not_followed() {
     let scene = Scene::new();
     let image = scene.image("one", &[], &[ALPINE]);
