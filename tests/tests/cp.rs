@@ -264,3 +264,27 @@ fn a_container_that_swaps_symlinks_gets_nothing_of_the_host() -> Result {
     }
     Ok(())
 }
+
+/// `create -v data:/data; cp . NAME:/data; rm NAME` is how volumes are filled.
+#[test]
+fn what_is_mounted_where_the_image_has_nothing_is_written_to() -> Result {
+    let stage = Stage::busybox()?;
+    let (phial, host) = (&stage.phial, stage.phial.scratch().join("host"));
+    make_tree(&host)?;
+    let at = |name: &str| host.join(name).display().to_string();
+    let file = format!("{}:/conf/deep/file", at("f"));
+    let flags: &[&str] = &["-v", "data:/data", "-v", "more:/a/b/c", "-v", &file, "--tmpfs", "/memory"];
+    phial.ok(&[&["create", "--name", "helper"], flags, &[&stage.image]].concat())?;
+    phial.ok(&["cp", &at("."), "helper:/data"])?;
+    phial.ok(&["cp", &at("x"), "helper:/a/b/c/"])?;
+    let copied = phial.scratch().join("copied");
+    phial.ok(&["cp", "helper:/conf/deep/file", &copied.display().to_string()])?;
+    assert_eq!(fs::read_to_string(&copied)?, "f\n");
+    // Nobody would see it again.
+    let refused = phial.run(&["cp", &at("x"), "helper:/memory/x"])?.exited(1)?;
+    assert!(refused.stderr.contains("/memory is mounted only while the container runs"), "{refused:?}");
+    phial.ok(&["rm", "helper"])?;
+    let volumes: &[&str] = &["-v", "data:/d", "-v", "more:/m"];
+    assert_eq!(stage.sh(volumes, "cat /d/d/in /d/f; ls /m")?, "in\nf\nx");
+    Ok(())
+}

@@ -10,6 +10,8 @@ mod copy;
 mod diff;
 /// `export`.
 mod export;
+/// What is mounted in a container that does not run.
+mod mounted;
 /// Overlays that are mounted for a look.
 mod overlay;
 /// What `cp` does with slashes, dots and what is there already: pure, but for looking.

@@ -11,7 +11,7 @@ use fsroot::Root;
 use image::layer::{self, Limits, Packed, extract, pack_opened};
 
 use super::place::{Cleaned, Destination, Source};
-use super::view::Seen;
+use super::view::{Seen, View};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 
@@ -85,14 +85,14 @@ impl Engine {
             (End::Container { container, path }, to) => {
                 let container = self.container(container)?;
                 let view = self.view(&container, Seen::All)?;
-                let copied = from_container(&view.root, path, to, options, stdout)?;
+                let copied = from_container(&view, path, to, options, stdout)?;
                 self.tell_container(&container, "archive-path", &[]);
                 Ok(copied)
             }
             (from, End::Container { container: key, path }) => {
                 let container = self.container(key)?;
                 let view = self.view(&container, Seen::All)?;
-                let bytes = into_container(&view.root, path, from, options, stdin)?;
+                let bytes = into_container(&view, path, from, options, stdin)?;
                 self.tell_container(&container, "extract-to-dir", &[]);
                 Ok(Copied { bytes, to: format!("{key}:{}", path.display()) })
             }
@@ -102,9 +102,10 @@ impl Engine {
     }
 }
 
-fn from_container(root: &Root, path: &Path, to: &End, options: CopyOptions, stdout: impl Write) -> Result<Copied> {
-    let source = Source::find(root, Cleaned::new(path.as_os_str().as_bytes()), options.follow)
-        .map_err(|error| in_container(error, path))?;
+fn from_container(view: &View, path: &Path, to: &End, options: CopyOptions, stdout: impl Write) -> Result<Copied> {
+    let cleaned = Cleaned::new(path.as_os_str().as_bytes());
+    view.refuse_closed(&cleaned.path)?;
+    let source = Source::find(&view.root, cleaned, options.follow).map_err(|error| in_container(error, path))?;
     let End::Host(to) = to else {
         let packed = pack_opened(&source.file, &archive_name(&source), stdout).map_err(packing)?;
         return Ok(Copied { bytes: packed.plain_length, to: "-".to_owned() });
@@ -115,8 +116,9 @@ fn from_container(root: &Root, path: &Path, to: &End, options: CopyOptions, stdo
     Ok(Copied { bytes, to: to.display().to_string() })
 }
 
-fn into_container(root: &Root, path: &Path, from: &End, options: CopyOptions, stdin: impl Read) -> Result<u64> {
-    let target = Cleaned::new(path.as_os_str().as_bytes());
+fn into_container(view: &View, path: &Path, from: &End, options: CopyOptions, stdin: impl Read) -> Result<u64> {
+    let (root, target) = (&view.root, Cleaned::new(path.as_os_str().as_bytes()));
+    view.refuse_closed(&target.path)?;
     let End::Host(from) = from else {
         let destination = Destination::of_archive(root, &target)?;
         let mut stdin = Counted { source: stdin, bytes: 0 };

@@ -23,12 +23,7 @@ pub(super) struct Overlay<'a> {
 impl Overlay<'_> {
     /// Mounts it on the directory `at`.
     pub(super) fn mount(&self, at: &Path) -> Result<()> {
-        let detached = match (self.lower, self.upper) {
-            // One layer is a directory, and an overlay of one is refused by the kernel.
-            ([only], None) => read_only(only),
-            _ => self.detached(),
-        };
-        match detached {
+        match self.detached() {
             Ok(mount) => move_to(&mount, at).context(|| format!("mounting on {}", at.display())),
             // `lowerdir+` came with Linux 6.7, the calls themselves with 5.2.
             Err(Errno::INVAL | Errno::NOSYS) => self.classic(at),
@@ -36,7 +31,12 @@ impl Overlay<'_> {
         }
     }
 
-    fn detached(&self) -> rustix::io::Result<OwnedFd> {
+    /// The mount, not yet anywhere. `EINVAL` on kernels whose overlayfs takes no list of layers this way.
+    pub(super) fn detached(&self) -> rustix::io::Result<OwnedFd> {
+        // One layer is a directory, and an overlay of one is refused by the kernel.
+        if let ([only], None) = (self.lower, self.upper) {
+            return read_only(only);
+        }
         let context = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
         let set = |key: &str, value: &Path| rustix::mount::fsconfig_set_string(context.as_fd(), key, value);
         set("source", Path::new("overlay"))?;

@@ -4,7 +4,9 @@
 //! - Of a running container it is the root of its first process, with all that is mounted there.
 //! - Of one that does not run it is mounted in a namespace of mounts that no process is in: only a descriptor holds it.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::thread;
 
@@ -12,11 +14,11 @@ use fsroot::{Follow, Root};
 use runtime::protocol::CONFIG_FILE;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags};
+use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
 use rustix::thread::LinkNameSpaceType;
-use serde_json::Value;
 use store::ContainerLock;
 
+use super::mounted::{self, Closed};
 use super::overlay::Overlay;
 use crate::create::{UPPER, WORK};
 use crate::engine::Engine;
@@ -36,6 +38,7 @@ pub(crate) enum Seen {
 pub(crate) struct View {
     /// Its root.
     pub(crate) root: Root,
+    closed: Vec<Closed>,
     _held: Option<Held>,
 }
 
@@ -45,6 +48,28 @@ struct Held {
     _namespace: OwnedFd,
     /// Nobody starts it meanwhile: two mounts of one upper directory would spoil it.
     _lock: ContainerLock,
+}
+
+impl View {
+    /// Refuses a path that lies in what is mounted only while the container runs.
+    ///
+    /// # Errors
+    /// `Conflict`.
+    pub(super) fn refuse_closed(&self, path: &[u8]) -> Result<()> {
+        let mut path = Path::new(OsStr::from_bytes(path));
+        let found = loop {
+            let here = if path == Path::new("") { Path::new(".") } else { path };
+            match (self.root.metadata(here, Follow::Yes), path.parent()) {
+                (Ok(found), _) => break found,
+                (Err(_), Some(above)) => path = above,
+                (Err(_), None) => return Ok(()),
+            }
+        };
+        match self.closed.iter().find(|closed| closed.device == found.device) {
+            Some(closed) => Err(Error::conflict(&*closed.why).with_hint("start the container first")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Engine {
@@ -57,7 +82,7 @@ impl Engine {
         let container = &*self.settled(container)?;
         if let Some(status) = container.state.status() {
             if let Some(root) = self.running_root(container, status.pid, seen)? {
-                return Ok(View { root, _held: None });
+                return Ok(View { root, closed: Vec::new(), _held: None });
             }
             return Err(Error::conflict(format!("container {name} has just ended or is restarting: try again")));
         }
@@ -67,8 +92,8 @@ impl Engine {
         }
         let being = || Error::conflict(format!("container {name} is being started or removed"));
         let lock = self.store.lock_container(&container.record.id)?.ok_or_else(being)?;
-        let (root, namespace) = self.stopped_root(container, seen)?;
-        Ok(View { root, _held: Some(Held { _namespace: namespace, _lock: lock }) })
+        let (root, closed, namespace) = self.stopped_root(container, seen)?;
+        Ok(View { root, closed, _held: Some(Held { _namespace: namespace, _lock: lock }) })
     }
 
     /// The root of the process `pid`, if the container lives.
@@ -94,52 +119,26 @@ impl Engine {
         }
     }
 
-    fn stopped_root(&self, container: &Container, seen: Seen) -> Result<(Root, OwnedFd)> {
+    fn stopped_root(&self, container: &Container, seen: Seen) -> Result<(Root, Vec<Closed>, OwnedFd)> {
         let lower = self.layers(&self.store.image(&container.record.image)?);
         let directory = self.paths().container(&container.record.id);
         let (upper, work) = (directory.join(UPPER), directory.join(WORK));
-        let binds = if seen == Seen::All { binds(&directory.join(CONFIG_FILE)) } else { Vec::new() };
+        let wanted = if seen == Seen::All { mounted::wanted(&directory.join(CONFIG_FILE)) } else { Vec::new() };
         // Something to mount on that is there anyway; nobody else sees what lies on it.
         let at = self.paths().containers();
         in_thread(move || {
             sys::clone::unshare(sys::clone::namespace::MOUNT).context(|| "making a namespace of mounts")?;
             let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
             rustix::mount::mount_change("/", private).context(|| "making mounts private")?;
-            let binds = binds.into_iter().filter_map(|bind| Some((bind.0, source(&bind.1)?))).collect::<Vec<_>>();
+            let opened = mounted::open_all(&wanted)?;
             Overlay { lower: &lower, upper: Some((&upper, &work)) }.mount(&at)?;
             let root = Root::open(&at).map_err(wrong)?;
-            for (target, source) in binds {
-                // What is not there would be made when the container is started.
-                let Ok(target) = root.open_path(target.trim_start_matches('/'), Follow::Yes) else { continue };
-                let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-                // A file where a directory was, or the other way round: it would not start either.
-                let _ = rustix::mount::move_mount(&source, "", &target, "", flags);
-            }
+            let closed = mounted::mount_all(opened, &root)?;
             let namespace = open(CWD, Path::new("/proc/thread-self/ns/mnt"), OFlags::RDONLY)
                 .context(|| "/proc/thread-self/ns/mnt")?;
-            Ok((root, namespace))
+            Ok((root, closed, namespace))
         })
     }
-}
-
-/// Directories and files of the host that the container's configuration mounts: where, and what. Those below others last.
-fn binds(config: &Path) -> Vec<(String, String)> {
-    let config: Value =
-        std::fs::read(config).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    let mounts = config["mounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let is_bind = |mount: &&Value| {
-        let options = mount["options"].as_array().map(Vec::as_slice).unwrap_or_default();
-        mount["type"] == "bind" || options.iter().any(|option| option == "bind" || option == "rbind")
-    };
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let pairs = mounts.iter().filter(is_bind);
-    pairs.filter_map(|mount| Some((text(&mount["destination"])?, text(&mount["source"])?))).collect()
-}
-
-/// A copy of the mount of a path of the host's.
-fn source(path: &str) -> Option<OwnedFd> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-    rustix::mount::open_tree(CWD, path, flags).ok()
 }
 
 /// The root of a namespace of mounts without what is mounted below it.

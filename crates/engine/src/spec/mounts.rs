@@ -26,6 +26,11 @@ const DEFAULTS: [(&str, &str, &str, &[&str]); 7] = [
 pub(crate) const FILES: [(&str, &str); 3] =
     [("resolv.conf", "/etc/resolv.conf"), ("hostname", "/etc/hostname"), ("hosts", "/etc/hosts")];
 
+/// Whether a mount is one of those that every container has.
+pub(crate) fn is_of_every_container(target: &Path, kind: &str) -> bool {
+    DEFAULTS.iter().any(|(known, of, ..)| Path::new(known) == target && *of == kind)
+}
+
 /// Every mount, in the order in which they are made. A mount of the user replaces the default one on the same target,
 /// and one on /dev all that would lie below.
 pub(super) fn mounts(inputs: &Inputs<'_>) -> Vec<Mount> {
