@@ -19,7 +19,8 @@ const PAGES: [(&str, &[&str]); 27] = [
     ("docker ps -a", &["Exited (0)", "\"ls -l /\"", "\"echo 'hello from bu…\""]),
     ("docker run -d --name web IMAGE sh -c 'echo serving; sleep 1000'", &[]),
     ("docker container ls", &["web", "Up "]),
-    ("docker logs web", &["serving"]),
+    // What it writes first comes a moment after its start.
+    ("docker logs -f web | head -n 1; docker logs web", &["serving"]),
     ("docker exec web cat /etc/hostname", &[]),
     ("docker exec web sh -c 'echo changed > /note; cat /note'", &["changed"]),
     ("docker cp web:/note -", &["changed"]),
