@@ -192,11 +192,13 @@ fn a_supervisor_that_was_killed_is_seen_to() -> Result {
     }
     let seen = phial.inspect("box")?["State"].clone();
     assert_eq!((&seen["Status"], &seen["Dead"], &seen["Pid"]), (&"dead".into(), &true.into(), &0.into()));
+    assert_eq!(seen["ExitCode"], 255);
     // The next command that looks at all of them clears away what is left, and starts what is to run.
     let table = phial.ok(&["ps", "-a"])?;
     assert!(table.lines().any(|line| line.ends_with("web") && line.contains("Up ")), "{table}");
     assert!(table.lines().any(|line| line.ends_with("box") && line.contains("Dead")), "{table}");
     assert!(!table.contains("brief"), "{table}");
+    assert_eq!(phial.ok(&["ps", "-af", "exited=255", "--format", "{{.Names}}"])?, "box");
     assert_eq!(inspect(phial, "web", "/RestartCount")?, 1);
     phial.ok(&["exec", "web", "true"])?;
     assert!(!cgroups.iter().any(|cgroup| std::path::Path::new(cgroup).exists()), "{cgroups:?}");

@@ -18,6 +18,7 @@ mod tests;
 
 pub use prune::{CONTAINER_PRUNE_FILTERS, Pruned, VOLUME_PRUNE_FILTERS};
 pub use recover::Outcome;
+pub(crate) use recover::UNKNOWN;
 pub use remove::RemoveOptions;
 pub(crate) use remove::end_lost;
 pub(crate) use state::read;

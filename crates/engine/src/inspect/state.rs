@@ -4,7 +4,7 @@ use runtime::protocol::ExitRecord;
 use runtime::protocol::policy::Health;
 use serde_json::{Value, json};
 
-use crate::lifecycle::State;
+use crate::lifecycle::{State, UNKNOWN};
 
 /// What docker writes for a time that was not.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -31,7 +31,10 @@ pub(super) fn state(state: &State, health: Option<Health>) -> Value {
         "OOMKilled": exit.is_some_and(|exit| exit.oom_killed) || status.is_some_and(|status| status.oom_killed),
         "Dead": matches!(state, State::Lost(_)),
         "Pid": state.status().map_or(0, |status| status.pid),
-        "ExitCode": exit.map_or(0, |exit| exit.exit_code),
+        "ExitCode": match state {
+            State::Lost(_) => UNKNOWN,
+            _ => exit.map_or(0, |exit| exit.exit_code),
+        },
         "Error": exit.and_then(|exit| exit.error.as_deref()).unwrap_or_default(),
         "StartedAt": started,
         "FinishedAt": exit.filter(ended).map_or(NEVER, |exit| exit.finished_at.as_str()),

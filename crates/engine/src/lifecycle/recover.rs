@@ -16,8 +16,8 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::session::Connection;
 
-/// What a policy takes a container for of whose end nobody knows, as docker does.
-const UNKNOWN: i32 = 255;
+/// The exit code of a container of whose end nobody knows, as docker has it.
+pub(crate) const UNKNOWN: i32 = 255;
 
 /// What became of one container.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::config::MountKind;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Filters;
-use crate::lifecycle::{Container, State};
+use crate::lifecycle::{Container, State, UNKNOWN};
 
 /// What `ps --filter` takes.
 pub const CONTAINER_FILTERS: &[&str] = &[
@@ -108,7 +108,11 @@ impl<'a> Filter<'a> {
         if self.exited.is_empty() {
             return true;
         }
-        matches!(&container.state, State::Exited(exit) if self.exited.contains(&exit.exit_code))
+        match &container.state {
+            State::Exited(exit) => self.exited.contains(&exit.exit_code),
+            State::Lost(_) => self.exited.contains(&UNKNOWN),
+            _ => false,
+        }
     }
 
     fn exposes(&self, port: &str) -> bool {
