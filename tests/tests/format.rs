@@ -39,6 +39,8 @@ fn lists() -> Result {
             "Image",
             "Labels",
             "LocalVolumes",
+            "HealthStatus",
+            "IPAddresses",
             "Mounts",
             "Names",
             "Networks",

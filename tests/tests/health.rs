@@ -13,6 +13,10 @@ fn well_then_not_then_well() -> Result {
     let mut events = Events::of(phial, "web")?;
     events.wait_for("health_status: healthy")?;
     assert!(phial.ok(&["ps"])?.contains("(healthy)"));
+    let columns = "table {{.Names}}\\t{{.HealthStatus}}\\t{{.IPAddresses}}";
+    let table = phial.ok(&["ps", "--format", columns])?;
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(table.lines().map(words).collect::<Vec<_>>(), ["NAMES HEALTH STATUS IP ADDRESSES", "web healthy"]);
     phial.ok(&["exec", "web", "touch", "/sick"])?;
     events.wait_for("health_status: unhealthy")?;
     assert!(phial.ok(&["ps"])?.contains("(unhealthy)"));

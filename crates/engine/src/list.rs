@@ -52,7 +52,7 @@ impl Engine {
             if !filter.matches(&container) {
                 continue;
             }
-            let mut line = summary(&container, images.of(self, &container), now);
+            let mut line = summary(&container, images.of(self, &container), self.health_status(&container), now);
             if options.size {
                 line.size = Some(self.sizes(&container)?);
             }

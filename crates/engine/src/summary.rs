@@ -28,6 +28,8 @@ pub struct ContainerSummary {
     pub state: &'static str,
     /// `Up 3 seconds`, `Exited (0) 5 minutes ago`.
     pub status: String,
+    /// `starting`, `healthy`, `unhealthy`, or empty where nobody looks.
+    pub health: &'static str,
     /// Published ports: none, until there is a network that has them.
     pub ports: String,
     /// The name.
@@ -40,14 +42,21 @@ pub struct ContainerSummary {
     pub local_volumes: usize,
     /// The networks it is in.
     pub networks: Vec<String>,
+    /// Its addresses in them: none, until there is a network that has them.
+    pub ip_addresses: String,
     /// What its image runs on.
     pub platform: &'static str,
     /// Bytes that it has written, and those together with its image; None if nobody asked.
     pub size: Option<(u64, u64)>,
 }
 
-/// The line of a container of an image that says `image`.
-pub(crate) fn summary(container: &Container, image: &image::Config, now: Timestamp) -> ContainerSummary {
+/// The line of a container of an image that says `image`, and whose health checks say `health`.
+pub(crate) fn summary(
+    container: &Container,
+    image: &image::Config,
+    health: Option<HealthStatus>,
+    now: Timestamp,
+) -> ContainerSummary {
     let record = &container.record;
     ContainerSummary {
         id: record.id.hex(),
@@ -57,12 +66,14 @@ pub(crate) fn summary(container: &Container, image: &image::Config, now: Timesta
         created: format!("{} ago", ago::since(&record.created, now)),
         state: container.state.name(),
         status: status(&container.state, now),
+        health: health.map_or("", HealthStatus::name),
         ports: String::new(),
         name: record.name.clone(),
         labels: labels(&container.config, image),
         mounts: container.config.mounts.iter().filter_map(mount).collect(),
         local_volumes: container.config.mounts.iter().filter(|mount| is_volume(mount)).count(),
         networks: vec![container.config.network.to_string()],
+        ip_addresses: String::new(),
         platform: "linux",
         size: None,
     }

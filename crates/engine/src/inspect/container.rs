@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::image::Config;
-use runtime::protocol::policy::{HEALTH_FILE, Health};
+use runtime::protocol::policy::{HEALTH_FILE, Health, HealthStatus};
 use serde_json::{Map, Value, json};
 
 use super::mounts;
@@ -15,7 +15,7 @@ use crate::create::{LOG_FILE, UPPER, WORK};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::inspect::state::{restarts, state};
-use crate::lifecycle::{Container, read};
+use crate::lifecycle::{Container, State, read};
 use crate::spec;
 
 /// Bytes of `/dev/shm` when nothing is said.
@@ -75,7 +75,20 @@ impl Engine {
         if container.config.health.is_none() {
             return Ok(None);
         }
-        read(&self.paths().run_container(&container.record.id).join(HEALTH_FILE))
+        let mut health: Option<Health> = read(&self.paths().run_container(&container.record.id).join(HEALTH_FILE))?;
+        // Its supervisor could not say so any more.
+        if let (State::Lost(_), Some(health)) = (&container.state, &mut health) {
+            health.status = HealthStatus::Unhealthy;
+        }
+        Ok(health)
+    }
+
+    /// The word for it, which the supervisor of a running one has said as well. What cannot be read is not known.
+    pub(crate) fn health_status(&self, container: &Container) -> Option<HealthStatus> {
+        match container.state.status() {
+            Some(status) => status.health,
+            None => self.health(container).ok().flatten().map(|health| health.status),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ static LISTING: Listing<ContainerSummary> = Listing {
     columns: &[
         Column::new("Command", "COMMAND", command),
         Column::new("CreatedAt", "CREATED AT", |container, _| human::time(&container.created_at)),
+        Column::new("HealthStatus", "HEALTH STATUS", |container, _| container.health.to_owned()),
         Column::new(
             "ID",
             "CONTAINER ID",
@@ -36,6 +37,7 @@ static LISTING: Listing<ContainerSummary> = Listing {
                 if whole { container.id.clone() } else { container.id[..12].to_owned() }
             },
         ),
+        Column::new("IPAddresses", "IP ADDRESSES", |container, _| container.ip_addresses.clone()),
         Column::new("Image", "IMAGE", |container, _| container.image.clone()),
         Column::new("Labels", "LABELS", |container, _| {
             let labels = container.labels.iter().map(|(key, value)| format!("{key}={value}"));
