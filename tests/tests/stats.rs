@@ -50,7 +50,10 @@ fn numbers_agree_with_the_kernels() -> Result {
     stage.start(&["--name", "busy"], &["sh", "-c", "while :; do :; done"])?;
     let idle = stats(phial, "idle")?;
     assert_eq!((idle["Name"].as_str(), idle["PIDs"].as_str()), (Some("idle"), Some("1")));
-    assert_eq!((idle["ID"].as_str(), idle["Container"].as_str()), (Some(&id[..12]), Some(&id[..12])));
+    assert_eq!((idle["ID"].as_str(), idle["Container"].as_str()), (Some(&id[..12]), Some("idle")));
+    let called = |names: &[&str]| phial.ok(&[&["stats", "--no-stream", "--format", "{{.Container}}"], names].concat());
+    assert_eq!(called(&[&id[..20]])?, id[..20]);
+    assert!(called(&[])?.lines().any(|line| line == &id[..12]));
     assert_eq!(idle["NetIO"], "0B / 0B");
     assert!(percent(&idle["CPUPerc"]) < 20.0, "{idle}");
     let (usage, limit) = idle["MemUsage"].as_str().and_then(|text| text.split_once(" / ")).expect("two numbers");

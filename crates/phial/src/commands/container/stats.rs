@@ -36,6 +36,8 @@ Examples:
 /// A line: what a container uses, if it runs.
 struct Line {
     container: Container,
+    /// What the user calls it; None where nobody named it.
+    called: Option<String>,
     used: Option<(Sample, f64)>,
 }
 
@@ -53,7 +55,7 @@ static LISTING: Listing<Line> = Listing {
         Column::new("CPUPerc", "CPU %", |line, _| {
             line.used.as_ref().map_or_else(|| NOTHING.to_owned(), |(_, percent)| format!("{percent:.2}%"))
         }),
-        Column::new("Container", "CONTAINER", id),
+        Column::new("Container", "CONTAINER", |line, whole| line.called.clone().unwrap_or_else(|| id(line, whole))),
         Column::new("ID", "CONTAINER ID", id),
         Column::new("MemPerc", "MEM %", |line, _| {
             line.used(|sample| format!("{:.2}%", sample.memory_percent()), NOTHING)
@@ -140,27 +142,28 @@ impl Stats {
         let doing = || "show what containers use";
         let mut lines = Vec::new();
         let mut samples = HashMap::new();
-        for container in self.chosen(engine).cannot(doing)? {
+        for (called, container) in self.chosen(engine).cannot(doing)? {
             let id = container.record.id.hex();
             let used = engine.sample(&container).cannot(doing)?.map(|sample| {
                 let percent = sample.cpu_percent(before.get(&id));
                 samples.insert(id, sample.clone());
                 (sample, percent)
             });
-            lines.push(Line { container, used });
+            lines.push(Line { container, called, used });
         }
         *before = samples;
         Ok(lines)
     }
 
-    fn chosen(&self, engine: &Engine) -> engine::Result<Vec<Container>> {
+    /// The containers, each with what it was called on the command line.
+    fn chosen(&self, engine: &Engine) -> engine::Result<Vec<(Option<String>, Container)>> {
         if self.containers.is_empty() {
-            return engine.containers(self.all);
+            return Ok(engine.containers(self.all)?.into_iter().map(|container| (None, container)).collect());
         }
         let find = |name: &String| match engine.container(name) {
             // Removed since the command began.
             Err(error) if error.kind() == ErrorKind::NotFound => None,
-            other => Some(other),
+            other => Some(other.map(|container| (Some(name.clone()), container))),
         };
         self.containers.iter().filter_map(find).collect()
     }
