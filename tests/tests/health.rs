@@ -34,6 +34,8 @@ fn well_then_not_then_well() -> Result {
     phial.ok(&["unpause", "web"])?;
     phial.ok(&["stop", "-t", "0", "web"])?;
     assert_eq!(phial.inspect("web")?["State"]["Health"]["Status"], "unhealthy");
+    let of_health = |health: &str| phial.ok(&["ps", "-af", health, "--format", "{{.Names}} {{.HealthStatus}}"]);
+    assert_eq!((of_health("health=unhealthy")?, of_health("health=none")?), ("web unhealthy".into(), String::new()));
     // A new run begins anew.
     phial.ok(&["start", "web"])?;
     events.wait_for("health_status: healthy")?;

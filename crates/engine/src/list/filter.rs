@@ -26,6 +26,7 @@ const HEALTH: [&str; 4] = ["starting", "healthy", "unhealthy", "none"];
 
 /// The filters, with what they name looked up.
 pub(super) struct Filter<'a> {
+    engine: &'a Engine,
     filters: &'a Filters,
     all: bool,
     names: Vec<Pattern>,
@@ -55,7 +56,7 @@ struct Ports {
 }
 
 impl<'a> Filter<'a> {
-    pub(super) fn new(engine: &Engine, options: &'a ListOptions) -> Result<Filter<'a>> {
+    pub(super) fn new(engine: &'a Engine, options: &'a ListOptions) -> Result<Filter<'a>> {
         let filters = &options.filters;
         check_words(filters, "status", &STATUSES)?;
         check_words(filters, "health", &HEALTH)?;
@@ -66,6 +67,7 @@ impl<'a> Filter<'a> {
         // Ports are published by bridge networks, which no container has yet.
         ports(filters, "publish")?;
         Ok(Filter {
+            engine,
             filters,
             all: options.all || options.last.is_some() || filters.has("status"),
             names: filters.values("name").map(Pattern::new).collect(),
@@ -92,7 +94,7 @@ impl<'a> Filter<'a> {
             && named(&self.ids, &record.id.hex())
             && self.filters.labels(&config.labels)
             && self.filters.any("status", |status| status == container.state.name())
-            && self.filters.any("health", |health| health == self::health(container))
+            && self.matches_health(container)
             && self.filters.any("network", |network| network == config.network.to_string())
             && self.filters.any("volume", |volume| has_volume(container, volume))
             && self.matches_exit(container)
@@ -102,6 +104,14 @@ impl<'a> Filter<'a> {
             && self.is_task != Some(true)
             && !self.filters.has("publish")
             && (self.expose.is_empty() || config.exposed_ports.iter().any(|port| self.exposes(port)))
+    }
+
+    fn matches_health(&self, container: &Container) -> bool {
+        if !self.filters.has("health") {
+            return true;
+        }
+        let found = self.engine.health_status(container).map_or("none", HealthStatus::name);
+        self.filters.any("health", |health| health == found)
     }
 
     fn matches_exit(&self, container: &Container) -> bool {
@@ -190,14 +200,6 @@ fn is_built_on(image: &ImageRecord, ancestor: &ImageRecord) -> bool {
     let own = image.layers.iter().map(|layer| layer.diff_id);
     let base = ancestor.layers.iter().map(|layer| layer.diff_id);
     image.id == ancestor.id || (ancestor.layers.len() < image.layers.len() && own.take(ancestor.layers.len()).eq(base))
-}
-
-/// How well it is, as far as it has a health check.
-fn health(container: &Container) -> &'static str {
-    match &container.state {
-        State::Running(status) | State::Paused(status) => status.health.map_or("none", HealthStatus::name),
-        _ => "none",
-    }
 }
 
 /// Whether a volume of this name, or anything at or from this path, is mounted.
