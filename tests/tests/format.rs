@@ -30,6 +30,10 @@ fn lists() -> Result {
     for (words, expected) in cases {
         assert_eq!(stage.phial.ok(words)?, expected, "{words:?}");
     }
+    // Cut to twenty characters first, and then quoted.
+    stage.phial.ok(&["create", "--name", "quoted", &stage.image, "echo", "a\"b\\c", "\x1b[31m\n0123456789"])?;
+    let listed = stage.phial.ok(&["ps", "-al", "--format", "{{.Command}}"])?;
+    assert_eq!(listed, r#""echo a\"b\\c \x1b[31m\n01…""#);
     for line in stage.phial.ok(&["ps", "-a", "--format", "json"])?.lines() {
         let object: Value = serde_json::from_str(line)?;
         for field in [

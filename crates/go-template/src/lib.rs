@@ -24,7 +24,7 @@ mod printf;
 mod value;
 
 pub use error::Error;
-pub use value::{Object, Value};
+pub use value::{Object, Value, quoted};
 
 /// What a field that a JSON object lacks is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -140,8 +140,9 @@ pub(crate) fn exponent_text(exponent: i32) -> String {
     format!("e{sign}{:02}", exponent.abs())
 }
 
-/// A string as Go's `%q` writes it.
-pub(crate) fn quoted(text: &str) -> String {
+/// A string as Go's `%q` and `strconv.Quote` write it: on a terminal nothing of it is obeyed.
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for character in text.chars() {

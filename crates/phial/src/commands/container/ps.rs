@@ -65,10 +65,10 @@ static LISTING: Listing<ContainerSummary> = Listing {
     label: Some(|container, key| container.labels.get(key).map_or_else(String::new, |value| human::harmless(value))),
 };
 
-/// A container's command in quotes, cut short if it is not to be `whole`.
+/// A container's command as docker quotes it, after it was cut short if it is not to be `whole`.
 pub(in crate::commands) fn command(container: &ContainerSummary, whole: bool) -> String {
-    let command = human::harmless(&container.command);
-    format!("\"{}\"", if whole { command } else { human::shortened(&command, COMMAND) })
+    let command = &container.command;
+    go_template::quoted(&if whole { command.clone() } else { human::shortened(command, COMMAND) })
 }
 
 /// The table with `--size`.
