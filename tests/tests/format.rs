@@ -111,3 +111,30 @@ fn a_wrong_template_is_refused_with_its_position() -> Result {
     }
     Ok(())
 }
+
+#[test]
+fn times_are_those_of_the_hosts_zone() -> Result {
+    let stage = stage()?;
+    let in_zone = |words: &[&str]| -> Result<String> {
+        let mut command = stage.phial.command(words);
+        end_to_end::process::run(command.env("TZ", "WEST-2:30"))?.success()
+    };
+    let cases: [(&[&str], &str); 4] = [
+        (&["ps", "--format", "{{.CreatedAt}}"], " +0230 WEST\n"),
+        (&["images", "--format", "{{.CreatedAt}}"], " +0230 WEST\n"),
+        (&["history", "--format", "{{.CreatedAt}}", &stage.image], "+02:30\n"),
+        (
+            &["events", "--since", "1h", "--until", "0s", "-f", "container=job", "-f", "event=create"],
+            "+02:30 container",
+        ),
+    ];
+    for (words, expected) in cases {
+        let printed = in_zone(words)?;
+        assert!(printed.contains(expected), "{words:?}: {printed}");
+    }
+    // It is the same moment.
+    let hour = |text: String| text.split([' ', ':']).nth(1).and_then(|hour| hour.parse::<i32>().ok());
+    let here = hour(stage.phial.ok(&["ps", "--format", "{{.CreatedAt}}"])?);
+    assert_ne!(here, hour(in_zone(&["ps", "--format", "{{.CreatedAt}}"])?));
+    Ok(())
+}

@@ -1,4 +1,8 @@
-//! Numbers as docker writes them for people. Pure.
+//! Numbers and times as docker writes them for people.
+
+use jiff::fmt::temporal::DateTimePrinter;
+use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, ZonedDateTime};
 
 /// A size in bytes with three digits and units of 1000: `5.2MB`.
 pub(crate) fn size(bytes: u64) -> String {
@@ -42,10 +46,34 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
     text.chars().take(most - 1).chain(['…']).collect()
 }
 
-/// A time (RFC 3339) as docker's columns have it: `2026-08-05 12:00:00 +0000 UTC`. What is no time stays as it is.
+/// A time (RFC 3339) as docker's columns have it, where the host is: `2026-08-05 14:00:00 +0200 CEST`. What is no time
+/// stays as it is.
 pub(crate) fn time(text: &str) -> String {
-    let words = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string();
+    time_in(text, zone())
+}
+
+fn time_in(text: &str, zone: TimeZone) -> String {
+    let words = |time: Timestamp| ZonedDateTime::new(time, zone).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string();
     text.parse().map_or_else(|_| harmless(text), words)
+}
+
+/// RFC 3339 where the host is: with its offset, or `Z` where that is none, and so many digits of a second.
+pub(crate) fn timestamp(time: Timestamp, digits: u8) -> String {
+    timestamp_in(time, digits, &zone())
+}
+
+fn timestamp_in(time: Timestamp, digits: u8, zone: &TimeZone) -> String {
+    let offset = zone.to_offset(time);
+    let printer = DateTimePrinter::new().precision(Some(digits));
+    if offset == Offset::UTC {
+        return printer.timestamp_to_string(&time);
+    }
+    printer.timestamp_with_offset_to_string(&time, offset)
+}
+
+/// The zone that TZ names, or else /etc/localtime; UTC where there is neither.
+fn zone() -> TimeZone {
+    TimeZone::try_system().unwrap_or(TimeZone::UTC)
 }
 
 /// Text of a stranger in one line and without what a terminal would obey.
@@ -81,7 +109,22 @@ mod tests {
         {
             assert_eq!(shortened(text, 20), expected);
         }
-        assert_eq!(time("2026-08-05T14:00:00.5+02:00"), "2026-08-05 12:00:00 +0000 UTC");
         assert_eq!(harmless("a\x1b[31m\nb…"), "a\\u{1b}[31m\\nb…");
+    }
+
+    #[test]
+    fn times() {
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("is a zone");
+        let instant: Timestamp = "2026-08-05T12:00:00.5Z".parse().expect("is a time");
+        for (zone, words, exact, whole) in [
+            (TimeZone::UTC, "+0000 UTC", "2026-08-05T12:00:00.500000000Z", "2026-08-05T12:00:00Z"),
+            (berlin, "+0200 CEST", "2026-08-05T14:00:00.500000000+02:00", "2026-08-05T14:00:00+02:00"),
+        ] {
+            assert_eq!(timestamp_in(instant, 9, &zone), exact);
+            assert_eq!(timestamp_in(instant, 0, &zone), whole);
+            let shown = time_in("2026-08-05T14:00:00.5+02:00", zone);
+            assert_eq!(shown, format!("{} {words}", &exact[..19].replace('T', " ")));
+        }
+        assert_eq!(time("soon\n"), "soon\\n");
     }
 }

@@ -84,11 +84,17 @@ impl History {
         let since = step.created.as_deref().map_or_else(|| "N/A".to_owned(), engine::ago);
         Shown {
             id: if self.no_trunc { id.to_owned() } else { short() },
-            created_at: human::harmless(step.created.as_deref().unwrap_or_default()),
+            created_at: created_at(step),
             since,
             created_by: if self.no_trunc { created_by } else { human::shortened(&created_by, INSTRUCTION) },
             size: if self.human { human::size(step.size) } else { step.size.to_string() },
             comment: human::harmless(&step.comment),
         }
     }
+}
+
+/// When a step was made, with the offset of the host's time zone; empty where the image does not say.
+fn created_at(step: &HistoryStep) -> String {
+    let created = step.created.as_deref().unwrap_or_default();
+    created.parse().map_or_else(|_| human::harmless(created), |time| human::timestamp(time, 0))
 }

@@ -77,7 +77,8 @@ fn text(event: &Event, format: Option<&str>) -> Result<String> {
 /// Docker's line: time, kind, action, id, attributes. They come from images as well: nothing of it is obeyed by a terminal.
 fn line(event: &Event) -> String {
     let time = Timestamp::from_nanosecond(event.time_nano.into()).unwrap_or_default();
-    let mut line = format!("{time:.9} {} {} {}", type_name(event.kind), event.action, event.actor.id);
+    let time = human::timestamp(time, 9);
+    let mut line = format!("{time} {} {} {}", type_name(event.kind), event.action, event.actor.id);
     let attributes = event.actor.attributes.iter().map(|(key, value)| format!("{key}={value}"));
     let attributes = attributes.collect::<Vec<_>>().join(", ");
     if !attributes.is_empty() {
