@@ -133,7 +133,7 @@ impl Store {
         })?;
         if !ids.is_empty() {
             let present = ids_in(&self.paths.run_containers())?;
-            ids.retain(|id| !present.contains(id) && !self.paths.container(id).exists());
+            ids.retain(|id| !present.contains(id) && is_gone(&self.paths.container(id)));
         }
         Ok(ids)
     }
@@ -173,8 +173,23 @@ impl Store {
         if !self.is_garbage(row, boot) {
             return Ok(false);
         }
-        // Nobody ever wrote to the volumes of one that was never started.
-        self.remove_container_and_volumes(lock).map(|()| true)
+        // Nobody ever wrote to the volumes of one that was never started; of any other, and of one whose directory does
+        // not say, they outlive the row.
+        let removed = if self.never_started(&row.id) {
+            self.remove_container_and_volumes(lock)
+        } else {
+            self.remove_container(lock)
+        };
+        removed.map(|()| true)
+    }
+
+    /// Only if it is certain.
+    fn never_started(&self, id: &ContainerId) -> bool {
+        let directory = self.paths.container(id);
+        directory.is_dir()
+            && is_gone(&directory.join(Paths::RUN_FILE))
+            && is_gone(&directory.join(Paths::EXIT_FILE))
+            && is_gone(&self.paths.run_container(id).join(Paths::STATUS_FILE))
     }
 
     /// Directories of volumes without a row: of volumes that were removed, or never came to be.
@@ -198,12 +213,13 @@ impl Store {
         }
     }
 
-    /// Looks at as little as it can: every list of containers asks this of every row.
+    /// Looks at as little as it can: every list of containers asks this of every row. What cannot be looked at, as on a
+    /// disk that fails, is no garbage.
     fn is_garbage(&self, row: &Candidate, boot: &str) -> bool {
         let directory = self.paths.container(&row.id);
-        let has_status = || self.paths.run_container(&row.id).join(Paths::STATUS_FILE).exists();
+        let has_status = || !is_gone(&self.paths.run_container(&row.id).join(Paths::STATUS_FILE));
         let has_ended = || directory.join(Paths::EXIT_FILE).exists();
-        let never_ran = || !directory.join(Paths::RUN_FILE).exists();
+        let never_ran = || is_gone(&directory.join(Paths::RUN_FILE));
         if has_status() {
             // It runs, or its supervisor was killed; with an end as well, it is just being let go.
             return row.auto_remove && has_ended();
@@ -213,7 +229,7 @@ impl Store {
         if (row.auto_remove || may_be_abandoned) && has_ended() {
             return row.auto_remove;
         }
-        (may_be_abandoned && never_ran()) || !directory.exists()
+        (may_be_abandoned && never_ran()) || is_gone(&directory)
     }
 
     /// A directory that had no row when the rows were read. Its creator may be about to commit one; he has the lock.
@@ -408,6 +424,11 @@ pub(crate) fn names_in(directory: &Path) -> Result<Vec<OsString>> {
     entries
         .map(|entry| entry.map(|entry| entry.file_name()).map_err(|error| Error::io("listing", directory, error)))
         .collect()
+}
+
+/// Whether it is certain that nothing is there: an error says nothing.
+fn is_gone(path: &Path) -> bool {
+    matches!(path.try_exists(), Ok(false))
 }
 
 fn unlink(path: &Path) -> Result<()> {

@@ -194,6 +194,10 @@ fn prepare(paths: &Paths) -> Result<Connection> {
         tree::make_private(&directory)?;
     }
     let _alone = lock::acquire(&paths.lock(), Want::Exclusive)?;
+    if integrity::is_database_lost(paths) {
+        // Asked before anything opens it: of an empty database, the log of the lost one would be deleted.
+        integrity::refuse_to_forget(paths)?;
+    }
     let path = paths.database();
     let connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE).map_err(|error| refused(&path, &error))?;
     let version = version(&connection, &path)?;

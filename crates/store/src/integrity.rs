@@ -1,6 +1,7 @@
 //! What `system check` asks of the store, and what it does about damage: nothing here is on any other command's way.
 
 use std::ffi::OsString;
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,6 +10,9 @@ use rusqlite::{Connection, OpenFlags};
 use crate::collect::names_in;
 use crate::lock::{self, Want};
 use crate::{ContainerId, Digest, Error, ErrorKind, Paths, Result, Store, tree};
+
+/// Beginning of the names of directories with what is set aside.
+const ASIDE: &str = "damaged-";
 
 /// What nobody refers to: the next command that removes something takes it along.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,20 +67,16 @@ impl Store {
     /// Those of the file system.
     pub fn set_damaged_aside(paths: &Paths) -> Result<PathBuf> {
         let _alone = lock::acquire(&paths.lock(), Want::Exclusive)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let aside = paths.root().join(format!("damaged-{}", now.as_nanos()));
-        tree::make_private(&aside)?;
-        // The database goes last: whoever is killed before that finds it damaged again.
+        let aside = half_made(paths)?.map_or_else(|| new_aside(paths), Ok)?;
+        // The database goes first: a damaged one may still open, and would miss what has gone before it. Without it the
+        // store does not open while any of the directories are there, and whoever is killed on the way finds that.
+        move_into(&aside, &paths.database())?;
+        sync(paths.root())?;
+        sync(&aside)?;
         let log = paths.database_log();
         let index = log.with_extension("db-shm");
-        for from in [paths.containers(), paths.volumes(), log, index, paths.database()] {
-            let Some(name) = from.file_name() else { continue };
-            match std::fs::rename(&from, aside.join(name)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io("moving away", &from, error));
-                }
-                _ => {}
-            }
+        for from in [log, index, paths.containers(), paths.volumes()] {
+            move_into(&aside, &from)?;
         }
         Ok(aside)
     }
@@ -96,7 +96,7 @@ impl Store {
     pub fn discard_blob(&self, digest: &Digest) -> Result<()> {
         let path = self.paths.blob(digest);
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("deleting", &path, error)),
+            Err(error) if error.kind() != NotFound => Err(Error::io("deleting", &path, error)),
             _ => Ok(()),
         }
     }
@@ -121,15 +121,63 @@ impl Store {
 /// # Errors
 /// [`ErrorKind::Corrupt`] then.
 pub(crate) fn refuse_to_forget(paths: &Paths) -> Result<()> {
-    let is_filled = |directory: &Path| std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
+    // What cannot be listed may be full.
+    let is_filled = |directory: &Path| match std::fs::read_dir(directory) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => error.kind() != NotFound,
+    };
     // Layers without their images are only fetched once more.
     match [paths.containers(), paths.volumes()].into_iter().find(|directory| is_filled(directory)) {
         Some(directory) => Err(Error::new(
             ErrorKind::Corrupt,
-            format!("{} is empty, but {} is not", paths.database().display(), directory.display()),
+            format!("{} is missing or empty, but {} is not", paths.database().display(), directory.display()),
         )),
         None => Ok(()),
     }
+}
+
+/// Whether there is no database, or one with nothing in it.
+pub(crate) fn is_database_lost(paths: &Paths) -> bool {
+    match std::fs::metadata(paths.database()) {
+        Ok(metadata) => metadata.len() == 0,
+        Err(error) => error.kind() == NotFound,
+    }
+}
+
+fn new_aside(paths: &Paths) -> Result<PathBuf> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let aside = paths.root().join(format!("{ASIDE}{}", now.as_nanos()));
+    tree::make_private(&aside)?;
+    Ok(aside)
+}
+
+/// Where one who was killed began to set aside what is here without its database.
+fn half_made(paths: &Paths) -> Result<Option<PathBuf>> {
+    if paths.database().exists() {
+        return Ok(None);
+    }
+    let names = names_in(paths.root())?.into_iter();
+    let begun = names.filter(|name| name.as_encoded_bytes().starts_with(ASIDE.as_bytes())).max();
+    let begun = begun.map(|name| paths.root().join(name));
+    let takes = |aside: &PathBuf, from: &Path| {
+        !from.exists() || from.file_name().is_some_and(|name| !aside.join(name).exists())
+    };
+    Ok(begun.filter(|aside| [paths.containers(), paths.volumes()].iter().all(|from| takes(aside, from))))
+}
+
+/// Moves something, if it is there, into a directory on the same file system.
+fn move_into(directory: &Path, from: &Path) -> Result<()> {
+    let Some(name) = from.file_name() else { return Ok(()) };
+    sys::fault::point("integrity: setting aside");
+    match std::fs::rename(from, directory.join(name)) {
+        Err(error) if error.kind() != NotFound => Err(Error::io("moving away", from, error)),
+        _ => Ok(()),
+    }
+}
+
+fn sync(directory: &Path) -> Result<()> {
+    let synced = std::fs::File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| Error::io("syncing", directory, error))
 }
 
 fn texts(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> {

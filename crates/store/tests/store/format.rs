@@ -127,3 +127,24 @@ fn the_log_is_emptied_when_it_is_long() {
     assert!(log() < 10 * 1024, "{}", log());
     assert_eq!(scene.store.find_image(ALPINE).expect("is there"), image);
 }
+
+#[test]
+fn who_is_killed_while_setting_aside_leaves_a_store_that_is_refused() {
+    let directory = tempfile::TempDir::new().expect("a directory can be made");
+    let paths = Paths::new(directory.path().join("root"), directory.path().join("run")).expect("is absolute");
+    drop(Store::open(&paths).expect("is made"));
+    std::fs::create_dir_all(paths.volume_data("data")).expect("is made");
+    std::fs::write(paths.volume_data("data").join("file"), "precious").expect("writes");
+    std::fs::write(paths.database_log(), "what was committed last").expect("writes");
+    // As far as the first rename.
+    let begun = paths.root().join("damaged-1");
+    std::fs::create_dir(&begun).expect("is made");
+    std::fs::rename(paths.database(), begun.join("phial.db")).expect("is moved");
+    check_error(Store::open(&paths), ErrorKind::Corrupt, &["is missing or empty", "volumes"]);
+    assert!(paths.database_log().exists(), "nobody has touched the log");
+    assert_eq!(Store::set_damaged_aside(&paths).expect("goes on"), begun);
+    for name in ["phial.db", "phial.db-wal", "volumes/data/_data/file", "containers"] {
+        assert!(begun.join(name).exists(), "{name}");
+    }
+    Store::open(&paths).expect("begins anew");
+}

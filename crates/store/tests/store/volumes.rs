@@ -160,6 +160,26 @@ fn what_was_never_started_leaves_no_anonymous_volume() {
 }
 
 #[test]
+fn what_was_started_keeps_its_volumes_if_its_directory_is_lost_or_cannot_be_seen() {
+    let scene = Scene::new();
+    let mut record = record(&image(&scene), "web");
+    "00000000-0000-0000-0000-000000000000".clone_into(&mut record.boot_id);
+    drop(create_with(&scene, &record, &["+one"]).expect("is created"));
+    let containers = scene.store.paths().containers();
+    let aside = containers.with_extension("aside");
+    std::fs::rename(&containers, &aside).expect("is moved");
+    std::fs::write(&containers, "every look fails").expect("is written");
+    assert!(scene.store.collect_containers().containers.is_empty());
+    assert!(scene.store.collect_ended().containers.is_empty());
+    assert_eq!(scene.store.containers().expect("lists").len(), 1);
+    std::fs::remove_file(&containers).expect("is removed");
+    std::fs::create_dir(&containers).expect("is made");
+    assert_eq!(scene.store.collect_containers().containers, [record.id]);
+    scene.store.collect_volumes();
+    assert_eq!((names(&scene.store), on_disk(&scene)), (vec!["one".into()], vec!["one".into()]));
+}
+
+#[test]
 fn a_directory_without_a_row_is_garbage_unless_it_is_being_made() {
     let scene = Scene::new();
     let lock = scene.store.lock_volume("data").expect("is locked");
