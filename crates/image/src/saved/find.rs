@@ -1,6 +1,8 @@
 //! From an archive or a layout to the images in it: names, configuration, and where the layers are. Owns what the two formats say; reads
 //! nothing larger than a document.
 
+use std::cell::Cell;
+
 use serde::Deserialize;
 use store::Digest;
 
@@ -13,6 +15,8 @@ use crate::reference::Reference;
 
 /// Bytes of one document; registries have the same limit.
 const DOCUMENT: u64 = 4 << 20;
+/// Bytes of all documents of one archive: many images can name the same large one, and all are read before the first is loaded.
+const DOCUMENTS: u64 = 64 << 20;
 /// Images of one archive.
 const IMAGES: usize = 1000;
 /// Layers of one image: what overlayfs can stack.
@@ -27,7 +31,11 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub(super) struct Found {
     /// What it is to be called.
     pub(super) names: Vec<Reference>,
-    pub(super) config: ImageConfig,
+    /// When its configuration says that it was made.
+    pub(super) created: Option<String>,
+    /// What it is for.
+    pub(super) platform: Platform,
+    /// Not as it was parsed, which takes many times the memory.
     pub(super) config_bytes: Vec<u8>,
     /// As the layout has it; docker's archive has none.
     pub(super) manifest: Option<Vec<u8>>,
@@ -54,33 +62,55 @@ struct Item {
     layers: Option<Vec<String>>,
 }
 
+/// What is read of an archive, all in all.
+struct Documents<'a> {
+    source: &'a Source,
+    /// Bytes that may still be read.
+    left: Cell<u64>,
+}
+
+impl Documents<'_> {
+    /// The whole of a document; None if nothing has this name.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let bytes = self.source.document(name, DOCUMENT)?;
+        let size = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let too_many = || {
+            let message = format!("its manifests and configurations have more than {DOCUMENTS} bytes together");
+            Error::new(ErrorKind::Limit, message)
+        };
+        self.left.set(self.left.get().checked_sub(size).ok_or_else(too_many)?);
+        Ok(bytes)
+    }
+}
+
 /// All images in `source` that are for `wanted`, or for this host.
 ///
 /// # Errors
 /// `Invalid` for what has no images, and for documents that contradict each other; `Platform`, `Digest`, `Limit`.
 pub(super) fn find(source: &Source, wanted: Option<&Platform>) -> Result<Vec<Found>> {
-    if let Some(bytes) = source.document("manifest.json", DOCUMENT)? {
-        return docker(source, &bytes, wanted);
+    let documents = Documents { source, left: Cell::new(DOCUMENTS) };
+    if let Some(bytes) = documents.read("manifest.json")? {
+        return docker(&documents, &bytes, wanted);
     }
-    if let Some(bytes) = source.document("index.json", DOCUMENT)? {
-        return layout(source, &bytes, wanted);
+    if let Some(bytes) = documents.read("index.json")? {
+        return layout(&documents, &bytes, wanted);
     }
     Err(invalid("neither manifest.json nor index.json is in it: this is no archive of images, nor an OCI layout"))
 }
 
-fn docker(source: &Source, bytes: &[u8], wanted: Option<&Platform>) -> Result<Vec<Found>> {
+fn docker(documents: &Documents<'_>, bytes: &[u8], wanted: Option<&Platform>) -> Result<Vec<Found>> {
     let items: Vec<Item> = serde_json::from_slice(bytes)
         .map_err(|error| invalid(format!("manifest.json is not readable: {error}")).caused_by(error))?;
     if items.is_empty() || items.len() > IMAGES {
         return Err(invalid(format!("manifest.json has {} images; 1 to {IMAGES} are read", items.len())));
     }
-    items.into_iter().map(|item| docker_image(source, item, wanted)).collect()
+    items.into_iter().map(|item| docker_image(documents, item, wanted)).collect()
 }
 
-fn docker_image(source: &Source, item: Item, wanted: Option<&Platform>) -> Result<Found> {
+fn docker_image(documents: &Documents<'_>, item: Item, wanted: Option<&Platform>) -> Result<Found> {
     let name = printable(&item.config);
-    let config_bytes = source
-        .document(&item.config, DOCUMENT)?
+    let config_bytes = documents
+        .read(&item.config)?
         .ok_or_else(|| invalid(format!("manifest.json names the configuration {name}, which is not in the archive")))?;
     check_name(&item.config, Digest::of(&config_bytes))?;
     let config = ImageConfig::parse(&config_bytes)?;
@@ -95,7 +125,8 @@ fn docker_image(source: &Source, item: Item, wanted: Option<&Platform>) -> Resul
     let found = Found {
         names: item.repo_tags.unwrap_or_default().iter().map(|name| name.parse()).collect::<Result<_>>()?,
         layers: layers.collect(),
-        config,
+        platform: config.platform(),
+        created: config.created,
         config_bytes,
         manifest: None,
     };
@@ -111,13 +142,13 @@ fn check_name(path: &str, digest: Digest) -> Result<()> {
     }
 }
 
-fn layout(source: &Source, bytes: &[u8], wanted: Option<&Platform>) -> Result<Vec<Found>> {
+fn layout(documents: &Documents<'_>, bytes: &[u8], wanted: Option<&Platform>) -> Result<Vec<Found>> {
     #[derive(Deserialize)]
     struct Marker {
         #[serde(rename = "imageLayoutVersion")]
         version: String,
     }
-    let marker = source.document("oci-layout", DOCUMENT)?.ok_or_else(|| invalid("it lacks the file oci-layout"))?;
+    let marker = documents.read("oci-layout")?.ok_or_else(|| invalid("it lacks the file oci-layout"))?;
     let marker: Marker = serde_json::from_slice(&marker)
         .map_err(|error| invalid(format!("oci-layout is not readable: {error}")).caused_by(error))?;
     if !marker.version.starts_with("1.") {
@@ -140,19 +171,19 @@ fn layout(source: &Source, bytes: &[u8], wanted: Option<&Platform>) -> Result<Ve
         let wanted = wanted.unwrap_or(&host);
         return Err(Error::new(ErrorKind::Platform, format!("no image in it is for {wanted}")));
     }
-    fitting.into_iter().map(|descriptor| layout_image(source, descriptor, wanted)).collect()
+    fitting.into_iter().map(|descriptor| layout_image(documents, descriptor, wanted)).collect()
 }
 
-fn layout_image(source: &Source, entry: &Descriptor, wanted: Option<&Platform>) -> Result<Found> {
-    let mut bytes = blob(source, entry)?;
+fn layout_image(documents: &Documents<'_>, entry: &Descriptor, wanted: Option<&Platform>) -> Result<Found> {
+    let mut bytes = blob(documents, entry)?;
     let mut media_type = entry.media_type.clone();
     for _ in 0..NESTING {
         match Document::parse(&bytes, &media_type)? {
-            Document::Manifest(manifest) => return layout_manifest(source, entry, &manifest, bytes, wanted),
+            Document::Manifest(manifest) => return layout_manifest(documents, entry, &manifest, bytes, wanted),
             Document::Index(index) => {
                 let host = Platform::host();
                 let chosen = wanted.unwrap_or(&host).choose(&index)?;
-                bytes = blob(source, chosen)?;
+                bytes = blob(documents, chosen)?;
                 media_type.clone_from(&chosen.media_type);
             }
         }
@@ -161,13 +192,13 @@ fn layout_image(source: &Source, entry: &Descriptor, wanted: Option<&Platform>) 
 }
 
 fn layout_manifest(
-    source: &Source,
+    documents: &Documents<'_>,
     entry: &Descriptor,
     manifest: &Manifest,
     bytes: Vec<u8>,
     wanted: Option<&Platform>,
 ) -> Result<Found> {
-    let config_bytes = blob(source, &manifest.config)?;
+    let config_bytes = blob(documents, &manifest.config)?;
     let config = ImageConfig::parse(&config_bytes)?;
     let diff_ids = &config.rootfs.diff_ids;
     if manifest.layers.len() != diff_ids.len() {
@@ -179,7 +210,14 @@ fn layout_manifest(
         name: path(&layer.digest),
         blob: Some((layer.digest, layer.size)),
     });
-    let found = Found { names: names(entry), layers: layers.collect(), config, config_bytes, manifest: Some(bytes) };
+    let found = Found {
+        names: names(entry),
+        layers: layers.collect(),
+        platform: config.platform(),
+        created: config.created,
+        config_bytes,
+        manifest: Some(bytes),
+    };
     found.checked(wanted)
 }
 
@@ -191,9 +229,9 @@ fn names(entry: &Descriptor) -> Vec<Reference> {
 }
 
 /// A document of a layout, held against its digest.
-fn blob(source: &Source, descriptor: &Descriptor) -> Result<Vec<u8>> {
+fn blob(documents: &Documents<'_>, descriptor: &Descriptor) -> Result<Vec<u8>> {
     let name = path(&descriptor.digest);
-    let bytes = source.document(&name, DOCUMENT)?.ok_or_else(|| invalid(format!("it lacks the blob {name}")))?;
+    let bytes = documents.read(&name)?.ok_or_else(|| invalid(format!("it lacks the blob {name}")))?;
     let digest = Digest::of(&bytes);
     if digest == descriptor.digest && bytes.len() as u64 == descriptor.size {
         return Ok(bytes);
@@ -216,12 +254,12 @@ impl Found {
             let message = format!("the image has {} layers, more than {LAYERS}", self.layers.len());
             return Err(Error::new(ErrorKind::Limit, message));
         }
-        let platform = self.config.platform();
+        let platform = &self.platform;
         if platform.os != "linux" {
             return Err(Error::new(ErrorKind::Unsupported, format!("the image is for {platform}, not for Linux")));
         }
         match wanted {
-            Some(wanted) if !wanted.runs(&platform) => {
+            Some(wanted) if !wanted.runs(platform) => {
                 Err(Error::new(ErrorKind::Platform, format!("no image for {wanted}; there is {platform}")))
             }
             _ => Ok(self),
@@ -236,4 +274,31 @@ fn wrong(name: &str, stated: Digest, found: Digest) -> Error {
 
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Invalid, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Finds `count` images that all name the same configuration of 4 MiB.
+    fn found(count: usize) -> Result<usize> {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let put = |name: &str, text: String| std::fs::write(directory.path().join(name), text).expect("writes");
+        let os = r#""os": "linux", "architecture": "amd64""#;
+        let mut config = format!(r#"{{{os}, "rootfs": {{"type": "layers", "diff_ids": []}}}}"#);
+        config.extend(std::iter::repeat_n(' ', usize::try_from(DOCUMENT).expect("is small") - config.len()));
+        put("config", config);
+        put("manifest.json", format!("[{}]", vec![r#"{"Config": "config"}"#; count].join(",")));
+        let source = Source::Layout(fsroot::Root::open(directory.path()).expect("opens"));
+        find(&source, Some(&"linux/amd64".parse()?)).map(|images| images.len())
+    }
+
+    #[test]
+    fn many_images_cannot_have_one_large_document_read_again_and_again() {
+        assert_eq!(found(15).expect("are found"), 15);
+        for count in [16, 1000] {
+            let error = found(count).expect_err("is more than is read");
+            assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+        }
+    }
 }

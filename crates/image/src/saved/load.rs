@@ -80,10 +80,10 @@ impl Load<'_> {
             id,
             manifest,
             references,
-            created: found.config.created.clone(),
+            created: found.created.clone(),
             size: sizes.iter().sum(),
             layers,
-            platform: found.config.platform().to_string(),
+            platform: found.platform.to_string(),
         };
         self.store.commit_image(self.lease, &record)?;
         Ok(Loaded { image: self.store.image(&id)?, names: found.names })
