@@ -152,35 +152,38 @@ fn look_in(layer: &Dir, components: &[Vec<u8>]) -> fsroot::Result<Look> {
     Ok(Look::Hidden)
 }
 
-/// Adds what one layer has of a directory; false when the layers below it do not count any more.
+/// Adds what one layer has of a directory; false when the layers below it do not count any more. One descriptor at a
+/// time: a directory of an image can lie deeper than a process can have files open.
 fn add_part(layer: &Dir, components: &[Vec<u8>], parts: &mut Vec<Dir>) -> fsroot::Result<bool> {
-    let mut walked = vec![layer.try_clone()?];
+    let mut dir = layer.try_clone()?;
+    let mut hides = is_opaque(&dir)?;
     for component in components {
-        let dir = walked.last().unwrap_or(layer);
         let found = match dir.open(Name::new(component)?, OFlags::PATH) {
             Ok(found) => found,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(!any_opaque(&walked)?),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(!hides),
             Err(error) => return Err(error),
         };
         if !attributes::metadata(&found)?.is_dir() {
             return Ok(false);
         }
-        walked.push(Dir::from_fd(found)?);
+        dir = Dir::from_fd(found)?;
+        hides |= is_opaque(&dir)?;
     }
-    let hides = any_opaque(&walked)?;
-    if let Some(part) = walked.pop() {
-        parts.push(Dir::from_fd(attributes::reopen(&part, OFlags::RDONLY | OFlags::DIRECTORY)?)?);
-    }
+    parts.push(Dir::from_fd(attributes::reopen(&dir, OFlags::RDONLY | OFlags::DIRECTORY)?)?);
     Ok(!hides)
 }
 
 fn any_opaque(walked: &[Dir]) -> fsroot::Result<bool> {
     for dir in walked {
-        if attributes::xattr(dir, b"trusted.overlay.opaque")?.is_some_and(|value| value == b"y") {
+        if is_opaque(dir)? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+fn is_opaque(dir: &Dir) -> fsroot::Result<bool> {
+    Ok(attributes::xattr(dir, b"trusted.overlay.opaque")?.is_some_and(|value| value == b"y"))
 }
 
 /// Adds the components of `path`, which `..` shortens: what stands before it is no symlink here.

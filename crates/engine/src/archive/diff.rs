@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use fsroot::{Dir, FileType, Metadata, Name, OFlags, Root, attributes};
 use runtime::protocol::CONFIG_FILE;
@@ -45,22 +46,15 @@ impl Engine {
     pub fn diff(&self, container: &Container) -> Result<Vec<Change>> {
         let directory = self.paths().container(&container.record.id);
         let layers = self.layers(&self.store.image(&container.record.image)?);
-        let open = |path: &std::path::Path| Root::open(path)?.dir().try_clone();
-        let compared = (|| {
-            let lower = layers.iter().map(|path| open(path)).collect::<fsroot::Result<Vec<_>>>()?;
-            let mut compare = Compare { changes: Vec::new(), places: places(&directory.join(CONFIG_FILE)) };
-            compare.directory(&open(&directory.join(UPPER))?, &lower, b"", 0)?;
-            Ok(compare.changes)
-        })();
-        let mut changes: Vec<Change> =
-            compared.map_err(|error: fsroot::Error| Error::new(ErrorKind::System, error.to_string()))?;
+        let compared = compare(&directory.join(UPPER), &layers, places(&directory.join(CONFIG_FILE)));
+        let mut changes = compared.map_err(|error| Error::new(ErrorKind::System, error.to_string()))?;
         changes.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(changes)
     }
 }
 
 /// Where the configuration mounts something: what is made there to mount on is nobody's change.
-fn places(config: &std::path::Path) -> BTreeSet<Vec<u8>> {
+fn places(config: &Path) -> BTreeSet<Vec<u8>> {
     let config: Value =
         std::fs::read(config).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let mounts = config["mounts"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -71,100 +65,145 @@ fn places(config: &std::path::Path) -> BTreeSet<Vec<u8>> {
         .collect()
 }
 
-struct Compare {
-    changes: Vec<Change>,
+struct Compare<'a> {
+    upper: &'a Path,
+    /// The topmost first.
+    layers: &'a [PathBuf],
     places: BTreeSet<Vec<u8>>,
+    changes: Vec<Change>,
+    /// Each after the one that it lies in.
+    directories: Vec<Directory>,
 }
 
-/// What the layers below have of a name: of directories, all that are merged, the topmost first.
+/// A directory of the container's own. Without a descriptor: there can be more of them, and one can lie deeper, than a
+/// process can have files open.
+struct Directory {
+    path: Vec<u8>,
+    depth: usize,
+    /// In which of [`Compare::directories`] it lies; the first lies in itself.
+    above: usize,
+    found: Metadata,
+    below: Option<Below>,
+    /// Whether anything in it counts as a change.
+    any: bool,
+}
+
+/// What the layers below have of a name.
 struct Below {
     found: Metadata,
-    topmost: Dir,
-    name: OsString,
-    merged: Vec<Dir>,
+    /// Which of the directories that were looked into has it.
+    topmost: usize,
+    /// Of directories, the layers whose directories are merged, the topmost first.
+    merged: Vec<usize>,
+    /// Of directories, whether it was only copied up because of something in it.
+    same: bool,
 }
 
-impl Compare {
-    /// Compares what is in `upper`; true if anything in it counts as a change.
-    fn directory(&mut self, upper: &Dir, lower: &[Dir], path: &[u8], depth: usize) -> fsroot::Result<bool> {
-        let is_opaque = attributes::xattr(upper, b"trusted.overlay.opaque")?.is_some_and(|value| value == b"y");
-        let mut any = false;
+/// A layer, and its directory of a path.
+type Lower = (usize, Dir);
+
+/// Everything that differs below `upper`, in no order.
+fn compare(upper: &Path, layers: &[PathBuf], places: BTreeSet<Vec<u8>>) -> fsroot::Result<Vec<Change>> {
+    let found = attributes::metadata(Root::open(upper)?.dir())?;
+    let all = Below { found, topmost: 0, merged: (0..layers.len()).collect(), same: true };
+    let first = Directory { path: Vec::new(), depth: 0, above: 0, found, below: Some(all), any: false };
+    let mut compare = Compare { upper, layers, places, changes: Vec::new(), directories: vec![first] };
+    let mut next = 0;
+    while next < compare.directories.len() {
+        match compare.directory(next) {
+            // It went while we were looking.
+            Err(error) if next > 0 && error.kind() == fsroot::ErrorKind::NotFound => {}
+            other => other?,
+        }
+        next += 1;
+    }
+    // What lies in a directory decides about it.
+    for index in (1..compare.directories.len()).rev() {
+        compare.decide(index);
+    }
+    Ok(compare.changes)
+}
+
+impl Compare<'_> {
+    /// Compares what is in one of the directories, and adds those in it.
+    fn directory(&mut self, index: usize) -> fsroot::Result<()> {
+        let (path, depth) = (self.directories[index].path.clone(), self.directories[index].depth);
+        let upper = walk(self.upper, &path)?;
+        let merged = self.directories[index].below.as_ref().map_or(&[][..], |below| &below.merged);
+        let lower = merged.iter().map(|layer| Ok((*layer, walk(&self.layers[*layer], &path)?)));
+        let lower: Vec<Lower> = lower.collect::<fsroot::Result<_>>()?;
         let names = upper.names()?;
         if depth < DEPTH {
             for text in &names {
-                any |= self.entry(upper, lower, path, text, depth)?;
+                self.entry(&upper, &lower, index, text)?;
             }
         }
-        if is_opaque {
+        if is_opaque(&upper)? {
             // All that was there and is not any more.
             let mut hidden: BTreeSet<OsString> = BTreeSet::new();
-            for dir in lower {
+            for (_, dir) in &lower {
                 hidden.extend(dir.names()?);
             }
             for text in hidden.into_iter().filter(|text| !names.contains(text)) {
-                if below(lower, Name::from_os(&text)?)?.is_some() {
-                    self.note(ChangeKind::Deleted, joined(path, text.as_bytes()));
-                    any = true;
+                if below(&lower, Name::from_os(&text)?)?.is_some() {
+                    self.note(ChangeKind::Deleted, joined(&path, text.as_bytes()), index);
                 }
             }
         }
-        Ok(any)
+        Ok(())
     }
 
-    fn entry(
-        &mut self,
-        upper: &Dir,
-        lower: &[Dir],
-        above: &[u8],
-        text: &OsString,
-        depth: usize,
-    ) -> fsroot::Result<bool> {
-        let (name, path) = (Name::from_os(text)?, joined(above, text.as_bytes()));
+    fn entry(&mut self, upper: &Dir, lower: &[Lower], above: usize, text: &OsString) -> fsroot::Result<()> {
+        let (name, path) = (Name::from_os(text)?, joined(&self.directories[above].path, text.as_bytes()));
         let found = match upper.metadata(name) {
             Ok(found) => found,
             // It went while we were looking.
-            Err(error) if error.kind() == fsroot::ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == fsroot::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
-        let below = below(lower, name)?;
-        if found.file_type == FileType::CharacterDevice && found.special_device == 0 {
+        let mut below = below(lower, name)?;
+        if is_whiteout(&found) {
             if below.is_some() {
-                self.note(ChangeKind::Deleted, path);
-                return Ok(true);
+                self.note(ChangeKind::Deleted, path, above);
             }
-            return Ok(false);
+            return Ok(());
         }
         if !found.is_dir() {
             let is_place = below.is_none() && found.size == 0 && self.places.contains(&path);
             if !is_place {
-                self.note(if below.is_some() { ChangeKind::Changed } else { ChangeKind::Added }, path);
+                self.note(if below.is_some() { ChangeKind::Changed } else { ChangeKind::Added }, path, above);
             }
-            return Ok(!is_place);
+            return Ok(());
         }
-        let merged = below.as_ref().map_or(&[][..], |below| &below.merged);
-        let dir = upper.open_dir(name)?;
-        let any = self.directory(&dir, merged, &path, depth + 1)?;
-        match below {
-            // Something was put in its place to mount on, or for what was.
-            None if !any && self.leads_to_a_place(&path) => Ok(false),
-            None => {
-                self.note(ChangeKind::Added, path);
-                Ok(true)
-            }
-            Some(below) => {
-                let is_changed =
-                    any || !same(&dir, &found, &below)? || (self.has_no_place(&path) && moved(&found, &below));
-                if is_changed {
-                    self.note(ChangeKind::Changed, path);
-                }
-                Ok(is_changed)
-            }
+        if let Some(below) = &mut below {
+            below.same = same(&upper.open_dir(name)?, &found, &lower[below.topmost].1, name, &below.found)?;
         }
+        let depth = self.directories[above].depth + 1;
+        self.directories.push(Directory { path, depth, above, found, below, any: false });
+        Ok(())
     }
 
-    fn note(&mut self, kind: ChangeKind, path: Vec<u8>) {
+    /// Notes one of the directories, all in which have been decided about, if it counts as a change.
+    fn decide(&mut self, index: usize) {
+        let Directory { path, above, found, below, any, .. } = &self.directories[index];
+        let kind = match below {
+            // Something was put in its place to mount on, or for what was.
+            None if !any && self.leads_to_a_place(path) => return,
+            None => ChangeKind::Added,
+            Some(below) if *any || !below.same || (self.has_no_place(path) && moved(found, below)) => {
+                ChangeKind::Changed
+            }
+            Some(_) => return,
+        };
+        let (path, above) = (path.clone(), *above);
+        self.note(kind, path, above);
+    }
+
+    /// `above`: the directory in which it is.
+    fn note(&mut self, kind: ChangeKind, path: Vec<u8>, above: usize) {
         let path = std::os::unix::ffi::OsStringExt::from_vec(path);
         self.changes.push(Change { kind, path });
+        self.directories[above].any = true;
     }
 
     fn leads_to_a_place(&self, path: &[u8]) -> bool {
@@ -178,11 +217,19 @@ impl Compare {
     }
 }
 
-/// Whether a directory was only copied up because of something in it.
-fn same(upper: &Dir, found: &Metadata, below: &Below) -> fsroot::Result<bool> {
-    if !below.found.is_dir()
-        || (found.mode, found.uid, found.gid) != (below.found.mode, below.found.uid, below.found.gid)
-    {
+/// The directory `path` below `root`, opened one component at a time and through no symlink.
+fn walk(root: &Path, path: &[u8]) -> fsroot::Result<Dir> {
+    let mut dir = Root::open(root)?.dir().try_clone()?;
+    for component in path.split(|byte| *byte == b'/').filter(|component| !component.is_empty()) {
+        dir = dir.open_dir(Name::new(component)?)?;
+    }
+    Ok(dir)
+}
+
+/// Whether a directory was only copied up because of something in it. `lower`, in which it has the name, is the topmost
+/// that has it.
+fn same(upper: &Dir, found: &Metadata, lower: &Dir, name: Name<'_>, below: &Metadata) -> fsroot::Result<bool> {
+    if !below.is_dir() || (found.mode, found.uid, found.gid) != (below.mode, below.uid, below.gid) {
         return Ok(false);
     }
     let attributes_of = |fd: &dyn std::os::fd::AsFd| {
@@ -190,8 +237,7 @@ fn same(upper: &Dir, found: &Metadata, below: &Below) -> fsroot::Result<bool> {
         let names = names.filter(|name| !name.starts_with(b"trusted.overlay."));
         names.map(|name| Ok((attributes::xattr(fd.as_fd(), &name)?, name))).collect::<fsroot::Result<Vec<_>>>()
     };
-    let lower = below.topmost.open(Name::from_os(&below.name)?, OFlags::PATH)?;
-    Ok(attributes_of(upper)? == attributes_of(&lower)?)
+    Ok(attributes_of(upper)? == attributes_of(&lower.open(name, OFlags::PATH)?)?)
 }
 
 /// Something in it came or went, even if nothing of it is left.
@@ -201,36 +247,66 @@ fn moved(found: &Metadata, below: &Below) -> bool {
 }
 
 /// What `lower`, directories of one path, the topmost first, have of `name`.
-fn below(lower: &[Dir], name: Name<'_>) -> fsroot::Result<Option<Below>> {
+fn below(lower: &[Lower], name: Name<'_>) -> fsroot::Result<Option<Below>> {
     let mut below: Option<Below> = None;
-    for dir in lower {
+    for (index, (layer, dir)) in lower.iter().enumerate() {
         let found = match dir.metadata(name) {
             Ok(found) => found,
             Err(error) if error.kind() == fsroot::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        if (found.file_type == FileType::CharacterDevice && found.special_device == 0)
-            || (below.is_some() && !found.is_dir())
-        {
+        if is_whiteout(&found) || (below.is_some() && !found.is_dir()) {
             break;
         }
-        let opened = if found.is_dir() { Some(dir.open_dir(name)?) } else { None };
-        let whole = below.get_or_insert(Below {
-            found,
-            topmost: dir.try_clone()?,
-            name: name.as_os_str().to_owned(),
-            merged: Vec::new(),
-        });
-        let Some(opened) = opened else { break };
-        let is_opaque = attributes::xattr(&opened, b"trusted.overlay.opaque")?.is_some_and(|value| value == b"y");
-        whole.merged.push(opened);
-        if is_opaque {
+        let is_dir = found.is_dir();
+        let whole = below.get_or_insert(Below { found, topmost: index, merged: Vec::new(), same: false });
+        if !is_dir {
+            break;
+        }
+        whole.merged.push(*layer);
+        if is_opaque(&dir.open_dir(name)?)? {
             break;
         }
     }
     Ok(below)
 }
 
+fn is_whiteout(found: &Metadata) -> bool {
+    found.file_type == FileType::CharacterDevice && found.special_device == 0
+}
+
+fn is_opaque(dir: &Dir) -> fsroot::Result<bool> {
+    Ok(attributes::xattr(dir, b"trusted.overlay.opaque")?.is_some_and(|value| value == b"y"))
+}
+
 fn joined(above: &[u8], name: &[u8]) -> Vec<u8> {
     [above, b"/", name].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    use super::*;
+
+    #[test]
+    fn a_tree_can_be_deeper_than_descriptors_reach() {
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = Some(limit.current.unwrap_or(u64::MAX).min(1024));
+        setrlimit(Resource::Nofile, limit).expect("less is allowed");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let deep: PathBuf = std::iter::repeat_n("d", 300).collect();
+        let trees = ["upper", "one", "two"].map(|name| directory.path().join(name));
+        for tree in &trees {
+            fs::create_dir_all(tree.join(&deep)).expect("made");
+        }
+        fs::write(trees[0].join(&deep).join("new"), "").expect("written");
+        let changes = compare(&trees[0], &trees[1..], BTreeSet::new()).expect("compares");
+        assert_eq!(changes.len(), 301);
+        let added: Vec<&Change> = changes.iter().filter(|change| change.kind == ChangeKind::Added).collect();
+        assert_eq!(added.len(), 1);
+        assert_eq!(Path::new(&added[0].path), Path::new("/").join(deep).join("new"));
+    }
 }

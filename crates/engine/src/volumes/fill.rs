@@ -26,12 +26,13 @@ pub(super) fn fill(image: &Merged, from: &[Vec<u8>], into: &Path) -> Result<()> 
     let mut copy = Copy { image, from, root: Root::open(into).map_err(wrong)?, linked: HashMap::new() };
     let (mut todo, mut made) = (vec![PathBuf::new()], Vec::new());
     while let Some(directory) = todo.pop() {
-        let top = copy.directory(&directory, &mut todo)?;
-        made.push((directory, top));
+        copy.directory(&directory, &mut todo)?;
+        made.push(directory);
     }
-    // The deepest first: what is made in a directory changes its times.
-    for (directory, top) in made.iter().rev() {
-        copy.describe(directory, top)?;
+    // The deepest first: what is made in a directory changes its times. Opened once more: an image has more directories
+    // than a process can have open.
+    for directory in made.iter().rev() {
+        copy.describe(directory)?;
     }
     Ok(())
 }
@@ -46,16 +47,11 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// Copies what is in a directory, and adds those in it to what is to be done. Returns the topmost layer's.
-    fn directory(&mut self, path: &Path, todo: &mut Vec<PathBuf>) -> Result<Dir> {
-        let mut components = self.from.to_vec();
-        components.extend(path.components().map(|component| component.as_os_str().as_bytes().to_vec()));
-        let mut parts = self.image.parts(&components)?.into_iter();
-        let gone = || Error::new(ErrorKind::System, format!("copying the image's files: {} is gone", path.display()));
-        let top = parts.next().ok_or_else(gone)?;
+    /// Copies what is in a directory, and adds those in it to what is to be done.
+    fn directory(&mut self, path: &Path, todo: &mut Vec<PathBuf>) -> Result<()> {
         let target = self.open(path)?;
         let mut seen = HashSet::new();
-        for part in std::iter::once(top.try_clone().map_err(wrong)?).chain(parts) {
+        for part in self.parts(path)? {
             for name in part.names().map_err(wrong)? {
                 let bytes = name.clone().into_vec();
                 if !seen.insert(bytes) {
@@ -67,7 +63,14 @@ impl Copy<'_> {
                 }
             }
         }
-        Ok(top)
+        Ok(())
+    }
+
+    /// What the layers have of a directory, the topmost first.
+    fn parts(&self, path: &Path) -> Result<Vec<Dir>> {
+        let mut components = self.from.to_vec();
+        components.extend(path.components().map(|component| component.as_os_str().as_bytes().to_vec()));
+        self.image.parts(&components)
     }
 
     fn open(&self, path: &Path) -> Result<Dir> {
@@ -117,7 +120,9 @@ impl Copy<'_> {
         Ok(false)
     }
 
-    fn describe(&self, path: &Path, from: &Dir) -> Result<()> {
+    fn describe(&self, path: &Path) -> Result<()> {
+        let gone = || Error::new(ErrorKind::System, format!("copying the image's files: {} is gone", path.display()));
+        let from = &self.parts(path)?.into_iter().next().ok_or_else(gone)?;
         let (found, made) = (attributes::metadata(from).map_err(wrong)?, self.open(path)?);
         describe(from, &found, &made)?;
         attributes::set_times(&made, &times(&found)).map_err(wrong)
@@ -203,4 +208,29 @@ fn write_all(to: &OwnedFd, mut bytes: &[u8], mut at: u64) -> rustix::io::Result<
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn wrong(error: fsroot::Error) -> Error {
     Error::new(ErrorKind::System, format!("copying the image's files: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    use super::*;
+
+    #[test]
+    fn more_directories_than_descriptors() {
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = Some(limit.current.unwrap_or(u64::MAX).min(1024));
+        setrlimit(Resource::Nofile, limit).expect("less is allowed");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (layer, into) = (directory.path().join("layer"), directory.path().join("into"));
+        for number in 0..1100 {
+            fs::create_dir_all(layer.join(format!("usr/{number}"))).expect("made");
+        }
+        fs::create_dir(&into).expect("made");
+        let image = Merged::open([&layer]).expect("opens");
+        fill(&image, &[b"usr".to_vec()], &into).expect("is filled");
+        assert_eq!(fs::read_dir(&into).expect("lists").count(), 1100);
+    }
 }
