@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use engine::ErrorKind;
 
+use crate::output::human;
+
 /// Exit status of a program in a pipeline whose reader has gone, as a shell gives it: 128 + SIGPIPE.
 pub(crate) const READER_GONE: u8 = 141;
 
@@ -102,7 +104,8 @@ impl<T> Cannot<T> for engine::Result<T> {
     }
 }
 
-/// One line on standard error. Nothing can be done if that is gone as well.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+/// Lines on standard error. They may quote strangers, whose control characters no terminal gets to see. Nothing can be
+/// done if standard error is gone as well.
+pub(crate) fn say(lines: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", human::harmless_lines(lines));
 }

@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::index::Index;
 use crate::decompress::Decompressed;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, printable};
 
 /// Decompressed bytes of a file with images; far above every honest one.
 const MOST: u64 = 1 << 40;
@@ -55,7 +55,8 @@ impl Source {
 
     /// What has this name; None if nothing has.
     pub(super) fn part(&self, name: &str) -> Result<Option<Part>> {
-        let failed = |error: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, format!("{name}: {error}"));
+        let failed =
+            |error: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, format!("{}: {error}", printable(name)));
         match self {
             Source::Archive { file, index } => {
                 let Some((offset, left)) = index.find(name.as_bytes())? else { return Ok(None) };
@@ -79,17 +80,19 @@ impl Source {
     pub(super) fn document(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>> {
         let Some(part) = self.part(name)? else { return Ok(None) };
         if part.left > most {
-            let message = format!("{name} has {} bytes, more than the {most} allowed", part.left);
+            let message = format!("{} has {} bytes, more than the {most} allowed", printable(name), part.left);
             return Err(Error::new(ErrorKind::Limit, message));
         }
+        let invalid =
+            |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, format!("{}: {why}", printable(name)));
         let size = part.left;
         let mut bytes = Vec::new();
         let mut part = part;
-        part.read_to_end(&mut bytes).map_err(|error| Error::new(ErrorKind::Invalid, format!("{name}: {error}")))?;
+        part.read_to_end(&mut bytes).map_err(|error| invalid(&error))?;
         if bytes.len() as u64 == size {
             return Ok(Some(bytes));
         }
-        Err(Error::new(ErrorKind::Invalid, format!("{name}: the archive is cut off")))
+        Err(invalid(&"the archive is cut off"))
     }
 }
 
