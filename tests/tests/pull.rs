@@ -65,6 +65,33 @@ fn a_platform_that_is_asked_for() -> Result {
 }
 
 #[test]
+fn an_image_that_must_be_for_a_platform() -> Result {
+    let registry = images::registry()?;
+    let phial = Phial::new()?;
+    let image = registry.name(images::BUSYBOX);
+    phial.ok(&["pull", &image])?;
+    for words in [&["image", "inspect"][..], &["history"], &["rmi", "--no-prune"]] {
+        let wrong = [words, &["--platform", "linux/riscv64", &image]].concat();
+        let output = phial.run(&wrong)?.exited(1)?;
+        assert!(output.stderr.contains("is for linux/amd64"), "{output:?}");
+        phial.ok(&[words, &["--platform", "linux/amd64", &image]].concat())?;
+    }
+    phial.run(&["image", "inspect", &image])?.exited(1).map(drop)
+}
+
+#[test]
+fn trust_in_content_is_said_as_docker_says_it() -> Result {
+    let registry = images::registry()?;
+    let phial = Phial::new()?;
+    let image = registry.name(images::BUSYBOX);
+    phial.ok(&["create", "--disable-content-trust", "--name", "one", &image])?;
+    phial.ok(&["run", "--disable-content-trust=false", "--rm", &image, "true"])?;
+    let shown = phial.ok(&["container", "inspect", "-s", "-f", "{{.SizeRw}}", "one"])?;
+    assert!(shown.parse::<u64>().is_ok(), "{shown}");
+    phial.remove_containers()
+}
+
+#[test]
 fn a_layer_that_is_there_is_not_fetched_again() -> Result {
     let registry = images::registry()?;
     let phial = Phial::new()?;

@@ -126,6 +126,16 @@ impl Engine {
         Err(Error::not_found(format!("no such image: {name}")).with_hint(hint))
     }
 
+    /// As [`Engine::image`], which must be for `platform` if one is given: of a name there is one image here.
+    ///
+    /// # Errors
+    /// Those of [`Engine::image`], and `Conflict` when it is for another platform.
+    pub fn image_for(&self, name: &str, platform: Option<&Platform>) -> Result<ImageRecord> {
+        let image = self.image(name)?;
+        platform.map_or(Ok(()), |wanted| check_platform(name, &image, wanted))?;
+        Ok(image)
+    }
+
     /// The name of an image that is here and like this one.
     fn image_meant(&self, name: &str) -> Option<String> {
         let all = self.store.images().unwrap_or_default();
@@ -175,12 +185,15 @@ impl Engine {
 
 /// Nobody wants to be given an image for another machine than he asked for, nor to lose the one he has.
 fn check_platform(name: &str, image: &ImageRecord, wanted: &Platform) -> Result<()> {
-    let fits = image.platform.parse::<Platform>().is_ok_and(|platform| wanted.clone().normal().runs(&platform));
-    if fits {
+    if is_for(image, wanted) {
         return Ok(());
     }
     Err(Error::conflict(format!("--platform {wanted}: the image {name} that is here is for {}", image.platform))
         .with_hint(format!("phial pull --platform {wanted} {name} fetches the other one in its place")))
+}
+
+fn is_for(image: &ImageRecord, wanted: &Platform) -> bool {
+    image.platform.parse::<Platform>().is_ok_and(|platform| wanted.clone().normal().runs(&platform))
 }
 
 /// Names as people write them.

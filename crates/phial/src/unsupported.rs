@@ -103,7 +103,6 @@ pub(crate) fn never(flag: &str) -> Option<&'static str> {
             Some("it is for containers of Windows")
         }
         "runtime" => Some("containers are started by Phial's own runtime"),
-        "disable-content-trust" => Some("every image is verified by its digests, and nothing else is"),
         _ => None,
     }
 }

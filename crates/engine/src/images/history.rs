@@ -1,6 +1,6 @@
 //! How an image came to be: `history`. And its names: `tag`.
 
-use image::{ImageConfig, Reference};
+use image::{ImageConfig, Platform, Reference};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -25,8 +25,8 @@ impl Engine {
     ///
     /// # Errors
     /// `NotFound`, `Store`.
-    pub fn history(&self, name: &str) -> Result<Vec<HistoryStep>> {
-        let image = self.image(name)?;
+    pub fn history(&self, name: &str, platform: Option<&Platform>) -> Result<Vec<HistoryStep>> {
+        let image = self.image_for(name, platform)?;
         let config = ImageConfig::parse(&self.store.blob(&image.id)?)?;
         let mut sizes = image.layers.iter().map(|layer| layer.size);
         let mut steps: Vec<HistoryStep> = config

@@ -8,6 +8,7 @@ use store::ImageRecord;
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::images::is_for;
 
 /// An image that was loaded, as people are told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +111,7 @@ fn described(loaded: &Loaded, before: &[ImageRecord]) -> LoadedImage {
 
 fn check_platform(image: &ImageRecord, wanted: Option<&image::Platform>) -> Result<()> {
     match wanted {
-        Some(wanted) if !image.platform.parse().is_ok_and(|platform| wanted.runs(&platform)) => {
+        Some(wanted) if !is_for(image, wanted) => {
             let short = image.id.short();
             Err(Error::not_found(format!("--platform {wanted}: image {short} is for {}", image.platform)))
         }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use engine::{Engine, Error, ErrorKind};
+use image::Platform;
 use serde_json::Value;
 
 use super::Execute;
@@ -41,6 +42,9 @@ pub(crate) struct Inspect {
 pub(crate) struct InspectContainer {
     #[command(flatten)]
     format: FormatFlag,
+    /// Also how much they have written
+    #[arg(short, long)]
+    size: bool,
     /// Names or ids of containers
     #[arg(value_name = "CONTAINER", required = true)]
     names: Vec<String>,
@@ -52,6 +56,9 @@ pub(crate) struct InspectContainer {
 pub(crate) struct InspectImage {
     #[command(flatten)]
     format: FormatFlag,
+    /// What the images must be for: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<Platform>,
     /// Names or ids of images
     #[arg(value_name = "IMAGE", required = true)]
     names: Vec<String>,
@@ -81,38 +88,30 @@ impl Execute for Inspect {
         let engine = context.engine()?;
         match self.kind {
             Some(kind) => inspect(&self.names, kind.word(), &self.format, |name| {
-                kind.find(&engine, name).and_then(|value| self.with_size(&engine, value))
+                kind.find(&engine, name).and_then(|value| with_size(&engine, self.size, value))
             }),
             None => inspect(&self.names, "object", &self.format, |name| {
-                find_any(&engine, name).and_then(|value| self.with_size(&engine, value))
+                find_any(&engine, name).and_then(|value| with_size(&engine, self.size, value))
             }),
         }
-    }
-}
-
-impl Inspect {
-    /// With the sizes, if they are asked for and it is a container.
-    fn with_size(&self, engine: &Engine, mut value: Value) -> Result<Value, Error> {
-        if let (true, Some(id)) = (self.size && value.get("HostConfig").is_some(), value["Id"].as_str()) {
-            let (written, whole) = engine.sizes(&engine.container(id)?)?;
-            value["SizeRw"] = written.into();
-            value["SizeRootFs"] = whole.into();
-        }
-        Ok(value)
     }
 }
 
 impl Execute for InspectContainer {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
-        inspect(&self.names, Kind::Container.word(), &self.format, |name| Kind::Container.find(&engine, name))
+        inspect(&self.names, Kind::Container.word(), &self.format, |name| {
+            Kind::Container.find(&engine, name).and_then(|value| with_size(&engine, self.size, value))
+        })
     }
 }
 
 impl Execute for InspectImage {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
-        inspect(&self.names, Kind::Image.word(), &self.format, |name| Kind::Image.find(&engine, name))
+        inspect(&self.names, Kind::Image.word(), &self.format, |name| {
+            engine.inspect_image(&engine.image_for(name, self.platform.as_ref())?)
+        })
     }
 }
 
@@ -139,6 +138,16 @@ impl Kind {
             Kind::Volume => engine.volume(name).map(|volume| engine.inspect_volume(&volume)),
         }
     }
+}
+
+/// With the sizes, if they are asked for and it is a container.
+fn with_size(engine: &Engine, size: bool, mut value: Value) -> Result<Value, Error> {
+    if let (true, Some(id)) = (size && value.get("HostConfig").is_some(), value["Id"].as_str()) {
+        let (written, whole) = engine.sizes(&engine.container(id)?)?;
+        value["SizeRw"] = written.into();
+        value["SizeRootFs"] = whole.into();
+    }
+    Ok(value)
 }
 
 /// A container of this name, else an image, else a volume; else the error that knows what was meant.

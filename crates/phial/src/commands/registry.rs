@@ -6,6 +6,8 @@ use super::Execute;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 
+/// Flags of the commands that pull and push.
+pub(super) mod flags;
 /// `login`.
 pub(super) mod login;
 /// `logout`.

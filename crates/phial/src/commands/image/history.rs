@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args};
 use engine::HistoryStep;
+use image::Platform;
 
 use super::Execute;
 use crate::context::Context;
@@ -32,6 +33,9 @@ pub(crate) struct History {
     /// Whole ids and instructions
     #[arg(long)]
     no_trunc: bool,
+    /// What the image must be for: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<Platform>,
     #[command(flatten)]
     list: ListFlags,
     /// A name or the id of the image
@@ -59,7 +63,8 @@ impl Execute for History {
         let exact = &["ID", "CreatedAt", "CreatedBy", "Size", "Comment"];
         let table = if self.human { LISTING.table } else { exact };
         let printer = LISTING.printer_of(&self.list, self.no_trunc, table)?;
-        let steps = context.engine()?.history(&self.image).cannot(|| format!("show the history of {}", self.image))?;
+        let steps = context.engine()?.history(&self.image, self.platform.as_ref());
+        let steps = steps.cannot(|| format!("show the history of {}", self.image))?;
         let steps: Vec<Shown> = steps.iter().map(|step| self.shown(step)).collect();
         printer.print(&steps)?;
         Ok(ExitCode::SUCCESS)

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use engine::Engine;
 use image::{Platform, Progress, PullOptions, Reference};
 
 use super::Execute;
+use crate::commands::registry::flags::{RegistryFlags, is_bare};
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
 use crate::output;
@@ -22,7 +23,6 @@ Examples:
 /// What `phial pull` takes.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-#[expect(clippy::struct_excessive_bools, reason = "they are switches of a command line")]
 pub(crate) struct Pull {
     /// The image: NAME, NAME:TAG or NAME@DIGEST
     #[arg(value_name = "NAME[:TAG|@DIGEST]")]
@@ -39,14 +39,8 @@ pub(crate) struct Pull {
     /// Print nothing but the name in the end
     #[arg(short, long)]
     quiet: bool,
-    /// With false, unknown certificates and plain HTTP are accepted. This host's own addresses need neither
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    tls_verify: bool,
-    /// Signatures of Docker Content Trust are never looked at, so there is nothing to disable
-    #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "true")]
-    disable_content_trust: Option<bool>,
+    #[command(flatten)]
+    registry: RegistryFlags,
 }
 
 impl Execute for Pull {
@@ -54,8 +48,7 @@ impl Execute for Pull {
         let engine = context.engine()?;
         let shown = PullProgress::new(Target::Stdout, &self.name);
         let progress: &dyn Progress = if self.quiet { &() } else { &shown };
-        let bare = !self.name[self.name.rfind('/').map_or(0, |slash| slash + 1)..].contains([':', '@']);
-        if bare && !self.all_tags && !self.quiet && self.name.parse::<Reference>().is_ok() {
+        if is_bare(&self.name) && !self.all_tags && !self.quiet && self.name.parse::<Reference>().is_ok() {
             shown.line("Using default tag: latest");
         }
         let full = self.pull(&engine, progress).cannot(|| format!("pull {}", self.name))?;
@@ -71,8 +64,11 @@ impl Execute for Pull {
 impl Pull {
     /// Does it, and says what the full name was.
     fn pull(&self, engine: &Engine, progress: &dyn Progress) -> engine::Result<String> {
-        let options =
-            PullOptions { platform: self.platform.clone(), insecure: !self.tls_verify, ..PullOptions::default() };
+        let options = PullOptions {
+            platform: self.platform.clone(),
+            insecure: self.registry.insecure(),
+            ..PullOptions::default()
+        };
         if self.all_tags {
             return Ok(engine.pull_all_tags(&self.name, &options, progress)?.0.name());
         }

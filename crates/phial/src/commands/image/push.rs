@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use engine::PushRequest;
 use image::{Compression, Platform, Progress};
 
 use super::Execute;
+use crate::commands::registry::flags::{RegistryFlags, is_bare};
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
 use crate::output;
@@ -37,14 +38,8 @@ pub(crate) struct Push {
     /// What layers are compressed with that the registry does not have: gzip or zstd
     #[arg(long, value_name = "NAME", default_value = "gzip")]
     compression: Compression,
-    /// With false, unknown certificates and plain HTTP are accepted. This host's own addresses need neither
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    tls_verify: bool,
-    /// Nothing is ever signed for Docker Content Trust, so there is nothing to disable
-    #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "true")]
-    disable_content_trust: Option<bool>,
+    #[command(flatten)]
+    registry: RegistryFlags,
 }
 
 impl Execute for Push {
@@ -52,14 +47,13 @@ impl Execute for Push {
         let engine = context.engine()?;
         let shown = PullProgress::new(Target::Stdout, &self.name);
         let progress: &dyn Progress = if self.quiet { &() } else { &shown };
-        let bare = !self.name[self.name.rfind('/').map_or(0, |slash| slash + 1)..].contains([':', '@']);
-        if bare && !self.all_tags && !self.quiet {
+        if is_bare(&self.name) && !self.all_tags && !self.quiet {
             shown.line("Using default tag: latest");
         }
         let request = PushRequest {
             all_tags: self.all_tags,
             platform: self.platform,
-            insecure: !self.tls_verify,
+            insecure: self.registry.insecure(),
             compression: self.compression,
         };
         let pushed = engine.push(&self.name, &request, progress).cannot(|| format!("push {}", self.name))?;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use engine::{ErrorKind, RemovedImage};
+use image::Platform;
 
 use super::{Execute, each};
 use crate::context::Context;
@@ -22,6 +23,12 @@ pub(crate) struct Rmi {
     /// Remove all names of the image, even if containers were made from it
     #[arg(short, long)]
     force: bool,
+    /// Leave parents without a name; images have none here, each holds all of its layers
+    #[arg(long)]
+    no_prune: bool,
+    /// What the image must be for: OS/ARCHITECTURE[/VARIANT]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    platform: Vec<Platform>,
     /// Names or ids of images
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
@@ -31,7 +38,8 @@ impl Execute for Rmi {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
         each(&self.images, |name| {
-            let removed = match engine.remove_image(name, self.force) {
+            let fits = self.platform.iter().try_for_each(|wanted| engine.image_for(name, Some(wanted)).map(drop));
+            let removed = match fits.and_then(|()| engine.remove_image(name, self.force)) {
                 // Without the engine's hint to pull it.
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     return Err(Failure::new(format!("cannot remove image {name}: no such image")));

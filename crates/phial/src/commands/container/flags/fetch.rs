@@ -5,6 +5,7 @@ use engine::{Engine, PullPolicy};
 use image::{Platform, Progress, PullOptions};
 use store::ImageRecord;
 
+use crate::commands::registry::flags::ContentTrustFlag;
 use crate::failure::{Cannot, Result};
 use crate::output::progress::{PullProgress, Target};
 
@@ -20,6 +21,8 @@ pub(in crate::commands::container) struct Flags {
     /// Do not show how the image is fetched
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    _trust: ContentTrustFlag,
 }
 
 /// How an image is found, checked.
