@@ -157,9 +157,8 @@ impl Engine {
             **reference == builtin::HELLO && builtin::is_hello(name) || meant.contains(*reference)
         };
         let tags = image.references.iter().filter(|reference| is_tag(reference)).count();
-        if tags <= 1 || !image.references.iter().any(|reference| is_name(&reference)) {
-            self.release_mount(&image, force)?;
-        }
+        let goes = tags <= 1 || !image.references.iter().any(|reference| is_name(&reference));
+        let _unmounted = if goes { self.release_mount(&image, force)? } else { None };
         let removed = if let Some(reference) = image.references.iter().find(is_name) {
             self.store.untag(reference, in_use)?
         } else if image.references.len() > 1 && !force {

@@ -1,12 +1,15 @@
 //! `image mount`: the files of an image, mounted on this host to be looked at. Owns the notes about what is mounted where, below RUN: a
 //! directory for each image, with a file that names the place. It is written before the mount is made, so that no mount is
-//! without one; a note without its mount means nothing, and goes the next time anybody looks.
+//! without one; a note without its mount means nothing, and goes the next time anybody looks. Who makes or takes away a note or a
+//! mount holds the lock of the directory of them all: two at once would mount twice, and the second mount be nobody's.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, StatxAttributes, StatxFlags};
+use rustix::io::Errno;
 use store::{Digest, ImageRecord};
 
 use crate::archive::{mount_image, unmount};
@@ -39,6 +42,11 @@ impl Engine {
         let _lease = self.store.lease()?;
         let image = self.image(name)?;
         let wanted = place.map(|place| fs::canonicalize(place).context(|| place.display())).transpose()?;
+        let directory = self.paths().run().join(MOUNTS);
+        fs::create_dir_all(&directory).context(|| directory.display())?;
+        let _lock = self.lock_mounts()?;
+        // Who removes an image does so with the lock.
+        let image = self.image(&image.id.to_string())?;
         if let Some(mounted) = self.mounted(&image.id) {
             return match wanted {
                 Some(wanted) if wanted != mounted => {
@@ -56,10 +64,12 @@ impl Engine {
         let made = fs::create_dir_all(directory.join(ROOT))
             .and_then(|()| fs::write(directory.join(PLACE), place.as_os_str().as_bytes()));
         made.context(|| directory.display())?;
+        sys::fault::point("image mount: noted");
         if let Err(error) = mount_image(&self.layers(&image), &place) {
             self.forget_mount(&image.id);
             return Err(error);
         }
+        sys::fault::point("image mount: mounted");
         Ok(place)
     }
 
@@ -69,6 +79,7 @@ impl Engine {
     /// `NotFound` for an image that is not mounted, `System`.
     pub fn unmount_image(&self, name: &str) -> Result<Digest> {
         let image = self.image(name)?;
+        let _lock = self.lock_mounts()?;
         if !self.release(&image.id)? {
             return Err(Error::not_found(format!("image {name} is not mounted")));
         }
@@ -85,6 +96,7 @@ impl Engine {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.context(|| directory.display())?,
         };
+        let _lock = self.lock_mounts()?;
         let mut found = Vec::new();
         for name in names {
             let name = name.context(|| directory.display())?.file_name();
@@ -98,16 +110,39 @@ impl Engine {
         Ok(found)
     }
 
-    /// An image that is about to go must not be mounted; with `force` it is unmounted.
-    pub(crate) fn release_mount(&self, image: &ImageRecord, force: bool) -> Result<()> {
+    /// An image that is about to go must not be mounted; with `force` it is unmounted. Nobody mounts it as long as what this
+    /// returns is held.
+    pub(crate) fn release_mount(&self, image: &ImageRecord, force: bool) -> Result<Option<OwnedFd>> {
+        let lock = self.lock_mounts()?;
         match self.mounted(&image.id) {
             Some(place) if !force => {
                 let short = image.id.short();
                 Err(Error::conflict(format!("image {short} is mounted on {}", place.display()))
                     .with_hint(format!("phial image unmount {short}")))
             }
-            Some(_) => self.release(&image.id).map(drop),
-            None => Ok(()),
+            Some(_) => self.release(&image.id).map(|_| lock),
+            None => Ok(lock),
+        }
+    }
+
+    /// Whether an image is mounted on this host.
+    pub(crate) fn is_image_mounted(&self, id: &Digest) -> bool {
+        self.mounted(id).is_some()
+    }
+
+    /// None where nothing was ever mounted.
+    fn lock_mounts(&self) -> Result<Option<OwnedFd>> {
+        let path = self.paths().run().join(MOUNTS);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = match rustix::fs::open(&path, flags, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(None),
+            other => other.context(|| path.display())?,
+        };
+        loop {
+            match rustix::fs::flock(&directory, FlockOperation::LockExclusive) {
+                Err(Errno::INTR) => {}
+                other => return other.context(|| path.display()).map(|()| Some(directory)),
+            }
         }
     }
 
@@ -115,6 +150,7 @@ impl Engine {
     fn release(&self, id: &Digest) -> Result<bool> {
         let Some(place) = self.mounted(id) else { return Ok(false) };
         unmount(&place)?;
+        sys::fault::point("image mount: unmounted");
         self.forget_mount(id);
         Ok(true)
     }

@@ -43,9 +43,7 @@ impl Engine {
             if !matching.contains(&image.id) || used.contains(&image.id) || !(all || is_nameless) {
                 continue;
             }
-            if self.release_mount(&image, false).is_err() {
-                continue;
-            }
+            let Ok(_unmounted) = self.release_mount(&image, false) else { continue };
             match self.store.delete_image(&image.id, store::Use::Refuse) {
                 Ok(removed) => {
                     let id = image.id.to_string();
