@@ -9,7 +9,7 @@ mod images;
 
 use std::fmt;
 
-use store::{Garbage, Paths, Store};
+use store::{DatabaseFile, Garbage, Paths, Store};
 
 use crate::engine::{Engine, Options};
 use crate::error::{Error, Result};
@@ -99,6 +99,7 @@ pub fn check(options: Options, how: CheckOptions, tell: &dyn Fn(usize, usize)) -
 
 /// Whether the database can be worked with, after a repair if that was asked for.
 fn database(paths: &Paths, how: CheckOptions, report: &mut CheckReport) -> Result<bool> {
+    let judged = DatabaseFile::of(paths);
     let faults = match Store::database_faults(paths) {
         Ok(faults) => faults,
         Err(error) if !paths.database().exists() && error.kind() == store::ErrorKind::Database => Vec::new(),
@@ -117,7 +118,8 @@ fn database(paths: &Paths, how: CheckOptions, report: &mut CheckReport) -> Resul
         report.found(what, "phial system check --repair begins a new one and keeps containers and volumes aside");
         return Ok(false);
     }
-    let aside = Store::set_damaged_aside(paths)?;
+    // Another may have done it meanwhile: then there is a new one to be looked at.
+    let Some(aside) = Store::set_damaged_aside(paths, judged)? else { return database(paths, how, report) };
     let moved = format!("a new one is begun; the old one, containers and volumes are in {}", aside.display());
     report.repaired(what, moved);
     Ok(true)

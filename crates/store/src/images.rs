@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
+use crate::containers::id_column;
 use crate::database::{Durability, Failure};
 use crate::durability::unsynced_now;
-use crate::{Digest, Error, ErrorKind, Lease, Result, Store};
+use crate::{ContainerId, Digest, Error, ErrorKind, Lease, Result, Store};
 
 /// An image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +138,21 @@ impl Store {
                 transaction,
                 &format!("SELECT {COLUMNS} FROM images WHERE NOT hidden ORDER BY created DESC, id"),
             )
+        })
+    }
+
+    /// The containers that are made from an image or have it mounted.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn image_users(&self, id: &Digest) -> Result<Vec<ContainerId>> {
+        self.read(&format!("looking for who uses image {id}"), |transaction| {
+            let mut statement = transaction.prepare_cached(
+                "SELECT id FROM containers WHERE image = ?1
+                 UNION SELECT container FROM container_images WHERE image = ?1",
+            )?;
+            let users = statement.query_map([id.hex()], |row| id_column(row, 0))?;
+            Ok(users.collect::<rusqlite::Result<_>>()?)
         })
     }
 

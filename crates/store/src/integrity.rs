@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind::NotFound;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -36,7 +38,36 @@ impl Garbage {
     }
 }
 
+/// Which file the database is, to be told from another that takes its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseFile(Option<(u64, u64)>);
+
+impl DatabaseFile {
+    /// The one that is there now, if any is.
+    pub fn of(paths: &Paths) -> DatabaseFile {
+        DatabaseFile(std::fs::metadata(paths.database()).ok().map(|metadata| (metadata.dev(), metadata.ino())))
+    }
+}
+
+/// As long as it is held, nobody adds content and nobody collects any.
+#[derive(Debug)]
+#[must_use = "dropping it lets the others go on"]
+pub struct Alone(#[expect(dead_code, reason = "held for its lock")] OwnedFd);
+
 impl Store {
+    /// Waits until nobody has a lease, and lets nobody have one.
+    ///
+    /// # Errors
+    /// When the lock file cannot be opened.
+    pub fn alone(&self) -> Result<Alone> {
+        loop {
+            // None is an answer only to those who do not wait.
+            if let Some(lock) = lock::acquire(&self.paths.lock(), Want::Exclusive)? {
+                return Ok(Alone(lock));
+            }
+        }
+    }
+
     /// What is wrong with the database of a store, in its own words; nothing if it is whole.
     ///
     /// # Errors
@@ -61,12 +92,16 @@ impl Store {
     }
 
     /// Moves a damaged database away, and with it the containers' and volumes' directories, whose rows are lost: with an
-    /// empty database they would be garbage. Returns where everything is now. Images are pulled anew.
+    /// empty database they would be garbage. Returns where everything is now, or None if the database is not the one that
+    /// was `judged` any more: another process was faster. Images are pulled anew.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn set_damaged_aside(paths: &Paths) -> Result<PathBuf> {
+    pub fn set_damaged_aside(paths: &Paths, judged: DatabaseFile) -> Result<Option<PathBuf>> {
         let _alone = lock::acquire(&paths.lock(), Want::Exclusive)?;
+        if DatabaseFile::of(paths) != judged {
+            return Ok(None);
+        }
         let aside = half_made(paths)?.map_or_else(|| new_aside(paths), Ok)?;
         // The database goes first: a damaged one may still open, and would miss what has gone before it. Without it the
         // store does not open while any of the directories are there, and whoever is killed on the way finds that.
@@ -78,7 +113,7 @@ impl Store {
         for from in [log, index, paths.containers(), paths.volumes()] {
             move_into(&aside, &from)?;
         }
-        Ok(aside)
+        Ok(Some(aside))
     }
 
     /// Deletes a layer although images have it: it is damaged, and the next pull writes it anew.

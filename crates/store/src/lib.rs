@@ -67,7 +67,7 @@ pub use error::{Error, ErrorKind};
 pub use handle::{Lease, Store};
 pub use id::ContainerId;
 pub use images::{ImageRecord, LayerRef, Removed, Use};
-pub use integrity::Garbage;
+pub use integrity::{Alone, DatabaseFile, Garbage};
 pub use layer_blobs::LayerBlob;
 pub use layers::{Layer, LayerSlot, LayerWriter};
 pub use paths::Paths;

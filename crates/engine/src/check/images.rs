@@ -1,6 +1,6 @@
 //! Blobs and layers: whether each image has all that it needs, as it was written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 
 use image::ImageConfig;
@@ -44,21 +44,24 @@ pub(super) fn check(
     }
     let of_layers = users.keys().filter(|part| matches!(part, Part::Layer(_))).count();
     for (part, users) in &users {
-        let verdict = match part {
-            Part::Blob(digest) => blob(engine, digest, users),
-            Part::Layer(diff_id) => {
-                tell(report.layers, of_layers);
-                report.layers += 1;
-                layer(engine, diff_id, how)
-            }
-        };
-        match verdict {
+        if matches!(part, Part::Layer(_)) {
+            tell(report.layers, of_layers);
+            report.layers += 1;
+        }
+        match look(engine, *part, users, how) {
             Verdict::Whole => {}
             Verdict::Unknown => report.unproven += 1,
             Verdict::Damaged(what) => damaged(engine, *part, &what, users, how, report)?,
         }
     }
     Ok(())
+}
+
+fn look(engine: &Engine, part: Part, users: &[&ImageRecord], how: CheckOptions) -> Verdict {
+    match part {
+        Part::Blob(digest) => blob(engine, &digest, users),
+        Part::Layer(diff_id) => layer(engine, &diff_id, how),
+    }
 }
 
 /// Reading it hashes it. A configuration must also be one.
@@ -103,10 +106,13 @@ fn damaged(
 ) -> Result<()> {
     let names: Vec<String> = users.iter().map(|image| name(image)).collect();
     let what = format!("image {}: {what}", names.join(", "));
-    let running = running(engine, users)?;
-    if !running.is_empty() {
-        let names = running.join(" ");
-        report.found(what, format!("phial stop {names}, then phial system check --repair"));
+    // While it is held, nobody brings the part back, and nobody mounts an image; what was found without it may have gone.
+    let _alone = if how.repair { Some(engine.store().alone()?) } else { None };
+    if how.repair && !matches!(look(engine, part, users, how), Verdict::Damaged(_)) {
+        return Ok(());
+    }
+    if let Some(first) = first_step(engine, users)? {
+        report.found(what, format!("{first}, then phial system check --repair"));
         return Ok(());
     }
     let pulls = way_back(engine, users)?;
@@ -147,9 +153,17 @@ fn name(image: &ImageRecord) -> String {
     familiar(&image.references).into_iter().next().unwrap_or_else(|| image.id.short())
 }
 
-/// Names of containers that run from one of these images.
-fn running(engine: &Engine, images: &[&ImageRecord]) -> Result<Vec<String>> {
-    let running = engine.containers(false)?;
-    let uses = |image: &Digest| images.iter().any(|other| other.id == *image);
-    Ok(running.into_iter().filter(|container| uses(&container.record.image)).map(|c| c.record.name).collect())
+/// What must be done before a part of these images can go: nothing is taken from under anybody's feet.
+fn first_step(engine: &Engine, images: &[&ImageRecord]) -> Result<Option<String>> {
+    let mut users = HashSet::new();
+    for image in images {
+        users.extend(engine.store().image_users(&image.id)?);
+    }
+    let running = engine.containers(false)?.into_iter().filter(|container| users.contains(&container.record.id));
+    let running: Vec<String> = running.map(|container| container.record.name).collect();
+    if !running.is_empty() {
+        return Ok(Some(format!("phial stop {}", running.join(" "))));
+    }
+    let mounted = images.iter().find(|image| engine.is_image_mounted(&image.id));
+    Ok(mounted.map(|image| format!("phial image unmount {}", name(image))))
 }

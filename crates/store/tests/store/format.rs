@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rusqlite::Connection;
-use store::{Digest, ErrorKind, FORMAT, Paths, Store};
+use store::{DatabaseFile, Digest, ErrorKind, FORMAT, Paths, Store};
 
 use crate::scene::{ALPINE, Scene, check_error, record};
 
@@ -142,9 +142,12 @@ fn who_is_killed_while_setting_aside_leaves_a_store_that_is_refused() {
     std::fs::rename(paths.database(), begun.join("phial.db")).expect("is moved");
     check_error(Store::open(&paths), ErrorKind::Corrupt, &["is missing or empty", "volumes"]);
     assert!(paths.database_log().exists(), "nobody has touched the log");
-    assert_eq!(Store::set_damaged_aside(&paths).expect("goes on"), begun);
+    let judged = DatabaseFile::of(&paths);
+    assert_eq!(Store::set_damaged_aside(&paths, judged).expect("goes on"), Some(begun.clone()));
     for name in ["phial.db", "phial.db-wal", "volumes/data/_data/file", "containers"] {
         assert!(begun.join(name).exists(), "{name}");
     }
     Store::open(&paths).expect("begins anew");
+    assert_eq!(Store::set_damaged_aside(&paths, judged).expect("looks"), None, "the new one was never judged");
+    Store::open(&paths).expect("is still there");
 }

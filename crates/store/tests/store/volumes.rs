@@ -219,6 +219,9 @@ fn an_image_that_is_mounted_is_in_use() {
     let uses = Uses { images: vec![mounted.id, mounted.id], ..Uses::default() };
     let reservation = scene.store.reserve_container(&record.id).expect("is reserved").with_uses(uses);
     let lock = reservation.commit(&record).expect("is created");
+    for image in [own.id, mounted.id] {
+        assert_eq!(scene.store.image_users(&image).expect("answers"), [record.id]);
+    }
     check_error(scene.store.delete_image(&mounted.id, Use::Refuse), ErrorKind::Conflict, &["/web"]);
     scene.store.delete_image(&mounted.id, Use::Ignore).expect("is hidden");
     assert!(scene.store.collect().layers.is_empty());
