@@ -88,6 +88,7 @@ impl Dispatcher {
         self.life.phase = Phase::Running;
         self.life.begun = Instant::now();
         self.life.last = None;
+        self.life.stopped = false;
         self.life.oom_killed = false;
         if self.started.limits_memory {
             self.life.oom = self.started.cgroups.watch_oom().ok();
@@ -173,7 +174,8 @@ impl Dispatcher {
             (self.life.is_final, self.life.last) = (false, Some(record));
             return self.run_again();
         }
-        let again = !self.life.is_final && self.request.restart.wants(record.exit_code, self.life.restarts);
+        let stays = self.life.is_final || self.life.stopped && self.request.restart == RestartPolicy::UnlessStopped;
+        let again = !stays && self.request.restart.wants(record.exit_code, self.life.restarts);
         if !again {
             return self.end(record, true);
         }
@@ -271,18 +273,26 @@ impl Dispatcher {
     fn forbid_restart(&mut self, reason: Reason) {
         self.life.is_final = true;
         if reason == Reason::User && self.ended.is_none() {
-            self.life.stopped = true;
-            if self.keeps_record() {
-                self.save_run();
-            }
+            self.note_stop();
         }
     }
 
-    /// A signal of somebody's choice: SIGKILL, and the one that stops the container, are meant to end it.
+    /// Somebody wants it stopped: what is `unless-stopped` stays so.
+    fn note_stop(&mut self) {
+        self.life.stopped = true;
+        if self.keeps_record() {
+            self.save_run();
+        }
+    }
+
+    /// A signal of somebody's choice, which may be meant to end the container.
     pub(super) fn signal_by_hand(&mut self, signal: Signal) -> Result<(), Errno> {
-        let ends = signal == Signal::KILL || signal == self.stop_signal();
+        let meaning = meaning(signal, self.request.stop_signal);
+        let ends = meaning == Meaning::End;
         if ends {
             self.forbid_restart(Reason::User);
+        } else if meaning == Meaning::Stop && self.life.phase != Phase::Restarting {
+            self.note_stop();
         }
         if self.life.phase == Phase::Restarting {
             if let (true, Some(last)) = (ends, self.life.last.take()) {
@@ -393,4 +403,55 @@ impl Dispatcher {
 
 fn refused(why: &str) -> runtime::Error {
     runtime::Error::new(runtime::ErrorKind::Invalid, why)
+}
+
+/// What somebody means with a signal.
+#[derive(Debug, PartialEq, Eq)]
+enum Meaning {
+    /// The end for good.
+    End,
+    /// That the container stops, if it takes it so: only the policy `unless-stopped` minds.
+    Stop,
+    /// Something between him and the process.
+    Other,
+}
+
+/// SIGKILL and the signal that was chosen to stop the container are meant to end it; where none was chosen, so is
+/// everything that a terminal or a service manager ends programs with. Docker takes any signal whatever for one of these,
+/// so that a program asked to open its logs anew would not come back after a crash.
+fn meaning(signal: Signal, own: Option<i32>) -> Meaning {
+    let is_usual = [Signal::INT, Signal::QUIT, Signal::TERM].contains(&signal);
+    match own {
+        _ if signal == Signal::KILL => Meaning::End,
+        Some(own) if signal.as_raw() == own => Meaning::End,
+        Some(_) if is_usual => Meaning::Stop,
+        None if is_usual || signal == Signal::HUP => Meaning::End,
+        _ => Meaning::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Meaning, Signal, meaning};
+
+    #[test]
+    fn what_signals_mean() {
+        for (signal, own, expected) in [
+            (Signal::KILL, None, Meaning::End),
+            (Signal::INT, None, Meaning::End),
+            (Signal::QUIT, None, Meaning::End),
+            (Signal::TERM, None, Meaning::End),
+            (Signal::HUP, None, Meaning::End),
+            (Signal::USR1, None, Meaning::Other),
+            (Signal::KILL, Some(Signal::QUIT), Meaning::End),
+            (Signal::QUIT, Some(Signal::QUIT), Meaning::End),
+            (Signal::USR1, Some(Signal::USR1), Meaning::End),
+            (Signal::INT, Some(Signal::QUIT), Meaning::Stop),
+            (Signal::TERM, Some(Signal::QUIT), Meaning::Stop),
+            // With a signal of its own, this one has its file of settings read.
+            (Signal::HUP, Some(Signal::QUIT), Meaning::Other),
+        ] {
+            assert_eq!(meaning(signal, own.map(Signal::as_raw)), expected, "{signal:?} {own:?}");
+        }
+    }
 }
