@@ -1,17 +1,18 @@
 //! The end of a container: what it had on disk, its row, and, where its supervisor was killed, its processes.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use runtime::cgroup::Cgroups;
 use runtime::protocol::policy::{Patience, Reason, Stop};
 use runtime::protocol::{STATUS_FILE, Status};
 use rustix::process::{Pid, PidfdFlags, Signal as RawSignal, pidfd_open, pidfd_send_signal};
-use store::ContainerId;
+use store::{ContainerId, ContainerLock};
 
 use super::state::{Container, State, read};
 use crate::config::Signal;
 use crate::engine::Engine;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 
 /// How [`Engine::remove`] goes about it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,7 +29,23 @@ impl Engine {
     /// # Errors
     /// `Conflict` when it runs and `force` is not set.
     pub fn remove(&self, container: &Container, options: RemoveOptions) -> Result<()> {
-        let container = &*self.settled(container)?;
+        let mut container = self.settled(container)?;
+        while !self.try_remove(&container, options)? {
+            if !options.force {
+                let name = &container.record.name;
+                return Err(Error::conflict(format!("container {name} is being started")));
+            }
+            // Another has restarted it after its end.
+            container = match self.container(&container.record.id.hex()) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                other => Cow::Owned(self.settled(&other?)?.into_owned()),
+            };
+        }
+        Ok(())
+    }
+
+    /// False: another has the container's lock.
+    fn try_remove(&self, container: &Container, options: RemoveOptions) -> Result<bool> {
         let name = &container.record.name;
         if container.state.is_running() {
             if !options.force {
@@ -38,28 +55,30 @@ impl Engine {
             self.end(container)?;
         }
         match self.store.lock_container(&container.record.id) {
-            Ok(Some(lock)) => {
-                // With the lock in hand: nobody can start it meanwhile.
-                if let Some(status) = read(&self.paths().run_container(&container.record.id).join(STATUS_FILE))? {
-                    end_lost(&container.record.id, &status)?;
-                }
-                if options.volumes {
-                    self.store.remove_container_and_volumes(lock)?;
-                } else {
-                    self.store.remove_container(lock)?;
-                }
-                // Of one that goes with its end, the supervisor has told.
-                let ran = container.state.is_running() || matches!(container.state, State::Exited(_));
-                if !(container.record.auto_remove && ran) {
-                    self.tell_container(container, "destroy", &[]);
-                }
-                Ok(())
-            }
-            Ok(None) => Err(Error::conflict(format!("container {name} is being started"))),
+            Ok(Some(lock)) => self.remove_locked(container, lock, options).map(|()| true),
+            Ok(None) => Ok(false),
             // It was one that goes with its end, and another command has seen to that.
-            Err(error) if error.kind() == store::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == store::ErrorKind::NotFound => Ok(true),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// With the lock in hand: nobody can start it meanwhile.
+    fn remove_locked(&self, container: &Container, lock: ContainerLock, options: RemoveOptions) -> Result<()> {
+        if let Some(status) = read(&self.paths().run_container(&container.record.id).join(STATUS_FILE))? {
+            end_lost(&container.record.id, &status)?;
+        }
+        if options.volumes {
+            self.store.remove_container_and_volumes(lock)?;
+        } else {
+            self.store.remove_container(lock)?;
+        }
+        // Of one that goes with its end, the supervisor has told.
+        let ran = container.state.is_running() || matches!(container.state, State::Exited(_));
+        if !(container.record.auto_remove && ran) {
+            self.tell_container(container, "destroy", &[]);
+        }
+        Ok(())
     }
 
     /// After the end of a container of one's own that goes with its end (`run --rm`): removes it, or what its supervisor

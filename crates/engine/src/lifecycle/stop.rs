@@ -2,9 +2,8 @@
 
 use runtime::protocol::policy::{Patience, Reason, Stop, Update};
 use runtime::protocol::{ExitRecord, Kind, Signal as SignalFrame};
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::Serialize;
-use store::{ContainerId, ContainerLock, Paths};
+use store::{ContainerId, ContainerLock};
 
 use super::state::{Container, State, is_restarting, not_running};
 use crate::config::{RestartPolicy, Signal};
@@ -152,16 +151,15 @@ impl Engine {
         }
     }
 
-    /// Waits until nobody holds the container's lock any more. Only for a container that has ended: its supervisor is
-    /// about to leave.
+    /// Waits until nobody holds the lock of a container that has ended, whose supervisor is about to leave. Also returns
+    /// when it runs again: the lock may have gone to who restarts it.
     pub(super) fn await_supervisor(&self, id: &ContainerId) -> Result<()> {
-        let path = self.paths().run_container(id).join(Paths::LOCK_FILE);
-        match rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
-            Err(rustix::io::Errno::NOENT) => Ok(()),
-            other => {
-                let file = other.context(|| path.display())?;
-                retry(|| flock(&file, FlockOperation::LockShared)).context(|| path.display())
-            }
+        if !self.store.container_is_live(id)? {
+            return Ok(());
+        }
+        match self.container(&id.hex()).and_then(|container| self.settled(&container).map(drop)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            other => other,
         }
     }
 
@@ -202,15 +200,6 @@ impl Engine {
         match self.container(&container.record.id.hex())?.state {
             State::Exited(record) | State::Created(Some(record)) => Ok(record),
             _ => Err(lost(container)),
-        }
-    }
-}
-
-fn retry<T>(call: impl Fn() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
-    loop {
-        match call() {
-            Err(rustix::io::Errno::INTR) => {}
-            other => return other,
         }
     }
 }
