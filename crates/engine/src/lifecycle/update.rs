@@ -3,7 +3,7 @@
 use std::fs;
 
 use oci_spec::runtime::{LinuxResources, Spec};
-use runtime::protocol::{CONFIG_FILE, NAME_FILE};
+use runtime::protocol::{CONFIG_FILE, NAME_FILE, Phase};
 use serde::Deserialize;
 
 use super::state::{Container, State, read};
@@ -111,7 +111,10 @@ impl Engine {
                     resources.set_pids(Some(unlimited()));
                 }
                 if let Some(status) = container.state.status() {
-                    runtime::cgroup::Cgroups::open(&status.cgroups)?.update(&resources)?;
+                    // Between two runs there are no cgroups; the next one is made with these.
+                    if status.phase != Phase::Restarting {
+                        runtime::cgroup::Cgroups::open(&status.cgroups)?.update(&resources)?;
+                    }
                     self.keep_resources(container, resources)?;
                 }
             }
