@@ -69,9 +69,10 @@ impl Client {
         !self.pending.is_empty()
     }
 
-    /// Whether the container's output must wait for this client.
+    /// Whether the container's output must wait for this client. Not for one that has been told how its run has ended:
+    /// what is written now is not for it.
     pub(super) fn is_behind(&self) -> bool {
-        self.pending.len() > HIGH_WATER
+        self.role != Role::Leaving && self.pending.len() > HIGH_WATER
     }
 
     /// Takes what has arrived; whole frames come back.
@@ -163,5 +164,23 @@ impl Client {
                 bytes.len()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Client, HIGH_WATER, Kind, Role, UnixStream};
+
+    #[test]
+    fn only_who_gets_output_holds_it_up() {
+        let (ours, _unread) = UnixStream::pair().expect("a pair of sockets");
+        let mut client = Client::new(ours, Role::Attached { stdin: false }).expect("non-blocking");
+        let bytes = vec![0; HIGH_WATER];
+        while client.pending.len() <= HIGH_WATER {
+            client.send(Kind::Stdout, &bytes);
+        }
+        assert!(client.is_behind());
+        client.role = Role::Leaving;
+        assert!(!client.is_behind() && client.has_pending() && !client.is_gone());
     }
 }
