@@ -305,7 +305,7 @@ pub struct Status {
     /// Whether the kernel has killed something in it because its memory limit was reached.
     #[serde(default, skip_serializing_if = "is_false")]
     pub oom_killed: bool,
-    /// How its last run has ended, while it waits to be started again.
+    /// How its last run has ended: the one before this, or, while it waits to be started again, the one behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<ExitRecord>,
 }

@@ -22,6 +22,8 @@ pub(super) fn state(state: &State, health: Option<Health>) -> Value {
     };
     let started = status.map(|status| &status.started_at).or(exit.map(|exit| &exit.started_at));
     let started = started.filter(|time| !time.is_empty()).map_or(NEVER, String::as_str);
+    // Of one that runs it is the end of the run before.
+    let finished = exit.or_else(|| state.status()?.last.as_ref());
     let ended = |exit: &&ExitRecord| !exit.started_at.is_empty();
     let mut value = json!({
         "Status": state.name(),
@@ -37,7 +39,7 @@ pub(super) fn state(state: &State, health: Option<Health>) -> Value {
         },
         "Error": exit.and_then(|exit| exit.error.as_deref()).unwrap_or_default(),
         "StartedAt": started,
-        "FinishedAt": exit.filter(ended).map_or(NEVER, |exit| exit.finished_at.as_str()),
+        "FinishedAt": finished.filter(ended).map_or(NEVER, |exit| exit.finished_at.as_str()),
     });
     if let (Some(health), Some(object)) = (health, value.as_object_mut()) {
         object.insert("Health".to_owned(), json!(health));

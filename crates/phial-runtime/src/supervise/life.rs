@@ -41,6 +41,8 @@ pub(super) struct Life {
     restart_at: Option<Instant>,
     /// How the run before has ended, until the next begins.
     last: Option<ExitRecord>,
+    /// How the run before this one has ended, if there was one.
+    before: Option<ExitRecord>,
     /// Somebody has asked for the end: after it, there is no further run.
     is_final: bool,
     /// Somebody has asked for it who does not want to see the container after a boot.
@@ -63,6 +65,7 @@ impl Life {
             delay: None,
             restart_at: None,
             last: None,
+            before: None,
             is_final: false,
             stopped: false,
             asked_for_another: false,
@@ -87,7 +90,10 @@ impl Dispatcher {
     pub(super) fn begin(&mut self) -> std::io::Result<()> {
         self.life.phase = Phase::Running;
         self.life.begun = Instant::now();
-        self.life.last = None;
+        self.life.before = match self.life.last.take() {
+            None if self.request.again => record::last_end(&self.request),
+            last => last,
+        };
         self.life.stopped = false;
         self.life.oom_killed = false;
         if self.started.limits_memory {
@@ -133,7 +139,7 @@ impl Dispatcher {
             restarts: self.life.restarts,
             health: self.life.checks.as_ref().map(Checks::status),
             oom_killed: self.life.oom_killed,
-            last: self.life.last.clone(),
+            last: self.life.last.as_ref().or(self.life.before.as_ref()).cloned(),
         };
         record::running(&self.request, &status)
     }

@@ -25,10 +25,14 @@ pub(super) fn forget_end(request: &Request) {
     std::fs::remove_file(request.bundle.join(EXIT_FILE)).ok();
 }
 
+/// How the run before has ended, if that is known.
+pub(super) fn last_end(request: &Request) -> Option<ExitRecord> {
+    serde_json::from_slice(&crate::files::read(&request.bundle.join(EXIT_FILE)).ok()?).ok()
+}
+
 /// Records that the container could not be started. One that has run before keeps the times of that.
 pub(super) fn not_started(request: &Request, error: &runtime::Error) {
-    let before = || serde_json::from_slice(&crate::files::read(&request.bundle.join(EXIT_FILE)).ok()?).ok();
-    let before: Option<ExitRecord> = if request.again { before() } else { None };
+    let before = if request.again { last_end(request) } else { None };
     let before = before.unwrap_or_else(|| ExitRecord { finished_at: now(), ..ExitRecord::default() });
     let record = ExitRecord {
         version: VERSION,
