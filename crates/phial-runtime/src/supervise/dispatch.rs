@@ -434,10 +434,14 @@ impl Dispatcher {
 
     fn signal_from(&mut self, number: u64, signal: i32) {
         let Some(signal) = sys::signal::number(signal) else { return };
-        match self.further.iter().find(|process| process.client == number) {
-            Some(process) => pidfd_send_signal(&process.pidfd, signal).ok(),
-            None => self.signal_by_hand(signal).ok(),
-        };
+        if let Some(process) = self.further.iter().find(|process| process.client == number) {
+            pidfd_send_signal(&process.pidfd, signal).ok();
+            return;
+        }
+        if self.life.phase != Phase::Restarting {
+            tell::container(&self.request, "kill", &[("signal", &signal.as_raw().to_string())]);
+        }
+        self.signal_by_hand(signal).ok();
     }
 
     fn stdin_ended(&mut self) {
