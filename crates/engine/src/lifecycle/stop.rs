@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::{ContainerId, ContainerLock};
 
 use super::state::{Container, State, is_restarting, not_running};
-use crate::config::{RestartPolicy, Signal};
+use crate::config::Signal;
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::session::{Connection, refusal};
@@ -123,14 +123,11 @@ impl Engine {
         }
     }
 
-    /// Tells the supervisor of a running container of another restart policy. One that does not run learns of it from its
-    /// row when it is started.
-    ///
-    /// # Errors
-    /// `System` when its supervisor does not answer.
-    pub fn update_restart_policy(&self, container: &Container, policy: RestartPolicy) -> Result<()> {
+    /// Tells the supervisor of a running container what has changed. One that does not run learns of it from its row when
+    /// it is started.
+    pub(super) fn tell_update(&self, container: &Container, update: Update) -> Result<()> {
         let container = &*self.settled(container)?;
-        match self.ask(container, Kind::Update, &Update { restart: Some(policy) }) {
+        match self.ask(container, Kind::Update, &update) {
             // It has ended meanwhile, or does not run.
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
             other => other,

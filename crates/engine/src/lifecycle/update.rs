@@ -3,7 +3,7 @@
 use std::fs;
 
 use oci_spec::runtime::{LinuxResources, Spec};
-use runtime::protocol::{CONFIG_FILE, NAME_FILE, Phase};
+use runtime::protocol::{CONFIG_FILE, NAME_FILE, Phase, policy};
 use serde::Deserialize;
 
 use super::state::{Container, State, read};
@@ -122,10 +122,9 @@ impl Engine {
             Ok::<(), Error>(())
         });
         changed??;
-        if let Some(policy) = update.restart
-            && container.state.is_running()
-        {
-            self.update_restart_policy(container, policy)?;
+        let told = policy::Update { restart: update.restart, memory: update.limits.memory.is_some() };
+        if container.state.is_running() && (told.restart.is_some() || told.memory) {
+            self.tell_update(container, told)?;
         }
         self.tell_container(container, "update", &[]);
         Ok(())

@@ -97,9 +97,7 @@ impl Dispatcher {
         self.life.stopped = false;
         self.life.oom_killed = false;
         if self.started.limits_memory {
-            self.life.oom = self.started.cgroups.watch_oom().ok();
-            let watch = self.life.oom.as_ref();
-            watch.map(|watch| self.poll.watch(watch, Event::Oom, Interest::READ));
+            self.watch_memory();
         }
         if let Some(checks) = &mut self.life.checks {
             checks.begin(&self.request);
@@ -376,7 +374,18 @@ impl Dispatcher {
                 self.save_run();
             }
         }
+        // A run to come finds the limit in its configuration.
+        let runs = self.life.phase != Phase::Restarting && self.ended.is_none();
+        if update.memory && runs && self.life.oom.is_none() {
+            self.watch_memory();
+        }
         Ok(())
+    }
+
+    fn watch_memory(&mut self) {
+        self.life.oom = self.started.cgroups.watch_oom().ok();
+        let watch = self.life.oom.as_ref();
+        watch.map(|watch| self.poll.watch(watch, Event::Oom, Interest::READ));
     }
 
     /// The container's memory is at its limit.

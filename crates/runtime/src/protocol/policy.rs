@@ -159,6 +159,9 @@ pub enum Reason {
 pub struct Update {
     /// The new policy, from the next end on.
     pub restart: Option<RestartPolicy>,
+    /// Whether its memory has another limit from now on.
+    #[serde(default)]
+    pub memory: bool,
 }
 
 /// What a reboot must not take: that a container was started, and whether somebody has stopped it since. Written for
