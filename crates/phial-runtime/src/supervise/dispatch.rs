@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use runtime::protocol::policy::{Patience, Reason, Stop};
 use runtime::protocol::{
@@ -26,6 +27,8 @@ use super::tell;
 
 /// The number of the first client.
 const ENGINE: u64 = 0;
+/// How long nobody is listened to when there is no descriptor left, unless a client goes.
+const NO_DESCRIPTORS: Duration = Duration::from_secs(1);
 
 /// A supervisor at work.
 pub(super) struct Dispatcher {
@@ -46,6 +49,8 @@ pub(super) struct Dispatcher {
     pub(super) ended: Option<ExitRecord>,
     signals: OwnedFd,
     listener: UnixListener,
+    /// When it is listened to again, after there was no descriptor left for a connection.
+    pub(super) listen_at: Option<Instant>,
     pub(super) poll: Poll,
 }
 
@@ -78,6 +83,7 @@ impl Dispatcher {
             ended: None,
             signals,
             listener,
+            listen_at: None,
             poll,
             request,
             started,
@@ -309,11 +315,28 @@ impl Dispatcher {
     }
 
     fn connection(&mut self) {
-        while let Ok((socket, _)) = self.listener.accept() {
-            if let Ok(client) = Client::new(socket, Role::New) {
-                self.add(client).ok();
+        loop {
+            match self.listener.accept() {
+                Ok((socket, _)) => {
+                    if let Ok(client) = Client::new(socket, Role::New) {
+                        self.add(client).ok();
+                    }
+                }
+                // Its connection waits, and would be told of in every round until then.
+                Err(error) if lacks_descriptors(&error) => {
+                    self.poll.forget(&self.listener);
+                    self.listen_at = Some(Instant::now() + NO_DESCRIPTORS);
+                    return;
+                }
+                Err(_) => return,
             }
         }
+    }
+
+    /// There may be a descriptor for a connection again.
+    pub(super) fn listen_again(&mut self) {
+        self.listen_at = None;
+        self.poll.watch(&self.listener, Event::Connection, Interest::READ).ok();
     }
 
     fn add(&mut self, client: Client) -> Result<(), Errno> {
@@ -454,6 +477,9 @@ impl Dispatcher {
     fn settle(&mut self) {
         let gone: Vec<u64> =
             self.clients.iter().filter(|(_, client)| client.is_gone()).map(|(number, _)| *number).collect();
+        if !gone.is_empty() && self.listen_at.is_some() {
+            self.listen_again();
+        }
         for number in gone {
             let Some(client) = self.clients.remove(&number) else { continue };
             // Closing alone does not do it while a process just cloned still has a copy.
@@ -485,6 +511,11 @@ fn listen(request: &Request) -> std::io::Result<UnixListener> {
     let listener = UnixListener::bind(sys::fdpass::socket_path(&request.run_dir, SOCKET_FILE)?.as_path())?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// Whether this process, or the host, has no descriptor left.
+fn lacks_descriptors(error: &std::io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// An exit status as a shell gives it.

@@ -67,8 +67,9 @@ pub(super) fn start(
             return Err(Error::new(ErrorKind::Invalid, message));
         }
     };
-    let plan =
-        Plan::exec(&exec.process, &started.hierarchies, exec.window, started.confinement.clone(), Streams::Given)?;
+    let mut process = exec.process.clone();
+    super::descriptors::restore(&mut process);
+    let plan = Plan::exec(&process, &started.hierarchies, exec.window, started.confinement.clone(), Streams::Given)?;
     let target = Target { pidfd: container.as_fd(), namespaces: started.namespaces, root: None };
     let cgroups = &started.cgroups;
     launch(&plan, Inputs { cgroups, stdio, target: Some(target), die_with_parent: false, helper: None })

@@ -145,7 +145,7 @@ impl Dispatcher {
     /// When something is to be done although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let checks = self.life.checks.as_ref().and_then(Checks::deadline);
-        [self.life.kill_at, self.life.restart_at, checks].into_iter().flatten().min()
+        [self.life.kill_at, self.life.restart_at, self.listen_at, checks].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -158,6 +158,9 @@ impl Dispatcher {
         if self.life.restart_at.is_some_and(|at| at <= now) {
             self.life.restart_at = None;
             self.run_again();
+        }
+        if self.listen_at.is_some_and(|at| at <= now) {
+            self.listen_again();
         }
         if let Some(checks) = &mut self.life.checks
             && checks.due(&self.request, &self.started, &self.poll)

@@ -5,6 +5,7 @@
 //! loop that takes every event leaves no order of events to lock against.
 
 mod client;
+mod descriptors;
 mod dispatch;
 mod further;
 mod health;
@@ -34,6 +35,7 @@ pub(crate) fn run() -> ExitCode {
     sys::signal::Set::full().block();
     // The container sees some of what is made here: its cgroups. The rest lies in directories of root's alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    descriptors::raise();
     let inherited = || Ok((sys::exec::inherited(ENGINE_DESCRIPTOR)?, sys::exec::inherited(LOCK_DESCRIPTOR)?));
     let inherited: rustix::io::Result<(OwnedFd, OwnedFd)> = inherited();
     let Ok((engine, lock)) = inherited else { return ExitCode::FAILURE };

@@ -12,6 +12,7 @@ use runtime::protocol::{CONFIG_FILE, Request, StdinMode};
 use runtime::{Error, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::descriptors;
 use crate::verbs::hooks::Hooks;
 
 /// A container that runs.
@@ -45,6 +46,9 @@ pub(super) struct Streams {
 /// Starts the container. On an error nothing of it is left.
 pub(super) fn start(request: &Request) -> Result<Started> {
     let mut spec = read_config(&request.bundle)?;
+    if let Some(process) = spec.process_mut() {
+        descriptors::restore(process);
+    }
     let joined = super::joins::enter(&mut spec, &request.joins)?;
     let hierarchies = cgroup::detect()?;
     let scratch = scratch(&spec, &request.bundle)?;
