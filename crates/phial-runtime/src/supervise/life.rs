@@ -176,8 +176,13 @@ impl Dispatcher {
         self.life.kill_at = None;
         self.life.oom = None;
         let asked = std::mem::take(&mut self.life.asked_for_another);
-        if asked && self.clients_with(|role| role == Role::Stopping { hand_over: true }).is_empty() {
+        // Who waits for the end, with or without the lock, gets it.
+        if asked && self.clients_with(|role| matches!(role, Role::Stopping { .. })).is_empty() {
+            if let Some(checks) = &mut self.life.checks {
+                checks.suspend(&self.poll);
+            }
             tell::died(&self.request, &record);
+            self.tell_run_end(&record);
             (self.life.is_final, self.life.last) = (false, Some(record));
             return self.run_again();
         }
