@@ -359,6 +359,7 @@ impl Dispatcher {
         let Some(client) = self.clients.get(&number) else { return };
         match (client.role, frame.kind) {
             (Role::New, Kind::Attach | Kind::Wait | Kind::Stop) if self.ended.is_some() => self.tell_end(number),
+            (Role::New, Kind::Exec | Kind::Signal) if self.ended.is_some() => self.refuse(number),
             (Role::New, Kind::Attach | Kind::Exec) if self.life.phase != Phase::Running => self.refuse(number),
             (Role::New, Kind::Attach) => self.attach(number, &frame),
             (Role::New, Kind::Exec) => self.exec(number, frame),
@@ -387,6 +388,7 @@ impl Dispatcher {
     fn refuse(&mut self, number: u64) {
         let Some(client) = self.clients.get_mut(&number) else { return };
         let why = match self.life.phase {
+            _ if self.ended.is_some() => "the container is not running",
             Phase::Paused => "the container is paused, unpause it first",
             _ => "the container is restarting, wait until it is running",
         };
