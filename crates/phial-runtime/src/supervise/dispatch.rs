@@ -143,7 +143,10 @@ impl Dispatcher {
             Event::Connection => self.connection(),
             Event::Stdout => {
                 self.output.flush_stdin(&self.poll);
-                self.forward(Stream::Stdout);
+                // A terminal that only takes bytes is watched while nothing is read, too.
+                if !self.output.is_paused() {
+                    self.forward(Stream::Stdout);
+                }
             }
             Event::Stderr => {
                 self.forward(Stream::Stderr);

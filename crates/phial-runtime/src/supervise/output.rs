@@ -41,10 +41,20 @@ impl Output {
     fn watch(&self, poll: &Poll) -> Result<(), Errno> {
         for stream in [Stream::Stdout, Stream::Stderr] {
             if let Some(source) = self.source(stream) {
-                poll.watch(source, event(stream), Interest::READ)?;
+                let interest = Interest { read: !self.paused, write: self.types() };
+                if interest.read || interest.write {
+                    poll.watch(source, event(stream), interest)?;
+                } else {
+                    poll.forget(source);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether something is to be written to the terminal, whose one descriptor is watched for both directions.
+    fn types(&self) -> bool {
+        self.streams.terminal.is_some() && !self.pending_stdin.is_empty()
     }
 
     fn source(&self, stream: Stream) -> Option<BorrowedFd<'_>> {
@@ -57,19 +67,15 @@ impl Output {
 
     /// Stops or resumes reading, because a client cannot keep up.
     pub(super) fn set_paused(&mut self, paused: bool, poll: &Poll) {
-        if self.paused == paused {
-            return;
-        }
-        self.paused = paused;
-        if !paused {
+        if self.paused != paused {
+            self.paused = paused;
             self.watch(poll).ok();
-            return;
         }
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            if let Some(source) = self.source(stream) {
-                poll.forget(source);
-            }
-        }
+    }
+
+    /// Whether nothing is to be read for now.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// Reads what is there; None when nothing is. A stream that has ended is closed.
@@ -162,20 +168,17 @@ impl Output {
             self.streams.stdin = None;
         } else if let Some(stdin) = &self.streams.stdin {
             poll.forget(stdin);
-        } else if let Some(terminal) = &self.streams.terminal
-            && !self.paused
-        {
-            poll.watch(terminal, Event::Stdout, Interest::READ).ok();
+        } else if self.streams.terminal.is_some() {
+            self.watch(poll).ok();
         }
     }
 
     fn await_stdin(&self, poll: &Poll) {
         if let Some(stdin) = &self.streams.stdin {
             poll.watch(stdin, Event::StdinReady, Interest::WRITE).ok();
-        } else if let Some(terminal) = &self.streams.terminal {
-            // One descriptor for both directions: its event flushes stdin as well.
-            let interest = Interest { read: !self.paused, write: true };
-            poll.watch(terminal, Event::Stdout, interest).ok();
+        } else {
+            // Its event flushes stdin as well.
+            self.watch(poll).ok();
         }
     }
 
