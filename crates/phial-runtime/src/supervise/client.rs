@@ -8,6 +8,8 @@ use runtime::protocol::{self, HEADER, Kind};
 use rustix::io::Errno;
 use serde::Serialize;
 
+use super::poll::Interest;
+
 /// Above this many bytes not yet taken by a client, the container's output is no longer read until it catches up.
 const HIGH_WATER: usize = 256 * 1024;
 
@@ -38,6 +40,7 @@ pub(super) struct Client {
     descriptors: Vec<OwnedFd>,
     pending: VecDeque<u8>,
     gone: bool,
+    watched: Interest,
 }
 
 /// A frame as received.
@@ -52,7 +55,7 @@ impl Client {
     pub(super) fn new(socket: UnixStream, role: Role) -> Result<Client, Errno> {
         super::set_nonblocking(socket.as_fd())?;
         let (received, descriptors, pending) = Default::default();
-        Ok(Client { socket, role, received, descriptors, pending, gone: false })
+        Ok(Client { socket, role, received, descriptors, pending, gone: false, watched: Interest::READ })
     }
 
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
@@ -73,6 +76,11 @@ impl Client {
     /// what is written now is not for it.
     pub(super) fn is_behind(&self) -> bool {
         self.role != Role::Leaving && self.pending.len() > HIGH_WATER
+    }
+
+    /// Notes what its connection, which was added for reading, is watched for from now on; whether that is something else.
+    pub(super) fn is_watched_anew(&mut self, interest: Interest) -> bool {
+        std::mem::replace(&mut self.watched, interest) != interest
     }
 
     /// Takes what has arrived; whole frames come back.

@@ -504,9 +504,11 @@ impl Dispatcher {
         let behind = self.clients.values().any(Client::is_behind);
         self.output.set_paused(behind, &self.poll);
         let read = !self.output.stdin_is_behind();
-        for (number, client) in &self.clients {
+        for (number, client) in &mut self.clients {
             let interest = Interest { read, write: client.has_pending() };
-            self.poll.watch(client.descriptor(), Event::Client(*number), interest).ok();
+            if client.is_watched_anew(interest) {
+                self.poll.watch(client.descriptor(), Event::Client(*number), interest).ok();
+            }
         }
     }
 }

@@ -147,6 +147,9 @@ impl Output {
 
     /// Writes what is pending for stdin.
     pub(super) fn flush_stdin(&mut self, poll: &Poll) {
+        if self.pending_stdin.is_empty() && !self.closing_stdin {
+            return;
+        }
         let Some(stdin) = self.streams.terminal.as_ref().or(self.streams.stdin.as_ref()) else {
             self.pending_stdin.clear();
             return;
