@@ -45,6 +45,27 @@ fn too_many_processes_are_refused() -> Result {
 }
 
 #[test]
+fn the_supervisor_may_open_more_files_than_the_container() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    let words = ["run", "-d", "--name", "box", &stage.image, "sh", "-c", "ulimit -Sn; exec sleep 1000"];
+    let command = phial.command(&words);
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -Sn 777; exec \"$@\"", "sh"]).arg(command.get_program()).args(command.get_args());
+    limited.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    end_to_end::process::run(&mut limited)?.exited(0)?;
+    assert_eq!(phial.ok(&["exec", "box", "sh", "-c", "ulimit -Sn"])?, "777");
+    assert_eq!(phial.ok(&["logs", "box"])?, "777");
+    let id = phial.ok(&["inspect", "-f", "{{.Id}}", "box"])?;
+    let status = std::fs::read(phial.run_dir().join("containers").join(id).join("status.json"))?;
+    let status: serde_json::Value = serde_json::from_slice(&status)?;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", status["supervisor"]))?;
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap_or_default();
+    assert!(!files.contains(" 777 "), "{files}");
+    Ok(())
+}
+
+#[test]
 fn ulimits() -> Result {
     let stage = Stage::busybox()?;
     stage.check(&[

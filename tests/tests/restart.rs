@@ -1,8 +1,11 @@
 //! Restart policies: a container that ends is started again by its supervisor, with nobody else there.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 use end_to_end::events::Events;
+use end_to_end::process::Running;
 use end_to_end::{Context, Phial, Result, Stage};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -138,6 +141,57 @@ fn who_is_attached_sees_one_end() -> Result {
         events.wait_for("start")?;
     }
     phial.ok(&["rm", "-f", "once"])?;
+    Ok(())
+}
+
+/// Runs a container that ends with status 4 when it is interrupted, in the foreground, and interrupts it.
+fn interrupt(stage: &Stage, name: &str, flags: &[&str]) -> Result {
+    let script = "trap 'exit 4' INT; echo ready; while :; do sleep 1000 & wait; done";
+    let words = [&["run", "--name", name], flags, &[&stage.image, "sh", "-c", script]].concat();
+    let mut run = Running::spawn(stage.phial.command(&words).stdin(Stdio::null()).stdout(Stdio::piped()))?;
+    let mut line = String::new();
+    BufReader::new(run.child().stdout.take().context("is piped")?).read_line(&mut line)?;
+    assert_eq!(line, "ready\n");
+    run.signal(Signal::INT)?;
+    assert_eq!(run.wait()?, 4);
+    Events::of(&stage.phial, name)?.wait_for("kill")
+}
+
+#[test]
+fn who_interrupts_it_in_the_foreground_has_ended_it() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    interrupt(&stage, "plain", &["--restart", "always"])?;
+    interrupt(&stage, "own", &["--restart", "unless-stopped", "--stop-signal", "QUIT"])?;
+    for name in ["plain", "own"] {
+        assert_eq!(phial.ok(&["wait", name])?, "4");
+        let seen = phial.inspect(name)?;
+        assert_eq!((&seen["State"]["Status"], &seen["RestartCount"]), (&"exited".into(), &0.into()), "{name}");
+    }
+    // What has a signal of its own for its end minds that one alone.
+    interrupt(&stage, "other", &["--restart", "always", "--stop-signal", "QUIT"])?;
+    let mut events = Events::of(phial, "other")?;
+    for action in ["start", "die", "start"] {
+        events.wait_for(action)?;
+    }
+    assert_eq!(inspect(phial, "other", "/RestartCount")?, 1);
+    phial.ok(&["rm", "-f", "other"])?;
+    Ok(())
+}
+
+#[test]
+fn limits_change_between_two_runs() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    stage.start(&["--name", "again", "--restart", "always"], &["sh", "-c", "exit 7"])?;
+    let mut events = Events::of(phial, "again")?;
+    for _ in 0..5 {
+        events.wait_for("die")?;
+    }
+    assert_eq!(inspect(phial, "again", "/State/Status")?, "restarting");
+    phial.ok(&["update", "-m", "64m", "again"])?;
+    assert_eq!(inspect(phial, "again", "/HostConfig/Memory")?, 64 << 20);
+    phial.ok(&["stop", "again"])?;
     Ok(())
 }
 

@@ -147,6 +147,33 @@ fn stop_takes_a_signal_and_needs_nobody() -> Result {
 }
 
 #[test]
+fn a_restart_and_an_end_at_once() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    for words in [&["stop", "-t", "0", "web"] as &[&str], &["rm", "-f", "web"]] {
+        let script = "trap '' TERM; while :; do sleep 1000 & wait; done";
+        let id = stage.start(&["--name", "web"], &["sh", "-c", script])?;
+        let filter = format!("container={id}");
+        let follow = ["events", "--since", "1h", "--filter", &filter, "--filter", "event=kill"];
+        let mut kill = Running::start(phial.command(&follow).stdout(Stdio::piped()))?;
+        let mut restart = Running::start(&mut phial.command(&["restart", "-t", "60", "web"]))?;
+        let mut events = std::io::BufReader::new(kill.child().stdout.take().expect("is piped"));
+        std::io::BufRead::read_line(&mut events, &mut String::new())?;
+        // It waits for the end that comes by this, and runs again after that.
+        phial.ok(words)?;
+        restart.wait()?;
+        if words[0] == "stop" {
+            assert_eq!(state(phial, "web")?, "running");
+            let seen = phial.inspect("web")?["State"].clone();
+            assert!(seen["FinishedAt"].as_str() > Some("2"), "{seen}");
+            phial.ok(&["rm", "-f", "web"])?;
+        }
+        assert_eq!(phial.containers()?, Vec::<String>::new());
+    }
+    Ok(())
+}
+
+#[test]
 fn many_starts_of_one_container_are_one() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;

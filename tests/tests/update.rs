@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use end_to_end::events::Events;
 use end_to_end::{Context, Phial, Result, Stage};
 
 /// A file of the container's cgroup, whichever version the host has.
@@ -48,6 +49,18 @@ fn limits_of_a_running_container_change_at_once() -> Result {
     assert_eq!(phial.inspect("box")?["HostConfig"]["Memory"], 96 << 20);
     let output = phial.run(&["update", "-m", "32m", "absent"])?.exited(1)?;
     assert!(output.stderr.contains("absent"), "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn a_memory_limit_set_later_is_watched() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    stage.start(&["--name", "box"], &["sleep", "1000"])?;
+    phial.ok(&["update", "-m", "16m", "--memory-swap", "16m", "box"])?;
+    phial.run(&["exec", "box", "tail", "/dev/zero"])?.exited(137)?;
+    Events::of(phial, "box")?.wait_for("oom")?;
+    assert_eq!(phial.inspect("box")?["State"]["OOMKilled"], true);
     Ok(())
 }
 
