@@ -175,6 +175,28 @@ fn attach_joins_the_streams() -> Result {
 }
 
 #[test]
+fn attach_can_keep_its_stdin() -> Result {
+    let stage = Stage::busybox()?;
+    let script = "while :; do echo tick; sleep 0.1; done & read line; echo got $line; exit 4";
+    let id = stage.start(&["-i"], &["sh", "-c", script])?;
+    let attach = |flags: &[&str], input: &[u8]| -> Result<Running> {
+        let mut command = stage.phial.command(&[&["attach"], flags, &[&id]].concat());
+        let mut attached = Running::spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+        attached.child().stdin.take().context("stdin is piped")?.write_all(input)?;
+        Ok(attached)
+    };
+    let mut silent = attach(&["--no-stdin"], b"one\n")?;
+    let mut stdout = BufReader::new(silent.child().stdout.take().context("stdout is piped")?);
+    let mut seen = String::new();
+    stdout.read_line(&mut seen)?;
+    let mut speaking = attach(&[], b"two\n")?;
+    stdout.read_to_string(&mut seen)?;
+    assert!(seen.starts_with("tick\n") && seen.ends_with("got two\n"), "{seen}");
+    assert_eq!((silent.wait()?, speaking.wait()?), (4, 4));
+    Ok(())
+}
+
+#[test]
 fn stop_kill_and_remove() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;

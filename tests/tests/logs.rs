@@ -138,6 +138,18 @@ fn streams_and_details_are_kept_apart() -> Result {
 }
 
 #[test]
+fn details_are_chosen_by_expressions() -> Result {
+    let stage = Stage::busybox()?;
+    let options = ["labels-regex=^(tier|area)$", "env-regex=^APP_"].map(|option| ["--log-opt", option]).concat();
+    let labels = ["-l", "tier=web", "-l", "area=x", "-l", "tiers=3"];
+    let flags =
+        [&options[..], &labels, &["-e", "APP_A=1", "-e", "APP_B=2", "-e", "MY_APP_=3", "--name", "web"]].concat();
+    stage.phial.ok(&[&["run"][..], &flags, &[&stage.image, "echo", "hi"]].concat())?;
+    assert_eq!(stage.phial.ok(&["logs", "--details", "web"])?, "APP_A=1,APP_B=2,area=x,tier=web hi");
+    Ok(())
+}
+
+#[test]
 fn what_cannot_be_is_refused_and_leaves_nothing() -> Result {
     let stage = Stage::busybox()?;
     let cases: [(&[&str], &str); 6] = [

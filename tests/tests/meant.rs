@@ -1,6 +1,7 @@
 //! What was mistyped is answered with what was probably meant; and nothing has colours.
 
-use end_to_end::{Result, Stage};
+use end_to_end::pty::Pty;
+use end_to_end::{Phial, Result, Stage};
 
 #[test]
 fn slips_are_answered() -> Result {
@@ -27,6 +28,17 @@ fn slips_are_answered() -> Result {
             Some(hint) => assert!(output.stderr.contains(hint), "{words:?}: {output:?}"),
             None => assert!(!output.stderr.contains("did you mean"), "{words:?}: {output:?}"),
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn colours_can_be_refused() -> Result {
+    let phial = Phial::new()?;
+    for (flags, coloured) in [(&[] as &[&str], true), (&["-e", "NO_COLOR=1"], false), (&["-e", "NO_COLOR="], true)] {
+        let command = phial.command(&[&["run", "--rm", "-t"], flags, &["hello"]].concat());
+        let (code, output) = Pty::start(&command, 40, 100)?.finish()?;
+        assert_eq!((code, output.contains("\x1b[")), (0, coloured), "{flags:?}: {output}");
     }
     Ok(())
 }

@@ -3,8 +3,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
 
-use end_to_end::{Result, Stage};
+use end_to_end::process::run;
+use end_to_end::{Output, Result, Stage};
 use serde_json::json;
 
 #[test]
@@ -198,5 +201,50 @@ fn inspect_tells_what_is_mounted() -> Result {
     assert_eq!(found["HostConfig"]["Tmpfs"], json!({"/u": "size=1m"}));
     assert_eq!(found["HostConfig"]["Binds"], json!(["data:/v", "more:/m:ro", bind]));
     assert_eq!(found["Config"]["Volumes"], json!({"/anon": {}}));
+    Ok(())
+}
+
+/// What a script prints in a container that sees `host` as /h: a shared mount, with a file system of its own at `host/sub`.
+/// All of it is in a namespace of mounts that goes with the command.
+fn with_shared_mount(stage: &Stage, host: &Path, options: &str, script: &str) -> Result<Output> {
+    let mount = format!("type=bind,src={},dst=/h,{options}", host.display());
+    let command = stage.phial.command(&["run", "--rm", "--mount", &mount, &stage.image, "sh", "-c", script]);
+    let prepare = "mount --bind $0 $0 && mount --make-shared $0 && mount -t tmpfs none $0/sub && touch $0/sub/file";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "sh", "-c", &format!("{prepare} && exec \"$@\"")]).arg(host);
+    unshare.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => unshare.env(name, value),
+            None => unshare.env_remove(name),
+        };
+    }
+    run(&mut unshare)
+}
+
+#[test]
+fn how_binds_are_propagated_and_how_deep_they_go() -> Result {
+    let stage = Stage::busybox()?;
+    let host = stage.phial.scratch().join("host");
+    fs::create_dir_all(host.join("sub"))?;
+    let propagation = "grep ' /h ' /proc/self/mountinfo | grep -o 'shared:\\|master:' || echo none";
+    let depth = "ls /h/sub; touch /h/sub/new 2>/dev/null && echo written";
+    let cases = [
+        ("bind-propagation=rshared", propagation, "shared:\n"),
+        ("bind-propagation=rslave", propagation, "master:\n"),
+        ("bind-propagation=rprivate", propagation, "none\n"),
+        ("bind-recursive=enabled", depth, "file\nwritten\n"),
+        ("bind-recursive=disabled", depth, "written\n"),
+        ("readonly,bind-recursive=writable", depth, "file\nwritten\n"),
+        ("readonly,bind-propagation=rprivate,bind-recursive=readonly", depth, "file\n"),
+    ];
+    for (options, script, expected) in cases {
+        let output = with_shared_mount(&stage, &host, options, script)?;
+        assert_eq!(output.stdout, expected, "{options}: {output:?}");
+    }
+    for options in ["bind-propagation=public", "bind-recursive=perhaps", "bind-recursive=readonly"] {
+        let output = with_shared_mount(&stage, &host, options, "true")?.exited(125)?;
+        assert!(output.stderr.contains(options.split('=').next().unwrap_or_default()), "{options}: {output:?}");
+    }
     Ok(())
 }

@@ -232,3 +232,28 @@ fn input_is_for_who_attaches_first() -> Result {
     assert_eq!(start.wait()?, 0);
     Ok(())
 }
+
+#[test]
+fn a_containers_own_time_to_stop_in() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    // It would be done before docker's ten seconds are over, and is not given them.
+    let script = "trap 'sleep 8; exit 7' TERM; touch /ready; while :; do sleep 1000 & wait; done";
+    let start = |name: &str, time: &str| -> Result {
+        stage.start(&["--name", name, "--stop-timeout", time], &["sh", "-c", script])?;
+        while phial.run(&["exec", name, "test", "-e", "/ready"])?.code != 0 {}
+        Ok(())
+    };
+    start("hasty", "0")?;
+    assert_eq!(phial.inspect("hasty")?["Config"]["StopTimeout"], 0);
+    phial.ok(&["stop", "hasty"])?;
+    assert_eq!(phial.inspect("hasty")?["State"]["ExitCode"], 137);
+    // What is said at the stop comes first.
+    start("patient", "1000")?;
+    phial.ok(&["stop", "-t", "0", "patient"])?;
+    assert_eq!(phial.inspect("patient")?["State"]["ExitCode"], 137);
+    for time in ["soon", "1.5"] {
+        stage.run(&["--stop-timeout", time], &["true"])?.exited(125)?;
+    }
+    Ok(())
+}
