@@ -175,3 +175,15 @@ fn names_and_labels_are_kept() -> Result {
     assert!(output.stderr.contains("named"), "{output:?}");
     Ok(())
 }
+
+/// What goes with its end need not wait for the disk (kernel documentation, `overlayfs.rst`, "Volatile mount").
+#[test]
+fn only_what_is_removed_at_its_end_is_volatile() -> Result {
+    let stage = Stage::busybox()?;
+    // Newer kernels write `fsync=volatile`.
+    let script = "grep -c ' / / .* overlay .*[,=]volatile' /proc/self/mountinfo";
+    assert_eq!(stage.sh(&[], script)?, "1");
+    let kept = stage.phial.run(&["run", &stage.image, "sh", "-c", script])?;
+    assert_eq!((kept.code, kept.stdout.as_str()), (1, "0\n"));
+    Ok(())
+}
