@@ -20,6 +20,8 @@ mod inspect;
 mod man;
 /// What is done with lists of manifests.
 mod manifest;
+/// What all `prune` commands have alike.
+mod prune;
 /// What is done with registries as such.
 mod registry;
 /// What is done with the store and this host.

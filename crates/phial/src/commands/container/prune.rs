@@ -3,13 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::{CONTAINER_PRUNE_FILTERS, Filters, Pruned};
+use engine::CONTAINER_PRUNE_FILTERS;
 
 use super::Execute;
+use crate::commands::prune::{PruneFlags, report};
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
-use crate::output::confirm::confirm;
-use crate::output::{human, print};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,31 +19,17 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Prune {
-    /// Only those that match: until=TIME, label=KEY[=VALUE] or label!=KEY[=VALUE]
-    #[arg(long = "filter", value_name = "FILTER")]
-    filters: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
+    #[command(flatten)]
+    flags: PruneFlags,
 }
 
 impl Execute for Prune {
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        let filters = Filters::parse(&self.filters, CONTAINER_PRUNE_FILTERS).cannot(|| "prune containers")?;
+        let filters = self.flags.parse(CONTAINER_PRUNE_FILTERS).cannot(|| "prune containers")?;
         let engine = context.engine()?;
-        if !self.force {
-            confirm("WARNING! This will remove all stopped containers.", "container prune")?;
-        }
-        report("Deleted Containers:", &engine.prune_containers(&filters).cannot(|| "prune containers")?)?;
+        self.flags.confirm("WARNING! This will remove all stopped containers.", "container prune")?;
+        let pruned = engine.prune_containers(&filters).cannot(|| "prune containers")?;
+        report(&[("Deleted Containers:", &pruned.names)], pruned.bytes)?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Prints what has gone, and how much room that makes.
-pub(in crate::commands) fn report(heading: &str, pruned: &Pruned) -> Result<()> {
-    let mut text = String::new();
-    if !pruned.names.is_empty() {
-        text = format!("{heading}\n{}\n\n", pruned.names.join("\n"));
-    }
-    print(&format!("{text}Total reclaimed space: {}\n", human::size(pruned.bytes)))
 }

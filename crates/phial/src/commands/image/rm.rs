@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::{ErrorKind, RemovedImage};
+use engine::ErrorKind;
 use image::Platform;
 
 use super::{Execute, each};
+use crate::commands::prune::removed_image;
 use crate::context::Context;
 use crate::failure::{Cannot, Failure, Result};
 use crate::output;
@@ -47,10 +48,7 @@ impl Execute for Rmi {
                 other => other.cannot(|| format!("remove image {name}"))?,
             };
             for removed in removed {
-                match removed {
-                    RemovedImage::Untagged(name) => output::print_line(&format!("Untagged: {name}"))?,
-                    RemovedImage::Deleted(digest) => output::print_line(&format!("Deleted: {digest}"))?,
-                }
+                output::print_line(&removed_image(&removed, "Untagged", "Deleted"))?;
             }
             Ok(())
         })

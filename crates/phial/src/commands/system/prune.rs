@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::{Filters, Pruned, RemovedImage};
+use engine::Pruned;
 
 use super::Execute;
+use crate::commands::prune::{self, PruneFlags, report};
 use crate::context::Context;
 use crate::failure::{Cannot, Failure, Result};
-use crate::output::confirm::confirm;
-use crate::output::{human, print};
+use crate::output::human;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,12 +28,8 @@ pub(crate) struct Prune {
     /// All images that no container is made from, not only those without a name
     #[arg(short, long)]
     all: bool,
-    /// Only what matches: until=TIME, label=KEY[=VALUE] or label!=KEY[=VALUE]
-    #[arg(long = "filter", value_name = "FILTER")]
-    filters: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
+    #[command(flatten)]
+    flags: PruneFlags,
     /// Also volumes that have no name and that no container uses
     #[arg(long)]
     volumes: bool,
@@ -41,14 +37,12 @@ pub(crate) struct Prune {
 
 impl Execute for Prune {
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        let filters = Filters::parse(&self.filters, FILTERS).cannot(|| "prune")?;
+        let filters = self.flags.parse(FILTERS).cannot(|| "prune")?;
         if self.volumes && filters.has("until") {
             return Err(Failure::new("cannot prune: the \"until\" filter is not supported with \"--volumes\""));
         }
         let engine = context.engine()?;
-        if !self.force {
-            confirm(&self.warning(), "system prune")?;
-        }
+        self.flags.confirm(&self.warning(), "system prune")?;
         // Containers first: what only they used can go then.
         let containers = engine.prune_containers(&filters).cannot(|| "prune containers")?;
         let volumes = if self.volumes {
@@ -57,14 +51,12 @@ impl Execute for Prune {
             Pruned::default()
         };
         let images = engine.prune_images(self.all, &filters).cannot(|| "prune images")?;
-        let mut text = list("Deleted Containers:", &containers.names) + &list("Deleted Volumes:", &volumes.names);
-        let removed = images.removed.iter().map(|removed| match removed {
-            RemovedImage::Untagged(name) => format!("untagged: {name}"),
-            RemovedImage::Deleted(digest) => format!("deleted: {digest}"),
-        });
-        text += &list("Deleted Images:", &removed.collect::<Vec<_>>());
-        let bytes = containers.bytes.saturating_add(volumes.bytes).saturating_add(images.bytes);
-        print(&format!("{text}Total reclaimed space: {}\n", human::size(bytes)))?;
+        let gone: [(&str, &[String]); 3] = [
+            ("Deleted Containers:", &containers.names),
+            ("Deleted Volumes:", &volumes.names),
+            ("Deleted Images:", &prune::images(&images)),
+        ];
+        report(&gone, containers.bytes.saturating_add(volumes.bytes).saturating_add(images.bytes))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -81,17 +73,13 @@ impl Prune {
         } else {
             "  - all dangling images\n"
         };
-        if !self.filters.is_empty() {
+        if !self.flags.filters.is_empty() {
             text += "\n  Items to be pruned will be filtered with:\n";
-            for filter in &self.filters {
+            for filter in &self.flags.filters {
                 // Writing to a string cannot fail.
                 let _ = writeln!(text, "  - {}", human::harmless(filter));
             }
         }
         text
     }
-}
-
-fn list(heading: &str, names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!("{heading}\n{}\n\n", names.join("\n")) }
 }

@@ -3,13 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::{Filters, VOLUME_PRUNE_FILTERS};
+use engine::VOLUME_PRUNE_FILTERS;
 
 use super::Execute;
-use crate::commands::container::prune::report;
+use crate::commands::prune::{PruneFlags, report};
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
-use crate::output::confirm::confirm;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,27 +22,21 @@ pub(crate) struct Prune {
     /// Also those that have a name
     #[arg(short, long)]
     all: bool,
-    /// Only those that match: label=KEY[=VALUE] or label!=KEY[=VALUE]
-    #[arg(long = "filter", value_name = "FILTER")]
-    filters: Vec<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
+    #[command(flatten)]
+    flags: PruneFlags,
 }
 
 impl Execute for Prune {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let doing = || "prune volumes";
-        let filters = Filters::parse(&self.filters, VOLUME_PRUNE_FILTERS).cannot(doing)?;
+        let filters = self.flags.parse(VOLUME_PRUNE_FILTERS).cannot(doing)?;
         let all = self.all || filters.switch("all").cannot(doing)?.unwrap_or(false);
         let engine = context.engine()?;
-        if !self.force {
-            let which = if all { "all" } else { "anonymous" };
-            let warning =
-                format!("WARNING! This will remove {which} local volumes not used by at least one container.");
-            confirm(&warning, "volume prune")?;
-        }
-        report("Deleted Volumes:", &engine.prune_volumes(all, &filters).cannot(doing)?)?;
+        let which = if all { "all" } else { "anonymous" };
+        let warning = format!("WARNING! This will remove {which} local volumes not used by at least one container.");
+        self.flags.confirm(&warning, "volume prune")?;
+        let pruned = engine.prune_volumes(all, &filters).cannot(doing)?;
+        report(&[("Deleted Volumes:", &pruned.names)], pruned.bytes)?;
         Ok(ExitCode::SUCCESS)
     }
 }
