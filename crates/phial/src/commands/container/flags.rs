@@ -1,5 +1,7 @@
 //! The flags of `run` and `create`, in groups; each group writes its part of the configuration.
 
+/// Limits that can be changed afterwards.
+mod changeable;
 /// `--cidfile`.
 mod cidfile;
 /// Devices.
@@ -26,6 +28,7 @@ mod security;
 use clap::Args;
 use engine::config::ContainerConfig;
 
+pub(super) use changeable::Limits;
 pub(super) use process::environment;
 
 use crate::failure::{Cannot, Result};
