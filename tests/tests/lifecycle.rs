@@ -8,7 +8,7 @@ use end_to_end::process::Running;
 use end_to_end::pty::Pty;
 use end_to_end::{Context, Phial, Result, Stage};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A script that says that it is there, and ends with 5 when it is asked to.
 const POLITE: &str = "trap 'echo asked; exit 5' TERM; echo ready; while :; do sleep 1000 & wait; done";
@@ -244,6 +244,33 @@ fn an_end_waits_for_nobody_outside_who_writes_on() -> Result {
             assert!(!writer.wait()?.success(), "{name}");
         }
     }
+    Ok(())
+}
+
+#[test]
+fn a_pid_is_the_containers_as_long_as_its_status_names_it() -> Result {
+    let stage = Stage::busybox()?;
+    let flags = ["--name", "ends", "--log-opt", "mode=non-blocking"];
+    let id = stage.start(&flags, &["sleep", "1000"])?;
+    let path = stage.phial.run_dir().join("containers").join(id).join("status.json");
+    let status = std::fs::read(&path)?;
+    let numbers: serde_json::Value = serde_json::from_slice(&status)?;
+    let (pid, supervisor) = (numbers["pid"].to_string(), &numbers["supervisor"]);
+    let children = std::fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children"))?;
+    let process = |number: &str| Pid::from_raw(number.parse().unwrap_or_default()).context("is no pid");
+    let writer = process(children.split_whitespace().find(|child| *child != pid).context("nobody writes the log")?)?;
+    // The end waits a while for the log, and only then the status goes.
+    kill_process(writer, Signal::STOP)?;
+    kill_process(process(&pid)?, Signal::KILL)?;
+    loop {
+        let is_there = std::path::Path::new(&format!("/proc/{pid}")).exists();
+        if std::fs::read(&path).ok().as_ref() != Some(&status) {
+            break;
+        }
+        assert!(is_there, "process {pid} is anybody's");
+    }
+    kill_process(writer, Signal::CONT)?;
+    assert_eq!(stage.phial.ok(&["wait", "ends"])?, "137");
     Ok(())
 }
 

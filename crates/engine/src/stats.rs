@@ -1,12 +1,12 @@
 //! What containers use: `stats`. Numbers come from the cgroups and from the network devices of the first process; what
 //! people read is computed as docker computes it.
 
-use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use runtime::cgroup::Cgroups;
 use runtime::cgroup::stats::{BlockIoEntry, Stats};
-use runtime::protocol::Status;
+use runtime::protocol::first_process;
 
 use crate::config::Network;
 use crate::engine::Engine;
@@ -59,7 +59,7 @@ impl Engine {
         let network = match container.config.network {
             // Those devices are the host's.
             Network::Host => (0, 0),
-            _ => network(status),
+            _ => network(&self.paths().run_container(&container.record.id)),
         };
         let host = rustix::system::sysinfo();
         let host = u64::from(host.mem_unit) * host.totalram;
@@ -95,10 +95,12 @@ fn sum(stats: &Stats, operation: char) -> u64 {
     stats.blkio.io_service_bytes_recursive.iter().filter(is).map(|entry| entry.value).sum()
 }
 
-/// Bytes received and sent by all devices but loopback, in the network namespace of the container's first process.
-fn network(status: &Status) -> (u64, u64) {
-    let text = fs::read_to_string(format!("/proc/{}/net/dev", status.pid)).unwrap_or_default();
-    devices(&text)
+/// Bytes received and sent by all devices but loopback, in the network namespace of the container's first process; none
+/// of one that has ended meanwhile.
+fn network(run_dir: &Path) -> (u64, u64) {
+    let Ok(Some(process)) = first_process(run_dir) else { return (0, 0) };
+    let text = sys::file::read(process, "net/dev").unwrap_or_default();
+    devices(&String::from_utf8_lossy(&text))
 }
 
 /// The sums of `/proc/net/dev` (`proc_pid_net(5)`).

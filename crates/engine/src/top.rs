@@ -37,14 +37,19 @@ impl Engine {
         let (State::Running(status) | State::Paused(status)) = &container.state else {
             return Err(Error::conflict(format!("container {} is not running", container.record.name)));
         };
-        let members = Cgroups::open(&status.cgroups)?.processes()?;
-        let members: Vec<i32> = members.into_iter().map(|process| process.as_raw_nonzero().get()).collect();
+        let cgroups = Cgroups::open(&status.cgroups)?;
+        let members = || -> Result<Vec<i32>> {
+            Ok(cgroups.processes()?.into_iter().map(|process| process.as_raw_nonzero().get()).collect())
+        };
+        let before = members()?;
+        // One that ended meanwhile is left out: somebody else may have had its pid when it was looked at.
         if !options.is_empty() {
-            return of_ps(&members, options);
+            return of_ps(&before, options, members);
         }
         let host = Host::read();
-        // One that ended meanwhile is left out.
-        let rows = members.into_iter().filter_map(|process| row(process, &host)).collect();
+        let found: Vec<_> = before.into_iter().filter_map(|process| Some((process, row(process, &host)?))).collect();
+        let after = members()?;
+        let rows = found.into_iter().filter(|(process, _)| after.contains(process)).map(|(_, row)| row).collect();
         Ok(Processes { titles: TITLES.map(str::to_owned).into(), rows })
     }
 }
@@ -145,7 +150,7 @@ fn command(name: &str, command_line: &[u8]) -> String {
     if line.trim().is_empty() { format!("[{name}]") } else { line.trim_end().to_owned() }
 }
 
-fn of_ps(members: &[i32], options: &[String]) -> Result<Processes> {
+fn of_ps(before: &[i32], options: &[String], after: impl Fn() -> Result<Vec<i32>>) -> Result<Processes> {
     let output = Command::new("ps").args(options).output().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             Error::new(ErrorKind::System, "there is no ps on this host").with_hint("without options none is needed")
@@ -157,7 +162,8 @@ fn of_ps(members: &[i32], options: &[String]) -> Result<Processes> {
         let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing").trim();
         return Err(Error::invalid(format!("ps {}: {line}", options.join(" "))));
     }
-    rows_of(&String::from_utf8_lossy(&output.stdout), members).ok_or_else(|| {
+    let members: Vec<i32> = after()?.into_iter().filter(|process| before.contains(process)).collect();
+    rows_of(&String::from_utf8_lossy(&output.stdout), &members).ok_or_else(|| {
         let message = format!("ps {}: there is no column PID, which tells whose process it is", options.join(" "));
         Error::invalid(message).with_hint("add pid to the columns that are asked for")
     })

@@ -16,6 +16,9 @@ pub mod events;
 pub mod log;
 /// What a supervisor does by itself: restart policies, health checks, stopping.
 pub mod policy;
+mod process;
+
+pub use process::first_process;
 
 /// Version of the wire format and of [`Status`] and [`ExitRecord`]. Raised when a reader of the previous one would
 /// misunderstand.
@@ -285,7 +288,8 @@ pub struct Failed {
 pub struct Status {
     /// [`VERSION`] of the writer.
     pub version: u32,
-    /// Pid of the container's first process, as the host sees it.
+    /// Pid of the container's first process, as the host sees it; 0 while it waits to be started again. See
+    /// [`first_process`].
     pub pid: i32,
     /// Pid of the supervisor.
     pub supervisor: i32,

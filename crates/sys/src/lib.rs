@@ -7,6 +7,8 @@
 
 /// Programs that decide which devices a cgroup v2 may use.
 pub mod bpf;
+/// Children that have ended.
+pub mod child;
 /// A child process by `clone3`, with a pidfd, optionally born in a cgroup and in new namespaces.
 pub mod clone;
 /// Replacing the program of this process, and what must be right just before: descriptors, working directory.

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::thread;
 
 use fsroot::{Follow, Root};
-use runtime::protocol::CONFIG_FILE;
+use runtime::protocol::{CONFIG_FILE, first_process};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
@@ -80,8 +80,8 @@ impl Engine {
     pub(crate) fn view(&self, container: &Container, seen: Seen) -> Result<View> {
         let name = &container.record.name;
         let container = &*self.settled(container)?;
-        if let Some(status) = container.state.status() {
-            if let Some(root) = self.running_root(container, status.pid, seen)? {
+        if container.state.status().is_some() {
+            if let Some(root) = self.running_root(container, seen)? {
                 return Ok(View { root, closed: Vec::new(), _held: None });
             }
             return Err(Error::conflict(format!("container {name} has just ended or is restarting: try again")));
@@ -96,17 +96,11 @@ impl Engine {
         Ok(View { root, closed, _held: Some(Held { _namespace: namespace, _lock: lock }) })
     }
 
-    /// The root of the process `pid`, if the container lives.
-    fn running_root(&self, container: &Container, pid: i32, seen: Seen) -> Result<Option<Root>> {
-        let process = match open(CWD, Path::new(&format!("/proc/{pid}")), OFlags::PATH | OFlags::DIRECTORY) {
-            Ok(process) => process,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(Error::system(format!("/proc/{pid}"), errno)),
-        };
-        // The descriptor stays with this one process, and the lock says that it is the container's.
-        if !self.store.container_is_live(&container.record.id)? {
-            return Ok(None);
-        }
+    /// The root of the container's first process, if it runs.
+    fn running_root(&self, container: &Container, seen: Seen) -> Result<Option<Root>> {
+        let what = || format!("the root of container {}", container.record.name);
+        let process = first_process(&self.paths().run_container(&container.record.id)).context(what)?;
+        let Some(process) = process else { return Ok(None) };
         let root = match seen {
             Seen::All => open(&process, Path::new("root"), OFlags::RDONLY | OFlags::DIRECTORY),
             Seen::Root => open(&process, Path::new("ns/mnt"), OFlags::RDONLY)
@@ -115,7 +109,7 @@ impl Engine {
         match root {
             Ok(root) => Root::from_fd(root).map(Some).map_err(wrong),
             Err(Errno::NOENT | Errno::SRCH) => Ok(None),
-            Err(errno) => Err(Error::system(format!("the root of process {pid}"), errno)),
+            Err(errno) => Err(Error::system(what(), errno)),
         }
     }
 

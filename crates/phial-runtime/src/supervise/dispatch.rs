@@ -12,7 +12,8 @@ use runtime::protocol::{
     VERSION, WindowSize,
 };
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, WaitStatus, pidfd_send_signal, wait};
+use rustix::process::{Pid, WaitOptions, pidfd_send_signal, waitpid};
+use sys::child::Ended;
 
 use super::client::{Client, Frame, Role};
 use super::further::{self, Further};
@@ -178,18 +179,29 @@ impl Dispatcher {
         }
     }
 
+    /// Sees to children that have ended. Their pids go back to the host only afterwards, when nothing that others read
+    /// names them any more.
     fn reap(&mut self) {
-        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        while let Some(Ended { pid, exit_code }) = sys::child::ended() {
             if pid == self.started.process.pid && self.life.phase != Phase::Restarting {
-                self.container_ended(status);
+                self.container_ended(exit_code);
             } else {
-                self.check_ended(pid, exit_code(status));
-                self.further_ended(pid, status);
+                self.check_ended(pid, exit_code);
+                self.further_ended(pid, exit_code);
+            }
+            // The first process may be reaped already.
+            if let Ok(None) = waitpid(Some(pid), WaitOptions::NOHANG) {
+                return;
             }
         }
     }
 
-    fn container_ended(&mut self, status: WaitStatus) {
+    /// Reaps the first process, which has ended and which the status names no more, before anybody is told.
+    pub(super) fn let_go(&self) {
+        waitpid(Some(self.started.process.pid), WaitOptions::NOHANG).ok();
+    }
+
+    fn container_ended(&mut self, exit_code: i32) {
         let oom_killed = self.started.cgroups.oom_kills() > 0;
         // In a pid namespace of others there may be processes left. Without them, what they wrote is complete.
         self.started.cgroups.kill_and_remove().ok();
@@ -200,7 +212,7 @@ impl Dispatcher {
         self.kept.finish();
         let record = ExitRecord {
             version: VERSION,
-            exit_code: exit_code(status),
+            exit_code,
             oom_killed,
             error: None,
             started_at: self.started.at.clone(),
@@ -226,6 +238,7 @@ impl Dispatcher {
         self.life.over(&self.request, &self.poll);
         record::ended(&self.request, &record);
         if died {
+            self.let_go();
             tell::died(&self.request, &record);
         }
         std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
@@ -278,7 +291,7 @@ impl Dispatcher {
         }
     }
 
-    fn further_ended(&mut self, pid: Pid, status: WaitStatus) {
+    fn further_ended(&mut self, pid: Pid, exit_code: i32) {
         let Some(at) = self.further.iter().position(|process| process.pid == pid) else { return };
         let process = self.further.swap_remove(at);
         if let Some(terminal) = &process.terminal {
@@ -286,7 +299,7 @@ impl Dispatcher {
         }
         let record = ExitRecord {
             version: VERSION,
-            exit_code: exit_code(status),
+            exit_code,
             oom_killed: false,
             error: None,
             started_at: process.started_at,
@@ -523,9 +536,4 @@ fn listen(request: &Request) -> std::io::Result<UnixListener> {
 /// Whether this process, or the host, has no descriptor left.
 fn lacks_descriptors(error: &std::io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
-}
-
-/// An exit status as a shell gives it.
-fn exit_code(status: WaitStatus) -> i32 {
-    status.exit_status().unwrap_or_else(|| 128 + status.terminating_signal().unwrap_or_default())
 }

@@ -1,18 +1,17 @@
 //! Namespaces of other containers, entered at each start of this one.
 //!
 //! The configuration lists them as new: a container whose peer cannot be found has its own, or rather is not started, and
-//! never those of whoever has the peer's pid by now. The peer's lock is looked at after its namespaces were opened: as long
-//! as its supervisor lives, so does the pid.
+//! never those of whoever has the peer's pid by now.
 
-use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use runtime::plan::{Links, Plan, Source, Step};
-use runtime::protocol::{Join, LOCK_FILE, STATUS_FILE, Status};
+use runtime::protocol::{Join, first_process};
 use runtime::{Error, ErrorKind, Result};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::Errno;
 
 /// Where System V's and POSIX's shared memory lies.
 const SHM: &std::ffi::CStr = c"/dev/shm";
@@ -48,20 +47,22 @@ impl Joined {
             let message = format!("{namespace} of container {}: it is not running", join.name);
             Error::new(ErrorKind::Invalid, message).with_hint(format!("phial start {}", join.name))
         };
-        let pid = running(join).ok_or_else(not_running)?;
         let name = match namespace {
             LinuxNamespaceType::Network => "net",
             LinuxNamespaceType::Mount => "mnt",
             LinuxNamespaceType::Pid => "pid",
             _ => "ipc",
         };
-        let path = format!("/proc/{pid}/ns/{name}");
-        let file = File::open(&path).map_err(|error| Error::system(&path, error))?;
-        if running(join) != Some(pid) {
-            return Err(not_running());
-        }
+        let failed = |error: std::io::Error| Error::system(format!("{namespace} of container {}", join.name), error);
+        let process = first_process(&join.run_dir).map_err(failed)?.ok_or_else(not_running)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = openat(process, format!("ns/{name}"), flags, Mode::empty()).map_err(|errno| match errno {
+            // It has ended just now.
+            Errno::NOENT | Errno::SRCH => not_running(),
+            errno => failed(errno.into()),
+        })?;
         let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        self.open.push(file.into());
+        self.open.push(file);
         Ok(path)
     }
 
@@ -74,13 +75,4 @@ impl Joined {
             *step = Step::Attach { source, target: SHM.to_owned(), links: Links::Follow };
         }
     }
-}
-
-/// The pid of a container's first process, if its supervisor lives.
-fn running(join: &Join) -> Option<i32> {
-    let status = std::fs::read(join.run_dir.join(STATUS_FILE)).ok()?;
-    let status: Status = serde_json::from_slice(&status).ok()?;
-    let lock = File::open(join.run_dir.join(LOCK_FILE)).ok()?;
-    let is_free = flock(&lock, FlockOperation::NonBlockingLockShared).is_ok();
-    (!is_free && status.pid > 0).then_some(status.pid)
 }

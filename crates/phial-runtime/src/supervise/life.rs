@@ -203,8 +203,10 @@ impl Dispatcher {
         self.life.restarts += 1;
         self.life.phase = Phase::Restarting;
         self.life.last = Some(record.clone());
-        // Others see the run before until then, which is no harm.
-        self.save_status().ok();
+        if self.save_status().is_err() {
+            record::forget_status(&self.request);
+        }
+        self.let_go();
         tell::died(&self.request, &record);
         sys::fault::point("supervisor: waits for a restart");
         self.tell_run_end(&record);
@@ -226,7 +228,9 @@ impl Dispatcher {
                     self.kept = Kept::open(self.request.log.as_ref());
                 }
                 // Who cannot be told by files can still be told by the socket.
-                self.begin().ok();
+                if self.begin().is_err() {
+                    record::forget_status(&self.request);
+                }
             }
             Err(error) => {
                 let last = self.life.last.take().unwrap_or_default();

@@ -16,6 +16,11 @@ pub(super) fn running(request: &Request, status: &Status) -> std::io::Result<()>
 pub(super) fn ended(request: &Request, record: &ExitRecord) {
     // With the disk full the record is lost, and the container shows as lost; there is nobody to tell.
     replace(&request.bundle, EXIT_FILE, record).ok();
+    forget_status(request);
+}
+
+/// Takes away a status that cannot be replaced: it names a process that is about to be gone.
+pub(super) fn forget_status(request: &Request) {
     std::fs::remove_file(request.run_dir.join(STATUS_FILE)).ok();
 }
 
