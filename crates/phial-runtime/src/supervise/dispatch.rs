@@ -206,6 +206,7 @@ impl Dispatcher {
         // In a pid namespace of others there may be processes left. Without them, what they wrote is complete.
         self.started.cgroups.kill_and_remove().ok();
         sys::fault::point("supervisor: cgroups removed");
+        self.kept.hurry();
         self.drain(Stream::Stdout);
         self.drain(Stream::Stderr);
         self.output.end(&self.poll);

@@ -14,6 +14,8 @@ mod record;
 /// Another process that writes, so that this one never waits.
 mod relay;
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use runtime::protocol::log::{Driver, Log as Target};
 
@@ -74,6 +76,13 @@ impl Kept {
         }
     }
 
+    /// The container has ended: all that is still written, up to [`finish`](Kept::finish), waits no longer than one write.
+    pub(super) fn hurry(&mut self) {
+        if let Kept::Here(log) = self {
+            log.until = Some(Instant::now() + journal::PATIENCE);
+        }
+    }
+
     /// Keeps everything that has come, at the end of the container.
     pub(super) fn finish(&mut self) {
         match self {
@@ -109,6 +118,8 @@ pub(super) struct Log {
     driver: Writer,
     /// Lines not yet complete, of stdout and stderr.
     partial: [Partial; 2],
+    /// Until when the last writes of a run wait.
+    until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -133,11 +144,12 @@ impl Log {
             Driver::JsonFile | Driver::Local | Driver::K8sFile => Writer::File(LogFile::open(target)?),
             Driver::Journald => Writer::Journal(Journal::open(target)?),
         };
-        Ok(Log { driver, partial: [Partial::default(), Partial::default()] })
+        Ok(Log { driver, partial: [Partial::default(), Partial::default()], until: None })
     }
 
     /// Takes output as it comes. Complete lines are written at once.
     pub(super) fn write(&mut self, stream: Stream, mut bytes: &[u8], time: Timestamp) {
+        self.driver.begin(self.until);
         let partial = &mut self.partial[stream as usize];
         while !bytes.is_empty() {
             let room = LONGEST_LINE - partial.text.len();
@@ -154,6 +166,7 @@ impl Log {
 
     /// Writes what has no newline at the end of the streams.
     pub(super) fn finish(&mut self, time: Timestamp) {
+        self.driver.begin(self.until.take());
         for stream in [Stream::Stdout, Stream::Stderr] {
             let partial = &mut self.partial[stream as usize];
             if !partial.text.is_empty() {
@@ -185,6 +198,13 @@ impl Partial {
 }
 
 impl Writer {
+    /// Pieces follow that belong together, and wait until then at most; without a time, as long as one write may.
+    fn begin(&mut self, until: Option<Instant>) {
+        if let Writer::Journal(journal) = self {
+            journal.wait_until(until);
+        }
+    }
+
     fn flush(&mut self) {
         if let Writer::File(file) = self {
             file.flush();

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use runtime::protocol::log::Log as Target;
@@ -27,7 +28,7 @@ pub(crate) const WORD: &str = "write-log";
 const INPUT: i32 = 3;
 
 /// How long the end of the container waits for its log.
-const PATIENCE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// This end.
 #[derive(Debug)]
@@ -91,21 +92,31 @@ impl Relay {
         self.pipe.as_ref().filter(|_| !self.pending.is_empty()).map(AsFd::as_fd)
     }
 
-    /// Sends the rest and waits until it is written, but not for long.
+    /// Sends the rest and waits until it is written, but not for long, however much or little of it goes on.
     pub(super) fn finish(&mut self) {
+        let until = Instant::now() + PATIENCE;
         self.flush();
         while let Some(pipe) = self.waits() {
-            if poll(&mut [PollFd::new(&pipe, PollFlags::OUT)], Some(&PATIENCE)) == Ok(0) {
+            if !is_ready(pipe, PollFlags::OUT, until) {
                 break;
             }
             self.flush();
         }
         self.pipe = None;
+        self.pending = VecDeque::new();
         let Ok(end) = rustix::process::pidfd_open(self.writer, rustix::process::PidfdFlags::empty()) else { return };
-        if poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&PATIENCE)).is_ok_and(|ended| ended > 0) {
+        if is_ready(end.as_fd(), PollFlags::IN, until) {
             waitpid(Some(self.writer), WaitOptions::NOHANG).ok();
         }
     }
+}
+
+/// Waits for a descriptor; false when the time is over.
+fn is_ready(descriptor: BorrowedFd<'_>, what: PollFlags, until: Instant) -> bool {
+    let left = until.saturating_duration_since(Instant::now());
+    let limit = Timespec::try_from(left).unwrap_or_default();
+    !left.is_zero()
+        && poll(&mut [PollFd::from_borrowed_fd(descriptor, what)], Some(&limit)).is_ok_and(|count| count > 0)
 }
 
 fn length(bytes: usize) -> [u8; 4] {
@@ -145,5 +156,37 @@ fn read_length(input: &mut impl Read) -> io::Result<Option<usize>> {
     match input.read_exact(&mut bytes) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         other => other.map(|()| Some(u32::from_le_bytes(bytes) as usize)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn the_end_waits_once_for_a_slow_writer() {
+        let (mut input, pipe) = std::io::pipe().expect("a pipe");
+        crate::supervise::set_nonblocking(pipe.as_fd()).expect("a pipe can be");
+        let mut writer = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("starts");
+        let all = 8 * 1024 * 1024;
+        let pending = VecDeque::from(vec![0; all]);
+        let mut relay = Relay { pipe: Some(pipe.into()), writer: Pid::from_child(&writer), pending, most: all };
+        let got = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = input.read(&mut buffer) {
+                    got.fetch_add(count, Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            });
+            relay.finish();
+            assert!(got.load(Ordering::Relaxed) < all / 2, "all was waited for");
+        });
+        drop(writer.stdin.take());
+        writer.wait().expect("ends");
     }
 }
