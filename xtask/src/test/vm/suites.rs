@@ -15,10 +15,13 @@ use crate::test::nextest;
 /// Package and program. Left out of the end-to-end tests is `kill9`, whose 120 rounds take too long here. Of the other
 /// packages those are here that ask the kernel for what differs between kernels: cgroups, and layers under an overlay.
 const SUITES: &[(&str, &str)] = &[
+    ("end-to-end", "boot"),
     ("end-to-end", "debian"),
     ("end-to-end", "drop_in"),
     ("end-to-end", "errors"),
+    ("end-to-end", "flags_limits"),
     ("end-to-end", "harness"),
+    ("end-to-end", "health"),
     ("end-to-end", "hints"),
     ("end-to-end", "landlock"),
     ("end-to-end", "leftovers"),
@@ -32,10 +35,14 @@ const SUITES: &[(&str, &str)] = &[
     ("end-to-end", "oci_checkpoint"),
     ("end-to-end", "oci_systemd"),
     ("end-to-end", "oci_update"),
+    ("end-to-end", "pause"),
     ("end-to-end", "process"),
     ("end-to-end", "program"),
     ("end-to-end", "pull"),
+    ("end-to-end", "restart"),
     ("end-to-end", "run"),
+    ("end-to-end", "stats"),
+    ("end-to-end", "update"),
     ("runtime", "runtime"),
 ];
 
