@@ -288,3 +288,38 @@ fn what_is_mounted_where_the_image_has_nothing_is_written_to() -> Result {
     assert_eq!(stage.sh(volumes, "cat /d/d/in /d/f; ls /m")?, "in\nf\nx");
     Ok(())
 }
+
+/// What a container may see and change of a volume or the host, `cp` may, and no more.
+#[test]
+fn parts_of_volumes_and_what_is_read_only_stay_so() -> Result {
+    let stage = Stage::busybox()?;
+    let (phial, host) = (&stage.phial, stage.phial.scratch().join("host"));
+    make_tree(&host)?;
+    stage.sh(&["-v", "shared:/s"], "mkdir /s/mine /s/theirs; echo mine > /s/mine/f; echo secret > /s/theirs/f")?;
+    let at = |name: &str| host.join(name).display().to_string();
+    let (bind, file) = (format!("{}:/bound:ro", at("d")), format!("{}:/etc/conf", at("f")));
+    let part = "type=volume,source=shared,target=/part,volume-subpath=mine";
+    let flags: &[&str] = &["--mount", part, "-v", &bind, "-v", &file];
+    phial.ok(&[&["create", "--name", "cc"], flags, &[&stage.image, "sleep", "1000"]].concat())?;
+    let copied = phial.scratch().join("copied").display().to_string();
+    for state in ["created", "running"] {
+        assert_eq!(phial.inspect("cc")?["State"]["Status"], state);
+        phial.ok(&["cp", "cc:/part/f", &copied])?;
+        assert_eq!(fs::read_to_string(&copied)?, "mine\n");
+        phial.run(&["cp", "cc:/part/theirs/f", &copied])?.exited(1)?;
+        for (to, why) in [
+            ("cc:/bound", "mounted volume is marked read-only"),
+            ("cc:/bound/in", "mounted volume is marked read-only"),
+            ("cc:/etc/conf", "is mounted itself"),
+        ] {
+            let refused = phial.run(&["cp", &at("x"), to])?.exited(1)?;
+            assert!(refused.stderr.contains(why), "{state}: {to}: {refused:?}");
+        }
+        phial.ok(&["start", "cc"])?;
+    }
+    assert_eq!(
+        (fs::read_to_string(host.join("d/in"))?, fs::read_to_string(host.join("f"))?),
+        ("in\n".into(), "f\n".into())
+    );
+    Ok(())
+}

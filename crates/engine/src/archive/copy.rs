@@ -121,6 +121,7 @@ fn into_container(view: &View, path: &Path, from: &End, options: CopyOptions, st
     view.refuse_closed(&target.path)?;
     let End::Host(from) = from else {
         let destination = Destination::of_archive(root, &target)?;
+        view.refuse_read_only(&destination.directory, b"")?;
         let mut stdin = Counted { source: stdin, bytes: 0 };
         extract(&mut stdin, root, &destination.directory, owner(options, 0), &Limits::default()).map_err(extracting)?;
         return Ok(stdin.bytes);
@@ -128,6 +129,7 @@ fn into_container(view: &View, path: &Path, from: &End, options: CopyOptions, st
     let (host, path) = on_host(from)?;
     let source = Source::find(&host, path, options.follow)?;
     let destination = Destination::find(root, &target, &source)?;
+    view.refuse_read_only(&destination.directory, &destination.called)?;
     across(&source, root, &destination, owner(options, 0))
 }
 

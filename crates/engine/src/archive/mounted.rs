@@ -123,16 +123,44 @@ impl Wanted {
     }
 
     fn bind(&self) -> Result<OwnedFd, String> {
+        let text = |errno: Errno| errno.to_string();
         let recursive = if self.has("bind") { OpenTreeFlags::empty() } else { OpenTreeFlags::AT_RECURSIVE };
-        let source =
-            rustix::mount::open_tree(CWD, &self.source, TREE | recursive).map_err(|errno| errno.to_string())?;
-        Ok(source)
+        let tree = match self.value("subpath").last() {
+            None => rustix::mount::open_tree(CWD, &self.source, TREE | recursive).map_err(text)?,
+            Some(below) => {
+                let source = Root::open(&self.source).map_err(|error| error.to_string())?;
+                part(&source, below, recursive)?
+            }
+        };
+        if let Some(change) = self.read_only() {
+            sys::mount::set_attributes(tree.as_fd(), c"", &change).map_err(text)?;
+        }
+        Ok(tree)
+    }
+
+    /// What keeps it from being written to; the last word counts.
+    fn read_only(&self) -> Option<Change> {
+        let set = Change { set: MountAttrFlags::MOUNT_ATTR_RDONLY, ..Change::NONE };
+        match self.options.iter().rev().find(|option| matches!(option.as_str(), "ro" | "rro" | "rw"))?.as_str() {
+            "rw" => None,
+            access => Some(Change { recursive: access == "rro", ..set }),
+        }
     }
 
     fn image(&self) -> Result<OwnedFd, String> {
         let lower: Vec<PathBuf> = self.value("lower").map(PathBuf::from).collect();
-        Overlay { lower: &lower, upper: None }.detached().map_err(|errno| errno.to_string())
+        let whole = Overlay { lower: &lower, upper: None }.detached().map_err(|errno| errno.to_string())?;
+        let Some(below) = self.value("subpath").last() else { return Ok(whole) };
+        let root = Root::from_fd(whole).map_err(|error| error.to_string())?;
+        part(&root, below, OpenTreeFlags::empty())
     }
+}
+
+/// What is mounted of a source whose files others can change: a link or `..` in `below` ends at the source.
+fn part(source: &Root, below: &str, recursive: OpenTreeFlags) -> Result<OwnedFd, String> {
+    let found = source.open_path(below, Follow::Yes).map_err(|error| error.to_string())?;
+    let flags = TREE | OpenTreeFlags::AT_EMPTY_PATH | recursive;
+    rustix::mount::open_tree(&found, "", flags).map_err(|errno| errno.to_string())
 }
 
 /// A copy of a mount.

@@ -12,7 +12,7 @@ use std::thread;
 
 use fsroot::{Follow, Root};
 use runtime::protocol::{CONFIG_FILE, first_process};
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatVfsMountFlags, StatxFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
 use rustix::thread::LinkNameSpaceType;
@@ -70,6 +70,46 @@ impl View {
             None => Ok(()),
         }
     }
+
+    /// Refuses to write into a directory that is mounted read-only, and to replace a file that is mounted itself: the copy would
+    /// lie below the mount, where nobody sees it.
+    ///
+    /// # Errors
+    /// `Conflict`, in docker's words; `System`.
+    pub(super) fn refuse_read_only(&self, directory: &[u8], called: &[u8]) -> Result<()> {
+        let text = if directory.is_empty() { b"." } else { directory };
+        let directory = self.root.open_path(OsStr::from_bytes(text), Follow::Yes).map_err(wrong)?;
+        if is_read_only(&directory)? {
+            return Err(Error::conflict("mounted volume is marked read-only"));
+        }
+        if called.is_empty() {
+            return Ok(());
+        }
+        let path = [text, b"/", called].concat();
+        let Ok(file) = self.root.open_path(OsStr::from_bytes(&path), Follow::No) else { return Ok(()) };
+        if mount_of(&file)? == mount_of(&directory)? {
+            return Ok(());
+        }
+        if is_read_only(&file)? {
+            return Err(Error::conflict("mounted volume is marked read-only"));
+        }
+        if fsroot::attributes::metadata(&file).map_err(wrong)?.is_dir() {
+            return Ok(());
+        }
+        Err(Error::conflict(format!("/{}: is mounted itself, and cannot be replaced", path.escape_ascii()))
+            .with_hint("copy to the file of the host that is mounted there"))
+    }
+}
+
+fn is_read_only(file: &OwnedFd) -> Result<bool> {
+    let found = rustix::fs::fstatvfs(file).context(|| "fstatvfs")?;
+    Ok(found.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+/// The number of the mount that a file is seen through.
+fn mount_of(file: &OwnedFd) -> Result<u64> {
+    let found = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).context(|| "statx")?;
+    Ok(found.stx_mnt_id)
 }
 
 impl Engine {
