@@ -323,3 +323,24 @@ fn parts_of_volumes_and_what_is_read_only_stay_so() -> Result {
     );
     Ok(())
 }
+
+/// A set-user-id file of the container's must not become one of root's.
+#[test]
+fn what_comes_to_the_host_gives_nobody_rights() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    let script = "mkdir /c; cd /c; echo f > f; chown 1000:1000 f; chmod 6755 f; mkdir d; chmod 2777 d; \
+        mknod null c 1 3; mknod disk b 7 0; mkfifo fifo; sleep 1000";
+    stage.start(&["--name", "cc", "--cap-add", "MKNOD"], &["sh", "-c", script])?;
+    phial.ok(&["exec", "cc", "sh", "-c", "until test -p /c/fifo; do :; done"])?;
+    let at = |name: &str| phial.scratch().join(name);
+    let copied = phial.run(&["cp", "cc:/c", &at("own").display().to_string()])?.exited(0)?;
+    assert!(copied.stderr.contains("left out 2 device nodes"), "{copied:?}");
+    let mode = |path: &str| Ok::<_, end_to_end::Failure>(fs::symlink_metadata(at(path))?.mode() & 0o7777);
+    assert_eq!((mode("own/f")?, mode("own/d")?), (0o755, 0o777));
+    assert!(!at("own/null").exists() && !at("own/disk").exists() && at("own/fifo").exists());
+    phial.ok(&["cp", "-a", "cc:/c", &at("kept").display().to_string()])?;
+    assert_eq!((mode("kept/f")?, fs::metadata(at("kept/f"))?.uid()), (0o6755, 1000));
+    assert!(at("kept/null").exists());
+    Ok(())
+}

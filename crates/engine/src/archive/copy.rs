@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use fsroot::Root;
-use image::layer::{self, Limits, Packed, extract, pack_opened};
+use image::layer::{self, Limits, Owner, Packed, extract, pack_opened};
 
 use super::place::{Cleaned, Destination, Source};
 use super::view::{Seen, View};
@@ -62,6 +62,8 @@ pub struct Copied {
     pub bytes: u64,
     /// Where to: `web:/etc/motd`.
     pub to: String,
+    /// Device nodes that were not copied to the host, as owners were not kept.
+    pub devices_left_out: u64,
 }
 
 impl Engine {
@@ -94,7 +96,7 @@ impl Engine {
                 let view = self.view(&container, Seen::All)?;
                 let bytes = into_container(&view, path, from, options, stdin)?;
                 self.tell_container(&container, "extract-to-dir", &[]);
-                Ok(Copied { bytes, to: format!("{key}:{}", path.display()) })
+                Ok(Copied { bytes, to: format!("{key}:{}", path.display()), devices_left_out: 0 })
             }
             _ => Err(Error::invalid("must specify at least one container source")
                 .with_hint("a path in a container is CONTAINER:PATH")),
@@ -108,12 +110,12 @@ fn from_container(view: &View, path: &Path, to: &End, options: CopyOptions, stdo
     let source = Source::find(&view.root, cleaned, options.follow).map_err(|error| in_container(error, path))?;
     let End::Host(to) = to else {
         let packed = pack_opened(&source.file, &archive_name(&source), stdout).map_err(packing)?;
-        return Ok(Copied { bytes: packed.plain_length, to: "-".to_owned() });
+        return Ok(Copied { bytes: packed.plain_length, to: "-".to_owned(), devices_left_out: 0 });
     };
     let (host, target) = on_host(to)?;
     let destination = Destination::find(&host, &target, &source)?;
-    let bytes = across(&source, &host, &destination, owner(options, rustix::process::getuid().as_raw()))?;
-    Ok(Copied { bytes, to: to.display().to_string() })
+    let (bytes, devices_left_out) = across(&source, &host, &destination, out_here(options))?;
+    Ok(Copied { bytes, to: to.display().to_string(), devices_left_out })
 }
 
 fn into_container(view: &View, path: &Path, from: &End, options: CopyOptions, stdin: impl Read) -> Result<u64> {
@@ -123,14 +125,14 @@ fn into_container(view: &View, path: &Path, from: &End, options: CopyOptions, st
         let destination = Destination::of_archive(root, &target)?;
         view.refuse_read_only(&destination.directory, b"")?;
         let mut stdin = Counted { source: stdin, bytes: 0 };
-        extract(&mut stdin, root, &destination.directory, owner(options, 0), &Limits::default()).map_err(extracting)?;
+        extract(&mut stdin, root, &destination.directory, in_there(options), &Limits::default()).map_err(extracting)?;
         return Ok(stdin.bytes);
     };
     let (host, path) = on_host(from)?;
     let source = Source::find(&host, path, options.follow)?;
     let destination = Destination::find(root, &target, &source)?;
     view.refuse_read_only(&destination.directory, &destination.called)?;
-    across(&source, root, &destination, owner(options, 0))
+    Ok(across(&source, root, &destination, in_there(options))?.0)
 }
 
 /// What the one thing in an archive is called.
@@ -138,14 +140,20 @@ fn archive_name(source: &Source) -> Vec<u8> {
     if source.path.contents { Vec::new() } else { source.path.name().to_vec() }
 }
 
-/// Who owns the copies: the user at the destination, or whoever owns what is copied.
-fn owner(options: CopyOptions, user: u32) -> Option<(u32, u32)> {
+/// Who owns copies in a container: its root, or whoever owns what is copied.
+fn in_there(options: CopyOptions) -> Owner {
+    if options.archive { Owner::Own } else { Owner::Of(0, 0) }
+}
+
+/// Who owns copies on the host: the user, or whoever owns what is copied.
+fn out_here(options: CopyOptions) -> Owner {
+    let user = rustix::process::getuid().as_raw();
     let group = if user == 0 { 0 } else { rustix::process::getgid().as_raw() };
-    (!options.archive).then_some((user, group))
+    if options.archive { Owner::Own } else { Owner::OnHost(user, group) }
 }
 
 /// Packs on one thread and extracts on this one.
-fn across(source: &Source, to: &Root, destination: &Destination, owner: Option<(u32, u32)>) -> Result<u64> {
+fn across(source: &Source, to: &Root, destination: &Destination, owner: Owner) -> Result<(u64, u64)> {
     let (reader, writer) = io::pipe().context(|| "making a pipe")?;
     // The usual capacity means a switch of threads every 64 KiB.
     let _ = rustix::pipe::fcntl_setpipe_size(&writer, 1 << 20);
@@ -161,7 +169,7 @@ fn across(source: &Source, to: &Root, destination: &Destination, owner: Option<(
             (Ok(Err(error)), Ok(_)) => Err(packing(error)),
             (Ok(Err(error)), Err(_)) if error.kind() != layer::ErrorKind::Write => Err(packing(error)),
             (Ok(_), Err(error)) => Err(extracting(error)),
-            (Ok(Ok(Packed { plain_length, .. })), Ok(_)) => Ok(plain_length),
+            (Ok(Ok(Packed { plain_length, .. })), Ok(done)) => Ok((plain_length, done.devices_left_out)),
         }
     })
 }

@@ -21,7 +21,7 @@ pub use limits::Limits;
 
 /// Writes a layer into a directory.
 mod unpack;
-pub use unpack::{Unpacked, extract, unpack, unpack_with_tape};
+pub use unpack::{Owner, Unpacked, extract, unpack, unpack_with_tape};
 
 /// What is kept of a layer's archive, and the archive again.
 mod tape;

@@ -39,6 +39,19 @@ pub(super) struct Copy {
     pub(super) into: Vec<u8>,
     /// Who owns everything, whatever the entries say.
     pub(super) owner: Option<(u32, u32)>,
+    /// Whether nothing may give the owner's rights to others: a stranger's files become somebody's on the host.
+    pub(super) harmless: bool,
+}
+
+impl Copy {
+    /// Takes from an entry what would make its new owner's rights another's; whether it may be written at all.
+    fn disarm(&self, entry: &mut Entry) -> bool {
+        if self.harmless {
+            entry.mode &= !0o6000;
+            entry.xattrs.retain(|(key, _)| !key.starts_with(b"security.") && !key.starts_with(b"trusted."));
+        }
+        !(self.harmless && matches!(entry.kind, Kind::CharDevice | Kind::BlockDevice))
+    }
 }
 
 /// What a file is like that was just created here: it saves two system calls for each that is to be like that anyway.
@@ -84,6 +97,10 @@ impl Writer {
     ) -> Result<()> {
         if let Some((uid, gid)) = copy.owner {
             (entry.uid, entry.gid) = (uid, gid);
+        }
+        if !copy.disarm(entry) {
+            self.done.devices_left_out += 1;
+            return Ok(());
         }
         let below = |path: &[u8]| [&copy.into, &b"/"[..], path].concat();
         if entry.kind == Kind::HardLink {

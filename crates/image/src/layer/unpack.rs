@@ -16,6 +16,19 @@ pub struct Unpacked {
     pub entries: u64,
     /// Extended attributes that this file system cannot keep.
     pub xattrs_lost: u64,
+    /// Device nodes that were not made, because their owner was to be another than their own.
+    pub devices_left_out: u64,
+}
+
+/// Who gets what is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The entries' own owners.
+    Own,
+    /// This user and group, of a container.
+    Of(u32, u32),
+    /// This user and group, of the host: set-id bits and attributes that give rights are dropped, and devices left out.
+    OnHost(u32, u32),
 }
 
 /// Writes the layer in `reader`, an uncompressed tar stream, into the directory `dest`, which is empty and which nobody else uses.
@@ -53,19 +66,17 @@ pub fn unpack_with_tape(
 /// Copies the entries of `reader`, an uncompressed tar stream, into the directory `into` of `root`: a tree that is there already, and that a
 /// container may be changing meanwhile. Names mean nothing but themselves; symlinks on the way are followed inside
 /// `root`. A file that is there is replaced by a new one, a directory is filled further; what is a directory on
-/// one side only is refused. `owner` gets everything, or the entries' own owners do.
+/// one side only is refused. `owner` gets everything.
 ///
 /// # Errors
 ///
 /// [`super::ErrorKind`]; what was written before stays.
-pub fn extract(
-    reader: impl Read,
-    root: &fsroot::Root,
-    into: &[u8],
-    owner: Option<(u32, u32)>,
-    limits: &Limits,
-) -> Result<Unpacked> {
-    let copy = Copy { into: into.to_vec(), owner };
+pub fn extract(reader: impl Read, root: &fsroot::Root, into: &[u8], owner: Owner, limits: &Limits) -> Result<Unpacked> {
+    let ids = match owner {
+        Owner::Own => None,
+        Owner::Of(user, group) | Owner::OnHost(user, group) => Some((user, group)),
+    };
+    let copy = Copy { into: into.to_vec(), owner: ids, harmless: matches!(owner, Owner::OnHost(..)) };
     write_with(Archive::new(reader, limits), Writer::copying(root, copy, limits)?, limits)
 }
 

@@ -49,6 +49,10 @@ impl Execute for Cp {
             .engine()?
             .copy(&from, &to, options, std::io::stdin().lock(), std::io::stdout().lock())
             .cannot(|| format!("copy {}", self.from))?;
+        if copied.devices_left_out > 0 {
+            let what = if copied.devices_left_out == 1 { "device node" } else { "device nodes" };
+            say(&format!("phial: left out {} {what}: cp -a copies them, with their owners", copied.devices_left_out));
+        }
         if !self.quiet && to != End::Archive {
             say(&format!("Successfully copied {} to {}", human::size(copied.bytes), copied.to));
         }
