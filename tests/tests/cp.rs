@@ -344,3 +344,24 @@ fn what_comes_to_the_host_gives_nobody_rights() -> Result {
     assert!(at("kept/null").exists());
     Ok(())
 }
+
+#[test]
+fn who_wants_what_is_looked_at_is_told_so() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    phial.ok(&["create", "--name", "cc", &stage.image])?;
+    // More than a pipe holds, which nobody reads.
+    let mut copy = phial.command(&["cp", "cc:/", "-"]);
+    let mut copying = copy.stdout(std::process::Stdio::piped()).spawn()?;
+    let mut out = copying.stdout.take().context("is a pipe")?;
+    std::io::Read::read_exact(&mut out, &mut [0])?;
+    for words in [&["rm", "cc"] as &[&str], &["start", "cc"], &["cp", "cc:/etc/passwd", "-"]] {
+        let refused = phial.command(words).stdout(std::process::Stdio::piped()).output()?;
+        let stderr = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && stderr.contains("in use by another command"), "{words:?}: {stderr}");
+    }
+    copying.kill()?;
+    copying.wait()?;
+    phial.ok(&["rm", "cc"])?;
+    Ok(())
+}

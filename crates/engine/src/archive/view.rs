@@ -46,6 +46,8 @@ pub(crate) struct View {
 struct Held {
     /// Without it the mounts would come apart.
     _namespace: OwnedFd,
+    /// Says to others why they cannot have the lock.
+    _look: OwnedFd,
     /// Nobody starts it meanwhile: two mounts of one upper directory would spoil it.
     _lock: ContainerLock,
 }
@@ -132,8 +134,9 @@ impl Engine {
         }
         let being = || Error::conflict(format!("container {name} is being started or removed"));
         let lock = self.store.lock_container(&container.record.id)?.ok_or_else(being)?;
+        let mark = self.begin_look(container)?;
         let (root, closed, namespace) = self.stopped_root(container, seen)?;
-        Ok(View { root, closed, _held: Some(Held { _namespace: namespace, _lock: lock }) })
+        Ok(View { root, closed, _held: Some(Held { _namespace: namespace, _look: mark, _lock: lock }) })
     }
 
     /// The root of the container's first process, if it runs.
