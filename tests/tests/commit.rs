@@ -120,3 +120,38 @@ fn history_tells_of_every_step() -> Result {
     assert_eq!(phial.ok(&["history", "-q", "--no-trunc", "made:1"])?.lines().next(), Some(id.as_str()));
     Ok(())
 }
+
+/// Whoever pauses a container for a moment may be killed in it.
+#[test]
+fn a_commit_that_is_killed_lets_the_container_go() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    let script = "head -c 200000000 /dev/urandom > /big; echo ready > /ready; sleep 1000";
+    stage.start(&["--name", "cc"], &["sh", "-c", script])?;
+    phial.ok(&["exec", "cc", "sh", "-c", "until test -s /ready; do :; done"])?;
+    let status = || Ok::<_, end_to_end::Failure>(phial.inspect("cc")?["State"]["Status"].clone());
+    let mut commit = phial.command(&["commit", "cc", "made"]).spawn()?;
+    while status()? != "paused" {
+        assert!(commit.try_wait()?.is_none(), "the commit was over before it was seen");
+    }
+    commit.kill()?;
+    commit.wait()?;
+    while status()? != "running" {}
+    phial.ok(&["exec", "cc", "true"])?;
+    Ok(())
+}
+
+/// An ordinary pause outlives the command, and a commit in it.
+#[test]
+fn what_somebody_else_has_paused_stays_so() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    stage.start(&["--name", "cc"], &["sleep", "1000"])?;
+    phial.ok(&["pause", "cc"])?;
+    phial.ok(&["commit", "cc", "made"])?;
+    assert_eq!(phial.inspect("cc")?["State"]["Status"], "paused");
+    phial.ok(&["unpause", "cc"])?;
+    phial.ok(&["commit", "cc", "made"])?;
+    assert_eq!(phial.inspect("cc")?["State"]["Status"], "running");
+    Ok(())
+}

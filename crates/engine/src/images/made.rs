@@ -16,6 +16,7 @@ use crate::create::UPPER;
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::lifecycle::{Container, State};
+use crate::session::Connection;
 use crate::{VERSION, ago};
 
 /// How to commit.
@@ -239,8 +240,8 @@ impl Engine {
         if !matches!(container.state, State::Running(_)) {
             return Ok(None);
         }
-        match self.pause(container) {
-            Ok(()) => Ok(Some(Paused { engine: self, id: container.record.id.hex() })),
+        match self.pause_leased(container) {
+            Ok(lease) => Ok(Some(Paused { engine: self, container, lease: Some(lease) })),
             // It has ended meanwhile, or somebody else has paused it.
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(None),
             Err(error) => Err(error),
@@ -257,13 +258,15 @@ enum Keep {
 
 struct Paused<'a> {
     engine: &'a Engine,
-    id: String,
+    container: &'a Container,
+    lease: Option<Connection>,
 }
 
 impl Drop for Paused<'_> {
     fn drop(&mut self) {
-        // It may have been killed or removed meanwhile.
-        let _ = self.engine.container(&self.id).and_then(|container| self.engine.unpause(&container));
+        if let Some(lease) = self.lease.take() {
+            self.engine.end_pause(self.container, lease);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Signals to containers, and waiting for their end: by events, never by looking again and again.
 
-use runtime::protocol::policy::{Patience, Reason, Stop, Update};
+use runtime::protocol::policy::{Patience, Pause, Reason, Stop, Update};
 use runtime::protocol::{ExitRecord, Kind, Signal as SignalFrame};
 use serde::Serialize;
 use store::{ContainerId, ContainerLock};
@@ -104,10 +104,28 @@ impl Engine {
         let container = &*self.settled(container)?;
         let name = &container.record.name;
         match container.state {
-            State::Running(_) => self.ask(container, Kind::Pause, &()),
+            State::Running(_) => self.ask(container, Kind::Pause, &Pause::default()).map(drop),
             State::Paused(_) => Err(Error::conflict(format!("container {name} is already paused"))),
             State::Restarting(_) => Err(is_restarting(container)),
             _ => Err(not_running(container)),
+        }
+    }
+
+    /// As [`Engine::pause`], as long as the connection that comes back lasts: its supervisor lets go of the container when this
+    /// process is killed.
+    ///
+    /// # Errors
+    /// As [`Engine::pause`].
+    pub(crate) fn pause_leased(&self, container: &Container) -> Result<Connection> {
+        self.ask(container, Kind::Pause, &Pause { leased: true })
+    }
+
+    /// Ends that, and comes back when the container goes on.
+    pub(crate) fn end_pause(&self, container: &Container, mut connection: Connection) {
+        let answer = connection.send_empty(Kind::Resume).and_then(|()| connection.receive());
+        if !matches!(answer, Ok(Some(_))) {
+            // A supervisor of before such leases has hung up; or the container was killed or removed meanwhile.
+            let _ = self.container(&container.record.id.hex()).and_then(|container| self.unpause(&container));
         }
     }
 
@@ -118,7 +136,7 @@ impl Engine {
     pub fn unpause(&self, container: &Container) -> Result<()> {
         let container = &*self.settled(container)?;
         match container.state {
-            State::Paused(_) => self.ask(container, Kind::Resume, &()),
+            State::Paused(_) => self.ask(container, Kind::Resume, &()).map(drop),
             _ => Err(Error::conflict(format!("container {} is not paused", container.record.name))),
         }
     }
@@ -130,16 +148,16 @@ impl Engine {
         match self.ask(container, Kind::Update, &update) {
             // It has ended meanwhile, or does not run.
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
-            other => other,
+            other => other.map(drop),
         }
     }
 
     /// Asks a supervisor for something that it does at once.
-    fn ask(&self, container: &Container, kind: Kind, payload: &impl Serialize) -> Result<()> {
+    fn ask(&self, container: &Container, kind: Kind, payload: &impl Serialize) -> Result<Connection> {
         let name = &container.record.name;
         let Some(mut connection) = self.try_connect(container)? else { return Err(not_running(container)) };
         match connection.send(kind, payload, &[]).and_then(|()| connection.receive()) {
-            Ok(Some((Kind::Ok, _))) => Ok(()),
+            Ok(Some((Kind::Ok, _))) => Ok(connection),
             Ok(Some((Kind::Failed, payload))) => Err(refusal(name, &payload)),
             Ok(Some(_)) => Err(lost(container)),
             Ok(None) => Err(not_running(container)),

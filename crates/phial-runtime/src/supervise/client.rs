@@ -26,6 +26,8 @@ pub(super) enum Role {
     Stopping { hand_over: bool },
     /// Gets the end of the further process it asked for.
     Process(rustix::process::Pid),
+    /// Has paused the container for as long as it is there.
+    Pausing,
     /// Gets what is still to be sent, then the connection ends.
     Leaving,
 }

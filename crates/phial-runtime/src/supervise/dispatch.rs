@@ -273,7 +273,7 @@ impl Dispatcher {
     /// Tells everybody who came for it that a run has ended.
     pub(super) fn tell_run_end(&mut self, record: &ExitRecord) {
         for client in self.clients.values_mut() {
-            if matches!(client.role, Role::Attached { .. } | Role::Waiting) {
+            if matches!(client.role, Role::Attached { .. } | Role::Waiting | Role::Pausing) {
                 client.send_control(Kind::Exited, record);
                 client.role = Role::Leaving;
             }
@@ -381,7 +381,9 @@ impl Dispatcher {
             (Role::New, Kind::Attach) => self.attach(number, &frame),
             (Role::New, Kind::Exec) => self.exec(number, frame),
             (Role::New, Kind::Stop) => self.stop(number, &frame),
-            (Role::New, Kind::Pause | Kind::Resume | Kind::Update) => self.answer(number, &frame),
+            (Role::New, Kind::Pause | Kind::Resume | Kind::Update) | (Role::Pausing, Kind::Resume) => {
+                self.answer(number, &frame);
+            }
             (Role::New, Kind::Wait) => self.set_role(number, Role::Waiting),
             (Role::New, Kind::Signal) => self.answer_signal(number, &frame),
             (Role::Attached { stdin: true }, Kind::Stdin) => self.output.write_stdin(&frame.payload, &self.poll),
@@ -505,6 +507,7 @@ impl Dispatcher {
             self.poll.forget(client.descriptor());
             match client.role {
                 Role::Attached { stdin: true } => self.stdin_ended(),
+                Role::Pausing => self.lease_ended(number),
                 Role::Process(pid) => {
                     self.further
                         .iter()

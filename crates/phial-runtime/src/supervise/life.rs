@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use runtime::cgroup::OomWatch;
-use runtime::protocol::policy::{Patience, RUN_FILE, Reason, RestartPolicy, RunRecord, Stop, Update};
+use runtime::protocol::policy::{Patience, Pause, RUN_FILE, Reason, RestartPolicy, RunRecord, Stop, Update};
 use runtime::protocol::{ExitRecord, Failed, Kind, Phase, Request, Status, VERSION};
 use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -51,6 +51,8 @@ pub(super) struct Life {
     asked_for_another: bool,
     /// When it is killed, after somebody has asked for its end.
     kill_at: Option<Instant>,
+    /// The client for as long as which it is paused, if it is not for longer.
+    pub(super) paused_for: Option<u64>,
     pub(super) checks: Option<Checks>,
     oom: Option<OomWatch>,
     oom_killed: bool,
@@ -70,6 +72,7 @@ impl Life {
             stopped: false,
             asked_for_another: false,
             kill_at: None,
+            paused_for: None,
             checks,
             oom: None,
             oom_killed: false,
@@ -328,9 +331,14 @@ impl Dispatcher {
     pub(super) fn answer(&mut self, number: u64, frame: &Frame) {
         let done = match frame.kind {
             Kind::Pause => self.pause(),
+            // Somebody else may have let it go already, and then it is not this client's to do so.
+            Kind::Resume if self.life.paused_for != Some(number) && self.is_pausing(number) => Ok(()),
             Kind::Resume => self.resume(),
             _ => self.update(&frame.payload),
         };
+        let leased = frame.kind == Kind::Pause
+            && done.is_ok()
+            && serde_json::from_slice::<Pause>(&frame.payload).is_ok_and(|pause| pause.leased);
         let Some(client) = self.clients.get_mut(&number) else { return };
         match done {
             Ok(()) => client.send(Kind::Ok, &[]),
@@ -339,7 +347,21 @@ impl Dispatcher {
                 client.send_control(Kind::Failed, &Failed { exit_code: 1, ..failed });
             }
         }
-        client.role = Role::Leaving;
+        client.role = if leased { Role::Pausing } else { Role::Leaving };
+        if leased {
+            self.life.paused_for = Some(number);
+        }
+    }
+
+    fn is_pausing(&self, number: u64) -> bool {
+        self.clients.get(&number).is_some_and(|client| client.role == Role::Pausing)
+    }
+
+    /// A client is gone that has paused the container: killed, if it has not let it go.
+    pub(super) fn lease_ended(&mut self, number: u64) {
+        if self.life.paused_for == Some(number) {
+            self.resume().ok();
+        }
     }
 
     fn pause(&mut self) -> runtime::Result<()> {
@@ -369,6 +391,7 @@ impl Dispatcher {
             return Err(refused("the container is not paused"));
         }
         self.started.cgroups.thaw()?;
+        self.life.paused_for = None;
         self.life.phase = Phase::Running;
         self.save_status().ok();
         if let Some(checks) = &mut self.life.checks {

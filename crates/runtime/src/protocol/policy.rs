@@ -154,6 +154,15 @@ pub enum Reason {
     Restart,
 }
 
+/// Asks for all processes to stand still.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Only as long as the connection lasts, or until [`super::Kind::Resume`] comes on it: whoever wants it for a moment may be
+    /// killed in it.
+    #[serde(default)]
+    pub leased: bool,
+}
+
 /// Changes what a running container's supervisor was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Update {
