@@ -75,8 +75,10 @@ pub(crate) fn is_command(name: &str) -> bool {
 /// Docker's long name of `flag` (`--publish`, `-p`) of this command, if it has such a flag. Without a command: of
 /// `docker` itself.
 pub(crate) fn flag(group: Option<&str>, command: &str, flag: &str) -> Option<&'static str> {
-    let in_group = group.map(|group| format!("{group} {command}")).unwrap_or_default();
-    let of_group = FLAGS.iter().find(|(name, _)| *name == in_group);
+    let of_group = group.and_then(|group| {
+        let in_group = format!("{group} {command}");
+        FLAGS.iter().find(|(name, _)| *name == in_group)
+    });
     // What `create` takes is what `run` takes, but for what is about staying with it.
     let command = if command == "create" { "run" } else { command };
     let of_command = || FLAGS.iter().find(|(name, _)| *name == command).filter(|_| group != Some("volume"));
