@@ -20,7 +20,7 @@ const PAGES: [(&str, &[&str]); 27] = [
     ("docker run -d --name web IMAGE sh -c 'echo serving; sleep 1000'", &[]),
     ("docker container ls", &["web", "Up "]),
     // What it writes first comes a moment after its start.
-    ("docker logs -f web | head -n 1; docker logs web", &["serving"]),
+    ("until docker logs web | grep serving; do :; done", &["serving"]),
     ("docker exec web cat /etc/hostname", &[]),
     ("docker exec web sh -c 'echo changed > /note; cat /note'", &["changed"]),
     ("docker cp web:/note -", &["changed"]),
