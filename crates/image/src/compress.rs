@@ -133,17 +133,18 @@ fn gone() -> io::Error {
 }
 
 fn work(queue: &Mutex<Receiver<Job>>, level: u32) {
-    let mut compress = Compress::new(Compression::new(level), false);
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         // Unheard when the stream was given up.
-        let _ = job.answer.send(deflate(&mut compress, &job));
+        let _ = job.answer.send(deflate(&job, level));
     }
 }
 
-fn deflate(compress: &mut Compress, job: &Job) -> io::Result<Vec<u8>> {
-    compress.reset();
+/// A compressor that is used again remembers some of what it did before, and then one stream is not always the same
+/// bytes, as which thread has which block is chance.
+fn deflate(job: &Job, level: u32) -> io::Result<Vec<u8>> {
+    let mut compress = Compress::new(Compression::new(level), false);
     if !job.before.is_empty() {
         let start = job.before.len().saturating_sub(WINDOW);
         compress.set_dictionary(&job.before[start..]).map_err(io::Error::other)?;
