@@ -168,7 +168,9 @@ fn not_yet(error: &Error, arguments: &[OsString]) -> Option<Failure> {
     match error.kind() {
         ErrorKind::UnknownArgument => {
             let given = text(error, ContextKind::InvalidArg)?;
-            let place = Place::of(arguments);
+            // What stands before a command is docker's own.
+            let before = arguments.iter().position(|word| word == given).unwrap_or(arguments.len());
+            let place = Place::of(&arguments[..before]);
             let flag = unsupported::flag(place.group, place.command.map_or("", |entry| entry.name), given)?;
             let failure = match unsupported::never(flag) {
                 Some(why) => Failure::new(format!("--{flag} is not supported")).with_hint(why),
