@@ -17,8 +17,8 @@ pub use select::{Selection, name as type_name};
 use store::ContainerRecord;
 
 use crate::config::ContainerConfig;
+use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
-use crate::lifecycle::Container;
 
 impl Engine {
     /// The journal of events.

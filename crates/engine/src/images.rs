@@ -1,24 +1,35 @@
-//! Images: pulled, found, listed, removed.
+//! Images: pulled, made, found, listed, moved, removed.
 
+/// Made on this host, without a registry.
+pub mod builtin;
+/// Durable while nobody waits.
+mod durable;
 /// How they came to be, and their names.
 pub(crate) mod history;
+/// Which images `images` lists.
+pub(crate) mod list;
 /// Made of a container's changes, or of an archive of files.
 pub(crate) mod made;
+/// Lists of manifests in the making.
+pub(crate) mod manifest_lists;
+/// Their files, read from layers as overlayfs would merge them.
+pub(crate) mod merged;
 /// Mounted to be looked at.
 pub(crate) mod mounts;
 /// Those that nobody uses.
 pub(crate) mod prune;
+/// Pulled and pushed.
+pub(crate) mod registry;
 /// Into files and back.
 pub(crate) mod saved;
 
 use image::{Platform, Progress, PullOptions, Reference};
 use store::{Digest, ImageRecord, Use};
 
-use crate::builtin;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::image_list::is_tag;
-use crate::similar::similar;
+use crate::images::list::is_tag;
+use crate::words::similar::similar;
 
 /// When `run` asks the registry (`--pull`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -23,11 +23,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::config::logging::Driver;
-use crate::create::LOG_FILE;
+use crate::containers::create::LOG_FILE;
+use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::select::time;
-use crate::lifecycle::Container;
 
 use decode::Format;
 use files::{Files, From};

@@ -11,25 +11,25 @@ mod driver;
 mod fill;
 /// Volumes made, filled and locked for a container that is about to be.
 mod hold;
+/// Which volumes `volume ls` lists.
+mod list;
 /// What a container has mounted, settled.
 mod resolve;
-/// The lines of `volume ls`.
-mod summary;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use store::{ContainerId, VolumeRecord};
 
-use crate::ago;
 use crate::config::{ContainerConfig, MountKind};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::events::{Event, Type};
+use crate::words::ago;
 
 pub(crate) use driver::Place;
 pub(crate) use hold::Sources;
-pub use summary::{VOLUME_FILTERS, VolumeSummary};
+pub use list::{VOLUME_FILTERS, VolumeSummary};
 
 /// The label that docker gives to volumes without a name.
 pub(crate) const ANONYMOUS_LABEL: &str = "com.docker.volume.anonymous";

@@ -10,10 +10,10 @@ use fsroot::{Dir, FileType, Metadata, Name, OFlags, Root, attributes};
 use runtime::protocol::CONFIG_FILE;
 use serde_json::Value;
 
-use crate::create::UPPER;
+use crate::containers::create::UPPER;
+use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lifecycle::Container;
 
 /// Directories in directories that are looked at; whoever goes deeper wants to trouble us.
 const DEPTH: usize = 1024;

@@ -6,9 +6,9 @@ use image::layer::{Form, pack};
 
 use super::copy::packing;
 use super::view::Seen;
+use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::lifecycle::Container;
 
 impl Engine {
     /// Writes all files of a container to `out`, as one tar archive. Volumes and other mounts are left out, as docker does.

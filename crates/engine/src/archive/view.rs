@@ -20,10 +20,10 @@ use store::ContainerLock;
 
 use super::mounted::{self, Closed};
 use super::overlay::Overlay;
-use crate::create::{UPPER, WORK};
+use crate::containers::create::{UPPER, WORK};
+use crate::containers::lifecycle::{Container, State};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::lifecycle::{Container, State};
 
 /// What is to be seen of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use runtime::protocol::events::{Event, Type};
 
 use crate::error::{Error, Result};
-use crate::filter::Filters;
-use crate::when;
+use crate::words::filter::Filters;
+use crate::words::when;
 
 /// Docker's filters of events, without those of swarm.
 const FILTERS: [&str; 9] = ["container", "daemon", "event", "image", "label", "network", "scope", "type", "volume"];

@@ -11,13 +11,14 @@ use serde_json::{Map, Value, json};
 use store::{Hasher, ImageRecord, LayerRef, LayerSlot, Lease};
 
 use super::history::new_name;
+use crate::VERSION;
 use crate::config::change;
-use crate::create::UPPER;
+use crate::containers::create::UPPER;
+use crate::containers::lifecycle::{Container, State};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::lifecycle::{Container, State};
 use crate::session::Connection;
-use crate::{VERSION, ago};
+use crate::words::ago;
 
 /// How to commit.
 #[derive(Debug, Clone, Default)]

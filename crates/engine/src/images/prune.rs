@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use store::Digest;
 
 use super::familiar;
+use crate::RemovedImage;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::Filters;
-use crate::image_list::ImageListOptions;
-use crate::{RemovedImage, image_list};
+use crate::images::list;
+use crate::images::list::ImageListOptions;
+use crate::words::filter::Filters;
 
 /// What `image prune --filter` takes.
 pub const IMAGE_PRUNE_FILTERS: &[&str] = &["dangling", "label", "label!", "until"];
@@ -39,7 +40,7 @@ impl Engine {
         let used: HashSet<Digest> = self.store.containers()?.iter().map(|container| container.image).collect();
         let mut pruned = PrunedImages::default();
         for image in self.store.images()? {
-            let is_nameless = !image.references.iter().any(|name| image_list::is_tag(name));
+            let is_nameless = !image.references.iter().any(|name| list::is_tag(name));
             if !matching.contains(&image.id) || used.contains(&image.id) || !(all || is_nameless) {
                 continue;
             }

@@ -11,11 +11,11 @@ use crate::config::{
     Attached, ContainerConfig, Device, ExtraHost, Healthcheck, Ipc, OfDisk, RestartPolicy, Seccomp, SecurityOption,
     Sharing, env,
 };
-use crate::create::{LOG_FILE, UPPER, WORK};
+use crate::containers::create::{LOG_FILE, UPPER, WORK};
+use crate::containers::lifecycle::{Container, State, read};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::inspect::state::{restarts, state};
-use crate::lifecycle::{Container, State, read};
 use crate::spec;
 
 /// Bytes of `/dev/shm` when nothing is said.

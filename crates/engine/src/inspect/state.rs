@@ -4,7 +4,7 @@ use runtime::protocol::ExitRecord;
 use runtime::protocol::policy::Health;
 use serde_json::{Value, json};
 
-use crate::lifecycle::{State, UNKNOWN};
+use crate::containers::lifecycle::{State, UNKNOWN};
 
 /// What docker writes for a time that was not.
 const NEVER: &str = "0001-01-01T00:00:00Z";

@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use super::follow::time_left;
 use super::{LogEntry, LogOptions, Stream, not_readable};
+use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::lifecycle::Container;
 use crate::session::Connection;
 
 const PROGRAM: &str = "journalctl";

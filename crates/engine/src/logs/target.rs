@@ -8,7 +8,7 @@ use store::ContainerRecord;
 
 use crate::config::ContainerConfig;
 use crate::config::logging::{Driver, Logging};
-use crate::create::LOG_FILE;
+use crate::containers::create::LOG_FILE;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 

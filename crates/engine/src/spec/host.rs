@@ -6,10 +6,10 @@ use runtime::seccomp::KernelVersion;
 
 use super::Peer;
 use super::devices::{self, Disk, Found};
-use crate::cdi::{self, Edits};
 use crate::config::limits::numbers;
 use crate::config::{Apparmor, ContainerConfig, SecurityOption};
 use crate::error::{Context, Error, Result};
+use crate::host::cdi::{self, Edits};
 
 /// Facts about the host. Those that a configuration does not need are left at zero.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use oci_spec::runtime::Mount;
 
 use super::Inputs;
 use crate::config::{self, ContainerConfig, ImageMount, Ipc, MountKind, RecursiveReadOnly, VolumeMount};
-use crate::create::EMPTY;
+use crate::containers::create::EMPTY;
 use crate::volumes::Place;
 
 /// File systems of every container: target, type, source, options. Docker's, in its order.

@@ -28,7 +28,7 @@ fn host() -> Host {
         hostname: "workshop".to_owned(),
         devices: Vec::new(),
         disks: Vec::new(),
-        edits: crate::cdi::Edits::default(),
+        edits: crate::host::cdi::Edits::default(),
         selinux: false,
         peer: None,
     }

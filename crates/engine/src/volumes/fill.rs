@@ -16,7 +16,7 @@ use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::lookup::Merged;
+use crate::images::merged::Merged;
 
 /// Copies the directory `from` of the merged tree, with its own owner, mode and times, into the directory `into`.
 ///

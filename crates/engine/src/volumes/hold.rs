@@ -10,7 +10,7 @@ use super::{fill, record};
 use crate::config::{ContainerConfig, ImageMount, Mount, MountKind, VolumeMount};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::lookup::Merged;
+use crate::images::merged::Merged;
 
 /// Where what is mounted lies: volumes by name, layers of images by id, the topmost first.
 #[derive(Debug, Clone, Default)]

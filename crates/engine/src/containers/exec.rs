@@ -10,11 +10,11 @@ use serde::Deserialize;
 use store::ContainerId;
 
 use crate::config::{ContainerConfig, ExecConfig, env};
-use crate::create::{UPPER, identity};
+use crate::containers::create::{UPPER, identity};
+use crate::containers::lifecycle::{Container, State};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
-use crate::lifecycle::{Container, State};
-use crate::lookup::Merged;
+use crate::images::merged::Merged;
 use crate::session::{Session, refusal};
 use crate::spec::{Identity, exec_process};
 

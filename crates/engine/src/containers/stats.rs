@@ -9,9 +9,9 @@ use runtime::cgroup::stats::{BlockIoEntry, Stats};
 use runtime::protocol::first_process;
 
 use crate::config::Network;
+use crate::containers::lifecycle::{Container, State};
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::lifecycle::{Container, State};
 
 /// What a container has used up to one instant.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use store::{Digest, ImageRecord};
 
+use crate::containers::ps::ListOptions;
+use crate::containers::ps::line::ContainerSummary;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::image_list::{ImageListOptions, ImageSummary};
-use crate::list::ListOptions;
-use crate::summary::ContainerSummary;
-use crate::usage;
+use crate::host::tree_size;
+use crate::images::list::{ImageListOptions, ImageSummary};
 
 /// Room that is taken, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Engine {
             .into_iter()
             .map(|volume| VolumeUsage {
                 links: counts.get(&volume.name).copied().unwrap_or(0),
-                size: usage::tree(&self.paths().volume_data(&volume.name)),
+                size: tree_size::tree(&self.paths().volume_data(&volume.name)),
                 name: volume.name,
             })
             .collect();

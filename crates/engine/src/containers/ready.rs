@@ -12,10 +12,10 @@ use runtime::protocol::policy::{RUN_FILE, RunRecord};
 use runtime::protocol::{EXIT_FILE, ExitRecord, SOCKET_FILE, STATUS_FILE, Status, VERSION};
 use store::ContainerLock;
 
-use crate::create::{Created, WORK};
+use crate::containers::create::{Created, WORK};
+use crate::containers::lifecycle::{Container, State, end_lost, read};
 use crate::engine::Engine;
 use crate::error::{Context, Error, Result};
-use crate::lifecycle::{Container, State, end_lost, read};
 
 impl Engine {
     /// Makes a container that does not run ready to be started. None: it runs.

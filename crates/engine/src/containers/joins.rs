@@ -6,9 +6,9 @@ use runtime::protocol::Join;
 use store::ContainerId;
 
 use crate::config::{ContainerConfig, Ipc};
+use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::lifecycle::Container;
 use crate::spec::{self, Host, Peer};
 
 impl Engine {

@@ -8,10 +8,10 @@ use store::{Digest, ImageRecord};
 
 use super::ListOptions;
 use crate::config::MountKind;
+use crate::containers::lifecycle::{Container, State, UNKNOWN};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::Filters;
-use crate::lifecycle::{Container, State, UNKNOWN};
+use crate::words::filter::Filters;
 
 /// What `ps --filter` takes.
 pub const CONTAINER_FILTERS: &[&str] = &[

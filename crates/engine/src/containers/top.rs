@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use runtime::cgroup::Cgroups;
 
+use crate::containers::lifecycle::{Container, State};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lifecycle::{Container, State};
 
 /// A table of processes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use store::ContainerRecord;
 
 use super::{CheckOptions, CheckReport};
-use crate::create::{UPPER, WORK};
+use crate::containers::create::{UPPER, WORK};
 use crate::engine::Engine;
 use crate::error::Result;
 

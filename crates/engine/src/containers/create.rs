@@ -11,15 +11,17 @@ use image::ImageConfig;
 use runtime::protocol::CONFIG_FILE;
 use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
 
+use super::etc_files;
 use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::events;
+use crate::images::merged::Merged;
 use crate::inspect::labels;
 use crate::logs::check_host;
-use crate::lookup::Merged;
 use crate::spec::{self, Host, Identity, Inputs};
 use crate::volumes::Sources;
-use crate::{ago, events, files};
+use crate::words::ago;
 
 /// Name of a container's log in its directory.
 pub(crate) const LOG_FILE: &str = "container.log";
@@ -207,7 +209,7 @@ impl Prepared<'_> {
         written.context(|| path.display())?;
         sys::fault::point("create: configuration written");
         let host_file = |path: &str| fs::read(path).unwrap_or_default();
-        for (name, content) in files::contents(&self.config, inputs.hostname(), host_file) {
+        for (name, content) in etc_files::contents(&self.config, inputs.hostname(), host_file) {
             readable(&directory.join(name), |path| fs::write(path, content), 0o644)?;
         }
         Ok(())

@@ -1,6 +1,9 @@
 //! What `ps` lists: which containers, and what is said of each.
 
+/// Which match.
 mod filter;
+/// The line of each.
+pub(crate) mod line;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,13 +11,13 @@ use std::collections::hash_map::Entry;
 use jiff::Timestamp;
 use store::Digest;
 
-use crate::create::UPPER;
+use crate::containers::create::UPPER;
+use crate::containers::lifecycle::Container;
+use crate::containers::ps::line::{ContainerSummary, summary};
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::filter::Filters;
-use crate::lifecycle::Container;
-use crate::summary::{ContainerSummary, summary};
-use crate::usage;
+use crate::host::tree_size;
+use crate::words::filter::Filters;
 
 pub use filter::CONTAINER_FILTERS;
 
@@ -66,7 +69,7 @@ impl Engine {
     /// # Errors
     /// `Store`.
     pub fn sizes(&self, container: &Container) -> Result<(u64, u64)> {
-        let written = usage::tree(&self.paths().container(&container.record.id).join(UPPER));
+        let written = tree_size::tree(&self.paths().container(&container.record.id).join(UPPER));
         let image = self.store.image(&container.record.image)?;
         Ok((written, written.saturating_add(image.size)))
     }

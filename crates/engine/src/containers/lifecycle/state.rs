@@ -15,7 +15,7 @@ use crate::config::ContainerConfig;
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::session::Connection;
-use crate::similar::similar;
+use crate::words::similar::similar;
 
 /// Exit status of docker's `exec` in a container that is not there or does not run.
 const ABSENT: i32 = 1;

@@ -6,9 +6,9 @@ use store::{Digest, ImageRecord};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::filter::Filters;
-use crate::glob;
-use crate::when;
+use crate::words::filter::Filters;
+use crate::words::glob;
+use crate::words::when;
 
 /// What `images --filter` takes.
 pub const IMAGE_FILTERS: &[&str] = &["before", "dangling", "label", "label!", "reference", "since", "until"];

@@ -5,12 +5,13 @@ use store::VolumeRecord;
 
 use super::remove::RemoveOptions;
 use super::state::{Container, State};
-use crate::create::UPPER;
+use crate::containers::create::UPPER;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Type};
-use crate::filter::Filters;
-use crate::{usage, when};
+use crate::host::tree_size;
+use crate::words::filter::Filters;
+use crate::words::when;
 
 /// What `container prune --filter` takes.
 pub const CONTAINER_PRUNE_FILTERS: &[&str] = &["label", "label!", "until"];
@@ -36,7 +37,7 @@ impl Engine {
         let mut pruned = Pruned::default();
         for container in self.containers(true)? {
             if is_stopped(&container) && matches(&container, filters, until) {
-                let bytes = usage::tree(&self.paths().container(&container.record.id).join(UPPER));
+                let bytes = tree_size::tree(&self.paths().container(&container.record.id).join(UPPER));
                 match self.remove(&container, RemoveOptions::default()) {
                     Ok(()) => {
                         pruned.names.push(container.record.id.hex());
@@ -61,7 +62,7 @@ impl Engine {
         let mut pruned = Pruned::default();
         let wanted = |volume: &VolumeRecord| (all || volume.anonymous) && filters.labels(&volume.labels);
         for volume in self.volumes()?.into_iter().filter(wanted) {
-            let bytes = usage::tree(&self.paths().volume_data(&volume.name));
+            let bytes = tree_size::tree(&self.paths().volume_data(&volume.name));
             match self.remove_volume(&volume.name) {
                 Ok(()) => {
                     pruned.names.push(volume.name);

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use runtime::protocol::Status;
 use runtime::protocol::policy::HealthStatus;
 
-use crate::ago;
 use crate::config::{Mount, MountKind};
+use crate::containers::lifecycle::{Container, State};
 use crate::inspect::labels;
-use crate::lifecycle::{Container, State};
+use crate::words::ago;
 
 /// One line of `ps`, with docker's columns.
 #[derive(Debug, Clone, PartialEq, Eq)]

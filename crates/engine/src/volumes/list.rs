@@ -7,7 +7,7 @@ use store::VolumeRecord;
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::filter::Filters;
+use crate::words::filter::Filters;
 
 /// What `volume ls --filter` takes.
 pub const VOLUME_FILTERS: &[&str] = &["dangling", "driver", "label", "label!", "name", "scope"];

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use runtime::protocol::{Kind, Request, Rootfs, StdinMode, VERSION, WindowSize};
 
 use crate::config::{Healthcheck, Signal};
-use crate::create::{Created, UPPER, WORK};
+use crate::containers::create::{Created, UPPER, WORK};
 use crate::engine::Engine;
 use crate::error::{Context, Result};
 use crate::events;

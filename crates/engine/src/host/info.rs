@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
+use crate::containers::lifecycle::State;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::lifecycle::State;
 
 /// The state of the engine and its host, with docker's names for what both have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -193,10 +193,10 @@ impl Engine {
             https_proxy: variable("HTTPS_PROXY"),
             no_proxy: variable("NO_PROXY"),
             index_server_address: "https://index.docker.io/v1/",
-            cdi_spec_dirs: crate::cdi::DIRECTORIES.to_vec(),
+            cdi_spec_dirs: crate::host::cdi::DIRECTORIES.to_vec(),
             labels: Vec::new(),
             experimental_build: false,
-            system_time: crate::ago::now(),
+            system_time: crate::words::ago::now(),
         })
     }
 }

@@ -1,0 +1,24 @@
+//! Containers: made, started, looked at, and what happens to them until they are removed.
+
+/// A container's directories, files and row.
+pub(crate) mod create;
+/// The three files of a container below /etc: pure.
+mod etc_files;
+/// Further processes in it, and the streams of the first.
+mod exec;
+/// Whose namespaces a container shares.
+mod joins;
+/// Its state; signals, waiting, stopping, removing.
+pub(crate) mod lifecycle;
+/// Which containers `ps` lists, and what it shows of them.
+pub(crate) mod ps;
+/// A container that exists, ready to be started.
+mod ready;
+/// Its supervisor.
+mod start;
+/// What it uses.
+pub(crate) mod stats;
+/// The supervisor's program, in sealed memory.
+mod supervisor_program;
+/// Its processes.
+pub(crate) mod top;
