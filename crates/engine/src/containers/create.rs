@@ -12,6 +12,7 @@ use runtime::protocol::CONFIG_FILE;
 use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
 
 use super::etc_files;
+use super::supervisor_program::Program;
 use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -45,6 +46,8 @@ pub struct Created {
     pub(crate) again: bool,
     /// How often its policy has started it.
     pub(crate) restarts: u32,
+    /// What its supervisor runs.
+    pub(crate) program: Program,
 }
 
 impl Created {
@@ -75,6 +78,10 @@ impl Engine {
     /// `Invalid` for a configuration that cannot be, `Conflict` for a name in use, `NotFound` for a user or a bind
     /// source that is not there.
     pub fn create(&self, config: &ContainerConfig, image: &ImageRecord, unstarted: Unstarted) -> Result<Created> {
+        let program = match unstarted {
+            Unstarted::Keep => Program::Later,
+            Unstarted::Collect => self.begin_supervisor_program(),
+        };
         let image_config = ImageConfig::parse(&self.store.blob(&image.id)?)?.config;
         let mut config = self.with_ids_of_others(effective(config, &image_config)?)?;
         if unstarted == Unstarted::Collect {
@@ -87,7 +94,7 @@ impl Engine {
         let identity = identity(&merged, config.user.as_deref().unwrap_or(&image_config.user), &config.group_add)?;
         let host = self.host(&config)?;
         let prepared = Prepared { image, image_config, config, identity, host, layers, merged, unstarted };
-        match self.commit(&prepared) {
+        let created = match self.commit(&prepared) {
             // The holder of the name may be a container that was to go, and has: then its row is all that is left.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.store.collect_ended();
@@ -95,7 +102,8 @@ impl Engine {
                 self.commit(&prepared)
             }
             other => other,
-        }
+        };
+        Ok(Created { program, ..created? })
     }
 
     fn commit(&self, prepared: &Prepared<'_>) -> Result<Created> {
@@ -124,7 +132,7 @@ impl Engine {
         }
         self.tell(&events::about_container(&record, config, "create"));
         let (config, layers) = (config.clone(), prepared.layers.clone());
-        Ok(Created { record, config, lock, layers, again: false, restarts: 0 })
+        Ok(Created { record, config, lock, layers, again: false, restarts: 0, program: Program::Later })
     }
 
     /// Writes the files of a container that is there and does not run anew, as they follow from its row, its image and

@@ -2,10 +2,12 @@
 //!
 //! A copy takes a millisecond and its size in memory. All supervisors of one build can run from one copy, so whoever
 //! starts a further one looks for a running supervisor first and starts its program, which nothing can have changed.
+//! Where there is none, a thread makes the copy while the container is made.
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::thread::JoinHandle;
 
 use runtime::protocol::{LOCK_DESCRIPTOR, LOCK_FILE, STATUS_FILE, Status};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, SealFlags};
@@ -16,19 +18,50 @@ use crate::error::{Context, Result};
 /// Running supervisors looked at before a copy is made: one of another build is rare.
 const TRIES: usize = 4;
 
+/// The program of a supervisor that is about to be started.
+#[derive(Debug, Default)]
+pub(crate) enum Program {
+    /// It is looked for when it is needed.
+    #[default]
+    Later,
+    /// A thread is at it.
+    Coming(JoinHandle<Result<OwnedFd>>),
+}
+
 impl Engine {
+    /// Begins to look for the supervisor's program, or to copy it, while something else is done. The caller's mask of
+    /// signals is the thread's.
+    pub(crate) fn begin_supervisor_program(&self) -> Program {
+        let (containers, program) = (self.paths().run_containers(), self.options.runtime_program);
+        let name = self.supervisor_name();
+        let thread = std::thread::Builder::new().name("program".into());
+        thread.spawn(move || find_or_copy(&containers, &name, program)).map_or(Program::Later, Program::Coming)
+    }
+
     /// The supervisor's program, ready to be executed.
     ///
     /// # Errors
     /// `System` when memory is short.
-    pub(crate) fn supervisor_program(&self) -> Result<OwnedFd> {
-        let name = format!("phial-runtime-{}", self.options.runtime_build);
-        let mut running = fs::read_dir(self.paths().run_containers()).into_iter().flatten().flatten().take(TRIES);
-        if let Some(program) = running.find_map(|entry| running_program(&entry.path(), &name)) {
-            return Ok(program);
+    pub(crate) fn supervisor_program(&self, program: Program) -> Result<OwnedFd> {
+        match program {
+            Program::Coming(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Program::Later => {
+                find_or_copy(&self.paths().run_containers(), &self.supervisor_name(), self.options.runtime_program)
+            }
         }
-        sys::memfd::sealed(&name, self.options.runtime_program).context(|| "copying the supervisor into memory")
     }
+
+    fn supervisor_name(&self) -> String {
+        format!("phial-runtime-{}", self.options.runtime_build)
+    }
+}
+
+fn find_or_copy(containers: &Path, name: &str, program: &[u8]) -> Result<OwnedFd> {
+    let mut running = fs::read_dir(containers).into_iter().flatten().flatten().take(TRIES);
+    if let Some(program) = running.find_map(|entry| running_program(&entry.path(), name)) {
+        return Ok(program);
+    }
+    sys::memfd::sealed(name, program).context(|| "copying the supervisor into memory")
 }
 
 /// The program of the supervisor of the container in `directory`, if it runs and is of this build.
