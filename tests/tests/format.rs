@@ -1,6 +1,6 @@
 //! `--format`, `-q` and `--no-trunc`: tables, JSON and Go templates of lists and objects.
 
-use end_to_end::{Result, Stage};
+use end_to_end::{Context, Result, Stage};
 use serde_json::Value;
 
 /// A stage with one container that runs and one that has ended.
@@ -135,6 +135,11 @@ fn times_are_those_of_the_hosts_zone() -> Result {
     // It is the same moment.
     let hour = |text: String| text.split([' ', ':']).nth(1).and_then(|hour| hour.parse::<i32>().ok());
     let here = hour(stage.phial.ok(&["ps", "--format", "{{.CreatedAt}}"])?);
-    assert_ne!(here, hour(in_zone(&["ps", "--format", "{{.CreatedAt}}"])?));
+    let there = in_zone(&["ps", "--format", "{{.CreatedAt}}"])?;
+    assert_ne!(here, hour(there.clone()));
+    // A time that is given without a zone is in the same one; in UTC it would be still to come.
+    let since = there.get(..19).context("ps shows no time")?.replace(' ', "T");
+    let seen = in_zone(&["events", "--since", &since, "--until", "0s", "-f", "container=job"])?;
+    assert!(seen.contains("container create"), "since {since}: {seen}");
     Ok(())
 }

@@ -69,6 +69,7 @@ pub use volumes::{VOLUME_FILTERS, VolumeConfig, VolumeSummary};
 pub use words::ago::ago;
 pub use words::filter::Filters;
 pub use words::similar::similar;
+pub use words::when::zone;
 
 /// An error of another library in one line.
 fn one_line(text: &str) -> String {

@@ -12,6 +12,7 @@ use runtime::cgroup::Cgroups;
 use crate::containers::lifecycle::{Container, State};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::words::when;
 
 /// A table of processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +72,7 @@ impl Host {
             users: users(&fs::read_to_string("/etc/passwd").unwrap_or_default()),
             now: Timestamp::now(),
             uptime: uptime.split(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default(),
-            zone: TimeZone::system(),
+            zone: when::zone(),
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
 /// A time (RFC 3339) as docker's columns have it, where the host is: `2026-08-05 14:00:00 +0200 CEST`. What is no time
 /// stays as it is.
 pub(crate) fn time(text: &str) -> String {
-    time_in(text, zone())
+    time_in(text, engine::zone())
 }
 
 fn time_in(text: &str, zone: TimeZone) -> String {
@@ -59,7 +59,7 @@ fn time_in(text: &str, zone: TimeZone) -> String {
 
 /// RFC 3339 where the host is: with its offset, or `Z` where that is none, and so many digits of a second.
 pub(crate) fn timestamp(time: Timestamp, digits: u8) -> String {
-    timestamp_in(time, digits, &zone())
+    timestamp_in(time, digits, &engine::zone())
 }
 
 fn timestamp_in(time: Timestamp, digits: u8, zone: &TimeZone) -> String {
@@ -69,11 +69,6 @@ fn timestamp_in(time: Timestamp, digits: u8, zone: &TimeZone) -> String {
         return printer.timestamp_to_string(&time);
     }
     printer.timestamp_with_offset_to_string(&time, offset)
-}
-
-/// The zone that TZ names, or else /etc/localtime; UTC where there is neither.
-fn zone() -> TimeZone {
-    TimeZone::try_system().unwrap_or(TimeZone::UTC)
 }
 
 /// Text of a stranger in one line and without what a terminal would obey.
