@@ -264,6 +264,16 @@ mod tests {
         }
     }
 
+    /// There are too many to be read in one list.
+    #[test]
+    fn flags_of_run_stand_under_headings() {
+        let mut commands = leaves(&program()).into_iter();
+        let run = commands.find(|command| command.get_name() == "run").expect("there is run");
+        let without = run.get_arguments().filter(|argument| argument.get_help_heading().is_none());
+        let without: Vec<&str> = without.filter_map(Arg::get_long).collect();
+        assert_eq!(without, ["detach", "detach-keys", "sig-proxy", "help"]);
+    }
+
     #[test]
     fn a_flag_that_docker_has_is_not_an_unknown_one() {
         let words: Vec<OsString> = ["phial", "--root", "/x", "run", "-p", "80:80", "alpine"].map(OsString::from).into();

@@ -73,7 +73,13 @@ fn arguments(command: &Command, roff: &mut Roff) {
         if listed.peek().is_some() {
             roff.section(title);
         }
+        let mut heading_above = None;
         for argument in listed {
+            let under = argument.get_help_heading();
+            if let Some(title) = under.filter(|_| under != heading_above) {
+                roff.line(&format!(".SS {}", quoted(title)));
+            }
+            heading_above = under;
             roff.entry(&heading(argument), &help(argument));
         }
     }
@@ -200,7 +206,13 @@ mod tests {
         let page = |name: &str| pages.iter().find(|page| page.name == name).expect("there is such a page");
         assert_eq!(pages.first().map(|page| page.name.as_str()), Some("phial"));
         let run = &page("phial-run").text;
-        for part in [".SH \"SYNOPSIS\"", "phial run [OPTIONS]", "\\fB\\-i, \\-\\-interactive\\fR", ".SH \"EXAMPLES\""] {
+        for part in [
+            ".SH \"SYNOPSIS\"",
+            "phial run [OPTIONS]",
+            "\\fB\\-i, \\-\\-interactive\\fR",
+            ".SH \"EXAMPLES\"",
+            ".SS \"Limits\"",
+        ] {
             assert!(run.contains(part), "{part}: {run}");
         }
         assert!(page("phial-image-ls").text.contains("phial\\-image (1)"));

@@ -30,7 +30,7 @@ pub(crate) struct Attach {
 impl Execute for Attach {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let doing = || format!("attach to {}", self.container);
-        let keys = self.leaving.keys().cannot(doing)?;
+        let keys = self.leaving.keys.parse().cannot(doing)?;
         let engine = context.engine()?;
         let container = engine.container(&self.container).cannot(doing)?;
         let stdin = !self.no_stdin && container.config.open_stdin;

@@ -24,11 +24,11 @@ Examples:
     disable_help_flag = true
 )]
 pub(crate) struct Create {
-    #[command(flatten)]
-    flags: Flags,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 impl Execute for Create {

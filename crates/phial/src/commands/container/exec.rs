@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use engine::config::ExecConfig;
-use engine::session::DetachKeys;
 
-use super::flags::environment;
+use super::flags::Environment;
 use super::{Execute, foreground};
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
@@ -25,15 +24,10 @@ pub(crate) struct Exec {
     /// Do not wait for the command
     #[arg(short, long)]
     detach: bool,
-    /// The keys that leave the command running
-    #[arg(long, value_name = "KEYS")]
-    detach_keys: Option<String>,
-    /// Set an environment variable; NAME alone takes the value it has here
-    #[arg(short, long, value_name = "NAME[=VALUE]")]
-    env: Vec<String>,
-    /// Read environment variables from a file
-    #[arg(long, value_name = "FILE")]
-    env_file: Vec<String>,
+    #[command(flatten)]
+    keys: foreground::Keys,
+    #[command(flatten)]
+    environment: Environment,
     /// Keep standard input open
     #[arg(short, long)]
     interactive: bool,
@@ -59,11 +53,10 @@ impl Execute for Exec {
         let mut words = self.words.into_iter();
         let name = words.next().unwrap_or_default();
         let doing = || format!("run a command in container {name}");
-        let keys = self.detach_keys.as_deref().map_or_else(|| Ok(DetachKeys::default()), DetachKeys::parse);
-        let keys = keys.cannot(doing)?;
+        let keys = self.keys.parse().cannot(doing)?;
         let config = ExecConfig {
             command: words.collect(),
-            env: environment(&self.env_file, &self.env, &doing)?,
+            env: self.environment.list(&doing)?,
             working_dir: self.workdir,
             user: self.user,
             tty: self.tty,

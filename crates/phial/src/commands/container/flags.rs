@@ -29,7 +29,7 @@ use clap::Args;
 use engine::config::ContainerConfig;
 
 pub(super) use changeable::Limits;
-pub(super) use process::environment;
+pub(super) use process::Environment;
 
 use crate::failure::{Cannot, Result};
 
@@ -37,26 +37,26 @@ use crate::failure::{Cannot, Result};
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(super) struct Flags {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Process")]
     process: process::Flags,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Container")]
     life: life::Flags,
-    #[command(flatten)]
-    devices: devices::Flags,
-    #[command(flatten)]
-    policies: policies::Flags,
-    #[command(flatten)]
-    limits: limits::Flags,
-    #[command(flatten)]
-    logging: logging::Flags,
-    #[command(flatten)]
-    mounts: mounts::Flags,
-    #[command(flatten)]
-    namespaces: namespaces::Flags,
-    #[command(flatten)]
-    security: security::Flags,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Image")]
     pub(super) fetch: fetch::Flags,
+    #[command(flatten, next_help_heading = "Mounts")]
+    mounts: mounts::Flags,
+    #[command(flatten, next_help_heading = "Network and namespaces")]
+    namespaces: namespaces::Flags,
+    #[command(flatten, next_help_heading = "Limits")]
+    limits: limits::Flags,
+    #[command(flatten, next_help_heading = "Security")]
+    security: security::Flags,
+    #[command(flatten, next_help_heading = "Devices")]
+    devices: devices::Flags,
+    #[command(flatten, next_help_heading = "Restarts and health")]
+    policies: policies::Flags,
+    #[command(flatten, next_help_heading = "Logs")]
+    logging: logging::Flags,
     /// The image, then the command and its arguments
     #[arg(value_name = "IMAGE", required = true, num_args = 1.., trailing_var_arg = true, hide = true)]
     words: Vec<String>,

@@ -1,4 +1,4 @@
-//! What `run`, `attach` and `exec` share: this process's own streams, and what the end of a session means here.
+//! What `run`, `start`, `attach` and `exec` share: this process's own streams, and what the end of a session means here.
 
 use std::fs::File;
 use std::io::IsTerminal;
@@ -23,12 +23,20 @@ pub(super) struct Terminal {
     pub(super) tty: bool,
 }
 
-/// What `run`, `attach` and `exec` take about leaving.
+/// `--detach-keys`.
 #[derive(Debug, Args)]
-pub(super) struct Leaving {
-    /// The keys that leave the container running
+#[group(skip)]
+pub(super) struct Keys {
+    /// The keys that leave it running
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<String>,
+}
+
+/// What `run` and `attach` take about leaving.
+#[derive(Debug, Args)]
+pub(super) struct Leaving {
+    #[command(flatten)]
+    pub(super) keys: Keys,
     /// Pass signals on; with false they are this command's own
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -36,15 +44,17 @@ pub(super) struct Leaving {
     sig_proxy: bool,
 }
 
-impl Leaving {
-    /// The keys.
+impl Keys {
+    /// The keys; docker's if there are no others.
     ///
     /// # Errors
     /// For what is no sequence of keys.
-    pub(super) fn keys(&self) -> engine::Result<DetachKeys> {
+    pub(super) fn parse(&self) -> engine::Result<DetachKeys> {
         self.detach_keys.as_deref().map_or_else(|| Ok(DetachKeys::default()), DetachKeys::parse)
     }
+}
 
+impl Leaving {
     /// As [`hold_signals`], unless signals are not to be passed on.
     ///
     /// # Errors

@@ -32,11 +32,11 @@ pub(crate) struct Run {
     detach: bool,
     #[command(flatten)]
     leaving: foreground::Leaving,
-    #[command(flatten)]
-    flags: Flags,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 impl Execute for Run {
@@ -44,7 +44,7 @@ impl Execute for Run {
         let image = self.flags.image().to_owned();
         let doing = || format!("run {image}");
         let fetch = self.flags.fetch.parse().cannot(doing)?;
-        let keys = self.leaving.keys().cannot(doing)?;
+        let keys = self.leaving.keys.parse().cannot(doing)?;
         let cidfile = self.flags.cidfile();
         let mut config = self.flags.config(doing)?;
         config.detach = self.detach;

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use engine::Engine;
-use engine::session::DetachKeys;
 
 use super::{Execute, each, foreground};
 use crate::context::Context;
@@ -23,9 +22,8 @@ pub(crate) struct Start {
     /// Stay with the container: show its output, pass signals on
     #[arg(short, long)]
     attach: bool,
-    /// The keys that leave the container running
-    #[arg(long, value_name = "KEYS")]
-    detach_keys: Option<String>,
+    #[command(flatten)]
+    keys: foreground::Keys,
     /// Stay with the container and pass standard input on
     #[arg(short, long)]
     interactive: bool,
@@ -43,8 +41,7 @@ impl Execute for Start {
         }
         let engine = context.engine()?;
         if stays {
-            let keys = self.detach_keys.as_deref().map_or_else(|| Ok(DetachKeys::default()), DetachKeys::parse);
-            return self.start_and_stay(&engine, keys.cannot(|| format!("start {}", self.containers[0]))?);
+            return self.start_and_stay(&engine);
         }
         each(&self.containers, |name| {
             let doing = || format!("start {name}");
@@ -58,9 +55,10 @@ impl Execute for Start {
 }
 
 impl Start {
-    fn start_and_stay(&self, engine: &Engine, keys: DetachKeys) -> Result<ExitCode> {
+    fn start_and_stay(&self, engine: &Engine) -> Result<ExitCode> {
         let name = &self.containers[0];
         let doing = || format!("start {name}");
+        let keys = self.keys.parse().cannot(doing)?;
         let container = engine.container(name).cannot(doing)?;
         let config = &container.config;
         let terminal = foreground::Terminal { stdin: self.interactive && config.open_stdin, tty: config.tty };
