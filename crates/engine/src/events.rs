@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use runtime::protocol::events::Subject;
 pub use runtime::protocol::events::{Actor, Event, Journal, Type};
-pub use select::{Selection, name as type_name};
+pub use select::{FILTERS, Selection, name as type_name};
 use store::ContainerRecord;
 
 use crate::config::ContainerConfig;

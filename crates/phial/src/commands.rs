@@ -51,6 +51,8 @@ pub(crate) enum Kind {
         define: fn(Command) -> Command,
         /// Runs it.
         run: fn(&ArgMatches, &Context) -> Result<ExitCode>,
+        /// What its `--filter` knows.
+        filters: &'static [&'static str],
     },
     /// Further commands.
     Group {
@@ -63,6 +65,9 @@ pub(crate) enum Kind {
 
 /// A command's options, once they are parsed.
 trait Execute: Args {
+    /// What `--filter` knows.
+    const FILTERS: &'static [&'static str] = &[];
+
     /// Carries the command out.
     fn execute(self, context: &Context) -> Result<ExitCode>;
 }
@@ -144,7 +149,8 @@ pub(crate) fn find(entries: &'static [Entry], name: &str) -> Option<&'static Ent
 }
 
 const fn leaf<T: Execute>(name: &'static str, about: &'static str) -> Entry {
-    Entry { name, aliases: &[], about, kind: Kind::Leaf { define: define::<T>, run: execute::<T> }, starts: false }
+    let kind = Kind::Leaf { define: define::<T>, run: execute::<T>, filters: T::FILTERS };
+    Entry { name, aliases: &[], about, kind, starts: false }
 }
 
 /// The same command, which also has docker's other names.

@@ -123,10 +123,10 @@ fn names_of_commands(line: &Line<'_>) -> Vec<Candidate> {
 }
 
 fn of_command(line: &Line<'_>, entry: &Entry) -> (Vec<Candidate>, Option<values::Paths>) {
-    let Kind::Leaf { define, .. } = entry.kind else { return (Vec::new(), None) };
+    let Kind::Leaf { define, filters, .. } = entry.kind else { return (Vec::new(), None) };
     let mut command = define(Command::new(entry.name));
     command.build();
-    let asked = values::Asked { context: &line.context, command: entry.name, typed: line.typed };
+    let asked = values::Asked { context: &line.context, command: entry.name, filters, typed: line.typed };
     let (waiting, positionals) = read(&command, line.words);
     if let Some(argument) = waiting {
         return asked.of_flag(argument);
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn commands_flags_and_values() {
-        let cases: [(&str, &[&str]); 8] = [
+        let cases: [(&str, &[&str]); 14] = [
             ("ru", &["run"]),
             ("image l", &["load", "ls"]),
             ("--ro", &["--root"]),
@@ -230,12 +230,37 @@ mod tests {
             ("run --pull=a", &["--pull=always"]),
             ("run -it --pull m", &["missing"]),
             ("ps -f stat", &["status="]),
+            ("container ls -f stat", &["status="]),
+            ("volume ls -f dr", &["driver="]),
+            ("events -f s", &["scope="]),
+            ("search -f is-a", &["is-automated="]),
+            ("image prune --filter dang", &["dangling="]),
+            ("volume prune --filter all=f", &["all=false"]),
         ];
         for (line, expected) in cases {
             assert_eq!(words(line), expected, "{line}");
         }
         assert!(words("run -- --").is_empty());
         assert!(words("nothing -").contains(&"--help".to_owned()));
+    }
+
+    #[test]
+    fn every_filter_that_a_command_takes_is_offered() {
+        fn check(entries: &'static [Entry], before: &str) {
+            for entry in entries {
+                let line = format!("{before}{}", entry.name);
+                match entry.kind {
+                    Kind::Group { entries, .. } => check(entries, &format!("{line} ")),
+                    Kind::Leaf { define, filters, .. } => {
+                        let has_filter = long(&define(Command::new(entry.name)), "filter").is_some();
+                        let keys: Vec<String> = filters.iter().map(|key| format!("{key}=")).collect();
+                        assert_eq!(has_filter, !keys.is_empty(), "{line}");
+                        assert!(!has_filter || words(&format!("{line} --filter ")) == keys, "{line}");
+                    }
+                }
+            }
+        }
+        check(COMMANDS, "");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::words::filter::Filters;
 use crate::words::when;
 
 /// Docker's filters of events, without those of swarm.
-const FILTERS: [&str; 9] = ["container", "daemon", "event", "image", "label", "network", "scope", "type", "volume"];
+pub const FILTERS: &[&str] = &["container", "daemon", "event", "image", "label", "network", "scope", "type", "volume"];
 
 /// What is wanted.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +35,7 @@ impl Selection {
         {
             return Err(Error::invalid("--since is later than --until"));
         }
-        Ok(Selection { since, until, filters: Filters::parse(filters, &FILTERS)?, began: Some(now) })
+        Ok(Selection { since, until, filters: Filters::parse(filters, FILTERS)?, began: Some(now) })
     }
 
     /// Whether this event is asked for.

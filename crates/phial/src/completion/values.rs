@@ -1,7 +1,6 @@
 //! What values flags and arguments have. What they are called in the help says which: `CONTAINER`, `FILE`.
 
 use clap::Arg;
-use engine::{CONTAINER_FILTERS, IMAGE_FILTERS};
 
 use super::Candidate;
 use super::live::{self, Containers};
@@ -20,6 +19,8 @@ pub(super) struct Asked<'a> {
     pub(super) context: &'a Context,
     /// Name of the command, without its group.
     pub(super) command: &'a str,
+    /// What its `--filter` knows.
+    pub(super) filters: &'static [&'static str],
     /// What is there of the word.
     pub(super) typed: &'a str,
 }
@@ -100,20 +101,16 @@ const WORDS: &[(&str, &[&str])] = &[
     ("uts", &["host"]),
 ];
 
-/// Filters of lists whose command does not say which it takes.
-const FILTERS: &[(&str, &[&str])] = &[
-    ("ps", CONTAINER_FILTERS),
-    ("images", IMAGE_FILTERS),
-    ("events", &["container", "event", "image", "label", "type", "volume"]),
-    ("prune", &["label", "label!", "until"]),
-    ("search", &["is-official", "stars"]),
-];
-
 /// Values of filters.
 const FILTER_VALUES: &[(&str, &[&str])] = &[
+    ("all", &["true", "false"]),
     ("dangling", &["true", "false"]),
+    ("driver", &["local"]),
     ("health", &["starting", "healthy", "unhealthy", "none"]),
+    ("is-automated", &["true", "false"]),
+    ("is-official", &["true", "false"]),
     ("is-task", &["true", "false"]),
+    ("scope", &["local"]),
     ("status", &["created", "dead", "exited", "paused", "removing", "restarting", "running"]),
     ("type", &["container", "image", "volume"]),
 ];
@@ -127,7 +124,7 @@ impl Asked<'_> {
         }
         let name = argument.get_long().unwrap_or_default();
         let mut found = match (name, self.typed) {
-            ("filter", typed) => self.filters(typed),
+            ("filter", typed) => self.of_filter(typed),
             ("network" | "pid" | "ipc", typed) if typed.starts_with("container:") => {
                 let names = live::containers(self.context, Containers::Running, "");
                 names.into_iter().map(|c| Candidate::new(format!("container:{}", c.text), c.about)).collect()
@@ -190,20 +187,20 @@ impl Asked<'_> {
         }
     }
 
-    fn filters(self, typed: &str) -> Vec<Candidate> {
+    fn of_filter(self, typed: &str) -> Vec<Candidate> {
         if let Some((key, _)) = typed.split_once('=') {
             let joined = |value: Candidate| Candidate::new(format!("{key}={}", value.text), value.about);
             let values = match key {
                 "ancestor" | "image" | "reference" => live::images(self.context, ""),
-                "before" | "since" if self.command == "images" => live::images(self.context, ""),
+                "before" | "since" if self.filters.contains(&"reference") => live::images(self.context, ""),
+                "name" if self.filters.contains(&"driver") => live::volumes(self.context),
                 "before" | "since" | "container" | "name" => live::containers(self.context, Containers::All, ""),
                 "volume" => live::volumes(self.context),
                 _ => words(FILTER_VALUES, key),
             };
             return values.into_iter().map(joined).collect();
         }
-        let keys = words(FILTERS, self.command);
-        keys.into_iter().map(|key| Candidate::new(format!("{}=", key.text), "")).collect()
+        self.filters.iter().map(|key| Candidate::new(format!("{key}="), "")).collect()
     }
 }
 

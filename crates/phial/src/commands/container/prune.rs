@@ -24,8 +24,10 @@ pub(crate) struct Prune {
 }
 
 impl Execute for Prune {
+    const FILTERS: &'static [&'static str] = CONTAINER_PRUNE_FILTERS;
+
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        let filters = self.flags.parse(CONTAINER_PRUNE_FILTERS).cannot(|| "prune containers")?;
+        let filters = self.flags.parse(Self::FILTERS).cannot(|| "prune containers")?;
         let engine = context.engine()?;
         self.flags.confirm("WARNING! This will remove all stopped containers.", "container prune")?;
         let pruned = engine.prune_containers(&filters).cannot(|| "prune containers")?;

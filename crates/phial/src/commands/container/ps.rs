@@ -102,6 +102,8 @@ pub(crate) struct Ps {
 }
 
 impl Execute for Ps {
+    const FILTERS: &'static [&'static str] = CONTAINER_FILTERS;
+
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let table = if self.size { WITH_SIZE } else { LISTING.table };
         let printer = LISTING.printer_of(&self.list, self.no_trunc, table)?;
@@ -121,7 +123,7 @@ impl Ps {
             all: self.all,
             last,
             size: (self.size || shown) && !self.list.quiet,
-            filters: Filters::parse(&self.filters, CONTAINER_FILTERS)?,
+            filters: Filters::parse(&self.filters, Self::FILTERS)?,
         })
     }
 }

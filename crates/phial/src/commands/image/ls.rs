@@ -81,10 +81,12 @@ pub(crate) struct Images {
 }
 
 impl Execute for Images {
+    const FILTERS: &'static [&'static str] = IMAGE_FILTERS;
+
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let table = if self.digests { WITH_DIGESTS } else { LISTING.table };
         let printer = LISTING.printer_of(&self.list, self.no_trunc, table)?;
-        let filters = Filters::parse(&self.filters, IMAGE_FILTERS).cannot(|| "list images")?;
+        let filters = Filters::parse(&self.filters, Self::FILTERS).cannot(|| "list images")?;
         let options = ImageListOptions { name: self.name, filters };
         let mut images = context.engine()?.images(&options).cannot(|| "list images")?;
         if self.list.quiet {

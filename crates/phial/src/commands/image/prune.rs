@@ -27,8 +27,10 @@ pub(crate) struct Prune {
 }
 
 impl Execute for Prune {
+    const FILTERS: &'static [&'static str] = IMAGE_PRUNE_FILTERS;
+
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        let filters = self.flags.parse(IMAGE_PRUNE_FILTERS).cannot(|| "prune images")?;
+        let filters = self.flags.parse(Self::FILTERS).cannot(|| "prune images")?;
         let engine = context.engine()?;
         let what =
             if self.all { "images without at least one container associated to them" } else { "dangling images" };

@@ -20,7 +20,6 @@ Examples:
 
 /// Characters of a description that docker shows.
 const DESCRIPTION: usize = 45;
-const FILTERS: [&str; 3] = ["is-automated", "is-official", "stars"];
 
 /// What `phial search` takes.
 #[derive(Debug, Args)]
@@ -29,7 +28,7 @@ pub(crate) struct Search {
     /// What to look for, with the registry and a slash in front if it is not Docker Hub
     #[arg(value_name = "TERM")]
     term: String,
-    /// Only some: is-official=true, stars=NUMBER
+    /// Only some: is-official=true, is-automated=true or stars=NUMBER
     #[arg(short, long, value_name = "FILTER")]
     filter: Vec<String>,
     /// Print 'json', or what a Go template makes of each line, with headings after 'table '
@@ -65,9 +64,11 @@ fn mark(is: bool) -> String {
 }
 
 impl Execute for Search {
+    const FILTERS: &'static [&'static str] = &["is-automated", "is-official", "stars"];
+
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let doing = || format!("search for {}", self.term);
-        let filters = Filters::parse(&self.filter, &FILTERS).cannot(doing)?;
+        let filters = Filters::parse(&self.filter, Self::FILTERS).cannot(doing)?;
         let (official, automated) =
             (filters.switch("is-official").cannot(doing)?, filters.switch("is-automated").cannot(doing)?);
         let refuse = |why: String| Failure::new(format!("cannot {}: {why}", doing()));

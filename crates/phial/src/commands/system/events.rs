@@ -40,6 +40,8 @@ pub(crate) struct Events {
 }
 
 impl Execute for Events {
+    const FILTERS: &'static [&'static str] = engine::events::FILTERS;
+
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let doing = || "show events";
         let selection = Selection::parse(self.since.as_deref(), self.until.as_deref(), &self.filter).cannot(doing)?;

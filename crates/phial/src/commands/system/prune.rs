@@ -18,9 +18,6 @@ Examples:
   phial system prune -af --filter until=24h       everything unused that is older than a day, without asking
   phial system prune --volumes                    also volumes without a name";
 
-/// What can be filtered by.
-const FILTERS: &[&str] = &["label", "label!", "until"];
-
 /// What `phial system prune` takes.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -36,8 +33,10 @@ pub(crate) struct Prune {
 }
 
 impl Execute for Prune {
+    const FILTERS: &'static [&'static str] = &["label", "label!", "until"];
+
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        let filters = self.flags.parse(FILTERS).cannot(|| "prune")?;
+        let filters = self.flags.parse(Self::FILTERS).cannot(|| "prune")?;
         if self.volumes && filters.has("until") {
             return Err(Failure::new("cannot prune: the \"until\" filter is not supported with \"--volumes\""));
         }

@@ -51,9 +51,11 @@ pub(crate) struct Ls {
 }
 
 impl Execute for Ls {
+    const FILTERS: &'static [&'static str] = VOLUME_FILTERS;
+
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let printer = LISTING.printer(&self.list, true)?;
-        let filters = Filters::parse(&self.filters, VOLUME_FILTERS).cannot(|| "list volumes")?;
+        let filters = Filters::parse(&self.filters, Self::FILTERS).cannot(|| "list volumes")?;
         let volumes = context.engine()?.list_volumes(&filters).cannot(|| "list volumes")?;
         printer.print(&volumes)?;
         Ok(ExitCode::SUCCESS)

@@ -27,9 +27,11 @@ pub(crate) struct Prune {
 }
 
 impl Execute for Prune {
+    const FILTERS: &'static [&'static str] = VOLUME_PRUNE_FILTERS;
+
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let doing = || "prune volumes";
-        let filters = self.flags.parse(VOLUME_PRUNE_FILTERS).cannot(doing)?;
+        let filters = self.flags.parse(Self::FILTERS).cannot(doing)?;
         let all = self.all || filters.switch("all").cannot(doing)?.unwrap_or(false);
         let engine = context.engine()?;
         let which = if all { "all" } else { "anonymous" };
