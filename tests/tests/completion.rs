@@ -33,7 +33,7 @@ fn shell(name: &str, phial: &Phial) -> Result<Command> {
 }
 
 /// Lines, what is expected among the offers, and what must not be there.
-const CASES: [(&str, &[&str], &[&str]); 7] = [
+const CASES: [(&str, &[&str], &[&str]); 9] = [
     ("phial ru", &["run"], &["rm"]),
     ("phial image l", &["ls"], &["rm"]),
     ("phial stop web", &["webserver"], &["webjob"]),
@@ -41,6 +41,8 @@ const CASES: [(&str, &[&str], &[&str]); 7] = [
     ("phial rm web", &["webjob", "webserver"], &[]),
     ("phial ps --no-t", &["--no-trunc"], &["--all"]),
     ("phial run --restart un", &["unless-stopped"], &["always"]),
+    ("phial events --filter da", &["daemon="], &["container="]),
+    ("phial volume prune --filter al", &["all="], &["label="]),
 ];
 
 fn check(offers: impl Fn(&str) -> Result<String>) -> Result {

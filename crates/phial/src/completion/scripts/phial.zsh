@@ -13,7 +13,7 @@ _phial() {
     local -a suffix
     # After these the value goes on.
     [[ $#described == 1 && ${described[1]} == *(=|:) ]] && suffix=(-S '')
-    (( $#described )) && _describe -V phial described $suffix
+    (( $#described )) && _describe -V phial described "${suffix[@]}"
     case $paths in
         files) _files ;;
         dirs) _files -/ ;;
