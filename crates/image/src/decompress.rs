@@ -46,7 +46,7 @@ impl<R: BufRead> Decompressed<R> {
     pub(crate) fn new(mut source: R, limit: u64) -> io::Result<Self> {
         let first = source.fill_buf()?;
         let kind = kind(first);
-        let source = Counted { source, bytes: 0 };
+        let source = Counted::new(source);
         let decoder = match kind {
             Kind::None => Decoder::None(source),
             Kind::Gzip => Decoder::Gzip(MultiGzDecoder::new(source)),
@@ -132,9 +132,22 @@ fn kind(first: &[u8]) -> Kind {
     }
 }
 
-struct Counted<R> {
+/// A reader that counts what was taken from it.
+pub struct Counted<R> {
     source: R,
     bytes: u64,
+}
+
+impl<R> Counted<R> {
+    /// Nothing was taken yet.
+    pub fn new(source: R) -> Self {
+        Self { source, bytes: 0 }
+    }
+
+    /// Bytes that were taken.
+    pub fn taken(&self) -> u64 {
+        self.bytes
+    }
 }
 
 impl<R: BufRead> BufRead for Counted<R> {
@@ -148,7 +161,7 @@ impl<R: BufRead> BufRead for Counted<R> {
     }
 }
 
-impl<R: BufRead> Read for Counted<R> {
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
         self.bytes += count as u64;

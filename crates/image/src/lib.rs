@@ -55,7 +55,7 @@ pub use download::{Download, download};
 
 /// Decompression of files.
 mod decompress;
-pub use decompress::decompressed;
+pub use decompress::{Counted, decompressed};
 
 /// Compression of what leaves: gzip on all processors, zstd.
 pub mod compress;

@@ -1,9 +1,9 @@
 //! The archive of a layer in the store, written again: what `push` and `save` send. Owns the check that it is the one that the
 //! image's configuration names; how it is written is up to `layer`.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use store::{Digest, Hasher, Store};
+use store::{Digest, Hashing, Store};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer;
@@ -20,7 +20,7 @@ pub fn write_layer(store: &Store, diff_id: &Digest, out: &mut dyn Write) -> Resu
         return Err(Error::new(ErrorKind::NotFound, format!("no such layer: {diff_id}")));
     };
     let root = fsroot::Root::open(&found.path).map_err(|error| Error::new(ErrorKind::Store, error.to_string()))?;
-    let mut out = Hashing { out, hasher: Hasher::new() };
+    let mut out = Hashing::new(out);
     let tape = store.layer_tape(diff_id)?;
     let has_tape = tape.is_some();
     let written = match tape {
@@ -30,7 +30,7 @@ pub fn write_layer(store: &Store, diff_id: &Digest, out: &mut dyn Write) -> Resu
     let written = written.map_err(|error| {
         Error::new(ErrorKind::Store, format!("layer {}: {error}", diff_id.short())).caused_by(error)
     })?;
-    let digest = out.hasher.finish();
+    let (digest, _) = out.finish();
     if digest != *diff_id && !has_tape {
         let why =
             format!("the archive of layer {diff_id} was not kept, and cannot be written again: pull the image anew");
@@ -59,21 +59,4 @@ pub fn layer_length(store: &Store, diff_id: &Digest) -> Result<u64> {
             .map(|packed| packed.length),
     };
     length.map_err(|error| Error::new(ErrorKind::Store, format!("layer {}: {error}", diff_id.short())).caused_by(error))
-}
-
-struct Hashing<'a> {
-    out: &'a mut dyn Write,
-    hasher: Hasher,
-}
-
-impl Write for Hashing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write_all(bytes)?;
-        self.hasher.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }

@@ -35,6 +35,8 @@ mod durability;
 mod error;
 /// The handle everything starts from, and leases.
 mod handle;
+/// A writer that hashes what goes through it.
+mod hashing;
 /// Container ids: 64 hex digits, random.
 mod id;
 /// Images and their names.
@@ -65,6 +67,7 @@ pub use database::FORMAT;
 pub use digest::{Digest, Hasher};
 pub use error::{Error, ErrorKind};
 pub use handle::{Lease, Store};
+pub use hashing::Hashing;
 pub use id::ContainerId;
 pub use images::{ImageRecord, LayerRef, Removed, Use};
 pub use integrity::{Alone, DatabaseFile, Garbage};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use fsroot::Root;
+use image::Counted;
 use image::layer::{self, Limits, Owner, Packed, extract, pack_opened};
 
 use super::place::{Cleaned, Destination, Source};
@@ -124,9 +125,9 @@ fn into_container(view: &View, path: &Path, from: &End, options: CopyOptions, st
     let End::Host(from) = from else {
         let destination = Destination::of_archive(root, &target)?;
         view.refuse_read_only(&destination.directory, b"")?;
-        let mut stdin = Counted { source: stdin, bytes: 0 };
+        let mut stdin = Counted::new(stdin);
         extract(&mut stdin, root, &destination.directory, in_there(options), &Limits::default()).map_err(extracting)?;
-        return Ok(stdin.bytes);
+        return Ok(stdin.taken());
     };
     let (host, path) = on_host(from)?;
     let source = Source::find(&host, path, options.follow)?;
@@ -212,19 +213,6 @@ fn worded(doing: &str, error: layer::Error) -> Error {
     // The module words errors of layers.
     let text = text.replacen("layer entry ", "", 1).replacen("layer: ", "", 1);
     Error::new(ErrorKind::System, format!("{doing} {text}"))
-}
-
-struct Counted<R> {
-    source: R,
-    bytes: u64,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        self.bytes += count as u64;
-        Ok(count)
-    }
 }
 
 #[cfg(test)]

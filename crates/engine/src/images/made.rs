@@ -8,7 +8,7 @@ use fsroot::Root;
 use image::layer::{self, Form, Limits};
 use image::{ImageConfig, Platform, Reference};
 use serde_json::{Map, Value, json};
-use store::{Hasher, ImageRecord, LayerRef, LayerSlot, Lease};
+use store::{Hashing, ImageRecord, LayerRef, LayerSlot, Lease};
 
 use super::history::new_name;
 use crate::VERSION;
@@ -207,8 +207,8 @@ impl Engine {
         let _ = rustix::pipe::fcntl_setpipe_size(&pipe, 1 << 20);
         let (written, unpacked) = thread::scope(|scope| {
             let producer = thread::Builder::new().name("layer".into()).spawn_scoped(scope, move || {
-                let mut out = Hashing { out: pipe, hasher: Hasher::new(), length: 0 };
-                write(&mut out).map(|()| (out.hasher.finish(), out.length))
+                let mut out = Hashing::new(pipe);
+                write(&mut out).map(|()| out.finish())
             });
             let producer = producer.context(|| "starting a thread")?;
             let unpacked = layer::unpack_with_tape(reader, &root, &Limits::default());
@@ -319,23 +319,4 @@ fn without_nulls(mut value: Value) -> Value {
         object.retain(|_, field| !field.is_null());
     }
     value
-}
-
-struct Hashing<W> {
-    out: W,
-    hasher: Hasher,
-    length: u64,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.out.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
-        self.length += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
