@@ -14,6 +14,8 @@ pub enum ErrorKind {
     CommandNotFound,
     /// The program to run exists, but cannot be executed (exit code 126).
     CommandNotExecutable,
+    /// The container to enter has ended.
+    NotRunning,
     /// The kernel refused a step.
     System,
 }
@@ -62,6 +64,7 @@ impl Error {
         match self.kind {
             ErrorKind::CommandNotFound => 127,
             ErrorKind::CommandNotExecutable => 126,
+            ErrorKind::NotRunning => 1,
             _ => 125,
         }
     }

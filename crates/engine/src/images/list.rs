@@ -1,5 +1,7 @@
 //! What `images` lists: which images, and a line for each of their names.
 
+use std::collections::HashMap;
+
 use ::image::{ImageConfig, Reference};
 use jiff::Timestamp;
 use store::{Digest, ImageRecord};
@@ -137,18 +139,19 @@ fn summaries(image: &ImageRecord) -> Vec<ImageSummary> {
         size: image.size,
     };
     let named: Vec<Reference> = image.references.iter().filter_map(|name| name.parse().ok()).collect();
-    let digest_of = |repository: &str| {
-        let own = |reference: &&Reference| reference.familiar_name() == repository;
-        named.iter().filter(own).find_map(|reference| reference.digest().copied())
-    };
     let tagged: Vec<&Reference> = named.iter().filter(|reference| reference.tag().is_some()).collect();
     match (tagged.as_slice(), named.as_slice()) {
         ([], []) => vec![line(None, None, None)],
         ([], [first, ..]) => vec![line(Some(first.familiar_name()), None, first.digest().copied())],
-        (tagged, _) => {
+        (tagged, named) => {
+            let digests: HashMap<String, Digest> = named
+                .iter()
+                .rev()
+                .filter_map(|reference| Some((reference.familiar_name(), *reference.digest()?)))
+                .collect();
             let line = |reference: &&Reference| {
                 let repository = reference.familiar_name();
-                let digest = digest_of(&repository);
+                let digest = digests.get(&repository).copied();
                 line(Some(repository), reference.tag().map(str::to_owned), digest)
             };
             tagged.iter().map(line).collect()

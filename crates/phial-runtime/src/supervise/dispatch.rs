@@ -1,7 +1,7 @@
 //! The one loop of a supervisor: takes every event, owns all state.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -440,7 +440,6 @@ impl Dispatcher {
         let launched = serde_json::from_slice::<Exec>(&frame.payload)
             .map_err(|error| runtime::Error::new(runtime::ErrorKind::Invalid, format!("exec: {error}")))
             .and_then(|exec| Ok((further::start(&self.started, container, &exec, frame.descriptors)?, exec.id)));
-        let ended = launched.is_err() && has_ended(container);
         let Some(client) = self.clients.get_mut(&number) else { return };
         match launched {
             Ok((launched, id)) => {
@@ -453,12 +452,6 @@ impl Dispatcher {
                 }
                 let (pidfd, started_at, terminal) = (launched.child.pidfd, record::now(), launched.console);
                 self.further.push(Further { pid, pidfd, client: number, id, started_at, terminal });
-            }
-            // It may have ended while the process was on its way into it.
-            Err(_) if ended => {
-                let message = "the container is not running".to_owned();
-                client.send_control(Kind::Failed, &Failed { message, hint: None, exit_code: 1 });
-                client.role = Role::Leaving;
             }
             Err(error) => {
                 client.send_control(Kind::Failed, &super::failed(&error));
@@ -547,11 +540,4 @@ fn listen(request: &Request) -> std::io::Result<UnixListener> {
 /// Whether this process, or the host, has no descriptor left.
 fn lacks_descriptors(error: &std::io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
-}
-
-/// Whether the process behind a pidfd has ended, reaped or not.
-fn has_ended(process: BorrowedFd<'_>) -> bool {
-    let now = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
-    let mut events = [rustix::event::PollFd::new(&process, rustix::event::PollFlags::IN)];
-    rustix::event::poll(&mut events, Some(&now)).is_ok_and(|ready| ready > 0)
 }

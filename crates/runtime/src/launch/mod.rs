@@ -38,7 +38,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, WaitOptions, waitpid};
 
 use crate::cgroup::Cgroups;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{HookPoint, Plan, Source, Step};
 use failure::Report;
 use procfs::Procfs;
@@ -157,8 +157,20 @@ pub(crate) fn kernel_name() -> String {
 /// The calling process must have a single thread.
 ///
 /// # Errors
-/// The failed step in words; the kind tells a missing or unusable program from everything else.
-pub fn launch(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
+/// The failed step in words; the kind tells a missing or unusable program, and a container that has ended, from everything
+/// else.
+pub fn launch(plan: &Plan, inputs: Inputs<'_>) -> Result<Launched> {
+    let target = inputs.target;
+    carry_out(plan, inputs).map_err(|error| match target {
+        // Whichever step met it: it may end while the process is on its way into it.
+        Some(target) if error.kind() == ErrorKind::System && spaces::are_left(target.pidfd) => {
+            Error::new(ErrorKind::NotRunning, "the container is not running")
+        }
+        _ => error,
+    })
+}
+
+fn carry_out(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
     kernel::check(plan)?;
     let procfs = plan.steps.iter().any(Step::writes_proc).then(Procfs::open).transpose()?;
     let mut clock = Instant::now();
@@ -220,10 +232,7 @@ fn clone(plan: &Plan, mut work: work::Work<'_>, inputs: &Inputs<'_>) -> Result<s
     let cgroup = plan.cgroup.map(|hierarchy| inputs.cgroups.directory(hierarchy)).transpose()?.flatten();
     let mut visit = Visit::begin(plan, work.resources)?;
     if let Some(target) = inputs.target.filter(|target| target.namespaces & sys::clone::namespace::PID != 0) {
-        let kind = rustix::thread::ThreadNameSpaceType::PROCESS_ID;
-        let enter = || rustix::thread::move_into_thread_name_spaces(target.pidfd, kind);
-        let entered =
-            visit.enter(spaces::own_file(sys::clone::namespace::PID), enter, "enter the container's pid namespace");
+        let entered = visit.enter_pids(target.pidfd);
         // A user's own user namespace gives him the right, once he is in it.
         work.born_outside = entered.is_err() && target.namespaces & sys::clone::namespace::USER != 0;
         if !work.born_outside {

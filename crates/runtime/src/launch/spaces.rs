@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::thread::move_into_link_name_space;
+use rustix::thread::{ThreadNameSpaceType, move_into_link_name_space, move_into_thread_name_spaces};
 use sys::clone::namespace;
 
 use super::source::Resource;
@@ -122,6 +122,12 @@ impl Visit {
         }
     }
 
+    /// Enters the pid namespace of a process: the own children are born in it.
+    pub(super) fn enter_pids(&mut self, process: BorrowedFd<'_>) -> Result<()> {
+        let enter = || enter_pids(process);
+        self.enter(own_file(namespace::PID), enter, "enter the container's pid namespace")
+    }
+
     /// Goes back.
     pub(super) fn end(mut self) -> Result<()> {
         self.leave().map_err(|errno| Error::system("return to the own namespaces", errno))
@@ -130,6 +136,19 @@ impl Visit {
     fn leave(&mut self) -> rustix::io::Result<()> {
         self.own.drain(..).rev().try_for_each(|own| join(own.as_fd()))
     }
+}
+
+fn enter_pids(process: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    move_into_thread_name_spaces(process, ThreadNameSpaceType::PROCESS_ID)
+}
+
+/// Whether a process has left its namespaces because it ends. That is a while before its pidfd tells of it: the first
+/// process of a pid namespace waits for all others in between.
+pub(super) fn are_left(process: BorrowedFd<'_>) -> bool {
+    let mut visit = Visit { own: Vec::new() };
+    let mut left = false;
+    let enter = || enter_pids(process).inspect_err(|errno| left = *errno == Errno::SRCH);
+    visit.enter(own_file(namespace::PID), enter, "").and_then(|()| visit.end()).is_err() && left
 }
 
 /// The caller's own namespace of a kind; for pids and time, the one that its children are born in.
