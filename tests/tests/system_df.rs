@@ -20,6 +20,7 @@ fn every_kind_is_measured() -> Result {
     assert!(lines.contains(&format!("Images=1,1,{size},0B (0%)")), "{lines}");
     assert!(lines.contains("Containers=1,0,7B,7B (100%)"), "{lines}");
 
+    stage.phial.ok(&["volume", "create", "data"])?;
     let table = stage.phial.ok(&["system", "df"])?;
     assert!(table.starts_with("TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE\n"), "{table}");
     let verbose = stage.phial.ok(&["system", "df", "-v"])?;
@@ -37,7 +38,21 @@ fn every_kind_is_measured() -> Result {
     }
     let json = stage.phial.ok(&["system", "df", "-v", "--format", "json"])?;
     let json: serde_json::Value = serde_json::from_str(&json)?;
-    assert_eq!(json["Containers"][0]["Names"], "job");
+    // What the lists of each kind have, with what only this measures; nothing is cut short, and nothing is "virtual".
+    let container = &json["Containers"][0];
+    assert_eq!(
+        (&container["Names"], &container["Size"], &container["State"]),
+        (&"job".into(), &"7B".into(), &"exited".into())
+    );
+    assert_eq!(container["ID"].as_str().map(str::len), Some(64), "{container}");
+    let image = &json["Images"][0];
+    assert_eq!(
+        (&image["Containers"], &image["SharedSize"], &image["UniqueSize"]),
+        (&"1".into(), &"0B".into(), &image["Size"])
+    );
+    let volume = &json["Volumes"][0];
+    assert_eq!((&volume["Name"], &volume["Links"], &volume["Size"]), (&"data".into(), &"0".into(), &"0B".into()));
+    assert_eq!(volume["Driver"], "local");
     Ok(())
 }
 

@@ -10,16 +10,18 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::host::tree_size;
 use crate::images::list::{ImageListOptions, ImageSummary};
+use crate::volumes::VolumeSummary;
+use crate::words::filter::Filters;
 
 /// Room that is taken, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DiskUsage {
-    /// Images, a line for each name.
-    pub images: Vec<ImageUsage>,
+    /// Images, a line for each name, with their usage.
+    pub images: Vec<ImageSummary>,
     /// Containers, with their sizes.
     pub containers: Vec<ContainerSummary>,
-    /// Volumes.
-    pub volumes: Vec<VolumeUsage>,
+    /// Volumes, with their usage.
+    pub volumes: Vec<VolumeSummary>,
     /// One line for each kind, in docker's order.
     pub kinds: Vec<KindUsage>,
 }
@@ -39,11 +41,9 @@ pub struct KindUsage {
     pub reclaimable: u64,
 }
 
-/// An image.
+/// What an image takes, and who uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageUsage {
-    /// What `images` shows of it.
-    pub summary: ImageSummary,
     /// Size of those of its layers that other images have as well.
     pub shared: u64,
     /// Size of the others.
@@ -52,11 +52,9 @@ pub struct ImageUsage {
     pub containers: usize,
 }
 
-/// A volume.
+/// What a volume takes, and who uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeUsage {
-    /// Its name.
-    pub name: String,
     /// How many containers use it.
     pub links: usize,
     /// Its size.
@@ -83,19 +81,16 @@ impl Engine {
             *users.entry(container.image).or_default() += 1;
         }
         let layers = layers(&all);
-        let images = self.images(&ImageListOptions::default())?;
-        let images: Vec<ImageUsage> = images.into_iter().map(|summary| image(summary, &all, &layers, &users)).collect();
+        let mut images = self.images(&ImageListOptions::default())?;
+        for line in &mut images {
+            line.usage = Some(image(line.id, &all, &layers, &users));
+        }
         let counts = self.store.volume_use_counts()?;
-        let volumes: Vec<VolumeUsage> = self
-            .store
-            .volumes()?
-            .into_iter()
-            .map(|volume| VolumeUsage {
-                links: counts.get(&volume.name).copied().unwrap_or(0),
-                size: tree_size::tree(&self.paths().volume_data(&volume.name)),
-                name: volume.name,
-            })
-            .collect();
+        let mut volumes = self.list_volumes(&Filters::default())?;
+        for line in &mut volumes {
+            let links = counts.get(&line.volume.name).copied().unwrap_or(0);
+            line.usage = Some(VolumeUsage { links, size: tree_size::tree(&line.mountpoint) });
+        }
         let kinds = vec![
             of_images(&all, &layers, &users),
             of_containers(&containers),
@@ -119,23 +114,18 @@ fn layers(images: &[ImageRecord]) -> HashMap<Digest, LayerUse> {
 }
 
 fn image(
-    summary: ImageSummary,
+    id: Digest,
     all: &[ImageRecord],
     layers: &HashMap<Digest, LayerUse>,
     users: &HashMap<Digest, usize>,
 ) -> ImageUsage {
     let own: HashSet<Digest> =
-        all.iter().filter(|image| image.id == summary.id).flat_map(|image| &image.layers).map(|l| l.diff_id).collect();
+        all.iter().filter(|image| image.id == id).flat_map(|image| &image.layers).map(|l| l.diff_id).collect();
     let of = |shared: bool| {
         let layers = own.iter().filter_map(|diff_id| layers.get(diff_id));
         layers.filter(|layer| (layer.images.len() > 1) == shared).map(|layer| layer.size).sum()
     };
-    ImageUsage {
-        shared: of(true),
-        unique: of(false),
-        containers: users.get(&summary.id).copied().unwrap_or(0),
-        summary,
-    }
+    ImageUsage { shared: of(true), unique: of(false), containers: users.get(&id).copied().unwrap_or(0) }
 }
 
 fn of_images(all: &[ImageRecord], layers: &HashMap<Digest, LayerUse>, users: &HashMap<Digest, usize>) -> KindUsage {
@@ -161,12 +151,13 @@ fn of_containers(containers: &[ContainerSummary]) -> KindUsage {
     }
 }
 
-fn of_volumes(volumes: &[VolumeUsage]) -> KindUsage {
+fn of_volumes(volumes: &[VolumeSummary]) -> KindUsage {
+    let usage: Vec<&VolumeUsage> = volumes.iter().filter_map(|line| line.usage.as_ref()).collect();
     KindUsage {
         kind: "Local Volumes",
-        total: volumes.len(),
-        active: volumes.iter().filter(|volume| volume.links > 0).count(),
-        size: volumes.iter().map(|volume| volume.size).sum(),
-        reclaimable: volumes.iter().filter(|volume| volume.links == 0).map(|volume| volume.size).sum(),
+        total: usage.len(),
+        active: usage.iter().filter(|volume| volume.links > 0).count(),
+        size: usage.iter().map(|volume| volume.size).sum(),
+        reclaimable: usage.iter().filter(|volume| volume.links == 0).map(|volume| volume.size).sum(),
     }
 }

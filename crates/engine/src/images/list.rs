@@ -8,6 +8,7 @@ use store::{Digest, ImageRecord};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::host::df::ImageUsage;
 use crate::words::filter::Filters;
 use crate::words::glob;
 use crate::words::when;
@@ -30,6 +31,8 @@ pub struct ImageSummary {
     pub created: Option<String>,
     /// Bytes of its layers, unpacked.
     pub size: u64,
+    /// What it shares and who uses it; None if nobody asked.
+    pub usage: Option<ImageUsage>,
 }
 
 /// Which images are listed.
@@ -137,6 +140,7 @@ fn summaries(image: &ImageRecord) -> Vec<ImageSummary> {
         id: image.id,
         created: image.created.clone(),
         size: image.size,
+        usage: None,
     };
     let named: Vec<Reference> = image.references.iter().filter_map(|name| name.parse().ok()).collect();
     let tagged: Vec<&Reference> = named.iter().filter(|reference| reference.tag().is_some()).collect();

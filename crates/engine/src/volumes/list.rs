@@ -7,6 +7,7 @@ use store::VolumeRecord;
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::host::df::VolumeUsage;
 use crate::words::filter::Filters;
 
 /// What `volume ls --filter` takes.
@@ -19,6 +20,8 @@ pub struct VolumeSummary {
     pub volume: VolumeRecord,
     /// Its directory on the host.
     pub mountpoint: PathBuf,
+    /// Who uses it, and its size; None if nobody asked.
+    pub usage: Option<VolumeUsage>,
 }
 
 impl Engine {
@@ -40,7 +43,10 @@ impl Engine {
                 && filters.any("scope", |scope| scope == "local")
                 && filters.labels(&volume.labels)
         };
-        let line = |volume: VolumeRecord| VolumeSummary { mountpoint: self.paths().volume_data(&volume.name), volume };
+        let line = |volume: VolumeRecord| {
+            let mountpoint = self.paths().volume_data(&volume.name);
+            VolumeSummary { volume, mountpoint, usage: None }
+        };
         Ok(volumes.into_iter().filter(matches).map(line).collect())
     }
 }

@@ -24,7 +24,7 @@ Examples:
   phial ps --format '{{.Names}}: {{.Status}}'";
 
 /// Docker's columns.
-static LISTING: Listing<ContainerSummary> = Listing {
+pub(in crate::commands) static LISTING: Listing<ContainerSummary> = Listing {
     kind: "container",
     columns: &[
         Column::new("Command", "COMMAND", command),
@@ -54,6 +54,7 @@ static LISTING: Listing<ContainerSummary> = Listing {
         Column::new("Ports", "PORTS", |container, _| container.ports.clone()),
         Column::new("RunningFor", "CREATED", |container, _| container.created.clone()),
         Column::new("Size", "SIZE", |container, _| match container.size {
+            Some((written, 0)) => human::size(written),
             Some((written, whole)) => format!("{} (virtual {})", human::size(written), human::size(whole)),
             None => human::size(0),
         }),
@@ -66,7 +67,7 @@ static LISTING: Listing<ContainerSummary> = Listing {
 };
 
 /// A container's command as docker quotes it, after it was cut short if it is not to be `whole`.
-pub(in crate::commands) fn command(container: &ContainerSummary, whole: bool) -> String {
+fn command(container: &ContainerSummary, whole: bool) -> String {
     let command = &container.command;
     go_template::quoted(&if whole { command.clone() } else { human::shortened(command, COMMAND) })
 }

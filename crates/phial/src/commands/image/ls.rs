@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::{Filters, IMAGE_FILTERS, ImageListOptions, ImageSummary};
+use engine::{Filters, IMAGE_FILTERS, ImageListOptions, ImageSummary, ImageUsage};
 
 use super::Execute;
 use crate::context::Context;
@@ -22,21 +22,23 @@ Examples:
   phial images --format '{{.Repository}}:{{.Tag}} {{.Size}}'";
 
 /// Docker's columns.
-static LISTING: Listing<ImageSummary> = Listing {
+pub(in crate::commands) static LISTING: Listing<ImageSummary> = Listing {
     kind: "image",
     columns: &[
-        Column::new("Containers", "CONTAINERS", |_, _| UNKNOWN.to_owned()),
+        Column::new("Containers", "CONTAINERS", |image, _| measured(image, |usage| usage.containers.to_string())),
         Column::new("CreatedAt", "CREATED AT", |image, _| {
             image.created.as_deref().map_or_else(|| UNKNOWN.to_owned(), human::time)
         }),
-        Column::new("CreatedSince", "CREATED", |image, _| created_since(image)),
+        Column::new("CreatedSince", "CREATED", |image, _| {
+            image.created.as_deref().map_or_else(|| UNKNOWN.to_owned(), engine::ago)
+        }),
         Column::new("Digest", "DIGEST", |image, _| image.digest.as_ref().map_or_else(none, ToString::to_string)),
         Column::new("ID", "IMAGE ID", |image, whole| if whole { image.id.to_string() } else { image.id.short() }),
         Column::new("Repository", "REPOSITORY", |image, _| image.repository.clone().unwrap_or_else(none)),
-        Column::new("SharedSize", "SHARED SIZE", |_, _| UNKNOWN.to_owned()),
+        Column::new("SharedSize", "SHARED SIZE", |image, _| measured(image, |usage| human::size(usage.shared))),
         Column::new("Size", "SIZE", |image, _| human::size(image.size)),
         Column::new("Tag", "TAG", |image, _| image.tag.clone().unwrap_or_else(none)),
-        Column::new("UniqueSize", "UNIQUE SIZE", |_, _| UNKNOWN.to_owned()),
+        Column::new("UniqueSize", "UNIQUE SIZE", |image, _| measured(image, |usage| human::size(usage.unique))),
         Column::new("VirtualSize", "VIRTUAL SIZE", |image, _| human::size(image.size)),
     ],
     table: &["Repository", "Tag", "ID", "CreatedSince", "Size"],
@@ -48,13 +50,13 @@ static LISTING: Listing<ImageSummary> = Listing {
 const WITH_DIGESTS: &[&str] = &["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"];
 
 /// What docker shows for a name that is not there.
-pub(in crate::commands) fn none() -> String {
+fn none() -> String {
     "<none>".to_owned()
 }
 
-/// When an image was built, in words.
-pub(in crate::commands) fn created_since(image: &ImageSummary) -> String {
-    image.created.as_deref().map_or_else(|| UNKNOWN.to_owned(), engine::ago)
+/// What only `system df` measures.
+fn measured(image: &ImageSummary, shown: fn(&ImageUsage) -> String) -> String {
+    image.usage.as_ref().map_or_else(|| UNKNOWN.to_owned(), shown)
 }
 
 /// What `phial images` takes.
