@@ -2,14 +2,18 @@
 
 /// Made on this host, without a registry.
 pub mod builtin;
+/// Made of a container's changes.
+pub(crate) mod commit;
 /// Durable while nobody waits.
 mod durable;
 /// How they came to be, and their names.
 pub(crate) mod history;
+/// Made of an archive of files.
+pub(crate) mod import;
 /// Which images `images` lists.
 pub(crate) mod list;
-/// Made of a container's changes, or of an archive of files.
-pub(crate) mod made;
+/// Made of files on this host: what `commit` and `import` have in common.
+mod made;
 /// Lists of manifests in the making.
 pub(crate) mod manifest_lists;
 /// Their files, read from layers as overlayfs would merge them.
