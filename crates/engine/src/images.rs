@@ -212,7 +212,5 @@ fn is_for(image: &ImageRecord, wanted: &Platform) -> bool {
 
 /// Names as people write them.
 pub(crate) fn familiar(references: &[String]) -> Vec<String> {
-    let short =
-        |name: &String| name.parse::<Reference>().map_or_else(|_| name.clone(), |reference| reference.familiar());
-    references.iter().map(short).collect()
+    references.iter().map(|name| Reference::familiar_of(name)).collect()
 }

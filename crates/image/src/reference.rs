@@ -91,6 +91,11 @@ impl Reference {
         format!("{}{}", self.familiar_name(), self.suffix())
     }
 
+    /// [`Self::familiar`] of a name that was written down; what is no name stays as it is.
+    pub fn familiar_of(name: &str) -> String {
+        name.parse::<Reference>().map_or_else(|_| name.to_owned(), |reference| reference.familiar())
+    }
+
     /// [`Self::familiar`] without tag and digest, as in the REPOSITORY column of `docker images`.
     pub fn familiar_name(&self) -> String {
         if self.domain != DEFAULT_DOMAIN {

@@ -11,7 +11,7 @@ fn check(text: &str, full: &str, familiar: &str, registry: &str) {
     let text = text.replace("HEX", HEX);
     let reference: Reference = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
     assert_eq!(reference.to_string(), full.replace("HEX", HEX), "{text}");
-    assert_eq!(reference.familiar(), familiar.replace("HEX", HEX), "{text}");
+    assert_eq!(Reference::familiar_of(&text), familiar.replace("HEX", HEX), "{text}");
     assert_eq!(reference.registry(), registry, "{text}");
     assert_eq!(
         reference.to_string().parse::<Reference>().as_ref().ok(),
@@ -99,6 +99,7 @@ fn what_is_no_name_is_refused_with_the_reason() {
     ] {
         let error = text.parse::<Reference>().expect_err(text);
         assert_eq!(error.kind(), ErrorKind::Syntax, "{text}");
+        assert_eq!(Reference::familiar_of(text), text);
         assert!(error.to_string().contains(reason), "{text}: {error}");
         assert!(!error.to_string().contains('\u{1b}'), "{text}: control characters reach the terminal");
     }

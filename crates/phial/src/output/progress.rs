@@ -69,10 +69,8 @@ impl<'a> PullProgress<'a> {
     }
 
     fn familiar(&self) -> String {
-        if let Some(reference) = &*self.current.lock().unwrap_or_else(PoisonError::into_inner) {
-            return reference.familiar();
-        }
-        self.name.parse::<Reference>().map_or_else(|_| self.name.to_owned(), |name| name.familiar())
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map_or_else(|| Reference::familiar_of(self.name), Reference::familiar)
     }
 
     fn resolving(&self, reference: &str) {

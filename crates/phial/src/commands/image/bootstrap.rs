@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use engine::builtin::TOOLBOX;
+use image::Reference;
 
-use super::{Execute, pull::familiar};
+use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Result, say};
 use crate::output;
@@ -35,7 +36,7 @@ impl Execute for Bootstrap {
         let engine = context.engine()?;
         let Image::Toolbox = self.image;
         engine.bootstrap_toolbox(&|step| say(step)).cannot(|| format!("make {TOOLBOX}"))?;
-        output::print_line(&familiar(TOOLBOX))?;
+        output::print_line(&Reference::familiar_of(TOOLBOX))?;
         Ok(ExitCode::SUCCESS)
     }
 }

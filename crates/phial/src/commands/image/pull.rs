@@ -78,8 +78,3 @@ impl Pull {
         Ok(engine.pull_named(&self.name, &options, progress)?.0.to_string())
     }
 }
-
-/// A name as docker shows it: `alpine:latest` for `docker.io/library/alpine`.
-pub(super) fn familiar(name: &str) -> String {
-    name.parse::<Reference>().map_or_else(|_| name.to_owned(), |reference| reference.familiar())
-}
