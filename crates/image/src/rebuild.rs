@@ -12,9 +12,9 @@ use crate::layer;
 /// here, which has no tape, is packed, and that always gives the same bytes.
 ///
 /// # Errors
-/// `Digest` if what was written is not that archive (a file of the layer was changed on disk); `NotFound` if the store has
-/// no such layer; `Unsupported` for one that an older version pulled, without a tape; `Store` when it cannot be read or `out` not be
-/// written. Whatever the error, what is in `out` is of no use.
+/// `Digest` if what was written is not that archive (a file of the layer was changed on disk); `NotFound` if the store has no such layer;
+/// `Unsupported` for one without a tape (older versions kept none; see [`layer::unpack_with_tape`]); `Store` when it cannot be read or
+/// `out` not be written. Whatever the error, what is in `out` is of no use.
 pub fn write_layer(store: &Store, diff_id: &Digest, out: &mut dyn Write) -> Result<u64> {
     let Some(found) = store.layer(diff_id)? else {
         return Err(Error::new(ErrorKind::NotFound, format!("no such layer: {diff_id}")));
@@ -32,8 +32,10 @@ pub fn write_layer(store: &Store, diff_id: &Digest, out: &mut dyn Write) -> Resu
     })?;
     let (digest, _) = out.finish();
     if digest != *diff_id && !has_tape {
-        let why =
-            format!("the archive of layer {diff_id} was not kept, and cannot be written again: pull the image anew");
+        let why = format!(
+            "the archive of layer {diff_id} cannot be written again: an older version pulled it (pull the image \
+             anew), or it has more than is kept of files that it replaces itself"
+        );
         return Err(Error::new(ErrorKind::Unsupported, why));
     }
     if digest != *diff_id {

@@ -27,6 +27,9 @@ pub use unpack::{Owner, Unpacked, extract, unpack, unpack_with_tape};
 mod tape;
 pub use tape::{recorded_length, replay};
 
+/// What an archive has and its layer has not: files that a later entry replaced.
+mod replaced;
+
 /// Writes a directory as a layer, or as it is.
 mod pack;
 pub use pack::{Form, Packed, measure, pack, pack_opened};

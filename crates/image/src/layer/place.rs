@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::archive::{Archive, Entry, Kind};
 use super::header::is_zero;
 use super::path::{Role, place, split};
+use super::replaced::Replaced;
 use super::tree::{Attributes, Id, TOP, Tree, is_whiteout};
 use super::{Error, Limits, Result, Unpacked};
 
@@ -29,6 +30,7 @@ pub(super) struct Writer {
     acl_bytes: usize,
     /// Where entries go that are no layer's but a copy's; none for a layer.
     copy: Option<Copy>,
+    replaced: Replaced,
     pub(super) done: Unpacked,
 }
 
@@ -63,17 +65,19 @@ struct Fresh {
 }
 
 impl Writer {
-    pub(super) fn new(dest: &fsroot::Root, limits: &Limits) -> Result<Self> {
+    /// A writer into an empty directory. `replaced` is told of the files that do not stay.
+    pub(super) fn new(dest: &fsroot::Root, replaced: Replaced, limits: &Limits) -> Result<Self> {
         let top = dest.dir().try_clone()?;
         let fresh = Fresh::probe(&top);
         let tree = Tree::new(top, limits.directories);
-        Ok(Self { tree, fresh, acl_bytes: 0, copy: None, done: Unpacked::default() })
+        Ok(Self { tree, fresh, acl_bytes: 0, copy: None, replaced, done: Unpacked::default() })
     }
 
     /// A writer into a tree that is there already, and may be in use.
     pub(super) fn copying(root: &fsroot::Root, copy: Copy, limits: &Limits) -> Result<Self> {
         let tree = Tree::new(root.dir().try_clone()?, limits.directories);
-        Ok(Self { tree, fresh: Fresh::UNKNOWN, acl_bytes: 0, copy: Some(copy), done: Unpacked::default() })
+        let (fresh, replaced) = (Fresh::UNKNOWN, Replaced::unwanted());
+        Ok(Self { tree, fresh, acl_bytes: 0, copy: Some(copy), replaced, done: Unpacked::default() })
     }
 
     /// Writes one entry; its contents are next in `archive`.
@@ -326,7 +330,9 @@ impl Writer {
             }
             return Ok(dir.unlink(name)?);
         }
-        self.tree.forget(parent, name);
+        let (tree, entry) = (&mut self.tree, self.done.entries);
+        self.replaced.keep(dir, name, entry, || tree.path(parent, name));
+        tree.forget(parent, name);
         Ok(dir.remove_all(name)?)
     }
 
@@ -355,12 +361,12 @@ impl Writer {
     }
 
     /// Gives all directories what they are to be like in the end.
-    pub(super) fn finish(mut self) -> Result<Unpacked> {
+    pub(super) fn finish(mut self) -> Result<(Unpacked, Replaced)> {
         for id in self.tree.deepest_first() {
             let Some(wanted) = self.tree.attributes(id).cloned() else { continue };
             self.settle(id, &wanted)?;
         }
-        Ok(self.done)
+        Ok((self.done, self.replaced))
     }
 
     fn settle(&mut self, id: Id, wanted: &Attributes) -> Result<()> {

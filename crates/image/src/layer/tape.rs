@@ -5,12 +5,17 @@
 //! any order. The headers themselves are small (a hundredth of the stream, and a tenth of that when compressed), so they
 //! are kept as they came. The tape is an archive that lacks contents, so the reader of archives reads it too.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 
 use fsroot::Root;
 
 use super::archive::{Archive, Entry, Kind};
 use super::path::{Role, components, place};
+use super::replaced::{Earlier, Replaced};
 use super::{Error, ErrorKind, Limits, Result};
 
 /// Headers compress to a fiftieth at any level; more than the fastest only takes time that a pull has not.
@@ -35,10 +40,19 @@ impl Recorder {
         Ok(Self { waiting: Vec::with_capacity(COLLECT), tape: Some(tape) })
     }
 
-    /// The tape, unless it is too long to be kept.
-    pub(super) fn finish(mut self) -> Result<Option<Vec<u8>>> {
-        self.flush().map_err(|error| compressing(&error))?;
-        self.tape.map(|tape| tape.finish().map_err(|error| compressing(&error))).transpose()
+    /// The tape, with what was `replaced` in front, unless it is too long to be kept.
+    pub(super) fn finish(mut self, replaced: Replaced) -> Result<Option<Vec<u8>>> {
+        self.flush().and_then(|()| self.joined(replaced)).map_err(|error| compressing(&error))
+    }
+
+    fn joined(self, replaced: Replaced) -> io::Result<Option<Vec<u8>>> {
+        let (Some(tape), Some(mut front)) = (self.tape, replaced.finish(LEVEL)?) else { return Ok(None) };
+        let tape = tape.finish()?;
+        if front.is_empty() {
+            return Ok(Some(tape));
+        }
+        front.extend_from_slice(&tape);
+        Ok(Some(front))
     }
 }
 
@@ -66,22 +80,30 @@ impl Write for Recorder {
 /// Writes to `out` the stream that `tape` was recorded from, with the contents of files from `root`, the layer's directory.
 /// Returns the number of bytes.
 ///
-/// A file that is not there any more, or became shorter, is an error; one that was changed makes a stream of another
-/// digest, as does a layer whose archive has two entries of one name.
+/// A file that is not there any more, or became shorter, is an error; one that was changed makes a stream of another digest.
 ///
 /// # Errors
 ///
 /// [`ErrorKind`]: `Read` for tape and files, `Write` for `out`.
 pub fn replay(tape: impl Read, root: &Root, out: &mut dyn Write) -> Result<u64> {
     let limits = Limits { stream_bytes: u64::MAX, entries: u64::MAX, ..Limits::default() };
+    let (mut earlier, tape) = Earlier::of(tape)?;
     let decoder = zstd::Decoder::new(tape).map_err(Error::read)?;
     let mut counted = Counted { out, bytes: 0 };
     let mut archive = Archive::tapped(decoder, &limits, &mut counted);
     let mut entry = Entry::default();
     let mut piece = vec![0; PIECE];
+    let mut number = 0;
     while archive.next(&mut entry)? {
+        number += 1;
         if has_contents(&entry)? {
-            contents(&entry, root, &mut archive, &mut piece).map_err(|error| error.at(&entry.path))?;
+            let path = components(&entry.path).collect::<Vec<_>>().join(&b'/');
+            let written = match earlier.take(number, &path) {
+                Some(bytes) => contents(&entry, bytes, &mut archive, &mut piece),
+                None if entry.stored == 0 => Ok(()),
+                None => file(root, &path).and_then(|file| contents(&entry, &file, &mut archive, &mut piece)),
+            };
+            written.map_err(|error| error.at(&entry.path))?;
             archive.contents_are_elsewhere();
         }
     }
@@ -116,27 +138,48 @@ fn has_contents(entry: &Entry) -> Result<bool> {
     Ok(entry.kind == Kind::File && matches!(place(&entry.path)?.role, Role::Named(_)))
 }
 
-fn contents<R: Read>(entry: &Entry, root: &Root, archive: &mut Archive<'_, R>, piece: &mut [u8]) -> Result<()> {
-    use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::FileExt;
+/// The file of the layer that has the contents of the last entry called `path`.
+fn file(root: &Root, path: &[u8]) -> Result<File> {
+    Ok(root.open_regular(OsStr::from_bytes(path))?)
+}
 
-    if entry.stored == 0 {
-        return Ok(());
-    }
-    let names: Vec<&[u8]> = components(&entry.path).collect();
-    let file = root.open_regular(std::ffi::OsStr::from_bytes(&names.join(&b'/')))?;
+/// Gives the contents of `entry`, which are in `source`, to the tap.
+fn contents<R: Read>(
+    entry: &Entry,
+    source: &(impl ReadAt + ?Sized),
+    archive: &mut Archive<'_, R>,
+    piece: &mut [u8],
+) -> Result<()> {
     let whole = [(0, entry.stored)];
     let parts = entry.map.as_ref().map_or(&whole[..], |map| &map.parts);
     for &(mut offset, length) in parts {
         let end = offset + length;
         while offset < end {
             let most = usize::try_from(end - offset).map_or(PIECE, |left| left.min(PIECE));
-            file.read_exact_at(&mut piece[..most], offset).map_err(Error::read)?;
+            source.read_exact_at(&mut piece[..most], offset).map_err(Error::read)?;
             archive.tap(&piece[..most])?;
             offset += most as u64;
         }
     }
     Ok(())
+}
+
+/// What contents are read from.
+trait ReadAt {
+    fn read_exact_at(&self, piece: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+impl ReadAt for File {
+    fn read_exact_at(&self, piece: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(self, piece, offset)
+    }
+}
+
+impl ReadAt for [u8] {
+    fn read_exact_at(&self, piece: &mut [u8], offset: u64) -> io::Result<()> {
+        let mut rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
+        rest.read_exact(piece)
+    }
 }
 
 struct Counted<'a> {

@@ -198,6 +198,15 @@ impl Tree {
         self.node(id).filter(|_| id != TOP).map(|node| (node.parent, &*node.name))
     }
 
+    /// The names that lead to `name` in `id` from the top.
+    pub(super) fn path(&self, id: Id, name: Name<'_>) -> Vec<u8> {
+        let above = std::iter::successors(self.position(id), |(parent, _)| self.position(*parent));
+        let mut names: Vec<&[u8]> = above.map(|(_, name)| name).collect();
+        names.reverse();
+        names.push(name.as_bytes());
+        names.join(&b'/')
+    }
+
     fn walk(&mut self, start: Id, path: &[u8], symlinks: &mut usize, make: bool) -> Result<Option<Id>> {
         let mut here = start;
         for component in components(path) {

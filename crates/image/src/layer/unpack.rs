@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::archive::{Archive, Entry};
 use super::place::{Copy, Writer};
+use super::replaced::Replaced;
 use super::tape::Recorder;
 use super::{Error, Limits, Result};
 
@@ -44,11 +45,12 @@ pub enum Owner {
 ///
 /// [`super::ErrorKind`]; `dest` then holds a part of the layer and is good for nothing but removal.
 pub fn unpack(reader: impl Read, dest: &fsroot::Root, limits: &Limits) -> Result<Unpacked> {
-    write(Archive::new(reader, limits), dest, limits)
+    let writer = Writer::new(dest, Replaced::unwanted(), limits)?;
+    write(Archive::new(reader, limits), writer, limits).map(|(done, _)| done)
 }
 
 /// As [`unpack`], and keeps what [`replay`](super::replay) needs to write the very same stream again: the layer's tape, or
-/// None for an archive whose headers are too many to be kept.
+/// None for an archive that has too much which the layer has not: headers, and files that later entries replaced.
 ///
 /// # Errors
 ///
@@ -59,8 +61,9 @@ pub fn unpack_with_tape(
     limits: &Limits,
 ) -> Result<(Unpacked, Option<Vec<u8>>)> {
     let mut recorder = Recorder::new()?;
-    let unpacked = write(Archive::tapped(reader, limits, &mut recorder), dest, limits)?;
-    Ok((unpacked, recorder.finish()?))
+    let writer = Writer::new(dest, Replaced::wanted(), limits)?;
+    let (unpacked, replaced) = write(Archive::tapped(reader, limits, &mut recorder), writer, limits)?;
+    Ok((unpacked, recorder.finish(replaced)?))
 }
 
 /// Copies the entries of `reader`, an uncompressed tar stream, into the directory `into` of `root`: a tree that is there already, and that a
@@ -77,14 +80,10 @@ pub fn extract(reader: impl Read, root: &fsroot::Root, into: &[u8], owner: Owner
         Owner::Of(user, group) | Owner::OnHost(user, group) => Some((user, group)),
     };
     let copy = Copy { into: into.to_vec(), owner: ids, harmless: matches!(owner, Owner::OnHost(..)) };
-    write_with(Archive::new(reader, limits), Writer::copying(root, copy, limits)?, limits)
+    write(Archive::new(reader, limits), Writer::copying(root, copy, limits)?, limits).map(|(done, _)| done)
 }
 
-fn write<R: Read>(archive: Archive<'_, R>, dest: &fsroot::Root, limits: &Limits) -> Result<Unpacked> {
-    write_with(archive, Writer::new(dest, limits)?, limits)
-}
-
-fn write_with<R: Read>(mut archive: Archive<'_, R>, mut writer: Writer, limits: &Limits) -> Result<Unpacked> {
+fn write<R: Read>(mut archive: Archive<'_, R>, mut writer: Writer, limits: &Limits) -> Result<(Unpacked, Replaced)> {
     let mut entry = Entry::default();
     while archive.next(&mut entry)? {
         writer.done.entries += 1;

@@ -1,0 +1,126 @@
+//! Archives that have one name twice: the last entry is the one that counts, and the archive comes again all the same.
+
+use fsroot::Root;
+use image::layer::{Limits, recorded_length, replay, unpack_with_tape};
+use proptest::prelude::*;
+use tar::{Builder, EntryType, Header};
+use tempfile::TempDir;
+
+fn add(archive: &mut Builder<Vec<u8>>, kind: EntryType, name: &str, link: &str, data: &[u8]) {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(1_000_000_000);
+    header.set_size(data.len() as u64);
+    header.set_path(name).expect("a short name");
+    if !link.is_empty() {
+        header.set_link_name(link).expect("a short name");
+    }
+    header.set_cksum();
+    archive.append(&header, data).expect("memory");
+}
+
+/// What was unpacked, and its tape; None if the archive is refused.
+fn unpacked(archive: &[u8]) -> Option<(TempDir, Option<Vec<u8>>)> {
+    let tree = TempDir::new().expect("a temporary directory");
+    let root = Root::open(tree.path()).expect("the tree");
+    let (_, tape) = unpack_with_tape(archive, &root, &Limits::default()).ok()?;
+    Some((tree, tape))
+}
+
+fn again(tree: &TempDir, tape: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let written = replay(tape, &Root::open(tree.path()).expect("the tree"), &mut bytes).expect("it was recorded");
+    assert_eq!(recorded_length(tape).expect("a tape"), written);
+    bytes
+}
+
+#[test]
+fn what_was_replaced_comes_again() {
+    let mut archive = Builder::new(Vec::new());
+    let (file, link) = (EntryType::Regular, EntryType::Link);
+    add(&mut archive, EntryType::Directory, "d", "", b"");
+    add(&mut archive, file, "d/f", "", &vec![b'1'; 300_000]);
+    add(&mut archive, file, "d/other", "", b"other");
+    add(&mut archive, link, "d/g", "d/f", b"");
+    add(&mut archive, file, "./d//f", "", b"second");
+    add(&mut archive, file, "d/f", "", b"");
+    add(&mut archive, file, "d/f", "", b"fourth");
+    add(&mut archive, link, "d/f", "d/other", b"");
+    add(&mut archive, EntryType::Symlink, "d/other", "nowhere", b"");
+    add(&mut archive, file, "d/other", "", b"the last");
+    let bytes = archive.into_inner().expect("memory");
+    let (tree, tape) = unpacked(&bytes).expect("unpacks");
+    let read = |name: &str| std::fs::read(tree.path().join(name)).expect("a file");
+    assert_eq!((read("d/f"), read("d/other")), (b"other".to_vec(), b"the last".to_vec()));
+    assert!(again(&tree, &tape.expect("little was replaced")) == bytes);
+}
+
+#[test]
+fn too_much_of_it_is_not_kept() {
+    for (kind, data, last) in [
+        (EntryType::Regular, vec![0; 65 << 20], EntryType::Symlink),
+        // Of a directory with something in it the files would be lost.
+        (EntryType::Directory, Vec::new(), EntryType::Fifo),
+    ] {
+        let mut archive = Builder::new(Vec::new());
+        add(&mut archive, kind, "a", "", &data);
+        if kind == EntryType::Directory {
+            add(&mut archive, EntryType::Regular, "a/b", "", b"lost");
+        }
+        add(&mut archive, last, "a", if last == EntryType::Symlink { "x" } else { "" }, b"");
+        let (_, tape) = unpacked(&archive.into_inner().expect("memory")).expect("unpacks");
+        assert_eq!(tape, None);
+    }
+}
+
+#[test]
+fn a_tape_that_is_cut_off_is_an_error() {
+    let mut archive = Builder::new(Vec::new());
+    add(&mut archive, EntryType::Regular, "f", "", b"first");
+    add(&mut archive, EntryType::Regular, "f", "", b"second");
+    let (tree, tape) = unpacked(&archive.into_inner().expect("memory")).expect("unpacks");
+    let tape = tape.expect("little was replaced");
+    let root = Root::open(tree.path()).expect("the tree");
+    for length in 0..tape.len() {
+        replay(&tape[..length], &root, &mut Vec::new()).expect_err("it is cut off");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 50, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Symlinks are not among them: one that is replaced on the way to a file changes which file it was.
+    #[test]
+    fn any_archive_comes_again(
+        entries in prop::collection::vec(
+            (0..6_usize, "\\./[abc]|([abc]/){0,1}[abc]|([abc]/){0,1}\\.wh\\.[abc]", "[abc](/[abc]){0,1}", 0..700_usize),
+            1..25,
+        ),
+    ) {
+        let kinds = [
+            EntryType::Regular, EntryType::Regular, EntryType::Regular, EntryType::Directory, EntryType::Link,
+            EntryType::Fifo,
+        ];
+        let mut whole = Builder::new(Vec::new());
+        for (number, (kind, name, link, size)) in entries.iter().enumerate() {
+            let kind = kinds[*kind];
+            let link = if kind == EntryType::Link { link.as_str() } else { "" };
+            let contents = u8::try_from(number).expect("there are few");
+            let data = vec![contents; if kind == EntryType::Regular { *size } else { 0 }];
+            // Of those that do not go together the later is left out.
+            let mut with = Builder::new(whole.get_ref().clone());
+            add(&mut with, kind, name, link, &data);
+            if unpacked(&with.into_inner().expect("memory")).is_some() {
+                add(&mut whole, kind, name, link, &data);
+            }
+        }
+        let bytes = whole.into_inner().expect("memory");
+        let (tree, tape) = unpacked(&bytes).expect("unpacks");
+        if let Some(tape) = tape {
+            prop_assert!(again(&tree, &tape) == bytes);
+        }
+    }
+}
