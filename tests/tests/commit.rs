@@ -117,6 +117,8 @@ fn history_tells_of_every_step() -> Result {
     assert_eq!(first["CreatedBy"], "sh -c echo 12345 > /tmp/new");
     let bytes = phial.ok(&["history", "--human=false", "made:1"])?;
     assert!(bytes.lines().nth(1).context("a step")?.contains("   6      "), "{bytes}");
+    let created = |format: &str| phial.ok(&["history", "--human=false", "--format", format, "made:1"]);
+    assert_eq!(created("{{.CreatedSince}}")?, created("{{.CreatedAt}}")?);
     assert_eq!(phial.ok(&["history", "-q", "--no-trunc", "made:1"])?.lines().next(), Some(id.as_str()));
     Ok(())
 }

@@ -43,20 +43,40 @@ pub(crate) struct History {
     image: String,
 }
 
-static LISTING: Listing<Shown> = Listing {
-    kind: "history step",
-    columns: &[
-        Column::new("ID", "IMAGE", |step, _| step.id.clone()),
-        Column::new("CreatedSince", "CREATED", |step, _| step.since.clone()),
-        Column::new("CreatedAt", "CREATED AT", |step, _| step.created_at.clone()),
-        Column::new("CreatedBy", "CREATED BY", |step, _| step.created_by.clone()),
-        Column::new("Size", "SIZE", |step, _| step.size.clone()),
-        Column::new("Comment", "COMMENT", |step, _| step.comment.clone()),
-    ],
-    table: &["ID", "CreatedSince", "CreatedBy", "Size", "Comment"],
-    quiet: "ID",
-    label: None,
-};
+/// A step, and whether times and sizes are for people.
+struct Line {
+    step: HistoryStep,
+    human: bool,
+}
+
+static LISTING: Listing<Line> =
+    Listing {
+        kind: "history step",
+        columns: &[
+            Column::new("ID", "IMAGE", |line, whole| {
+                let id = line.step.id.as_deref().unwrap_or(MISSING);
+                let short = id.strip_prefix("sha256:").map(|digits| &digits[..12]);
+                short.filter(|_| !whole).unwrap_or(id).to_owned()
+            }),
+            Column::new("CreatedSince", "CREATED", |line, _| match &line.step.created {
+                _ if !line.human => created_at(&line.step),
+                Some(created) => engine::ago(created),
+                None => "N/A".to_owned(),
+            }),
+            Column::new("CreatedAt", "CREATED AT", |line, _| created_at(&line.step)),
+            Column::new("CreatedBy", "CREATED BY", |line, whole| {
+                let text = human::harmless(&line.step.created_by.replace('\t', " "));
+                if whole { text } else { human::shortened(&text, INSTRUCTION) }
+            }),
+            Column::new("Size", "SIZE", |line, _| {
+                if line.human { human::size(line.step.size) } else { line.step.size.to_string() }
+            }),
+            Column::new("Comment", "COMMENT", |line, _| human::harmless(&line.step.comment)),
+        ],
+        table: &["ID", "CreatedSince", "CreatedBy", "Size", "Comment"],
+        quiet: "ID",
+        label: None,
+    };
 
 impl Execute for History {
     fn execute(self, context: &Context) -> Result<ExitCode> {
@@ -65,36 +85,9 @@ impl Execute for History {
         let printer = LISTING.printer_of(&self.list, self.no_trunc, table)?;
         let steps = context.engine()?.history(&self.image, self.platform.as_ref());
         let steps = steps.cannot(|| format!("show the history of {}", self.image))?;
-        let steps: Vec<Shown> = steps.iter().map(|step| self.shown(step)).collect();
-        printer.print(&steps)?;
+        let lines: Vec<Line> = steps.into_iter().map(|step| Line { step, human: self.human }).collect();
+        printer.print(&lines)?;
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// A step in words.
-struct Shown {
-    id: String,
-    created_at: String,
-    since: String,
-    created_by: String,
-    size: String,
-    comment: String,
-}
-
-impl History {
-    fn shown(&self, step: &HistoryStep) -> Shown {
-        let id = step.id.as_deref().unwrap_or(MISSING);
-        let short = || id.strip_prefix("sha256:").map_or(id, |digits| &digits[..12]).to_owned();
-        let created_by = human::harmless(&step.created_by.replace('\t', " "));
-        let since = step.created.as_deref().map_or_else(|| "N/A".to_owned(), engine::ago);
-        Shown {
-            id: if self.no_trunc { id.to_owned() } else { short() },
-            created_at: created_at(step),
-            since,
-            created_by: if self.no_trunc { created_by } else { human::shortened(&created_by, INSTRUCTION) },
-            size: if self.human { human::size(step.size) } else { step.size.to_string() },
-            comment: human::harmless(&step.comment),
-        }
     }
 }
 
