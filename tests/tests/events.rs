@@ -133,12 +133,13 @@ fn images_are_told_of() -> Result {
 #[test]
 fn words_that_make_no_sense_are_refused() -> Result {
     let phial = Phial::new()?;
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 6] = [
         (&["--since", "yesterday"], "phial: cannot show events: --since yesterday: not a time\n"),
         (&["--until", "x"], "phial: cannot show events: --until x: not a time\n"),
         (&["-f", "color=red"], "phial: cannot show events: invalid filter 'color'\n"),
         (&["--since", "5", "--until", "4"], "phial: cannot show events: --since is later than --until\n"),
         (&["--format", "{{.Action"], "phial: template parsing error"),
+        (&["--format", "{{.Nope}}"], "phial: template parsing error: template: :1:2: executing \"\" at <.Nope>"),
     ];
     for (arguments, expected) in cases {
         let output = phial.run(&[&["events"], arguments].concat())?.exited(1)?;

@@ -83,6 +83,10 @@ fn objects() -> Result {
     assert!(pid.parse::<u32>().is_ok_and(|pid| pid > 1), "{pid}");
     let compact = stage.phial.ok(&["inspect", "--format", "json", "web"])?;
     assert!(compact.starts_with("[{") && !compact.contains('\n'), "{compact}");
+    for words in [&["ps", "-a"][..], &["version"], &["system", "df"]] {
+        let empty = [words, &["--format", ""]].concat();
+        assert_eq!(stage.phial.ok(&empty)?, stage.phial.ok(words)?, "{words:?}");
+    }
     let info: Value = serde_json::from_str(&stage.phial.ok(&["info", "--format", "json"])?)?;
     assert_eq!(info["Containers"], 2);
     Ok(())

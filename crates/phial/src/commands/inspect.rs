@@ -11,7 +11,7 @@ use super::Execute;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::output;
-use crate::output::format::{self, FormatFlag};
+use crate::output::format::{FormatFlag, InspectFormat};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -174,7 +174,7 @@ pub(super) fn inspect(
     flag: &FormatFlag,
     find: impl Fn(&str) -> Result<Value, Error>,
 ) -> Result<ExitCode> {
-    format::check(flag.format.as_deref())?;
+    let format = InspectFormat::parse(flag)?;
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for name in names {
         match find(name) {
@@ -191,7 +191,7 @@ pub(super) fn inspect(
             Err(error) => failures.push(Failure::new(format!("cannot inspect {name}: {error}"))),
         }
     }
-    output::print(&format::inspected(&found, flag.format.as_deref())?)?;
+    output::print(&format.text(&found)?)?;
     failures.iter().for_each(Failure::print);
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

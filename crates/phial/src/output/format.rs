@@ -28,6 +28,21 @@ pub(crate) struct FormatFlag {
     pub(crate) format: Option<String>,
 }
 
+impl FormatFlag {
+    /// The format of an object.
+    ///
+    /// # Errors
+    /// What is wrong with the template.
+    pub(crate) fn object(&self) -> Result<Option<ObjectFormat>> {
+        given(self.format.as_deref()).map(ObjectFormat::parse).transpose()
+    }
+}
+
+/// A format, if there is one: as docker's, an empty one is none.
+pub(crate) fn given(format: Option<&str>) -> Option<&str> {
+    format.filter(|format| !format.is_empty())
+}
+
 /// A column of a list.
 pub(crate) struct Column<T> {
     /// Its name in templates and JSON: docker's.
@@ -81,7 +96,7 @@ impl<T> Listing<T> {
     /// # Errors
     /// What is wrong with the template.
     pub(crate) fn printer_of(&'static self, flags: &ListFlags, whole: bool, table: &[&str]) -> Result<Printer<T>> {
-        let format = flags.format.as_deref().unwrap_or("table").trim();
+        let format = given(flags.format.as_deref()).unwrap_or("table").trim();
         let (text, has_headings) = match format.strip_prefix("table") {
             _ if flags.quiet => (format!("{{{{.{}}}}}", self.quiet), false),
             Some("") => (table.iter().map(|field| format!("{{{{.{field}}}}}")).collect::<Vec<_>>().join("\t"), true),
@@ -89,8 +104,7 @@ impl<T> Listing<T> {
             None if format == "json" => ("{{json .}}".to_owned(), false),
             None => (unescaped(format), false),
         };
-        let template = Template::parse(&text).map_err(|error| refused(&error))?;
-        Ok(Printer { listing: self, template, has_headings, whole })
+        Ok(Printer { listing: self, template: parsed(&text)?, has_headings, whole })
     }
 }
 
@@ -197,42 +211,67 @@ fn without_arguments(name: &str, arguments: &[Json]) -> Result<(), String> {
     if arguments.is_empty() { Ok(()) } else { Err(format!("{name} is not a method but has arguments")) }
 }
 
-/// What `inspect` prints: an array, as pretty as docker's; with `json` in one line; or a line for each that the template
-/// makes.
-///
-/// # Errors
-/// What is wrong with the template, or cannot be done with it.
-pub(crate) fn inspected(values: &[Json], format: Option<&str>) -> Result<String> {
-    match format {
-        None | Some("") => Ok(pretty(&values.into()) + "\n"),
-        Some("json") => Ok(format!("{}\n", Json::from(values))),
-        Some(text) => {
-            let template = Template::parse(text).map_err(|error| refused(&error))?;
-            let lines = values.iter().map(|value| rendered(&template, value).map(|line| line + "\n"));
-            lines.collect()
+/// What `inspect` prints. Parse it before doing anything: the format is checked there.
+pub(crate) enum InspectFormat {
+    /// An array, as pretty as docker's.
+    Pretty,
+    /// The same in one line.
+    Json,
+    /// What the template makes of each, a line.
+    Template(Template),
+}
+
+impl InspectFormat {
+    /// What `--format` asks for.
+    ///
+    /// # Errors
+    /// What is wrong with the template.
+    pub(crate) fn parse(flag: &FormatFlag) -> Result<InspectFormat> {
+        Ok(match given(flag.format.as_deref()) {
+            None => InspectFormat::Pretty,
+            Some("json") => InspectFormat::Json,
+            Some(text) => InspectFormat::Template(parsed(text)?),
+        })
+    }
+
+    /// The text of all that was found.
+    ///
+    /// # Errors
+    /// What cannot be done with the template.
+    pub(crate) fn text(&self, values: &[Json]) -> Result<String> {
+        match self {
+            InspectFormat::Pretty => Ok(pretty(&values.into()) + "\n"),
+            InspectFormat::Json => Ok(format!("{}\n", Json::from(values))),
+            InspectFormat::Template(template) => {
+                values.iter().map(|value| rendered(template, value).map(|line| line + "\n")).collect()
+            }
         }
     }
 }
 
-/// Whether a format for objects is well formed: to be asked before work is done.
-///
-/// # Errors
-/// What is wrong with the template.
-pub(crate) fn check(format: Option<&str>) -> Result<()> {
-    let parsed = format.map(Template::parse).transpose();
-    parsed.map(drop).map_err(|error| refused(&error))
+/// What a format makes of objects, such as what `version` says: `json`, or a template. Parse it before doing anything.
+pub(crate) struct ObjectFormat(Template);
+
+impl ObjectFormat {
+    /// Parses a format.
+    ///
+    /// # Errors
+    /// What is wrong with the template.
+    pub(crate) fn parse(format: &str) -> Result<ObjectFormat> {
+        parsed(&if format == "json" { "{{json .}}".to_owned() } else { unescaped(format) }).map(ObjectFormat)
+    }
+
+    /// What it makes of an object, with a line end.
+    ///
+    /// # Errors
+    /// What cannot be done with the template.
+    pub(crate) fn line(&self, value: &Json) -> Result<String> {
+        rendered(&self.0, value).map(|line| line + "\n")
+    }
 }
 
-/// What a format makes of one object, such as what `version` says: `json`, or a template.
-///
-/// # Errors
-/// What is wrong with the template, or cannot be done with it.
-pub(crate) fn object(value: &Json, format: &str) -> Result<String> {
-    if format == "json" {
-        return Ok(format!("{value}\n"));
-    }
-    let template = Template::parse(&unescaped(format)).map_err(|error| refused(&error))?;
-    rendered(&template, value).map(|line| line + "\n")
+fn parsed(template: &str) -> Result<Template> {
+    Template::parse(template).map_err(|error| refused(&error))
 }
 
 fn rendered(template: &Template, value: &Json) -> Result<String> {
@@ -318,6 +357,10 @@ mod tests {
         }
     }
 
+    fn inspected(values: &[Json], format: Option<&str>) -> Result<String> {
+        InspectFormat::parse(&FormatFlag { format: format.map(str::to_owned) })?.text(values)
+    }
+
     #[test]
     fn objects() {
         let values = [serde_json::json!({"Id": "a", "Labels": {"x": "y"}, "None": null})];
@@ -332,6 +375,7 @@ mod tests {
         for (format, expected) in cases {
             assert_eq!(inspected(&values, format).expect("is printed"), expected);
         }
+        assert_eq!(inspected(&values, Some("")).ok(), inspected(&values, None).ok());
         assert_eq!(inspected(&[], None).expect("is printed"), "[]\n");
         inspected(&values, Some("{{.Nope}}")).expect_err("there is no such field");
     }

@@ -10,7 +10,7 @@ use super::Execute;
 use crate::commands::{container, image, volume};
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
-use crate::output::format::{self, Column, ListFlags, Listing};
+use crate::output::format::{Column, ListFlags, Listing, ObjectFormat, given};
 use crate::output::{human, print};
 
 const EXAMPLES: &str = "\
@@ -53,13 +53,14 @@ pub(crate) struct Df {
 
 impl Execute for Df {
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        let flags = ListFlags { format: self.format.clone(), quiet: false };
+        let flags = ListFlags { format: self.format, quiet: false };
         let printer = KINDS.printer(&flags, false)?;
+        let template = given(flags.format.as_deref()).map(ObjectFormat::parse).transpose()?;
         let mut usage = context.engine()?.disk_usage().cannot(|| "measure")?;
         // As docker's: only what they have written.
         usage.containers.iter_mut().for_each(|line| line.size = line.size.map(|(written, _)| (written, 0)));
-        match &self.format {
-            Some(format) if self.verbose => print(&format::object(&whole(&usage)?, format)?)?,
+        match template {
+            Some(template) if self.verbose => print(&template.line(&whole(&usage)?)?)?,
             None if self.verbose => print(&verbose(&usage)?)?,
             _ => printer.print(&usage.kinds)?,
         }

@@ -5,14 +5,15 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::events::{Event, Selection, type_name};
+use engine::events::{Event, Selection, Type, type_name};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Failure, Result};
-use crate::output::{format, human};
+use crate::output::format::ObjectFormat;
+use crate::output::human;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,12 +46,13 @@ impl Execute for Events {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let doing = || "show events";
         let selection = Selection::parse(self.since.as_deref(), self.until.as_deref(), &self.filter).cannot(doing)?;
-        format::check(self.format.as_deref().filter(|format| *format != "json"))?;
+        let format = Format::parse(self.format.as_deref())?;
         let engine = context.engine()?;
         let mut out = io::stdout().lock();
         let mut failure = None;
         let mut print = |event: &Event| {
-            let printed = text(event, self.format.as_deref())
+            let printed = format
+                .line(event)
                 .and_then(|line| out.write_all(line.as_bytes()).and_then(|()| out.flush()).map_err(Failure::from));
             printed.map_err(|error| {
                 failure = Some(error);
@@ -65,14 +67,32 @@ impl Execute for Events {
     }
 }
 
-fn text(event: &Event, format: Option<&str>) -> Result<String> {
-    match format {
-        None | Some("") => Ok(line(event)),
-        Some("json" | "{{json .}}") => {
-            let json = serde_json::to_string(event).map_err(|error| Failure::new(error.to_string()))?;
-            Ok(json + "\n")
+/// What is printed of each event.
+enum Format {
+    Line,
+    Json,
+    Template(ObjectFormat),
+}
+
+impl Format {
+    /// As docker's, tried on an event that says nothing: a field that no event has is refused before one comes.
+    fn parse(format: Option<&str>) -> Result<Format> {
+        let text = match format.unwrap_or_default() {
+            "" => return Ok(Format::Line),
+            "json" | "{{json .}}" => return Ok(Format::Json),
+            text => text,
+        };
+        let template = ObjectFormat::parse(text)?;
+        template.line(&fields(&Event::now(Type::Other, "", "")))?;
+        Ok(Format::Template(template))
+    }
+
+    fn line(&self, event: &Event) -> Result<String> {
+        match self {
+            Format::Line => Ok(line(event)),
+            Format::Json => Ok(serde_json::to_string(event).map_err(|error| Failure::new(error.to_string()))? + "\n"),
+            Format::Template(template) => template.line(&fields(event)),
         }
-        Some(template) => format::object(&fields(event), template),
     }
 }
 
@@ -107,8 +127,6 @@ fn fields(event: &Event) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use engine::events::Type;
-
     use super::*;
 
     fn event() -> Event {
@@ -130,7 +148,11 @@ mod tests {
             ),
         ];
         for (format, expected) in cases {
-            assert_eq!(text(&event(), format).expect("is printed"), expected, "{format:?}");
+            assert_eq!(
+                Format::parse(format).and_then(|format| format.line(&event())).expect("is printed"),
+                expected,
+                "{format:?}"
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
-use crate::output::format::{self, FormatFlag};
+use crate::output::format::FormatFlag;
 use crate::output::{human, print};
 
 const EXAMPLES: &str = "\
@@ -28,10 +28,10 @@ pub(crate) struct Info {
 
 impl Execute for Info {
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        format::check(self.format.format.as_deref().filter(|format| *format != "json"))?;
+        let format = self.format.object()?;
         let info = context.engine()?.info().cannot(|| "describe this host")?;
-        if let Some(format) = &self.format.format {
-            print(&format::object(&json!(info), format)?)?;
+        if let Some(format) = format {
+            print(&format.line(&json!(info))?)?;
             return Ok(ExitCode::SUCCESS);
         }
         print(&text(&info))?;

@@ -10,7 +10,7 @@ use super::Execute;
 use crate::context::Context;
 use crate::embedded;
 use crate::failure::Result;
-use crate::output::format::{self, FormatFlag};
+use crate::output::format::FormatFlag;
 use crate::output::{human, print};
 
 const EXAMPLES: &str = "\
@@ -29,8 +29,8 @@ pub(crate) struct Version {
 impl Execute for Version {
     fn execute(self, _context: &Context) -> Result<ExitCode> {
         let facts = Facts::current();
-        print(&match &self.format.format {
-            Some(format) => format::object(&value(&facts), format)?,
+        print(&match self.format.object()? {
+            Some(format) => format.line(&value(&facts))?,
             None => text(&facts),
         })?;
         Ok(ExitCode::SUCCESS)
