@@ -1,11 +1,14 @@
 //! A file system that is full at every possible moment: what was asked for happened or did not, one line says what is
 //! missing, the store is whole, and with more room everything goes on.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
 use end_to_end::faults::whole;
 use end_to_end::process::run;
+use end_to_end::registry::Registry;
 use end_to_end::{Output, Phial, Result, images};
 
 /// The store's directory on a file system of its own, in memory.
@@ -104,4 +107,119 @@ fn run_in_the_background() -> Result {
     phial.ok(&["exec", "web", "true"])?;
     phial.ok(&["rm", "-f", "web"])?;
     Ok(())
+}
+
+/// An image in the store on a small file system.
+fn with_image(phial: &Phial, test: impl FnOnce(&Small<'_>, &str) -> Result) -> Result {
+    let registry = images::registry()?;
+    let image = registry.name(images::BUSYBOX);
+    let small = Small::mount(phial)?;
+    phial.ok(&["pull", &image])?;
+    test(&small, &image)
+}
+
+/// A file outside the store, of bytes that do not compress.
+fn noise(phial: &Phial, bytes: u64) -> Result<String> {
+    let path = phial.scratch().join("noise");
+    std::io::copy(&mut File::open("/dev/urandom")?.take(bytes), &mut File::create(&path)?)?;
+    Ok(path.display().to_string())
+}
+
+#[test]
+fn load() -> Result {
+    let phial = Phial::new()?;
+    with_image(&phial, |small, image| {
+        let file = phial.scratch().join("saved.tar").display().to_string();
+        phial.ok(&["save", "-o", &file, image])?;
+        phial.ok(&["rmi", image])?;
+        let nothing = |phial: &Phial| {
+            assert_eq!(phial.ok(&["images", "-q"])?, "");
+            Ok(())
+        };
+        let refusals = at_every_size(small, &["load", "-i", &file], 128, &nothing)?;
+        assert!(refusals >= 4, "{refusals} refusals only");
+        phial.ok(&["run", "--rm", image, "true"]).map(drop)
+    })
+}
+
+#[test]
+fn import() -> Result {
+    let phial = Phial::new()?;
+    with_image(&phial, |small, image| {
+        let file = phial.scratch().join("exported.tar").display().to_string();
+        phial.ok(&["create", "--name", "source", image])?;
+        phial.ok(&["export", "-o", &file, "source"])?;
+        let nothing = |phial: &Phial| {
+            assert_eq!(phial.ok(&["images", "-q", "im:ported"])?, "");
+            Ok(())
+        };
+        let refusals = at_every_size(small, &["import", &file, "im:ported"], 128, &nothing)?;
+        assert!(refusals >= 4, "{refusals} refusals only");
+        phial.ok(&["run", "--rm", "im:ported", "/bin/true"]).map(drop)
+    })
+}
+
+#[test]
+fn commit() -> Result {
+    let phial = Phial::new()?;
+    with_image(&phial, |small, image| {
+        phial.ok(&["create", "--name", "changed", image, "true"])?;
+        phial.ok(&["cp", &noise(&phial, 1 << 20)?, "changed:/kept"])?;
+        let nothing = |phial: &Phial| {
+            assert_eq!(phial.ok(&["images", "-q", "of:changed"])?, "");
+            Ok(())
+        };
+        let refusals = at_every_size(small, &["commit", "changed", "of:changed"], 128, &nothing)?;
+        assert!(refusals >= 4, "{refusals} refusals only");
+        assert_eq!(phial.ok(&["run", "--rm", "of:changed", "stat", "-c", "%s", "/kept"])?, "1048576");
+        Ok(())
+    })
+}
+
+#[test]
+fn cp_into_a_container() -> Result {
+    let phial = Phial::new()?;
+    with_image(&phial, |small, image| {
+        phial.ok(&["run", "-d", "--name", "busy", image, "sleep", "1000"])?;
+        let file = noise(&phial, 1 << 20)?;
+        // It goes on.
+        let running = |phial: &Phial| phial.ok(&["exec", "busy", "rm", "-f", "/kept"]).map(drop);
+        let refusals = at_every_size(small, &["cp", &file, "busy:/kept"], 128, &running)?;
+        assert!(refusals >= 4, "{refusals} refusals only");
+        assert_eq!(phial.ok(&["exec", "busy", "stat", "-c", "%s", "/kept"])?, "1048576");
+        phial.ok(&["rm", "-f", "busy"]).map(drop)
+    })
+}
+
+#[test]
+fn first_use_of_a_volume() -> Result {
+    let phial = Phial::new()?;
+    with_image(&phial, |small, image| {
+        let all = phial.ok(&["run", "--rm", image, "sh", "-c", "ls /bin | wc -l"])?;
+        let nothing = |phial: &Phial| {
+            assert_eq!(phial.containers()?, Vec::<String>::new());
+            Ok(())
+        };
+        // What was refused has not left a part that the next takes for the whole.
+        let words = ["run", "--rm", "-v", "filled:/bin", image, "/bin/busybox", "true"];
+        let refusals = at_every_size(small, &words, 64, &nothing)?;
+        assert!(refusals >= 4, "{refusals} refusals only");
+        let count = ["run", "--rm", "-v", "filled:/bin", image, "/bin/busybox", "sh", "-c", "ls /bin | wc -l"];
+        assert_eq!(phial.ok(&count)?, all);
+        Ok(())
+    })
+}
+
+#[test]
+fn push() -> Result {
+    let phial = Phial::new()?;
+    with_image(&phial, |small, image| {
+        let registry = Registry::start()?;
+        let target = registry.name("app:1");
+        phial.ok(&["tag", image, &target])?;
+        let nothing = |_: &Phial| Ok(());
+        let refusals = at_every_size(small, &["push", &target], 64, &nothing)?;
+        assert!(refusals >= 2, "{refusals} refusals only");
+        Phial::new()?.ok(&["pull", &target]).map(drop)
+    })
 }

@@ -159,6 +159,12 @@ impl From<image::Error> for Error {
     }
 }
 
+impl From<image::layer::Error> for Error {
+    fn from(error: image::layer::Error) -> Error {
+        Error::new(if error.is_full() { ErrorKind::Full } else { ErrorKind::Image }, error.to_string())
+    }
+}
+
 impl From<runtime::Error> for Error {
     fn from(error: runtime::Error) -> Error {
         let own = Error::new(ErrorKind::System, error.to_string()).with_exit_code(error.exit_code());

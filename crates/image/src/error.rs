@@ -114,7 +114,7 @@ impl From<store::Error> for Error {
 }
 
 /// Whether an error or one of its causes is that the file system is full.
-fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+pub(crate) fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     let io = error.downcast_ref().is_some_and(|io: &std::io::Error| matches!(io.kind(), StorageFull | QuotaExceeded));
     let store = error.downcast_ref().is_some_and(|store: &store::Error| store.kind() == store::ErrorKind::Full);

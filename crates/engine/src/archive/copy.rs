@@ -115,7 +115,7 @@ fn from_container(view: &View, path: &Path, to: &End, options: CopyOptions, stdo
     };
     let (host, target) = on_host(to)?;
     let destination = Destination::find(&host, &target, &source)?;
-    let (bytes, devices_left_out) = across(&source, &host, &destination, out_here(options))?;
+    let (bytes, devices_left_out) = across(&source, &host, &destination, out_here(options), extracting_here)?;
     Ok(Copied { bytes, to: to.display().to_string(), devices_left_out })
 }
 
@@ -126,14 +126,15 @@ fn into_container(view: &View, path: &Path, from: &End, options: CopyOptions, st
         let destination = Destination::of_archive(root, &target)?;
         view.refuse_read_only(&destination.directory, b"")?;
         let mut stdin = Counted::new(stdin);
-        extract(&mut stdin, root, &destination.directory, in_there(options), &Limits::default()).map_err(extracting)?;
+        extract(&mut stdin, root, &destination.directory, in_there(options), &Limits::default())
+            .map_err(extracting_there)?;
         return Ok(stdin.taken());
     };
     let (host, path) = on_host(from)?;
     let source = Source::find(&host, path, options.follow)?;
     let destination = Destination::find(root, &target, &source)?;
     view.refuse_read_only(&destination.directory, &destination.called)?;
-    Ok(across(&source, root, &destination, in_there(options))?.0)
+    Ok(across(&source, root, &destination, in_there(options), extracting_there)?.0)
 }
 
 /// What the one thing in an archive is called.
@@ -154,7 +155,13 @@ fn out_here(options: CopyOptions) -> Owner {
 }
 
 /// Packs on one thread and extracts on this one.
-fn across(source: &Source, to: &Root, destination: &Destination, owner: Owner) -> Result<(u64, u64)> {
+fn across(
+    source: &Source,
+    to: &Root,
+    destination: &Destination,
+    owner: Owner,
+    extracting: fn(layer::Error) -> Error,
+) -> Result<(u64, u64)> {
     let (reader, writer) = io::pipe().context(|| "making a pipe")?;
     // The usual capacity means a switch of threads every 64 KiB.
     let _ = rustix::pipe::fcntl_setpipe_size(&writer, 1 << 20);
@@ -203,8 +210,16 @@ pub(super) fn packing(error: layer::Error) -> Error {
     worded("reading", error)
 }
 
-fn extracting(error: layer::Error) -> Error {
+/// On the host.
+fn extracting_here(error: layer::Error) -> Error {
     worded("writing", error)
+}
+
+/// In the store, of which is said how much room it has.
+fn extracting_there(error: layer::Error) -> Error {
+    let is_full = error.is_full();
+    let own = worded("writing", error);
+    if is_full { Error::new(ErrorKind::Full, own.to_string()) } else { own }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -76,15 +76,13 @@ impl Engine {
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         })?;
-        let (diff_id, length) = match (written, unpacked.as_ref()) {
-            (Ok(written), _) => written,
+        let ((diff_id, length), (unpacked, tape)) = match (written, unpacked) {
+            (Ok(written), Ok(unpacked)) => (written, unpacked),
+            (Ok(_), Err(why)) => return Err(why.into()),
             // Who unpacks and stops breaks the pipe, and says why.
-            (Err(_), Err(error)) if error.kind() != layer::ErrorKind::Malformed => {
-                return Err(Error::new(ErrorKind::Image, error.to_string()));
-            }
+            (Err(_), Err(why)) if why.kind() != layer::ErrorKind::Malformed => return Err(why.into()),
             (Err(error), _) => return Err(Error::new(ErrorKind::Image, error.to_string())),
         };
-        let (unpacked, tape) = unpacked.map_err(|error| Error::new(ErrorKind::Image, error.to_string()))?;
         if let (Keep::Tape, Some(tape)) = (keep, &tape) {
             writer.keep_tape(tape)?;
         }

@@ -57,6 +57,11 @@ impl Error {
         Self::new(ErrorKind::Refused, message)
     }
 
+    /// Whether the reason is that the file system is full.
+    pub fn is_full(&self) -> bool {
+        crate::error::is_full(self)
+    }
+
     pub(super) fn too_large(message: impl fmt::Display) -> Self {
         Self::new(ErrorKind::TooLarge, message)
     }
