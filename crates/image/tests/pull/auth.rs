@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use image::{Credentials, CredentialsSource, ErrorKind, PullOptions, pull};
 
 use crate::content::{Image, Place, options};
-use crate::server::{Answer, Asked, Server};
+use crate::server::{Answer, Asked, Server, is_blob};
 
 /// `user:secret`
 const BASIC: &str = "Basic dXNlcjpzZWNyZXQ=";
@@ -82,7 +82,7 @@ fn a_token_is_fetched_once_and_renewed_when_it_expires() {
     let registry = {
         let challenge = bearer(&tokens);
         Server::start(Image::small(), move |asked, answer| {
-            let layer = asked.is_blob() && !answer.body.starts_with(b"{");
+            let layer = is_blob(asked) && !answer.body.starts_with(b"{");
             let expected = if layer { "Bearer T2" } else { "Bearer T1" };
             match asked.header("authorization") {
                 Some(token) if token == expected || token == "Bearer T3" => answer,
@@ -177,7 +177,7 @@ fn no_other_origin_gets_the_credentials() {
     let stranger = Server::honest(image.clone());
     let target = stranger.host();
     let registry = Server::start(image, move |asked, answer| match asked.header("authorization") {
-        Some(BASIC) if asked.is_blob() => {
+        Some(BASIC) if is_blob(asked) => {
             Answer::new(307, "").with("Location", format!("http://{target}{}", asked.target))
         }
         Some(BASIC) => answer,
@@ -199,7 +199,7 @@ fn no_other_origin_gets_the_credentials() {
     });
     let target = asking.host();
     let registry = Server::start(Image::small(), move |asked, answer| match asked.header("authorization") {
-        Some(BASIC) if asked.is_blob() => Answer::new(302, "").with("Location", format!("http://{target}/x")),
+        Some(BASIC) if is_blob(asked) => Answer::new(302, "").with("Location", format!("http://{target}/x")),
         Some(BASIC) => answer,
         _ => demand("Basic realm=\"x\""),
     });

@@ -5,12 +5,12 @@ use std::time::Duration;
 use image::{ErrorKind, Patience, pull};
 
 use crate::content::{Image, Place, Recorder, noise, options, patience};
-use crate::server::{Answer, End, Server};
+use crate::server::{Answer, End, Server, is_blob};
 
 #[test]
 fn a_broken_download_is_resumed_where_it_broke() {
     // The first answer ends after 1,000,000 bytes, the second after as many more, the third within a few bytes.
-    let server = Server::start(Image::large(), |asked, answer| match (asked.is_blob(), asked.before) {
+    let server = Server::start(Image::large(), |asked, answer| match (is_blob(asked), asked.before) {
         (true, 0 | 1) if answer.body.len() > 100_000 => answer.ending(End::Cut(1_000_000)),
         (true, 2) => answer.ending(End::Cut(3)),
         _ => answer,
@@ -27,7 +27,7 @@ fn a_broken_download_is_resumed_where_it_broke() {
 
 #[test]
 fn a_server_without_ranges_begins_again_and_the_known_bytes_are_dropped() {
-    let server = Server::start(Image::large(), |asked, answer| match (asked.is_blob(), asked.before) {
+    let server = Server::start(Image::large(), |asked, answer| match (is_blob(asked), asked.before) {
         (true, 0) if answer.body.len() > 100_000 => answer.ending(End::Cut(1_234_567)),
         (true, _) if answer.status == 206 => Answer::new(200, whole(&answer, asked.header("range"))),
         _ => answer,
@@ -91,7 +91,7 @@ fn patience_ends() {
 #[test]
 fn dropping_connections_for_ever_ends_the_pull() {
     let server = Server::start(Image::large(), |asked, answer| {
-        if asked.is_blob() && answer.body.len() > 100_000 { answer.ending(End::Cut(10)) } else { answer }
+        if is_blob(asked) && answer.body.len() > 100_000 { answer.ending(End::Cut(10)) } else { answer }
     });
     let place = Place::new();
     let error = pull(&place.store, &server.app(), &options(), &()).expect_err("ten bytes each");
@@ -103,7 +103,7 @@ fn dropping_connections_for_ever_ends_the_pull() {
 
 #[test]
 fn silence_is_a_fault() {
-    let server = Server::start(Image::large(), |asked, answer| match (asked.is_blob(), asked.before) {
+    let server = Server::start(Image::large(), |asked, answer| match (is_blob(asked), asked.before) {
         // Half of it, and then nothing, with the connection open.
         (true, 0) if answer.body.len() > 100_000 => {
             let half = answer.body[..answer.body.len() / 2].to_vec();

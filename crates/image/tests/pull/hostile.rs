@@ -3,7 +3,7 @@
 use image::{Digest, Error, ErrorKind, PullOptions, pull};
 
 use crate::content::{Image, LayerBlob, OCI_LAYER, OCI_MANIFEST, Place, gzip, options, tar};
-use crate::server::{Answer, Asked, End, Server};
+use crate::server::{Answer, Asked, End, Server, is_blob};
 
 /// Pulls from a registry that twists the answers of [`Image::small`]; the pull must fail and leave no layer and no image.
 fn check(kind: ErrorKind, part: &str, twist: impl Fn(&Asked, Answer) -> Answer + Send + Sync + 'static) {
@@ -29,7 +29,7 @@ fn refused(
 }
 
 fn is_layer(asked: &Asked, answer: &Answer) -> bool {
-    asked.is_blob() && !answer.body.starts_with(b"{")
+    is_blob(asked) && !answer.body.starts_with(b"{")
 }
 
 fn is_manifest(asked: &Asked) -> bool {
@@ -65,7 +65,7 @@ fn blobs_that_are_not_what_was_asked_for() {
         answer
     });
     check(ErrorKind::Digest, "expected sha256:", |asked, mut answer| {
-        if asked.is_blob() && !is_layer(asked, &answer) {
+        if is_blob(asked) && !is_layer(asked, &answer) {
             answer.body[0] = b' ';
         }
         answer

@@ -2,6 +2,7 @@
 //! a store of its own in a temporary directory.
 
 mod content;
+mod http;
 mod server;
 
 mod auth;

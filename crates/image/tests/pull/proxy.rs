@@ -1,28 +1,17 @@
 //! Through a proxy that the environment names: the registry's name is for the proxy to resolve.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::Command;
 use std::thread;
 
 use image::{PullOptions, pull};
 
 use crate::content::{Image, Place, options, reference};
+use crate::http::Port;
 use crate::server::Server;
 
 /// Takes every CONNECT and leads it to `target`.
-fn proxy_to(target: String) -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let address = listener.local_addr().expect("it is bound").to_string();
-    thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let target = target.clone();
-            thread::spawn(move || tunnel(&stream, &target));
-        }
-    });
-    address
-}
-
 fn tunnel(stream: &TcpStream, target: &str) {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
@@ -49,7 +38,9 @@ fn tunnel(stream: &TcpStream, target: &str) {
 #[test]
 fn a_registry_behind_a_proxy() {
     let server = Server::honest(Image::small());
-    let proxy = format!("http://{}", proxy_to(server.host()));
+    let target = server.host();
+    let port = Port::open(move |stream| tunnel(&stream, &target));
+    let proxy = format!("http://{}", port.host());
     let status = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "proxy::child_pulls_through_a_proxy", "--include-ignored"])
         .envs([("HTTP_PROXY", &proxy), ("HTTPS_PROXY", &proxy)])

@@ -1,37 +1,16 @@
-//! A registry in a hundred lines, so that it can be made to err: HTTP/1.1 on a loopback port, one thread per
-//! connection. A test's own function sees each request first and may answer otherwise.
+//! A registry in a hundred lines, so that it can be made to err. A test's own function sees each request first and may
+//! answer otherwise.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use crate::content::Image;
+use crate::http::{self, Port};
 
-/// What came.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) method: String,
-    /// Path and query.
-    pub(crate) target: String,
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
-    /// How many requests for the same target came before.
-    pub(crate) before: usize,
-}
-
-impl Asked {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    pub(crate) fn is_blob(&self) -> bool {
-        self.target.contains("/blobs/")
-    }
-}
+/// What came, with its body; those before it are for the same target.
+pub(crate) type Asked = http::Asked<String>;
 
 /// How the body of an answer comes to its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,7 +57,7 @@ type Twist = dyn Fn(&Asked, Answer) -> Answer + Send + Sync;
 
 /// A running server.
 pub(crate) struct Server {
-    address: SocketAddr,
+    port: Port,
     shared: Arc<Shared>,
 }
 
@@ -86,7 +65,6 @@ struct Shared {
     image: Image,
     twist: Box<Twist>,
     log: Mutex<Vec<Asked>>,
-    closing: AtomicBool,
 }
 
 impl Server {
@@ -97,26 +75,14 @@ impl Server {
 
     /// Serves `image`, with every answer passed through `twist`.
     pub(crate) fn start(image: Image, twist: impl Fn(&Asked, Answer) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let shared =
-            Arc::new(Shared { image, twist: Box::new(twist), log: Mutex::default(), closing: AtomicBool::new(false) });
-        let of_thread = Arc::clone(&shared);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if of_thread.closing.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (Ok(stream), shared) = (stream, Arc::clone(&of_thread)) else { continue };
-                thread::spawn(move || shared.serve(stream));
-            }
-        });
-        Self { address, shared }
+        let shared = Arc::new(Shared { image, twist: Box::new(twist), log: Mutex::default() });
+        let of_port = Arc::clone(&shared);
+        Self { port: Port::open(move |stream| of_port.serve(stream)), shared }
     }
 
     /// `127.0.0.1:port`
     pub(crate) fn host(&self) -> String {
-        self.address.to_string()
+        self.port.host()
     }
 
     /// The name of the image `app` here.
@@ -135,14 +101,6 @@ impl Server {
         let layers = &self.shared.image.layers;
         let of_layer = |asked: &Asked| layers.iter().any(|digest| asked.target.ends_with(digest.as_str()));
         self.log().into_iter().filter(of_layer).collect()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.shared.closing.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
-        let _woken = TcpStream::connect(self.address);
     }
 }
 
@@ -183,6 +141,11 @@ impl Shared {
     }
 }
 
+/// Whether a blob is asked for.
+pub(crate) fn is_blob(asked: &Asked) -> bool {
+    asked.target.contains("/blobs/")
+}
+
 fn ranged(asked: &Asked, bytes: &[u8]) -> Answer {
     let from = asked.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
     match from {
@@ -196,20 +159,8 @@ fn ranged(asked: &Asked, bytes: &[u8]) -> Answer {
 }
 
 fn read(reader: &mut impl BufRead) -> Option<Asked> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
-    let mut words = line.split_whitespace().map(str::to_owned);
-    let (method, target) = (words.next()?, words.next()?);
-    let mut headers = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    let mut asked = Asked { method, target, headers, body: String::new(), before: 0 };
-    let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    reader.take(length).read_to_string(&mut asked.body).ok()?;
+    let mut asked = Asked::read(reader)?;
+    reader.take(asked.length() as u64).read_to_string(&mut asked.body).ok()?;
     Some(asked)
 }
 

@@ -4,6 +4,8 @@
 #[path = "../pull/content.rs"]
 #[expect(dead_code, reason = "pulls need more of it")]
 mod content;
+#[path = "../pull/http.rs"]
+mod http;
 mod server;
 
 mod faults;

@@ -1,36 +1,17 @@
-//! A registry that can be written to, in memory: HTTP/1.1 on a loopback port, one thread per connection. A test's own function
-//! sees the head of each request and may spoil it.
+//! A registry that can be written to, in memory. A test's own function sees the head of each request and may spoil it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
 
 use image::Digest;
 
 use crate::content::Image;
+use crate::http::{self, Port};
 
-/// The head of a request, and how much of its body came.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) method: String,
-    /// Path and query.
-    pub(crate) target: String,
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    /// Bytes of the body that were read.
-    pub(crate) body: usize,
-    /// How many requests with this method came before.
-    pub(crate) before: usize,
-}
-
-impl Asked {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-}
+/// The head of a request, and how many bytes of its body were read; those before it have the same method.
+pub(crate) type Asked = http::Asked<usize>;
 
 /// What is done with a request.
 pub(crate) enum Fate {
@@ -53,14 +34,13 @@ pub(crate) enum Fate {
 type Spoil = dyn Fn(&Asked) -> Fate + Send + Sync;
 
 pub(crate) struct Server {
-    address: SocketAddr,
+    port: Port,
     shared: Arc<Shared>,
 }
 
 struct Shared {
     spoil: Box<Spoil>,
     content: Mutex<Content>,
-    closing: AtomicBool,
 }
 
 #[derive(Default)]
@@ -77,8 +57,6 @@ pub(crate) struct Content {
 impl Server {
     /// Serves `image` as `app`, and takes anything else.
     pub(crate) fn start(image: &Image, spoil: impl Fn(&Asked) -> Fate + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
         let mut content = Content::default();
         for (digest, bytes) in &image.blobs {
             content.blobs.insert(("app".to_owned(), digest.clone()), bytes.clone());
@@ -86,25 +64,15 @@ impl Server {
         for (name, manifest) in &image.manifests {
             content.manifests.insert(("app".to_owned(), name.clone()), manifest.clone());
         }
-        let shared =
-            Arc::new(Shared { spoil: Box::new(spoil), content: Mutex::new(content), closing: AtomicBool::new(false) });
-        let of_thread = Arc::clone(&shared);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if of_thread.closing.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (Ok(stream), shared) = (stream, Arc::clone(&of_thread)) else { continue };
-                // A connection that breaks is what this is for.
-                thread::spawn(move || drop(shared.serve(&stream)));
-            }
-        });
-        Self { address, shared }
+        let shared = Arc::new(Shared { spoil: Box::new(spoil), content: Mutex::new(content) });
+        let of_port = Arc::clone(&shared);
+        // A connection that breaks is what this is for.
+        Self { port: Port::open(move |stream| drop(of_port.serve(&stream))), shared }
     }
 
     /// `127.0.0.1:port`
     pub(crate) fn host(&self) -> String {
-        self.address.to_string()
+        self.port.host()
     }
 
     /// An image here.
@@ -122,18 +90,10 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.shared.closing.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
-        let _woken = TcpStream::connect(self.address);
-    }
-}
-
 impl Shared {
     fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
         let mut reader = BufReader::new(stream);
-        while let Some(mut asked) = head(&mut reader) {
+        while let Some(mut asked) = Asked::read(&mut reader) {
             asked.before = self.lock().log.iter().filter(|earlier| earlier.method == asked.method).count();
             let fate = (self.spoil)(&asked);
             let silent = matches!(fate, Fate::Silent);
@@ -262,21 +222,6 @@ impl Content {
     }
 }
 
-fn head(reader: &mut impl BufRead) -> Option<Asked> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|count| *count > 0)?;
-    let mut words = line.split_whitespace().map(str::to_owned);
-    let (method, target) = (words.next()?, words.next()?);
-    let mut headers = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    Some(Asked { method, target, headers, body: 0, before: 0 })
-}
-
 /// The body, or its first `limit` bytes.
 fn body(reader: &mut impl BufRead, asked: &Asked, limit: usize) -> std::io::Result<Vec<u8>> {
     let mut body = Vec::new();
@@ -294,8 +239,7 @@ fn body(reader: &mut impl BufRead, asked: &Asked, limit: usize) -> std::io::Resu
         body.truncate(limit);
         return Ok(body);
     }
-    let length: usize = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    reader.take(length.min(limit) as u64).read_to_end(&mut body)?;
+    reader.take(asked.length().min(limit) as u64).read_to_end(&mut body)?;
     Ok(body)
 }
 
