@@ -6,6 +6,8 @@ pub(crate) mod create;
 mod etc_files;
 /// Further processes in it, and the streams of the first.
 mod exec;
+/// What every container mounts on, a layer of its own.
+mod init_layer;
 /// Whose namespaces a container shares.
 mod joins;
 /// Its state; signals, waiting, stopping, removing.
@@ -19,6 +21,6 @@ mod start;
 /// What it uses.
 pub(crate) mod stats;
 /// The supervisor's program, in sealed memory.
-mod supervisor_program;
+pub(crate) mod supervisor_program;
 /// Its processes.
 pub(crate) mod top;

@@ -1,11 +1,12 @@
 //! The engine: the store, and the programs it starts. Opening it is cheap; nothing is looked for until it is needed.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use image::Registries;
 use store::{Paths, Store};
 
+use crate::containers::supervisor_program::Program;
 use crate::error::Result;
 
 /// What an engine works with.
@@ -33,6 +34,8 @@ pub struct Engine {
     pub(crate) options: Options,
     /// Read when a registry, or a short name that is not in the store, comes up.
     pub(crate) registries: OnceLock<Registries>,
+    /// The supervisor's program, on its way.
+    pub(crate) program: Mutex<Program>,
 }
 
 impl Engine {
@@ -41,7 +44,22 @@ impl Engine {
     /// # Errors
     /// `Store` when it cannot be opened.
     pub fn open(options: Options) -> Result<Engine> {
-        Ok(Engine { store: Store::open(&options.paths)?, options, registries: OnceLock::new() })
+        Engine::with(options, Program::Later)
+    }
+
+    /// The same for somebody who is about to start a container: what that takes and does not need the store, is done by
+    /// another thread meanwhile.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn open_to_start(options: Options) -> Result<Engine> {
+        let program = Program::begin(&options);
+        Engine::with(options, program)
+    }
+
+    fn with(options: Options, program: Program) -> Result<Engine> {
+        let (store, program) = (Store::open(&options.paths)?, Mutex::new(program));
+        Ok(Engine { store, options, registries: OnceLock::new(), program })
     }
 
     /// The store.

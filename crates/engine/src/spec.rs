@@ -40,8 +40,8 @@ const OCI_VERSION: &str = "1.3.0";
 pub(crate) struct Peer {
     /// Its host name.
     pub(crate) hostname: String,
-    /// Its directory, whose `hosts`, `hostname` and `resolv.conf` are those of both.
-    pub(crate) directory: PathBuf,
+    /// Its bundle, whose `hosts`, `hostname` and `resolv.conf` are those of both.
+    pub(crate) bundle: PathBuf,
 }
 
 /// Everything a configuration is made of.
@@ -56,8 +56,10 @@ pub(crate) struct Inputs<'a> {
     pub(crate) identity: &'a Identity,
     /// What the host has.
     pub(crate) host: &'a Host,
-    /// The container's directory, where its `hosts`, `hostname` and `resolv.conf` lie.
+    /// The container's persistent directory.
     pub(crate) directory: &'a Path,
+    /// Where its `hosts`, `hostname` and `resolv.conf` lie.
+    pub(crate) bundle: &'a Path,
     /// Where volumes and mounted images lie.
     pub(crate) sources: &'a Sources,
 }

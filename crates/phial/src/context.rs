@@ -36,9 +36,21 @@ impl Context {
     /// # Errors
     /// One line for a user who is not root, and what the engine says.
     pub(crate) fn engine(&self) -> Result<Engine> {
+        self.opened(Engine::open)
+    }
+
+    /// The same for a command that starts containers.
+    ///
+    /// # Errors
+    /// As [`Context::engine`].
+    pub(crate) fn engine_to_start(&self) -> Result<Engine> {
+        self.opened(Engine::open_to_start)
+    }
+
+    fn opened(&self, open: impl FnOnce(Options) -> engine::Result<Engine>) -> Result<Engine> {
         let options = self.options()?;
         let root = options.paths.root().to_owned();
-        Engine::open(options).cannot(|| format!("open the store in {}", root.display()))
+        open(options).cannot(|| format!("open the store in {}", root.display()))
     }
 
     /// What the engine works with, for those who cannot be sure that the store opens.

@@ -138,8 +138,10 @@ pub struct Request {
     pub version: u32,
     /// Container id, 64 hex digits.
     pub id: String,
-    /// The container's persistent directory: holds `config.json`; `exit.json` is written here.
+    /// The directory of `config.json`.
     pub bundle: PathBuf,
+    /// The container's persistent directory: `exit.json` is written here.
+    pub directory: PathBuf,
     /// The container's directory below /run: holds lock, status and socket.
     pub run_dir: PathBuf,
     /// What becomes `/` of the container.

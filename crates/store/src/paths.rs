@@ -8,7 +8,7 @@ use crate::{ContainerId, Digest, Error, Result};
 ///
 /// ```text
 /// ROOT/  phial.db  events/  lock  blobs/sha256/<hex>  layers/<diff id>/{layer.json,fs/}  tmp/  containers/<id>/
-///        volumes/<name>/_data  manifests/<hex>.json
+///        volumes/<name>/_data  manifests/<hex>.json  init-layer/
 /// RUN/   containers/<id>/{lock,status.json,sock}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +131,11 @@ impl Paths {
     /// A container's persistent directory.
     pub fn container(&self, id: &ContainerId) -> PathBuf {
         self.containers().join(id.hex())
+    }
+
+    /// The lowest layer of every container: what it mounts on.
+    pub fn init_layer(&self) -> PathBuf {
+        self.root.join("init-layer")
     }
 
     /// The directory of all volumes.

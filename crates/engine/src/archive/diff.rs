@@ -44,9 +44,9 @@ impl Engine {
     /// # Errors
     /// `System` for what cannot be read.
     pub fn diff(&self, container: &Container) -> Result<Vec<Change>> {
-        let directory = self.paths().container(&container.record.id);
+        let upper = self.paths().container(&container.record.id).join(UPPER);
         let layers = self.layers(&self.store.image(&container.record.image)?);
-        let compared = compare(&directory.join(UPPER), &layers, places(&directory.join(CONFIG_FILE)));
+        let compared = compare(&upper, &layers, places(&self.bundle(&container.record).join(CONFIG_FILE)));
         let mut changes = compared.map_err(|error| Error::new(ErrorKind::System, error.to_string()))?;
         changes.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(changes)

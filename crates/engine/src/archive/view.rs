@@ -157,10 +157,14 @@ impl Engine {
     }
 
     fn stopped_root(&self, container: &Container, seen: Seen) -> Result<(Root, Vec<Closed>, OwnedFd)> {
-        let lower = self.layers(&self.store.image(&container.record.image)?);
+        let lower = self.lower(&self.store.image(&container.record.image)?)?;
         let directory = self.paths().container(&container.record.id);
         let (upper, work) = (directory.join(UPPER), directory.join(WORK));
-        let wanted = if seen == Seen::All { mounted::wanted(&directory.join(CONFIG_FILE)) } else { Vec::new() };
+        let wanted = if seen == Seen::All {
+            mounted::wanted(&self.bundle(&container.record).join(CONFIG_FILE))
+        } else {
+            Vec::new()
+        };
         // Something to mount on that is there anyway; nobody else sees what lies on it.
         let at = self.paths().containers();
         in_thread(move || {

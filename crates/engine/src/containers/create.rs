@@ -12,7 +12,6 @@ use runtime::protocol::CONFIG_FILE;
 use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
 
 use super::etc_files;
-use super::supervisor_program::Program;
 use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -46,8 +45,6 @@ pub struct Created {
     pub(crate) again: bool,
     /// How often its policy has started it.
     pub(crate) restarts: u32,
-    /// What its supervisor runs.
-    pub(crate) program: Program,
 }
 
 impl Created {
@@ -78,10 +75,6 @@ impl Engine {
     /// `Invalid` for a configuration that cannot be, `Conflict` for a name in use, `NotFound` for a user or a bind
     /// source that is not there.
     pub fn create(&self, config: &ContainerConfig, image: &ImageRecord, unstarted: Unstarted) -> Result<Created> {
-        let program = match unstarted {
-            Unstarted::Keep => Program::Later,
-            Unstarted::Collect => self.begin_supervisor_program(),
-        };
         let image_config = ImageConfig::parse(&self.store.blob(&image.id)?)?.config;
         let mut config = self.with_ids_of_others(effective(config, &image_config)?)?;
         if unstarted == Unstarted::Collect {
@@ -94,7 +87,7 @@ impl Engine {
         let identity = identity(&merged, config.user.as_deref().unwrap_or(&image_config.user), &config.group_add)?;
         let host = self.host(&config)?;
         let prepared = Prepared { image, image_config, config, identity, host, layers, merged, unstarted };
-        let created = match self.commit(&prepared) {
+        match self.commit(&prepared) {
             // The holder of the name may be a container that was to go, and has: then its row is all that is left.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.store.collect_ended();
@@ -102,8 +95,7 @@ impl Engine {
                 self.commit(&prepared)
             }
             other => other,
-        };
-        Ok(Created { program, ..created? })
+        }
     }
 
     fn commit(&self, prepared: &Prepared<'_>) -> Result<Created> {
@@ -111,7 +103,6 @@ impl Engine {
         let id = ContainerId::generate()?;
         let held = self.hold_mounts(config, &prepared.merged)?;
         let reservation = self.store.reserve_container(&id)?.with_uses(held.uses.clone());
-        prepared.write(&id.hex(), &reservation.dir(), &held.sources)?;
         let mut record = ContainerRecord {
             id,
             name: config.name.clone().unwrap_or_default(),
@@ -123,6 +114,8 @@ impl Engine {
             keep_unstarted: prepared.unstarted == Unstarted::Keep,
             config: config.stored(),
         };
+        let places = Places { directory: &reservation.dir(), bundle: &self.bundle(&record) };
+        prepared.write(&id.hex(), &places, &held.sources)?;
         let lock = match config.name {
             Some(_) => reservation.commit(&record).map_err(|error| name_error(error, &record.name))?,
             None => reservation.commit_with_random_name(&mut record)?,
@@ -132,7 +125,7 @@ impl Engine {
         }
         self.tell(&events::about_container(&record, config, "create"));
         let (config, layers) = (config.clone(), prepared.layers.clone());
-        Ok(Created { record, config, lock, layers, again: false, restarts: 0, program: Program::Later })
+        Ok(Created { record, config, lock, layers, again: false, restarts: 0 })
     }
 
     /// Writes the files of a container that is there and does not run anew, as they follow from its row, its image and
@@ -149,8 +142,20 @@ impl Engine {
         let host = self.host(&config)?;
         let (unstarted, sources) = (Unstarted::Keep, self.sources(&config)?);
         let prepared = Prepared { image: &image, image_config, config, identity, host, layers, merged, unstarted };
-        prepared.write_files(&record.id.hex(), &directory, &sources, true)?;
+        let places = Places { directory: &directory, bundle: &self.bundle(record) };
+        prepared.write_files(&record.id.hex(), &places, &sources, true)?;
         Ok(prepared.layers)
+    }
+
+    /// Where a container's `config.json` lies and the files that it mounts, which all follow from its row, its image and
+    /// this host. Those of one that no reboot outlives are in memory: ext4 looks long for an inode that nobody has had
+    /// in the last minutes, and a container that comes and goes would use up four more.
+    pub(crate) fn bundle(&self, record: &ContainerRecord) -> PathBuf {
+        if record.auto_remove && !record.keep_unstarted {
+            self.paths().run_container(&record.id)
+        } else {
+            self.paths().container(&record.id)
+        }
     }
 
     /// An image's layer directories, the topmost first.
@@ -178,10 +183,19 @@ struct Prepared<'a> {
     unstarted: Unstarted,
 }
 
+/// The directories of a container.
+struct Places<'a> {
+    /// The persistent one.
+    directory: &'a Path,
+    /// That of its bundle.
+    bundle: &'a Path,
+}
+
 impl Prepared<'_> {
-    /// Writes the container's files into its new directory.
-    fn write(&self, id: &str, directory: &Path, sources: &Sources) -> Result<()> {
-        self.write_files(id, directory, sources, false)?;
+    /// Writes the container's files into its new directories.
+    fn write(&self, id: &str, places: &Places<'_>, sources: &Sources) -> Result<()> {
+        self.write_files(id, places, sources, false)?;
+        let directory = places.directory;
         // The upper directory is the container's `/`: everyone in it must be able to pass.
         readable(&directory.join(UPPER), |path| fs::create_dir(path), 0o755)?;
         readable(&directory.join(WORK), |path| fs::create_dir(path), 0o700)?;
@@ -193,7 +207,8 @@ impl Prepared<'_> {
     }
 
     /// Writes those of the container's files that follow from what it is; `replace` tells whether they are there already.
-    fn write_files(&self, id: &str, directory: &Path, sources: &Sources, replace: bool) -> Result<()> {
+    fn write_files(&self, id: &str, places: &Places<'_>, sources: &Sources, replace: bool) -> Result<()> {
+        let Places { directory, bundle } = *places;
         let inputs = Inputs {
             id,
             config: &self.config,
@@ -201,15 +216,16 @@ impl Prepared<'_> {
             identity: &self.identity,
             host: &self.host,
             directory,
+            bundle,
             sources,
         };
         let spec = spec::build(&inputs)?;
         self.config.mounts.iter().try_for_each(bind_source)?;
         let json = serde_json::to_vec(&spec).map_err(|error| Error::invalid(format!("the configuration: {error}")))?;
-        let path = directory.join(CONFIG_FILE);
+        let path = bundle.join(CONFIG_FILE);
         let written = if replace {
             // Readers find the old one or the new one whole.
-            let beside = directory.join(".config.json");
+            let beside = bundle.join(".config.json");
             fs::write(&beside, json).and_then(|()| fs::rename(&beside, &path))
         } else {
             fs::write(&path, json)
@@ -218,7 +234,7 @@ impl Prepared<'_> {
         sys::fault::point("create: configuration written");
         let host_file = |path: &str| fs::read(path).unwrap_or_default();
         for (name, content) in etc_files::contents(&self.config, inputs.hostname(), host_file) {
-            readable(&directory.join(name), |path| fs::write(path, content), 0o644)?;
+            readable(&bundle.join(name), |path| fs::write(path, content), 0o644)?;
         }
         Ok(())
     }

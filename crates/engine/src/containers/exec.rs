@@ -7,7 +7,7 @@ use image::ImageConfig;
 use oci_spec::runtime::Process;
 use runtime::protocol::{Attach, CONFIG_FILE, Exec, Kind, VERSION, WindowSize};
 use serde::Deserialize;
-use store::ContainerId;
+use store::{ContainerId, ContainerRecord};
 
 use crate::config::{ContainerConfig, ExecConfig, env};
 use crate::containers::create::{UPPER, identity};
@@ -108,12 +108,12 @@ impl Engine {
 
     /// The container's first process, as it was configured.
     pub(crate) fn process(&self, container: &Container) -> Result<Process> {
-        self.process_of(&container.record.id)
+        self.process_of(&container.record)
     }
 
-    /// The same of the container with this id.
-    pub(crate) fn process_of(&self, id: &ContainerId) -> Result<Process> {
-        let path = self.paths().container(id).join(CONFIG_FILE);
+    /// The same of the container with this row.
+    pub(crate) fn process_of(&self, record: &ContainerRecord) -> Result<Process> {
+        let path = self.bundle(record).join(CONFIG_FILE);
         let text = fs::read(&path).context(|| path.display())?;
         let bundle: Bundle = serde_json::from_slice(&text)
             .map_err(|error| Error::new(ErrorKind::Store, format!("{}: {error}", path.display())))?;

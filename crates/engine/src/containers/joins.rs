@@ -81,9 +81,8 @@ impl Engine {
         if let Some(further) = other.config.network.container() {
             return self.peer(further);
         }
-        let id = other.record.id;
-        let hostname = spec::hostname(&other.config, &id.hex(), &host).to_owned();
-        Ok(Peer { hostname, directory: self.paths().container(&id) })
+        let hostname = spec::hostname(&other.config, &other.record.id.hex(), &host).to_owned();
+        Ok(Peer { hostname, bundle: self.bundle(&other.record) })
     }
 
     fn other(&self, flag: &str, name: &str) -> Result<Container> {

@@ -46,7 +46,6 @@ impl Engine {
     /// As [`Engine::ready`], with the container's lock in hand.
     pub(crate) fn ready_with(&self, container: &Container, lock: ContainerLock, restarts: u32) -> Result<Created> {
         let (record, config) = (container.record.clone(), container.config.clone());
-        let program = self.begin_supervisor_program();
         let directory = self.paths().container(&record.id);
         self.clear(&directory, container)?;
         if record.auto_remove {
@@ -55,7 +54,7 @@ impl Engine {
             fs::remove_dir_all(directory.join(WORK).join("work/incompat")).ok();
         }
         let layers = self.rewrite(&record, config.clone())?;
-        Ok(Created { record, config, lock, layers, again: true, restarts, program })
+        Ok(Created { record, config, lock, layers, again: true, restarts })
     }
 
     /// Clears away what a supervisor that was killed has left; one that has ended by itself leaves nothing of this.

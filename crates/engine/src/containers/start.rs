@@ -40,13 +40,13 @@ impl Engine {
     }
 
     /// `attach` tells whether the caller stays, and then whether it has input.
-    fn started(&self, mut created: Created, attach: Option<bool>, window: Option<WindowSize>) -> Result<Session> {
+    fn started(&self, created: Created, attach: Option<bool>, window: Option<WindowSize>) -> Result<Session> {
         self.settle_volumes(&created.config)?;
         let request = self.request(&created, attach, window)?;
         if attach.is_some() {
             self.tell(&events::about_container(&created.record, &created.config, "attach"));
         }
-        let session = self.supervise(&mut created, &request).and_then(|connection| {
+        let session = self.supervise(&created, &request).and_then(|connection| {
             // The supervisor is busy for milliseconds: time for what somebody has to do now and then.
             self.store.checkpoint_if_due().ok();
             Session::started(&created.record.name, connection)
@@ -62,8 +62,8 @@ impl Engine {
         session
     }
 
-    fn supervise(&self, created: &mut Created, request: &Request) -> Result<Connection> {
-        let program = self.supervisor_program(std::mem::take(&mut created.program))?;
+    fn supervise(&self, created: &Created, request: &Request) -> Result<Connection> {
+        let program = self.supervisor_program()?;
         let (ours, theirs) = UnixStream::pair().context(|| "making a pair of sockets")?;
         let descriptors = [theirs.as_fd(), created.lock.as_fd()];
         sys::spawn::detached(program.as_fd(), &["phial-runtime", "supervise"], &descriptors)
@@ -78,14 +78,14 @@ impl Engine {
 
     fn request(&self, created: &Created, attach: Option<bool>, window: Option<WindowSize>) -> Result<Request> {
         let (id, config) = (&created.record.id, &created.config);
-        let bundle = self.paths().container(id);
+        let directory = self.paths().container(id);
         Ok(Request {
             version: VERSION,
             id: id.hex(),
             rootfs: Rootfs::Overlay {
-                lower: created.layers.clone(),
-                upper: bundle.join(UPPER),
-                work: bundle.join(WORK),
+                lower: created.layers.iter().cloned().chain([self.init_layer()?]).collect(),
+                upper: directory.join(UPPER),
+                work: directory.join(WORK),
                 volatile: config.auto_remove,
             },
             run_dir: self.paths().run_container(id),
@@ -107,7 +107,8 @@ impl Engine {
             stop_signal: config.stop_signal.map(Signal::number),
             stop_timeout: config.stop_timeout,
             joins: self.joins(Some(&created.record.id), config)?,
-            bundle,
+            bundle: self.bundle(&created.record),
+            directory,
         })
     }
 }

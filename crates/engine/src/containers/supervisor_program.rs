@@ -2,17 +2,20 @@
 //!
 //! A copy takes a millisecond and its size in memory. All supervisors of one build can run from one copy, so whoever
 //! starts a further one looks for a running supervisor first and starts its program, which nothing can have changed.
-//! Where there is none, a thread makes the copy while the container is made.
+//! Where there is none, a thread makes the copy
+//! while the store is opened and the container is made.
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::PoisonError;
 use std::thread::JoinHandle;
 
 use runtime::protocol::{LOCK_DESCRIPTOR, LOCK_FILE, STATUS_FILE, Status};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, SealFlags};
+use sys::signal::Set;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Options};
 use crate::error::{Context, Result};
 
 /// Running supervisors looked at before a copy is made: one of another build is rare.
@@ -28,32 +31,36 @@ pub(crate) enum Program {
     Coming(JoinHandle<Result<OwnedFd>>),
 }
 
-impl Engine {
-    /// Begins to look for the supervisor's program, or to copy it, while something else is done. The caller's mask of
-    /// signals is the thread's.
-    pub(crate) fn begin_supervisor_program(&self) -> Program {
-        let (containers, program) = (self.paths().run_containers(), self.options.runtime_program);
-        let name = self.supervisor_name();
-        let thread = std::thread::Builder::new().name("program".into());
-        thread.spawn(move || find_or_copy(&containers, &name, program)).map_or(Program::Later, Program::Coming)
+impl Program {
+    /// Begins to look for the program, or to copy it, while something else is done. Signals are for others.
+    pub(crate) fn begin(options: &Options) -> Program {
+        let (containers, name, program) = (options.paths.run_containers(), name(options), options.runtime_program);
+        let work = move || {
+            Set::full().block();
+            find_or_copy(&containers, &name, program)
+        };
+        std::thread::Builder::new().name("program".into()).spawn(work).map_or(Program::Later, Program::Coming)
     }
+}
 
+impl Engine {
     /// The supervisor's program, ready to be executed.
     ///
     /// # Errors
     /// `System` when memory is short.
-    pub(crate) fn supervisor_program(&self, program: Program) -> Result<OwnedFd> {
-        match program {
+    pub(crate) fn supervisor_program(&self) -> Result<OwnedFd> {
+        match std::mem::take(&mut *self.program.lock().unwrap_or_else(PoisonError::into_inner)) {
             Program::Coming(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             Program::Later => {
-                find_or_copy(&self.paths().run_containers(), &self.supervisor_name(), self.options.runtime_program)
+                let options = &self.options;
+                find_or_copy(&options.paths.run_containers(), &name(options), options.runtime_program)
             }
         }
     }
+}
 
-    fn supervisor_name(&self) -> String {
-        format!("phial-runtime-{}", self.options.runtime_build)
-    }
+fn name(options: &Options) -> String {
+    format!("phial-runtime-{}", options.runtime_build)
 }
 
 fn find_or_copy(containers: &Path, name: &str, program: &[u8]) -> Result<OwnedFd> {

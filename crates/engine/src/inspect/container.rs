@@ -30,8 +30,8 @@ impl Engine {
         let record = &container.record;
         let image = self.image_config(container)?;
         let arguments = container.arguments(&image);
-        let directory = self.paths().container(&record.id);
-        let lower = self.layers(&self.store.image(&record.image)?);
+        let (bundle, directory) = (self.bundle(record), self.paths().container(&record.id));
+        let lower = self.lower(&self.store.image(&record.image)?)?;
         let lower: Vec<String> = lower.iter().map(|path| path.display().to_string()).collect();
         let process = self.process(container)?;
         Ok(json!({
@@ -41,9 +41,9 @@ impl Engine {
             "Args": arguments.get(1..).unwrap_or_default(),
             "State": state(&container.state, self.health(container)?),
             "Image": record.image.to_string(),
-            "ResolvConfPath": directory.join("resolv.conf"),
-            "HostnamePath": directory.join("hostname"),
-            "HostsPath": directory.join("hosts"),
+            "ResolvConfPath": bundle.join("resolv.conf"),
+            "HostnamePath": bundle.join("hostname"),
+            "HostsPath": bundle.join("hosts"),
             "LogPath": directory.join(LOG_FILE),
             "Name": format!("/{}", record.name),
             "RestartCount": restarts(&container.state),

@@ -34,7 +34,7 @@ impl Engine {
             Driver::Journald => Target::Journald,
         };
         let environment = if logging.wants_environment() {
-            self.process_of(&record.id)?.env().clone().unwrap_or_default()
+            self.process_of(record)?.env().clone().unwrap_or_default()
         } else {
             Vec::new()
         };

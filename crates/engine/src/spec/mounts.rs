@@ -22,7 +22,7 @@ const DEFAULTS: [(&str, &str, &str, &[&str]); 7] = [
     ("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
 ];
 
-/// Files that the engine makes in the container's directory, and where they appear.
+/// Files that the engine makes in the container's bundle, and where they appear.
 pub(crate) const FILES: [(&str, &str); 3] =
     [("resolv.conf", "/etc/resolv.conf"), ("hostname", "/etc/hostname"), ("hosts", "/etc/hosts")];
 
@@ -44,10 +44,10 @@ pub(super) fn mounts(inputs: &Inputs<'_>) -> Vec<Mount> {
         .into_iter()
         .filter(|(target, ..)| !replaced(target))
         .filter_map(|(target, kind, source, options)| default(inputs.config, target, kind, source, options));
-    let directory = inputs.host.peer.as_ref().map_or(inputs.directory, |peer| &peer.directory);
+    let bundle = inputs.host.peer.as_ref().map_or(inputs.bundle, |peer| &peer.bundle);
     let files = FILES.into_iter().filter(|(_, target)| !replaced(target)).map(|(name, target)| {
         let access = if inputs.config.read_only { "ro" } else { "rw" };
-        mount(Path::new(target), "bind", &directory.join(name), &["rbind", "rprivate", access])
+        mount(Path::new(target), "bind", &bundle.join(name), &["rbind", "rprivate", access])
     });
     // What lies deeper comes later, so that no mount hides one that was asked for.
     let vendors = inputs.host.edits.mounts.iter().cloned();

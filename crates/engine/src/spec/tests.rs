@@ -52,8 +52,16 @@ fn sources() -> Sources {
 
 fn try_build(config: &ContainerConfig, identity: &Identity) -> Result<Value> {
     let (image, host, sources) = (image(), host(), sources());
-    let inputs =
-        Inputs { id: ID, config, image: &image, identity, host: &host, directory: Path::new("/c"), sources: &sources };
+    let inputs = Inputs {
+        id: ID,
+        config,
+        image: &image,
+        identity,
+        host: &host,
+        directory: Path::new("/c"),
+        bundle: Path::new("/c"),
+        sources: &sources,
+    };
     let mut value = serde_json::to_value(build(&inputs)?).expect("is JSON");
     // Sets of the library have no order.
     for (_, set) in value["process"]["capabilities"].as_object_mut().expect("are there") {
@@ -254,6 +262,7 @@ fn a_further_process_has_no_more_than_the_first() {
         identity: &root(),
         host: &host,
         directory: Path::new("/c"),
+        bundle: Path::new("/c"),
         sources: &sources,
     };
     let main = build(&inputs).expect("builds").process().clone().expect("is there");

@@ -130,8 +130,8 @@ impl Dispatcher {
     /// Frees what a container with `--rm` leaves, unless its engine has stayed to do that. Its row, now without a
     /// directory, goes with the next command.
     fn clean_up(&self) {
-        let bundle = &self.request.bundle;
-        let (Some(parent), Some(name)) = (bundle.parent(), bundle.file_name()) else { return };
+        let directory = &self.request.directory;
+        let (Some(parent), Some(name)) = (directory.parent(), directory.file_name()) else { return };
         if self.request.auto_remove && !self.engine_stayed {
             // What a container left can be of any depth and has links.
             fsroot::Root::open(parent).and_then(|root| root.remove_all(name)).ok();

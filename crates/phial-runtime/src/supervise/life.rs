@@ -125,7 +125,7 @@ impl Dispatcher {
         let started_at = self.started.at.clone();
         let record = RunRecord { version: VERSION, started_at, stopped, restarts: self.life.restarts };
         // With the disk full a reboot finds the container as it was before.
-        record::replace(&self.request.bundle, RUN_FILE, &record).ok();
+        record::replace(&self.request.directory, RUN_FILE, &record).ok();
     }
 
     pub(super) fn save_status(&self) -> std::io::Result<()> {

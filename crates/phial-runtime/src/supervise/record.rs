@@ -15,7 +15,7 @@ pub(super) fn running(request: &Request, status: &Status) -> std::io::Result<()>
 /// Records how the container ended.
 pub(super) fn ended(request: &Request, record: &ExitRecord) {
     // With the disk full the record is lost, and the container shows as lost; there is nobody to tell.
-    replace(&request.bundle, EXIT_FILE, record).ok();
+    replace(&request.directory, EXIT_FILE, record).ok();
     forget_status(request);
 }
 
@@ -27,12 +27,12 @@ pub(super) fn forget_status(request: &Request) {
 /// Forgets how the run before has ended, once it is recorded that there is another.
 pub(super) fn forget_end(request: &Request) {
     // If it stays, the status says that it is an old one.
-    std::fs::remove_file(request.bundle.join(EXIT_FILE)).ok();
+    std::fs::remove_file(request.directory.join(EXIT_FILE)).ok();
 }
 
 /// How the run before has ended, if that is known.
 pub(super) fn last_end(request: &Request) -> Option<ExitRecord> {
-    serde_json::from_slice(&crate::files::read(&request.bundle.join(EXIT_FILE)).ok()?).ok()
+    serde_json::from_slice(&crate::files::read(&request.directory.join(EXIT_FILE)).ok()?).ok()
 }
 
 /// Records that the container could not be started. One that has run before keeps the times of that.

@@ -134,7 +134,7 @@ impl Engine {
 impl Engine {
     /// Puts other limits into the configuration that a supervisor reads when the policy has it start the container again.
     fn keep_resources(&self, container: &Container, resources: LinuxResources) -> Result<()> {
-        let path = self.paths().container(&container.record.id).join(CONFIG_FILE);
+        let path = self.bundle(&container.record).join(CONFIG_FILE);
         let Some(mut spec) = read::<Spec>(&path)? else { return Ok(()) };
         if let Some(linux) = spec.linux_mut() {
             linux.set_resources(Some(resources));

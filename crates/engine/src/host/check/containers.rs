@@ -40,7 +40,7 @@ fn faults(engine: &Engine, record: &ContainerRecord) -> Result<Vec<String>> {
     let (directory, run) = (engine.paths().container(&record.id), engine.paths().run_container(&record.id));
     let mut faults = Vec::new();
     let mut note = |fault: Option<String>| faults.extend(fault);
-    note(unreadable::<Value>(&directory.join(CONFIG_FILE), true));
+    note(unreadable::<Value>(&engine.bundle(record).join(CONFIG_FILE), true));
     note(unreadable::<ExitRecord>(&directory.join(EXIT_FILE), false));
     note(unreadable::<Status>(&run.join(STATUS_FILE), false));
     for name in [UPPER, WORK] {

@@ -57,7 +57,7 @@ impl Execute for Run {
         let (stdout, stderr) = (wants(Attached::Stdout), wants(Attached::Stderr));
         terminal.check()?;
         let cidfile = cidfile.map(|path| path.claim(doing)).transpose()?;
-        let engine = context.engine()?;
+        let engine = context.engine_to_start()?;
         let record = fetch.image(&engine, &image, doing)?;
         // From here on signals are the container's, so that a Ctrl-C during the start is not lost.
         let signals = if config.detach { None } else { Some(self.leaving.hold_signals()?) };

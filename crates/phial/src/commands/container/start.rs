@@ -39,7 +39,7 @@ impl Execute for Start {
             return Err(Failure::new("cannot start and attach multiple containers at once")
                 .with_hint("leave out -a and -i, or start them one by one"));
         }
-        let engine = context.engine()?;
+        let engine = context.engine_to_start()?;
         if stays {
             return self.start_and_stay(&engine);
         }
