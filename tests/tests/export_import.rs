@@ -1,9 +1,14 @@
 //! `export` and `import`: a container's files as one archive, and an image of one.
 
 use std::fs;
+use std::io::Write;
+use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use end_to_end::process::{run, run_with_input};
+use end_to_end::pty::Pty;
 use end_to_end::{Context, Result, Stage};
 use serde_json::json;
 
@@ -63,5 +68,41 @@ fn a_container_goes_out_and_comes_in() -> Result {
         assert!(output.stderr.contains(expected), "{words:?}: {output:?}");
     }
     assert!(phial.run(&["inspect", "bad"])?.code != 0);
+    Ok(())
+}
+
+/// Writes a file into a pipe with a name, slowly.
+fn slowly(file: &Path, pipe: &Path) -> Result {
+    let (bytes, mut pipe) = (fs::read(file)?, fs::OpenOptions::new().write(true).open(pipe)?);
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    pipe.write_all(first)?;
+    thread::sleep(Duration::from_millis(700));
+    Ok(pipe.write_all(rest)?)
+}
+
+#[test]
+fn what_takes_its_time_shows_how_far_it_is() -> Result {
+    let stage = Stage::busybox()?;
+    let (phial, dir) = (&stage.phial, stage.phial.scratch());
+    let (exported, saved, pipe) = (dir.join("exported.tar"), dir.join("saved.tar"), dir.join("pipe"));
+    phial.ok(&["create", "--name", "cc", &stage.image])?;
+    phial.ok(&["export", "-o", exported.to_str().context("is text")?, "cc"])?;
+    phial.ok(&["save", "-o", saved.to_str().context("is text")?, &stage.image])?;
+    run(Command::new("mkfifo").arg(&pipe))?.success()?;
+    let path = pipe.to_str().context("is text")?;
+    for (words, file, shown, last) in [
+        (vec!["import", path, "im:ported"], &exported, "archive: Importing", "sha256:"),
+        (vec!["load", "-i", path], &saved, "archive: Loading", "Loaded image: "),
+        (vec!["load", "-q", "-i", path], &saved, "", "Loaded image: "),
+    ] {
+        let (file, out) = (file.clone(), pipe.clone());
+        // Not waited for: who does not read lets it hang.
+        thread::spawn(move || slowly(&file, &out));
+        let mut pty = Pty::start(&phial.command(&words), 30, 100)?;
+        pty.wait_for(shown)?;
+        let (code, output) = pty.finish()?;
+        assert_eq!(code, 0, "{output}");
+        assert!(output.contains(last) && output.contains("archive: ") != shown.is_empty(), "{output}");
+    }
     Ok(())
 }

@@ -91,7 +91,7 @@ pub use document::{Descriptor, Document, Index, Manifest};
 pub use error::{Error, ErrorKind, Result};
 pub use index::{EntryPlatform, Examined, IndexEntry, examine, index_document, platform_of, push_index};
 pub use platform::Platform;
-pub use progress::{LayerState, Progress, ProgressEvent, UploadState};
+pub use progress::{LayerState, Progress, ProgressEvent, Told, UploadState};
 pub use pull::{PullOptions, platforms, pull, tags};
 pub use push::{Compression, PushOptions, Pushed, push};
 pub use rebuild::{layer_length, write_layer};

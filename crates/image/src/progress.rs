@@ -1,10 +1,12 @@
-//! What a pull tells the one who waits for it. Says what happens, never how it looks.
+//! What is told to the one who waits for a pull, a push, or a file that is read. Says what happens, never how it looks.
+
+use std::io::{self, Read};
 
 use store::Digest;
 
-/// Receives the events of a pull, from several threads at once. Must not block: the download waits for it.
+/// Receives the events, from several threads at once. Must not block: the work waits for it.
 pub trait Progress: Sync {
-    /// Called for each event. `Downloading` comes often; drawing it every time is too much.
+    /// Called for each event. Those with numbers of bytes come often; drawing them every time is too much.
     fn event(&self, event: ProgressEvent<'_>);
 }
 
@@ -52,6 +54,15 @@ pub enum ProgressEvent<'a> {
         digest: &'a Digest,
         /// Bytes of the manifest.
         size: usize,
+    },
+    /// Some of a file was read.
+    Reading {
+        /// The first 12 digits of a layer's diff id, or what file it is.
+        what: &'a str,
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all, where that is known.
+        total: Option<u64>,
     },
     /// A request went wrong and is made again.
     Retrying {
@@ -115,4 +126,29 @@ pub enum UploadState<'a> {
     },
     /// The registry has verified it.
     Done,
+}
+
+/// A reader that tells how much of it was read.
+pub struct Told<'a, R> {
+    source: R,
+    progress: &'a dyn Progress,
+    what: String,
+    done: u64,
+    total: Option<u64>,
+}
+
+impl<'a, R: Read> Told<'a, R> {
+    /// Reads `source`, which is called `what` and has `total` bytes, if that is known.
+    pub fn new(source: R, progress: &'a dyn Progress, what: impl Into<String>, total: Option<u64>) -> Self {
+        Self { source, progress, what: what.into(), done: 0, total }
+    }
+}
+
+impl<R: Read> Read for Told<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.done += count as u64;
+        self.progress.event(ProgressEvent::Reading { what: &self.what, done: self.done, total: self.total });
+        Ok(count)
+    }
 }

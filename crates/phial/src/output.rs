@@ -10,6 +10,8 @@ pub(crate) mod format;
 pub(crate) mod human;
 /// Pulls: bars on a terminal, lines elsewhere.
 pub(crate) mod progress;
+/// Files that take their time to be read: bars on a terminal.
+pub(crate) mod reading;
 /// Aligned columns.
 pub(crate) mod table;
 

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use image::Reference;
 use image::saved::{Input, LoadOptions, Loaded, SaveItem};
+use image::{Progress, Reference};
 use store::ImageRecord;
 
 use crate::engine::Engine;
@@ -80,13 +80,13 @@ impl Engine {
         Ok(found)
     }
 
-    /// Takes the images of an archive or a layout into the store.
+    /// Takes the images of an archive or a layout into the store, and tells `progress` how much of it was read.
     ///
     /// # Errors
     /// `Image` for what is no such thing, or not what it says it is.
-    pub fn load(&self, input: Input, options: &LoadOptions) -> Result<Vec<LoadedImage>> {
+    pub fn load(&self, input: Input, options: &LoadOptions, progress: &dyn Progress) -> Result<Vec<LoadedImage>> {
         let before = self.store.images()?;
-        let loaded = image::saved::load(&self.store, input, options)?;
+        let loaded = image::saved::load(&self.store, input, options, progress)?;
         self.sync_images_later();
         let loaded: Vec<LoadedImage> = loaded.iter().map(|loaded| described(loaded, &before)).collect();
         for image in &loaded {

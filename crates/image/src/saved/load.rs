@@ -15,6 +15,7 @@ use crate::decompress::Decompressed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::{self, Limits};
 use crate::platform::Platform;
+use crate::progress::{Progress, Told};
 use crate::pull::from_unpacker;
 use crate::rebuild::layer_length;
 use crate::reference::Reference;
@@ -42,18 +43,18 @@ pub struct Loaded {
     pub names: Vec<Reference>,
 }
 
-/// Loads every image of `input`.
+/// Loads every image of `input`, and tells `progress` how much of each layer was read.
 ///
 /// # Errors
 /// See [`ErrorKind`]. Of several images those before the one that could not be loaded are there.
-pub fn load(store: &Store, input: Input, options: &LoadOptions) -> Result<Vec<Loaded>> {
+pub fn load(store: &Store, input: Input, options: &LoadOptions, progress: &dyn Progress) -> Result<Vec<Loaded>> {
     let lease = store.lease()?;
     let spool = store.paths().tmp();
     std::fs::create_dir_all(&spool)
         .map_err(|error| Error::new(ErrorKind::Store, format!("{}: {error}", spool.display())))?;
-    let source = Source::open(input, &spool)?;
+    let source = Source::open(input, &spool, progress)?;
     let found = find(&source, options.platform.as_ref())?;
-    let load = Load { store, lease: &lease, source: &source, limits: &options.limits };
+    let load = Load { store, lease: &lease, source: &source, limits: &options.limits, progress };
     found.into_iter().map(|found| load.image(found)).collect()
 }
 
@@ -62,6 +63,7 @@ struct Load<'a> {
     lease: &'a Lease,
     source: &'a Source,
     limits: &'a Limits,
+    progress: &'a dyn Progress,
 }
 
 impl Load<'_> {
@@ -167,6 +169,8 @@ impl Load<'_> {
         // A blob that is the archive itself is hashed once.
         let blob = layer.blob.filter(|(digest, _)| *digest != layer.diff_id);
         let blob_hasher = blob.map(|_| Hasher::new());
+        let size = part.size();
+        let part = Told::new(part, self.progress, layer.diff_id.short(), Some(size));
         let part = BufReader::with_capacity(PIECE, Hashing { source: part, hasher: blob_hasher });
         let unreadable = |error: io::Error| Error::new(ErrorKind::Invalid, error.to_string()).caused_by(error);
         let stream = Decompressed::new(part, self.limits.stream_bytes).map_err(unreadable)?;

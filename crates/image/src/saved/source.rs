@@ -12,6 +12,7 @@ use rustix::fs::{Mode, OFlags};
 use super::index::Index;
 use crate::decompress::Decompressed;
 use crate::error::{Error, ErrorKind, Result, printable};
+use crate::progress::{Progress, Told};
 
 /// Decompressed bytes of a file with images; far above every honest one.
 const MOST: u64 = 1 << 40;
@@ -42,12 +43,12 @@ pub(super) struct Part {
 
 impl Source {
     /// Reads the table of what there is. `spool` is the directory where a pipe's contents go while they are needed.
-    pub(super) fn open(input: Input, spool: &Path) -> Result<Source> {
+    pub(super) fn open(input: Input, spool: &Path, progress: &dyn Progress) -> Result<Source> {
         let file = match input {
             Input::Layout(root) => return Ok(Source::Layout(root)),
             Input::Archive(file) => file,
         };
-        let file = with_random_access(file, spool)
+        let file = with_random_access(file, spool, progress)
             .map_err(|error| Error::new(kind_of(&error), format!("reading the archive: {error}")).caused_by(error))?;
         let index = Index::read(&file)?;
         Ok(Source::Archive { file, index })
@@ -114,10 +115,12 @@ impl Read for Part {
 }
 
 /// The file itself if it is a plain archive, else its decompressed contents.
-fn with_random_access(mut file: File, spool: &Path) -> io::Result<File> {
-    let is_file = file.metadata()?.is_file();
+fn with_random_access(mut file: File, spool: &Path, progress: &dyn Progress) -> io::Result<File> {
+    let found = file.metadata()?;
+    let is_file = found.is_file();
     let start = if is_file { file.stream_position()? } else { 0 };
-    let mut stream = Decompressed::new(BufReader::with_capacity(PIECE, &file), MOST)?;
+    let told = Told::new(&file, progress, "archive", is_file.then(|| found.len().saturating_sub(start)));
+    let mut stream = Decompressed::new(BufReader::with_capacity(PIECE, told), MOST)?;
     if is_file && start == 0 && !stream.is_compressed() {
         drop(stream);
         file.seek(SeekFrom::Start(0))?;

@@ -110,14 +110,8 @@ impl<'a> PullProgress<'a> {
         });
         if let LayerState::Downloading { done, total } = state {
             if bar.length() != Some(total) {
-                bar.set_length(total);
                 bar.set_message(words(state));
-                bar.set_style(
-                    style(
-                        "{prefix}: {msg:<13} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}",
-                    )
-                    .progress_chars("=> "),
-                );
+                moving(bar, Some(total));
             }
             bar.set_position(done);
             return;
@@ -157,13 +151,7 @@ impl<'a> PullProgress<'a> {
         if let UploadState::Pushing { done, total } = state {
             // How long it will be is known once it is compressed, which is while it is sent.
             if bar.length() != total || done == 0 {
-                let template = if let Some(total) = total {
-                    bar.set_length(total);
-                    "{prefix}: {msg:<13} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}"
-                } else {
-                    "{prefix}: {msg:<13} {decimal_bytes} {decimal_bytes_per_sec}"
-                };
-                bar.set_style(style(template).progress_chars("=> "));
+                moving(bar, total);
             }
             bar.set_message(upload_words(state));
             bar.set_position(done);
@@ -229,6 +217,17 @@ fn upload_words(state: UploadState<'_>) -> String {
         UploadState::Pushing { .. } => "Pushing".to_owned(),
         UploadState::Done => "Pushed".to_owned(),
     }
+}
+
+/// Has a bar show bytes that move, `total` of them if that is known.
+pub(crate) fn moving(bar: &ProgressBar, total: Option<u64>) {
+    let template = if let Some(total) = total {
+        bar.set_length(total);
+        "{prefix}: {msg:<13} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}"
+    } else {
+        "{prefix}: {msg:<13} {decimal_bytes} {decimal_bytes_per_sec}"
+    };
+    bar.set_style(style(template).progress_chars("=> "));
 }
 
 fn style(template: &str) -> ProgressStyle {

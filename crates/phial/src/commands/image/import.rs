@@ -1,17 +1,18 @@
 //! `phial import`.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use clap::Args;
 use engine::ImportOptions;
-use image::Platform;
+use image::{Platform, Told};
 
 use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Failure, Result};
 use crate::output::print_line;
+use crate::output::reading::Reading;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,6 +45,7 @@ impl Execute for Import {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let failed = |why: String| Failure::new(format!("cannot import {}: {why}", self.from));
         let is_url = self.from.starts_with("http://") || self.from.starts_with("https://");
+        let mut length = None;
         let from: Box<dyn Read + Send> = match self.from.as_str() {
             "-" if std::io::stdin().is_terminal() => {
                 let message = "standard input is a terminal, and not an archive".to_owned();
@@ -51,7 +53,11 @@ impl Execute for Import {
             }
             "-" => Box::new(std::io::stdin()),
             url if is_url => Box::new(image::download(url).map_err(|error| failed(error.to_string()))?),
-            path => Box::new(File::open(path).map_err(|error| failed(error.to_string()))?),
+            path => {
+                let file = File::open(path).map_err(|error| failed(error.to_string()))?;
+                length = file.metadata().ok().filter(Metadata::is_file).map(|found| found.len());
+                Box::new(file)
+            }
         };
         let options = ImportOptions {
             name: self.name.clone(),
@@ -60,7 +66,10 @@ impl Execute for Import {
             changes: self.changes.clone(),
             platform: self.platform.clone(),
         };
+        let shown = Reading::new("Importing");
+        let from = Told::new(from, &shown, "archive", length);
         let image = context.engine()?.import(from, &options).cannot(|| format!("import {}", self.from))?;
+        drop(shown);
         print_line(&image.id.to_string())?;
         Ok(ExitCode::SUCCESS)
     }

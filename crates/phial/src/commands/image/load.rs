@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use image::Platform;
 use image::saved::{Input, LoadOptions};
+use image::{Platform, Progress};
 
 use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Failure, Result};
 use crate::output::print_line;
+use crate::output::reading::Reading;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +42,10 @@ impl Execute for Load {
         let what = self.input.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
         let input = input(self.input.as_deref(), &what)?;
         let options = LoadOptions { platform: self.platform, ..LoadOptions::default() };
-        let loaded = context.engine()?.load(input, &options).cannot(|| format!("load {what}"))?;
+        let shown = Reading::new("Loading");
+        let progress: &dyn Progress = if self.quiet { &() } else { &shown };
+        let loaded = context.engine()?.load(input, &options, progress).cannot(|| format!("load {what}"))?;
+        drop(shown);
         for image in loaded {
             for (name, id) in image.renamed.iter().filter(|_| !self.quiet) {
                 print_line(&format!(
