@@ -9,12 +9,12 @@
 pub mod bundle;
 /// Debian's docker, containerd and podman on private directories, with a runtime of one's choice.
 pub mod engines;
-/// Waiting for what happens to containers.
-pub mod events;
 /// The one error: a sentence for whoever reads the log.
 mod failure;
 /// A program that dies where it is told to, and what must be true after that.
 pub mod faults;
+/// A command that goes on, read line by line.
+pub mod followed;
 /// An HTTP/1.1 client of one request per connection: enough to fill a registry on loopback.
 mod http;
 /// Images written by hand: layers, configuration, manifest, index, and their upload.

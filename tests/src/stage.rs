@@ -1,5 +1,6 @@
 //! What most tests begin with: a registry, a program with an empty root, and an image in it.
 
+use crate::followed::Followed;
 use crate::registry::Registry;
 use crate::{Output, Phial, Result, images};
 
@@ -80,5 +81,15 @@ impl Stage {
     /// It could not be started.
     pub fn start(&self, flags: &[&str], command: &[&str]) -> Result<String> {
         self.phial.ok(&[&["run", "-d"], flags, &[&self.image], command].concat())
+    }
+
+    /// The same with a shell script, once it has printed `ready`: after its traps are set.
+    ///
+    /// # Errors
+    /// It could not be started, or has ended before that.
+    pub fn start_ready(&self, flags: &[&str], script: &str) -> Result<String> {
+        let id = self.start(flags, &["sh", "-c", script])?;
+        Followed::start(&self.phial, &["logs", "-f", &id])?.wait_for("ready")?;
+        Ok(id)
     }
 }

@@ -1,6 +1,6 @@
 //! `system boot` and `system shutdown`: what comes back after a reboot, and what does not.
 
-use end_to_end::events::Events;
+use end_to_end::followed::Followed;
 use end_to_end::{Context, Phial, Result, Stage};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
@@ -40,7 +40,7 @@ fn what_should_be_running_comes_back() -> Result {
     stage.start(&["--name", "plain"], &["sleep", "1000"])?;
     phial.ok(&["create", "--name", "new", "--restart", "always", &stage.image, "sleep", "1000"])?;
     stage.start(&["--name", "given-up", "--restart", "on-failure:1"], &["false"])?;
-    let mut events = Events::of(phial, "given-up")?;
+    let mut events = Followed::events(phial, "given-up")?;
     events.wait_for("die")?;
     events.wait_for("die")?;
     phial.ok(&["wait", "given-up"])?;
@@ -77,14 +77,10 @@ fn a_shutdown_gives_time_and_is_nobodys_wish() -> Result {
     let phial = &stage.phial;
     let script = "trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 1000 & wait; done";
     for name in ["one", "two"] {
-        stage.start(&["--name", name, "--restart", "unless-stopped"], &["sh", "-c", script])?;
-        while !phial.ok(&["exec", name, "ps"])?.contains("sleep 1000") {}
+        stage.start_ready(&["--name", name, "--restart", "unless-stopped"], script)?;
     }
-    stage.start(
-        &["--name", "fails", "--restart", "on-failure"],
-        &["sh", "-c", "trap 'exit 143' TERM; sleep 1000 & wait"],
-    )?;
-    while !phial.ok(&["exec", "fails", "ps"])?.contains("sleep 1000") {}
+    let script = "trap 'exit 143' TERM; echo ready; sleep 1000 & wait";
+    stage.start_ready(&["--name", "fails", "--restart", "on-failure"], script)?;
     let mut stopped: Vec<String> = phial.ok(&["system", "shutdown"])?.lines().map(str::to_owned).collect();
     stopped.sort();
     assert_eq!(stopped, ["fails", "one", "two"]);
@@ -96,7 +92,10 @@ fn a_shutdown_gives_time_and_is_nobodys_wish() -> Result {
     let text = std::fs::read(phial.run_dir().join("containers").join(&id).join("status.json"))?;
     let status: Value = serde_json::from_slice(&text)?;
     let supervisor = status["supervisor"].as_i64().and_then(|number| Pid::from_raw(i32::try_from(number).ok()?));
-    while !phial.ok(&["exec", "one", "ps"])?.contains("sleep 1000") {}
+    let mut log = Followed::start(phial, &["logs", "-f", "one"])?;
+    for said in ["ready", "asked", "ready"] {
+        log.wait_for(said)?;
+    }
     kill_process(supervisor.context("the status names a supervisor")?, Signal::TERM)?;
     assert_eq!(phial.ok(&["wait", "one"])?, "0");
     power_failure(phial)?;

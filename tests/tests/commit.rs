@@ -14,8 +14,7 @@ const LOOK: &str = "cd /d; for f in empty fifo link one two; do stat -c '%n %F %
 fn all_that_changed_is_in_the_image() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
-    let id = stage.start(&["--name", "cc"], &["sh", "-c", &format!("{CHANGES}; echo done > /tmp/done; sleep 1000")])?;
-    phial.ok(&["exec", "cc", "sh", "-c", "until test -e /tmp/done; do :; done"])?;
+    let id = stage.start_ready(&["--name", "cc"], &format!("{CHANGES}; echo ready; sleep 1000"))?;
     let want = phial.ok(&["exec", "cc", "sh", "-c", LOOK])?;
     for pause in ["--pause", "--pause=false"] {
         let image = phial.ok(&["commit", pause, "cc", "made:1"])?;
@@ -128,9 +127,7 @@ fn history_tells_of_every_step() -> Result {
 fn a_commit_that_is_killed_lets_the_container_go() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
-    let script = "head -c 200000000 /dev/urandom > /big; echo ready > /ready; sleep 1000";
-    stage.start(&["--name", "cc"], &["sh", "-c", script])?;
-    phial.ok(&["exec", "cc", "sh", "-c", "until test -s /ready; do :; done"])?;
+    stage.start_ready(&["--name", "cc"], "head -c 200000000 /dev/urandom > /big; echo ready; sleep 1000")?;
     let status = || Ok::<_, end_to_end::Failure>(phial.inspect("cc")?["State"]["Status"].clone());
     let mut commit = phial.command(&["commit", "cc", "made"]).spawn()?;
     while status()? != "paused" {

@@ -246,11 +246,11 @@ fn a_container_that_swaps_symlinks_gets_nothing_of_the_host() -> Result {
     fs::create_dir(&outside)?;
     fs::write(outside.join("secret"), "of the host\n")?;
     let script = format!(
-        "mkdir -p /c/a; ln -s {} /c/b; echo inside > /c/a/secret; echo ready > /c/ready; \
+        "mkdir -p /c/a; ln -s {} /c/b; echo inside > /c/a/secret; echo ready; \
          while :; do mv -T /c/a /c/t; mv -T /c/b /c/a; mv -T /c/t /c/b; done",
         outside.display()
     );
-    stage.start(&["--name", "cc"], &["sh", "-c", &script])?;
+    stage.start_ready(&["--name", "cc"], &script)?;
     let probe = phial.scratch().join("probe");
     fs::write(&probe, "probe\n")?;
     let copied = phial.scratch().join("copied");
@@ -330,9 +330,8 @@ fn what_comes_to_the_host_gives_nobody_rights() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
     let script = "mkdir /c; cd /c; echo f > f; chown 1000:1000 f; chmod 6755 f; mkdir d; chmod 2777 d; \
-        mknod null c 1 3; mknod disk b 7 0; mkfifo fifo; sleep 1000";
-    stage.start(&["--name", "cc", "--cap-add", "MKNOD"], &["sh", "-c", script])?;
-    phial.ok(&["exec", "cc", "sh", "-c", "until test -p /c/fifo; do :; done"])?;
+        mknod null c 1 3; mknod disk b 7 0; mkfifo fifo; echo ready; sleep 1000";
+    stage.start_ready(&["--name", "cc", "--cap-add", "MKNOD"], script)?;
     let at = |name: &str| phial.scratch().join(name);
     let copied = phial.run(&["cp", "cc:/c", &at("own").display().to_string()])?.exited(0)?;
     assert!(copied.stderr.contains("left out 2 device nodes"), "{copied:?}");

@@ -1,9 +1,6 @@
 //! `phial events`: what is told, when, by whom, and what filters and formats make of it.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-
-use end_to_end::process::Running;
+use end_to_end::followed::Followed;
 use end_to_end::{Phial, Result, Stage};
 use serde_json::Value;
 
@@ -93,15 +90,12 @@ fn a_container_that_goes_with_its_end_is_told_once_however_it_ends() -> Result {
 #[test]
 fn events_are_followed_as_they_come_and_survive_everybody() -> Result {
     let stage = Stage::busybox()?;
-    let mut command =
-        stage.phial.command(&["events", "-f", "type=container", "--format", "{{.Action}} {{.Actor.Attributes.name}}"]);
-    let mut follower = Running::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
-    let output = follower.child().stdout.take().expect("is piped");
-    let mut lines = BufReader::new(output).lines();
+    let words = ["events", "-f", "type=container", "--format", "{{.Action}} {{.Actor.Attributes.name}}"];
+    let mut events = Followed::start(&stage.phial, &words)?;
     let mut number = 0;
     // Whether it watches already nobody can say: containers come until one is seen.
     let first = std::thread::scope(|scope| {
-        let first = scope.spawn(|| lines.next().expect("a line"));
+        let first = scope.spawn(|| events.line());
         while !first.is_finished() {
             number += 1;
             stage.phial.ok(&["run", "--rm", "--name", &format!("n{number}"), &stage.image, "true"]).expect("runs");
@@ -110,9 +104,10 @@ fn events_are_followed_as_they_come_and_survive_everybody() -> Result {
     })?;
     assert!(first.ends_with(&format!("n{number}")) || first.ends_with(&format!("n{}", number - 1)), "{first}");
     stage.run(&["--name", "last"], &["true"])?.success()?;
-    let seen: Vec<String> =
-        lines.map_while(std::result::Result::ok).skip_while(|line| !line.ends_with("last")).take(5).collect();
-    assert_eq!(seen, ["create last", "attach last", "start last", "die last", "destroy last"]);
+    events.wait_for("create last")?;
+    for action in ["attach", "start", "die", "destroy"] {
+        assert_eq!(events.line()?, format!("{action} last"));
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! `phial create`, and flags of `run` about the process, its groups, its streams and its image.
 
+use end_to_end::followed::Followed;
 use end_to_end::pty::Pty;
 use end_to_end::{Result, Stage, images, process};
 
@@ -80,14 +81,10 @@ fn one_stream_alone() -> Result {
 fn signals_that_are_not_passed_on_end_the_command_alone() -> Result {
     let stage = Stage::busybox()?;
     let flags = ["run", "--name", "deaf", "--sig-proxy=false", &stage.image, "sh", "-c", "echo up; sleep 1000"];
-    let mut command = stage.phial.command(&flags);
-    let mut child = command.stdout(std::process::Stdio::piped()).spawn()?;
-    let mut stdout = std::io::BufReader::new(child.stdout.take().expect("it is piped"));
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut stdout, &mut line)?;
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("is a pid");
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
-    let status = child.wait()?;
+    let mut run = Followed::start(&stage.phial, &flags)?;
+    run.wait_for("up")?;
+    run.process.signal(rustix::process::Signal::TERM)?;
+    let status = run.process.child().wait()?;
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15), "{status}");
     assert_eq!(stage.phial.inspect("deaf")?["State"]["Running"], true);
     Ok(())

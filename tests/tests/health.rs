@@ -1,6 +1,6 @@
 //! Health checks, carried out by the supervisor.
 
-use end_to_end::events::Events;
+use end_to_end::followed::Followed;
 use end_to_end::{Result, Stage};
 
 #[test]
@@ -10,7 +10,7 @@ fn well_then_not_then_well() -> Result {
     let check = "echo looked; test ! -e /sick";
     let flags = ["--name", "web", "--health-cmd", check, "--health-interval", "100ms", "--health-retries", "2"];
     stage.start(&flags, &["sleep", "1000"])?;
-    let mut events = Events::of(phial, "web")?;
+    let mut events = Followed::events(phial, "web")?;
     events.wait_for("health_status: healthy")?;
     assert!(phial.ok(&["ps"])?.contains("(healthy)"));
     let columns = "table {{.Names}}\\t{{.HealthStatus}}\\t{{.IPAddresses}}";
@@ -64,7 +64,7 @@ fn failures_in_the_start_period_do_not_count() -> Result {
     while phial.ok(&["exec", "slow", "sh", "-c", "cat /tried 2>/dev/null | wc -l"])?.parse::<u32>().unwrap_or(0) < 5 {}
     assert!(phial.ok(&["ps"])?.contains("(health: starting)"));
     phial.ok(&["exec", "slow", "touch", "/well"])?;
-    Events::of(phial, "slow")?.wait_for("health_status: healthy")?;
+    Followed::events(phial, "slow")?.wait_for("health_status: healthy")?;
     Ok(())
 }
 
@@ -85,7 +85,7 @@ fn a_check_that_takes_too_long_is_killed() -> Result {
         "1",
     ];
     stage.start(&flags, &["sleep", "2000"])?;
-    Events::of(phial, "hangs")?.wait_for("health_status: unhealthy")?;
+    Followed::events(phial, "hangs")?.wait_for("health_status: unhealthy")?;
     let health = phial.inspect("hangs")?["State"]["Health"].clone();
     assert_eq!(health["Log"][0]["ExitCode"], -1);
     assert_eq!(health["Log"][0]["Output"], "Health check exceeded timeout (200ms): begun\n");
@@ -119,7 +119,7 @@ fn a_check_that_cannot_be_started_has_failed() -> Result {
     let phial = &stage.phial;
     let flags = ["--name", "web", "--health-cmd", "true", "--health-interval", "50ms", "--health-retries", "1"];
     stage.start(&flags, &["sleep", "1000"])?;
-    let mut events = Events::of(phial, "web")?;
+    let mut events = Followed::events(phial, "web")?;
     events.wait_for("health_status: healthy")?;
     phial.ok(&["exec", "web", "rm", "/bin/sh"])?;
     events.wait_for("health_status: unhealthy")?;
@@ -162,7 +162,7 @@ fn reaching_the_memory_limit_is_told_at_once() -> Result {
     assert_eq!(phial.inspect("hungry")?["State"]["OOMKilled"], false);
     while phial.run(&["exec", "hungry", "test", "-p", "/tmp/go"])?.code != 0 {}
     phial.ok(&["exec", "hungry", "sh", "-c", "echo go > /tmp/go"])?;
-    Events::of(phial, "hungry")?.wait_for("oom")?;
+    Followed::events(phial, "hungry")?.wait_for("oom")?;
     let seen = phial.inspect("hungry")?["State"].clone();
     assert_eq!((&seen["OOMKilled"], &seen["Running"]), (&true.into(), &true.into()), "{seen}");
     // The next run begins with a clean record.

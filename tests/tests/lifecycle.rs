@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
+use end_to_end::followed::Followed;
 use end_to_end::process::Running;
 use end_to_end::pty::Pty;
 use end_to_end::{Context, Phial, Result, Stage};
@@ -12,29 +13,6 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// A script that says that it is there, and ends with 5 when it is asked to.
 const POLITE: &str = "trap 'echo asked; exit 5' TERM; echo ready; while :; do sleep 1000 & wait; done";
-
-/// A command whose stdout is read line by line.
-struct Followed {
-    process: Running,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-impl Followed {
-    fn start(phial: &Phial, arguments: &[&str]) -> Result<Followed> {
-        let mut process = Running::spawn(phial.command(arguments).stdin(Stdio::null()).stdout(Stdio::piped()))?;
-        let stdout = process.child().stdout.take().context("stdout is piped")?;
-        Ok(Followed { process, lines: BufReader::new(stdout).lines() })
-    }
-
-    fn wait_for(&mut self, expected: &str) -> Result {
-        loop {
-            let line = self.lines.next().context(format!("the output ended before {expected:?}"))??;
-            if line == expected {
-                return Ok(());
-            }
-        }
-    }
-}
 
 #[test]
 fn signals_are_passed_on() -> Result {

@@ -77,10 +77,9 @@ fn a_container_that_swaps_links_does_not_lead_a_subpath_out() -> Result {
     fs::write(secret.join("key"), "of the host")?;
     let up = format!("../../../../../../../..{}", secret.display());
     let swap = format!(
-        "mkdir /d/dir; ln -s {up} /d/link; touch /d/ready; while :; do mv /d/dir /d/x; mv /d/link /d/dir; mv /d/dir /d/link; mv /d/x /d/dir; done"
+        "mkdir /d/dir; ln -s {up} /d/link; echo ready; while :; do mv /d/dir /d/x; mv /d/link /d/dir; mv /d/dir /d/link; mv /d/x /d/dir; done"
     );
-    let swapper = stage.start(&["-v", "data:/d"], &["sh", "-c", &swap])?;
-    while !stage.phial.root().join("volumes/data/_data/ready").exists() {}
+    let swapper = stage.start_ready(&["-v", "data:/d"], &swap)?;
     for _ in 0..40 {
         let output = stage.run(&["--mount", "src=data,dst=/part,volume-subpath=dir"], &["cat", "/part/key"])?;
         assert!(!output.stdout.contains("of the host"), "{output:?}");

@@ -46,16 +46,14 @@ fn nothing_moves_until_it_is_let_go() -> Result {
 fn what_is_paused_can_be_ended() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
-    let polite = "trap 'exit 5' TERM; while :; do sleep 1000 & wait; done";
+    let polite = "trap 'exit 5' TERM; echo ready; while :; do sleep 1000 & wait; done";
     for (words, code) in [
         (&["kill", "box"] as &[&str], "137"),
         (&["stop", "box"], "5"),
         (&["kill", "-s", "TERM", "box"], "5"),
         (&["stop", "-s", "KILL", "box"], "137"),
     ] {
-        stage.start(&["--name", "box"], &["sh", "-c", polite])?;
-        // The trap is set once the first sleep is there.
-        while !phial.ok(&["exec", "box", "ps"])?.contains("sleep 1000") {}
+        stage.start_ready(&["--name", "box"], polite)?;
         phial.ok(&["pause", "box"])?;
         phial.ok(words)?;
         assert_eq!(phial.ok(&["wait", "box"])?, code, "{words:?}");

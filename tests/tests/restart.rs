@@ -1,11 +1,8 @@
 //! Restart policies: a container that ends is started again by its supervisor, with nobody else there.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
 use std::time::Duration;
 
-use end_to_end::events::Events;
-use end_to_end::process::Running;
+use end_to_end::followed::Followed;
 use end_to_end::{Context, Phial, Result, Stage};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -34,7 +31,7 @@ fn what_fails_is_started_so_many_times() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
     stage.start(&["--name", "fails", "--restart", "on-failure:2"], &["sh", "-c", "echo run; exit 3"])?;
-    let mut events = Events::of(phial, "fails")?;
+    let mut events = Followed::events(phial, "fails")?;
     for _ in 0..3 {
         events.wait_for("die")?;
     }
@@ -46,7 +43,7 @@ fn what_fails_is_started_so_many_times() -> Result {
     assert_eq!((&policy["Name"], &policy["MaximumRetryCount"]), (&"on-failure".into(), &2.into()));
     // What ends well is left alone; and by hand it begins anew.
     stage.start(&["--name", "well", "--restart", "on-failure"], &["true"])?;
-    Events::of(phial, "well")?.wait_for("die")?;
+    Followed::events(phial, "well")?.wait_for("die")?;
     assert_eq!(phial.ok(&["wait", "well"])?, "0");
     assert_eq!(inspect(phial, "well", "/RestartCount")?, 0);
     phial.ok(&["start", "fails"])?;
@@ -63,7 +60,7 @@ fn the_pause_between_two_runs_grows() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
     let id = stage.start(&["--name", "again", "--restart", "always"], &["sh", "-c", "exit 7"])?;
-    let mut events = Events::of(phial, "again")?;
+    let mut events = Followed::events(phial, "again")?;
     for _ in 0..5 {
         events.wait_for("die")?;
     }
@@ -114,11 +111,10 @@ fn by_hand_it_is_ended_for_good() -> Result {
         }
     }
     // A signal that is not meant to end it, and its own end, forbid nothing.
-    let script = "trap 'exit 4' USR1; while :; do sleep 1000 & wait; done";
-    stage.start(&["--name", "signalled", "--restart", "always"], &["sh", "-c", script])?;
-    while !phial.ok(&["exec", "signalled", "ps"])?.contains("sleep 1000") {}
+    let script = "trap 'exit 4' USR1; echo ready; while :; do sleep 1000 & wait; done";
+    stage.start_ready(&["--name", "signalled", "--restart", "always"], script)?;
     phial.ok(&["kill", "-s", "USR1", "signalled"])?;
-    let mut events = Events::of(phial, "signalled")?;
+    let mut events = Followed::events(phial, "signalled")?;
     events.wait_for("die")?;
     events.wait_for("start")?;
     assert_eq!(inspect(phial, "signalled", "/RestartCount")?, 1);
@@ -136,7 +132,7 @@ fn who_is_attached_sees_one_end() -> Result {
     let words = ["run", "--name", "once", "--restart", "always", &stage.image, "sh", "-c", "echo run; exit 6"];
     let output = phial.run(&words)?.exited(6)?;
     assert_eq!(output.stdout, "run\n");
-    let mut events = Events::of(phial, "once")?;
+    let mut events = Followed::events(phial, "once")?;
     for _ in 0..2 {
         events.wait_for("start")?;
     }
@@ -148,13 +144,11 @@ fn who_is_attached_sees_one_end() -> Result {
 fn interrupt(stage: &Stage, name: &str, flags: &[&str]) -> Result {
     let script = "trap 'exit 4' INT; echo ready; while :; do sleep 1000 & wait; done";
     let words = [&["run", "--name", name], flags, &[&stage.image, "sh", "-c", script]].concat();
-    let mut run = Running::spawn(stage.phial.command(&words).stdin(Stdio::null()).stdout(Stdio::piped()))?;
-    let mut line = String::new();
-    BufReader::new(run.child().stdout.take().context("is piped")?).read_line(&mut line)?;
-    assert_eq!(line, "ready\n");
-    run.signal(Signal::INT)?;
-    assert_eq!(run.wait()?, 4);
-    Events::of(&stage.phial, name)?.wait_for("kill")
+    let mut run = Followed::start(&stage.phial, &words)?;
+    run.wait_for("ready")?;
+    run.process.signal(Signal::INT)?;
+    assert_eq!(run.process.wait()?, 4);
+    Followed::events(&stage.phial, name)?.wait_for("kill")
 }
 
 #[test]
@@ -170,7 +164,7 @@ fn who_interrupts_it_in_the_foreground_has_ended_it() -> Result {
     }
     // What has a signal of its own for its end minds that one alone.
     interrupt(&stage, "other", &["--restart", "always", "--stop-signal", "QUIT"])?;
-    let mut events = Events::of(phial, "other")?;
+    let mut events = Followed::events(phial, "other")?;
     for action in ["start", "die", "start"] {
         events.wait_for(action)?;
     }
@@ -184,7 +178,7 @@ fn limits_change_between_two_runs() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
     stage.start(&["--name", "again", "--restart", "always"], &["sh", "-c", "exit 7"])?;
-    let mut events = Events::of(phial, "again")?;
+    let mut events = Followed::events(phial, "again")?;
     for _ in 0..5 {
         events.wait_for("die")?;
     }
@@ -203,7 +197,7 @@ fn what_cannot_be_started_again_says_why() -> Result {
         &["--name", "broken", "--restart", "always", "--entrypoint", "/bin/sh"],
         &["-c", "rm -f /bin/sh; exit 1"],
     )?;
-    let mut events = Events::of(phial, "broken")?;
+    let mut events = Followed::events(phial, "broken")?;
     events.wait_for("die")?;
     while inspect(phial, "broken", "/State/Status")? == "restarting" {}
     let seen = inspect(phial, "broken", "/State")?;
@@ -284,12 +278,11 @@ fn a_supervisor_may_be_killed_at_any_moment() -> Result {
 fn other_limits_outlive_a_restart() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
-    let script = "trap 'exit 4' USR1; while :; do sleep 1000 & wait; done";
-    stage.start(&["--name", "web", "--restart", "always", "--pids-limit", "70"], &["sh", "-c", script])?;
-    while !phial.ok(&["exec", "web", "ps"])?.contains("sleep 1000") {}
+    let script = "trap 'exit 4' USR1; echo ready; while :; do sleep 1000 & wait; done";
+    stage.start_ready(&["--name", "web", "--restart", "always", "--pids-limit", "70"], script)?;
     phial.ok(&["update", "--pids-limit", "60", "web"])?;
     phial.ok(&["kill", "-s", "USR1", "web"])?;
-    let mut events = Events::of(phial, "web")?;
+    let mut events = Followed::events(phial, "web")?;
     for action in ["die", "start"] {
         events.wait_for(action)?;
     }

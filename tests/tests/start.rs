@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use end_to_end::followed::Followed;
 use end_to_end::process::Running;
 use end_to_end::pty::Pty;
 use end_to_end::{Phial, Result, Stage};
@@ -94,7 +95,7 @@ fn words_about_what_cannot_be_started() -> Result {
 fn restart_is_another_process_in_the_same_container() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
-    stage.start(&["--name", "web"], &["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done"])?;
+    stage.start_ready(&["--name", "web"], "trap 'exit 0' TERM; echo ready; while :; do sleep 1000 & wait; done")?;
     let pid = |phial: &Phial| Ok::<_, end_to_end::Failure>(phial.inspect("web")?["State"]["Pid"].clone());
     let before = pid(phial)?;
     phial.ok(&["exec", "web", "touch", "/kept"])?;
@@ -121,25 +122,14 @@ fn stop_takes_a_signal_and_needs_nobody() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
     let script = "trap 'echo hup; exit 9' HUP; trap '' TERM; echo ready; while :; do sleep 1000 & wait; done";
-    let ready = |name: &str| -> Result {
-        stage.start(&["--name", name], &["sh", "-c", script])?;
-        let mut logs =
-            Running::spawn(phial.command(&["logs", "-f", name]).stdin(Stdio::null()).stdout(Stdio::piped()))?;
-        let mut line = String::new();
-        let stdout = logs.child().stdout.take().expect("is piped");
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line)?;
-        assert_eq!(line, "ready\n");
-        Ok(())
-    };
+    let ready = |name: &str| stage.start_ready(&["--name", name], script);
     ready("asked")?;
     phial.ok(&["stop", "-s", "HUP", "asked"])?;
     assert_eq!(phial.ok(&["wait", "asked"])?, "9");
     // Whoever has asked is killed: SIGKILL comes all the same.
     ready("deaf")?;
-    let mut kill = Running::start(phial.command(&["events", "--filter", "event=kill"]).stdout(Stdio::piped()))?;
-    let mut events = std::io::BufReader::new(kill.child().stdout.take().expect("is piped"));
     let mut stop = Running::start(&mut phial.command(&["stop", "-t", "1", "deaf"]))?;
-    std::io::BufRead::read_line(&mut events, &mut String::new())?;
+    Followed::events(phial, "deaf")?.wait_for("kill")?;
     stop.signal(Signal::KILL)?;
     stop.wait()?;
     assert_eq!(phial.ok(&["wait", "deaf"])?, "137");
@@ -151,14 +141,10 @@ fn a_restart_and_an_end_at_once() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
     for words in [&["stop", "-t", "0", "web"] as &[&str], &["rm", "-f", "web"]] {
-        let script = "trap '' TERM; while :; do sleep 1000 & wait; done";
-        let id = stage.start(&["--name", "web"], &["sh", "-c", script])?;
-        let filter = format!("container={id}");
-        let follow = ["events", "--since", "1h", "--filter", &filter, "--filter", "event=kill"];
-        let mut kill = Running::start(phial.command(&follow).stdout(Stdio::piped()))?;
+        let script = "trap '' TERM; echo ready; while :; do sleep 1000 & wait; done";
+        let id = stage.start_ready(&["--name", "web"], script)?;
         let mut restart = Running::start(&mut phial.command(&["restart", "-t", "60", "web"]))?;
-        let mut events = std::io::BufReader::new(kill.child().stdout.take().expect("is piped"));
-        std::io::BufRead::read_line(&mut events, &mut String::new())?;
+        Followed::events(phial, &id)?.wait_for("kill")?;
         // It waits for the end that comes by this, and runs again after that.
         phial.ok(words)?;
         restart.wait()?;
@@ -238,12 +224,8 @@ fn a_containers_own_time_to_stop_in() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
     // It would be done before docker's ten seconds are over, and is not given them.
-    let script = "trap 'sleep 8; exit 7' TERM; touch /ready; while :; do sleep 1000 & wait; done";
-    let start = |name: &str, time: &str| -> Result {
-        stage.start(&["--name", name, "--stop-timeout", time], &["sh", "-c", script])?;
-        while phial.run(&["exec", name, "test", "-e", "/ready"])?.code != 0 {}
-        Ok(())
-    };
+    let script = "trap 'sleep 8; exit 7' TERM; echo ready; while :; do sleep 1000 & wait; done";
+    let start = |name: &str, time: &str| stage.start_ready(&["--name", name, "--stop-timeout", time], script);
     start("hasty", "0")?;
     assert_eq!(phial.inspect("hasty")?["Config"]["StopTimeout"], 0);
     phial.ok(&["stop", "hasty"])?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use end_to_end::events::Events;
+use end_to_end::followed::Followed;
 use end_to_end::{Context, Phial, Result, Stage};
 
 /// A file of the container's cgroup, whichever version the host has.
@@ -59,7 +59,7 @@ fn a_memory_limit_set_later_is_watched() -> Result {
     stage.start(&["--name", "box"], &["sleep", "1000"])?;
     phial.ok(&["update", "-m", "16m", "--memory-swap", "16m", "box"])?;
     phial.run(&["exec", "box", "tail", "/dev/zero"])?.exited(137)?;
-    Events::of(phial, "box")?.wait_for("oom")?;
+    Followed::events(phial, "box")?.wait_for("oom")?;
     assert_eq!(phial.inspect("box")?["State"]["OOMKilled"], true);
     Ok(())
 }
