@@ -5,8 +5,10 @@ use std::path::Path;
 use fsroot::Root;
 use image::layer::{Form, Limits, pack, unpack};
 use proptest::prelude::*;
-use tar::{Builder, EntryType, Header};
+use tar::{Builder, EntryType};
 use tempfile::TempDir;
+
+use super::entry;
 
 /// What an archive becomes; None if it is refused.
 fn unpacked(archive: &[u8]) -> Option<TempDir> {
@@ -19,22 +21,6 @@ fn packed(tree: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     pack(Root::open(tree).expect("the tree").dir(), Form::Layer, &mut bytes).expect("packs");
     bytes
-}
-
-fn entry(archive: &mut Builder<Vec<u8>>, kind: EntryType, name: &str, link: &str, data: &[u8]) {
-    let mut header = Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(0o755);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(1_000_000_000);
-    header.set_size(data.len() as u64);
-    header.set_path(name).expect("a short name");
-    if !link.is_empty() {
-        header.set_link_name(link).expect("a short name");
-    }
-    header.set_cksum();
-    archive.append(&header, data).expect("memory");
 }
 
 #[test]

@@ -1,0 +1,25 @@
+//! Archives that are written again from what the store has of them.
+
+use tar::{Builder, EntryType, Header};
+
+/// Of archives that have one name twice.
+mod replaced;
+/// Of trees that were made here.
+mod trees;
+
+/// Adds an entry to an archive.
+fn entry(archive: &mut Builder<Vec<u8>>, kind: EntryType, name: &str, link: &str, data: &[u8]) {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(0o755);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(1_000_000_000);
+    header.set_size(data.len() as u64);
+    header.set_path(name).expect("a short name");
+    if !link.is_empty() {
+        header.set_link_name(link).expect("a short name");
+    }
+    header.set_cksum();
+    archive.append(&header, data).expect("memory");
+}
