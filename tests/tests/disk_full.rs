@@ -90,25 +90,6 @@ fn pull() -> Result {
     Ok(())
 }
 
-#[test]
-fn run_in_the_background() -> Result {
-    let registry = images::registry()?;
-    let image = registry.name(images::BUSYBOX);
-    let phial = Phial::new()?;
-    let small = Small::mount(&phial)?;
-    phial.ok(&["pull", &image])?;
-    let nothing = |phial: &Phial| {
-        assert_eq!(phial.containers()?, Vec::<String>::new());
-        Ok(())
-    };
-    let words = ["run", "-d", "--name", "web", &image, "sleep", "1000"];
-    let refusals = at_every_size(&small, &words, 4, &nothing)?;
-    assert!(refusals >= 2, "{refusals} refusals only");
-    phial.ok(&["exec", "web", "true"])?;
-    phial.ok(&["rm", "-f", "web"])?;
-    Ok(())
-}
-
 /// An image in the store on a small file system.
 fn with_image(phial: &Phial, test: impl FnOnce(&Small<'_>, &str) -> Result) -> Result {
     let registry = images::registry()?;
@@ -116,6 +97,22 @@ fn with_image(phial: &Phial, test: impl FnOnce(&Small<'_>, &str) -> Result) -> R
     let small = Small::mount(phial)?;
     phial.ok(&["pull", &image])?;
     test(&small, &image)
+}
+
+#[test]
+fn run_in_the_background() -> Result {
+    let phial = Phial::new()?;
+    with_image(&phial, |small, image| {
+        let nothing = |phial: &Phial| {
+            assert_eq!(phial.containers()?, Vec::<String>::new());
+            Ok(())
+        };
+        let words = ["run", "-d", "--name", "web", image, "sleep", "1000"];
+        let refusals = at_every_size(small, &words, 4, &nothing)?;
+        assert!(refusals >= 2, "{refusals} refusals only");
+        phial.ok(&["exec", "web", "true"])?;
+        phial.ok(&["rm", "-f", "web"]).map(drop)
+    })
 }
 
 /// A file outside the store, of bytes that do not compress.
