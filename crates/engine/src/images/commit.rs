@@ -6,7 +6,7 @@ use fsroot::Root;
 use image::ImageConfig;
 use image::layer::{self, Form};
 use serde_json::{Map, Value, json};
-use store::{ImageRecord, Lease};
+use store::{ImageRecord, LayerRef, Lease};
 
 use super::history::new_name;
 use super::made::{Keep, Made, without_nulls};
@@ -54,33 +54,12 @@ impl Engine {
         let made = self.upper_layer(&lease, container);
         drop(paused);
         let made = made?;
-        let now = ago::now();
         let mut document: Map<String, Value> = serde_json::from_slice(&bytes)
             .map_err(|error| Error::new(ErrorKind::Image, format!("the image config is not readable: {error}")))?;
-        let command = container.arguments(&parent.config).join(" ");
-        let history = json!({
-            "created": now, "created_by": command, "author": none_if_empty(&options.author),
-            "comment": none_if_empty(&options.message),
-        });
         document.insert("config".to_owned(), json!(config));
-        document.insert("created".to_owned(), json!(now));
         document.insert("container".to_owned(), json!(container.record.id.hex()));
-        document.insert("docker_version".to_owned(), json!(VERSION));
-        if options.author.is_empty() {
-            document.remove("author");
-        } else {
-            document.insert("author".to_owned(), json!(options.author));
-        }
-        push(&mut document, "history", without_nulls(history));
-        push(
-            document
-                .entry("rootfs")
-                .or_insert_with(|| json!({"type": "layers"}))
-                .as_object_mut()
-                .ok_or_else(|| Error::new(ErrorKind::Image, "the image config has no rootfs"))?,
-            "diff_ids",
-            json!(made.layer.diff_id),
-        );
+        add_step(&mut document, &container.arguments(&parent.config).join(" "), options);
+        add_layer(&mut document, &made.layer)?;
         let image = self.assembled(&lease, &document, &base.layers, made, name.as_ref())?;
         let id = image.id.to_string();
         let comment = [("comment", options.message.as_str()), ("imageID", id.as_str())];
@@ -157,6 +136,29 @@ fn merged(container: &Container, image: &ImageConfig) -> image::Config {
         config.stop_signal = Some(signal.to_string());
     }
     config
+}
+
+/// What is said of how the image came to be.
+fn add_step(document: &mut Map<String, Value>, command: &str, options: &CommitOptions) {
+    let (now, author) = (ago::now(), none_if_empty(&options.author));
+    document.insert("created".to_owned(), json!(now));
+    document.insert("docker_version".to_owned(), json!(VERSION));
+    match author {
+        Some(author) => document.insert("author".to_owned(), json!(author)),
+        None => document.remove("author"),
+    };
+    let step = json!({
+        "created": now, "created_by": command, "author": author, "comment": none_if_empty(&options.message),
+    });
+    push(document, "history", without_nulls(step));
+}
+
+fn add_layer(document: &mut Map<String, Value>, layer: &LayerRef) -> Result<()> {
+    let layers = document.entry("rootfs").or_insert_with(|| json!({"type": "layers"}));
+    let layers = layers.as_object_mut();
+    let layers = layers.ok_or_else(|| Error::new(ErrorKind::Image, "the image config has no rootfs"))?;
+    push(layers, "diff_ids", json!(layer.diff_id));
+    Ok(())
 }
 
 fn push(object: &mut Map<String, Value>, key: &str, value: Value) {
