@@ -17,7 +17,7 @@ use crate::{completion, output, unsupported};
 const BAD_OPTION: u8 = 125;
 
 /// The options before a command: each takes a value.
-const OPTIONS_WITH_VALUE: [&str; 4] = ["--root", "--run", "--config", "--registries"];
+pub(crate) const OPTIONS_WITH_VALUE: [&str; 4] = ["--root", "--run", "--config", "--registries"];
 
 const EXAMPLES: &str = "\
 Examples:

@@ -10,10 +10,10 @@ mod live;
 mod values;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command};
 
+use crate::command_line::{OPTIONS_WITH_VALUE, program};
 use crate::commands::{COMMANDS, Entry, Kind, find};
 use crate::context::Context;
 use crate::output::print;
@@ -40,7 +40,7 @@ struct Line<'a> {
     entry: Option<&'static Entry>,
     /// Groups and commands on the way, the innermost last.
     entries: &'static [Entry],
-    /// Words after the command.
+    /// Words after the command; all, where there is none yet.
     words: &'a [String],
     typed: &'a str,
 }
@@ -69,10 +69,13 @@ pub(crate) fn answer(arguments: &[OsString]) {
     drop(print(&text));
 }
 
-fn complete(typed: &str, before: &[String]) -> (Vec<Candidate>, Option<values::Paths>) {
+/// What there is, and whether paths of this host can come as well.
+type Answer = (Vec<Candidate>, Option<values::Paths>);
+
+fn complete(typed: &str, before: &[String]) -> Answer {
     let line = understand(typed, before);
     let (mut candidates, paths) = match line.entry {
-        None => (names_of_commands(&line), None),
+        None => before_command(&line),
         Some(entry) => of_command(&line, entry),
     };
     candidates.retain(|candidate| candidate.text.starts_with(typed));
@@ -85,9 +88,17 @@ fn understand<'a>(typed: &'a str, before: &'a [String]) -> Line<'a> {
     let (mut entries, mut at) = (COMMANDS, 0);
     while let Some(word) = before.get(at) {
         at += 1;
-        if let Some(directory) = directory_option(word, before.get(at), &mut at) {
-            let place = if directory.0 { &mut context.root } else { &mut context.run };
-            *place = Some(directory.1);
+        let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+        if OPTIONS_WITH_VALUE.contains(&name) {
+            let value = value.or_else(|| {
+                at += 1;
+                before.get(at - 1).map(String::as_str)
+            });
+            match name {
+                "--root" => context.root = value.map(Into::into),
+                "--run" => context.run = value.map(Into::into),
+                _ => {}
+            }
             continue;
         }
         match find(entries, word).map(|entry| (entry, &entry.kind)) {
@@ -98,31 +109,25 @@ fn understand<'a>(typed: &'a str, before: &'a [String]) -> Line<'a> {
             None => {}
         }
     }
-    Line { context, entry: None, entries, words: &[], typed }
+    Line { context, entry: None, entries, words: before, typed }
 }
 
-/// `--root DIR` and `--run DIR` before the command: whether it is the former, and the directory.
-fn directory_option(word: &str, next: Option<&String>, at: &mut usize) -> Option<(bool, PathBuf)> {
-    for (name, is_root) in [("--root", true), ("--run", false)] {
-        if word == name {
-            *at += 1;
-            return Some((is_root, PathBuf::from(next?)));
-        }
-        if let Some(value) = word.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
-            return Some((is_root, PathBuf::from(value)));
-        }
+/// Names of commands, and the options that stand before them.
+fn before_command(line: &Line<'_>) -> Answer {
+    let program = program();
+    let asked = values::Asked { context: &line.context, command: "", filters: &[], typed: line.typed };
+    if let (Some(argument), _) = read(&program, line.words) {
+        return asked.of_flag(argument);
     }
-    None
+    if let Some(answer) = joined_value(&program, asked) {
+        return answer;
+    }
+    let names = line.entries.iter().map(|entry| Candidate::new(entry.name, entry.about)).collect();
+    let options = || [flags(&program), vec![Candidate::new("--help", "Print help")]].concat();
+    (if line.typed.starts_with('-') { options() } else { names }, None)
 }
 
-fn names_of_commands(line: &Line<'_>) -> Vec<Candidate> {
-    let names = line.entries.iter().map(|entry| Candidate::new(entry.name, entry.about));
-    let options = ["--help", "--root", "--run", "--version"].into_iter().map(|name| Candidate::new(name, ""));
-    let shown = options.filter(|_| line.typed.starts_with('-'));
-    names.chain(shown).collect()
-}
-
-fn of_command(line: &Line<'_>, entry: &Entry) -> (Vec<Candidate>, Option<values::Paths>) {
+fn of_command(line: &Line<'_>, entry: &Entry) -> Answer {
     let Kind::Leaf { define, filters, .. } = entry.kind else { return (Vec::new(), None) };
     let mut command = define(Command::new(entry.name));
     command.build();
@@ -132,15 +137,8 @@ fn of_command(line: &Line<'_>, entry: &Entry) -> (Vec<Candidate>, Option<values:
         return asked.of_flag(argument);
     }
     let is_over = line.words.iter().any(|word| word == "--");
-    if let Some((flag, value)) = line.typed.split_once('=').filter(|(flag, _)| flag.starts_with("--") && !is_over) {
-        let argument = long(&command, &flag[2..]);
-        let (values, paths) =
-            argument.map_or_else(Default::default, |found| values::Asked { typed: value, ..asked }.of_flag(found));
-        let joined = values.into_iter().map(|c| Candidate::new(format!("{flag}={}", c.text), c.about));
-        return (joined.collect(), paths);
-    }
     if line.typed.starts_with('-') && !is_over {
-        return (flags(&command), None);
+        return joined_value(&command, asked).unwrap_or_else(|| (flags(&command), None));
     }
     let arguments: Vec<&Arg> = command.get_positionals().collect();
     let argument = arguments.get(positionals.min(arguments.len().saturating_sub(1)));
@@ -149,6 +147,15 @@ fn of_command(line: &Line<'_>, entry: &Entry) -> (Vec<Candidate>, Option<values:
         Some(argument) => asked.of_argument(argument),
         None => (Vec::new(), None),
     }
+}
+
+/// Of `--flag=VALUE` the values.
+fn joined_value(command: &Command, asked: values::Asked<'_>) -> Option<Answer> {
+    let (flag, typed) = asked.typed.split_once('=').filter(|(flag, _)| flag.starts_with("--"))?;
+    let argument = long(command, &flag[2..]);
+    let (values, paths) = argument.map(|found| values::Asked { typed, ..asked }.of_flag(found)).unwrap_or_default();
+    let joined = values.into_iter().map(|value| Candidate::new(format!("{flag}={}", value.text), value.about));
+    Some((joined.collect(), paths))
 }
 
 fn takes_many(argument: &Arg) -> bool {
@@ -211,6 +218,7 @@ fn flags(command: &Command) -> Vec<Candidate> {
 
 #[cfg(test)]
 mod tests {
+    use super::values::Paths;
     use super::*;
 
     fn words(line: &str) -> Vec<String> {
@@ -221,10 +229,15 @@ mod tests {
 
     #[test]
     fn commands_flags_and_values() {
-        let cases: [(&str, &[&str]); 14] = [
+        let cases: [(&str, &[&str]); 19] = [
             ("ru", &["run"]),
             ("image l", &["load", "ls"]),
-            ("--ro", &["--root"]),
+            ("--r", &["--root", "--run", "--registries"]),
+            ("--h", &["--help"]),
+            ("--root run ima", &["images", "image"]),
+            ("--config run ima", &["images", "image"]),
+            ("--registries=run ima", &["images", "image"]),
+            ("--root=x image l", &["load", "ls"]),
             ("ps --no", &["--no-trunc"]),
             ("run --pull a", &["always"]),
             ("run --pull=a", &["--pull=always"]),
@@ -242,6 +255,22 @@ mod tests {
         }
         assert!(words("run -- --").is_empty());
         assert!(words("nothing -").contains(&"--help".to_owned()));
+    }
+
+    #[test]
+    fn paths_are_left_to_the_shell() {
+        let cases = [
+            ("--root ", Some(Paths::Directories)),
+            ("--config=/e", Some(Paths::Directories)),
+            ("--registries ", Some(Paths::Files)),
+            ("run --env-file ", Some(Paths::Files)),
+            ("ps ", None),
+        ];
+        for (line, expected) in cases {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let (typed, before) = words.split_last().expect("there is a word");
+            assert_eq!(complete(typed, before).1, expected, "{line}");
+        }
     }
 
     #[test]

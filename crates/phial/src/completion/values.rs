@@ -2,8 +2,8 @@
 
 use clap::Arg;
 
-use super::Candidate;
 use super::live::{self, Containers};
+use super::{Answer, Candidate};
 use crate::context::Context;
 
 /// That paths of this host can come.
@@ -24,8 +24,6 @@ pub(super) struct Asked<'a> {
     /// What is there of the word.
     pub(super) typed: &'a str,
 }
-
-type Answer = (Vec<Candidate>, Option<Paths>);
 
 const SIGNALS: &[&str] = &[
     "SIGABRT", "SIGALRM", "SIGCHLD", "SIGCONT", "SIGHUP", "SIGINT", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGSTOP",
