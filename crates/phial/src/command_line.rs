@@ -1,6 +1,6 @@
 //! From words to a command: the tree of commands, and what is said about words that make no sense.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ use crate::{completion, output, unsupported};
 const BAD_OPTION: u8 = 125;
 
 /// The options before a command: each takes a value.
-pub(crate) const OPTIONS_WITH_VALUE: [&str; 4] = ["--root", "--run", "--config", "--registries"];
+const OPTIONS_WITH_VALUE: [&str; 4] = ["--root", "--run", "--config", "--registries"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,7 +30,7 @@ Examples:
 /// Runs what `arguments` (the first is the program's name) ask for.
 pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|word| word == completion::WORD) {
-        completion::answer(&arguments[2..]);
+        completion::answer(&arguments[1..]);
         return ExitCode::SUCCESS;
     }
     // `help run` is docker's way of asking for `run --help`.
@@ -205,24 +205,27 @@ fn meant(error: &Error, arguments: &[OsString]) -> Option<String> {
     }
 }
 
-/// Where the words lead, as far as the parser knows them.
-struct Place {
+/// Where the words lead, as far as they are known.
+pub(crate) struct Place {
     /// The group, if they name one.
-    group: Option<&'static str>,
+    pub(crate) group: Option<&'static str>,
     /// What can follow there.
-    entries: &'static [Entry],
+    pub(crate) entries: &'static [Entry],
     /// The command, if they name one.
-    command: Option<&'static Entry>,
+    pub(crate) command: Option<&'static Entry>,
+    /// How many of the words lead there.
+    pub(crate) length: usize,
 }
 
 impl Place {
-    fn of(arguments: &[OsString]) -> Place {
-        let mut place = Place { group: None, entries: COMMANDS, command: None };
-        let mut words = arguments.iter().skip(1);
-        while let (Some(word), None) = (words.next(), place.command) {
-            let Some(word) = word.to_str() else { break };
+    /// Follows the words, the first of which is the program's name.
+    pub(crate) fn of(words: &[impl AsRef<OsStr>]) -> Place {
+        let mut place = Place { group: None, entries: COMMANDS, command: None, length: 1 };
+        while let (Some(word), None) = (words.get(place.length), place.command) {
+            let Some(word) = word.as_ref().to_str() else { break };
+            place.length += 1;
             if OPTIONS_WITH_VALUE.contains(&word) {
-                words.next();
+                place.length += 1;
             } else if !word.starts_with('-') {
                 let Some(entry) = find(place.entries, word) else { break };
                 match entry.kind {

@@ -10,11 +10,12 @@ mod live;
 mod values;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::command_line::{OPTIONS_WITH_VALUE, program};
-use crate::commands::{COMMANDS, Entry, Kind, find};
+use crate::command_line::{Place, program};
+use crate::commands::{Entry, Kind};
 use crate::context::Context;
 use crate::output::print;
 
@@ -34,18 +35,7 @@ impl Candidate {
     }
 }
 
-/// A command line up to the word that is being typed, understood as far as it can be.
-struct Line<'a> {
-    context: Context,
-    entry: Option<&'static Entry>,
-    /// Groups and commands on the way, the innermost last.
-    entries: &'static [Entry],
-    /// Words after the command; all, where there is none yet.
-    words: &'a [String],
-    typed: &'a str,
-}
-
-/// Answers the shell.
+/// Answers the shell; the first of the arguments is [`WORD`].
 pub(crate) fn answer(arguments: &[OsString]) {
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let Some((typed, before)) = words.split_last() else { return };
@@ -73,80 +63,57 @@ pub(crate) fn answer(arguments: &[OsString]) {
 type Answer = (Vec<Candidate>, Option<values::Paths>);
 
 fn complete(typed: &str, before: &[String]) -> Answer {
-    let line = understand(typed, before);
-    let (mut candidates, paths) = match line.entry {
-        None => before_command(&line),
-        Some(entry) => of_command(&line, entry),
+    let place = Place::of(before);
+    let options = before.get(..place.length).unwrap_or(before);
+    let context =
+        Context { root: directory(options, "--root"), run: directory(options, "--run"), ..Context::default() };
+    let asked = values::Asked { context: &context, command: "", filters: &[], typed };
+    let (mut candidates, paths) = match place.command {
+        None => before_command(place.entries, before, asked),
+        Some(entry) => of_command(entry, &before[place.length..], asked),
     };
     candidates.retain(|candidate| candidate.text.starts_with(typed));
     (candidates, paths)
 }
 
-/// Follows the words down to a command.
-fn understand<'a>(typed: &'a str, before: &'a [String]) -> Line<'a> {
-    let mut context = Context::default();
-    let (mut entries, mut at) = (COMMANDS, 0);
-    while let Some(word) = before.get(at) {
-        at += 1;
-        let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
-        if OPTIONS_WITH_VALUE.contains(&name) {
-            let value = value.or_else(|| {
-                at += 1;
-                before.get(at - 1).map(String::as_str)
-            });
-            match name {
-                "--root" => context.root = value.map(Into::into),
-                "--run" => context.run = value.map(Into::into),
-                _ => {}
-            }
-            continue;
-        }
-        match find(entries, word).map(|entry| (entry, &entry.kind)) {
-            Some((_, Kind::Group { entries: further, .. })) => entries = further,
-            Some((entry, Kind::Leaf { .. })) => {
-                return Line { context, entry: Some(entry), entries, words: &before[at..], typed };
-            }
-            None => {}
-        }
-    }
-    Line { context, entry: None, entries, words: before, typed }
+/// The value of an option that stands before the command.
+fn directory(words: &[String], option: &str) -> Option<PathBuf> {
+    let (at, rest) = words.iter().enumerate().find_map(|(at, word)| Some((at, word.strip_prefix(option)?)))?;
+    if rest.is_empty() { words.get(at + 1).map(Into::into) } else { rest.strip_prefix('=').map(Into::into) }
 }
 
 /// Names of commands, and the options that stand before them.
-fn before_command(line: &Line<'_>) -> Answer {
+fn before_command(entries: &[Entry], words: &[String], asked: values::Asked<'_>) -> Answer {
     let program = program();
-    let asked = values::Asked { context: &line.context, command: "", filters: &[], typed: line.typed };
-    if let (Some(argument), _) = read(&program, line.words) {
+    if let (Some(argument), _) = read(&program, words) {
         return asked.of_flag(argument);
     }
     if let Some(answer) = joined_value(&program, asked) {
         return answer;
     }
-    let names = line.entries.iter().map(|entry| Candidate::new(entry.name, entry.about)).collect();
+    let names = entries.iter().map(|entry| Candidate::new(entry.name, entry.about)).collect();
     let options = || [flags(&program), vec![Candidate::new("--help", "Print help")]].concat();
-    (if line.typed.starts_with('-') { options() } else { names }, None)
+    (if asked.typed.starts_with('-') { options() } else { names }, None)
 }
 
-fn of_command(line: &Line<'_>, entry: &Entry) -> Answer {
-    let Kind::Leaf { define, filters, .. } = entry.kind else { return (Vec::new(), None) };
+fn of_command(entry: &Entry, words: &[String], asked: values::Asked<'_>) -> Answer {
+    let Kind::Leaf { define, filters, .. } = entry.kind else { return Answer::default() };
     let mut command = define(Command::new(entry.name));
     command.build();
-    let asked = values::Asked { context: &line.context, command: entry.name, filters, typed: line.typed };
-    let (waiting, positionals) = read(&command, line.words);
+    let asked = values::Asked { command: entry.name, filters, ..asked };
+    let (waiting, positionals) = read(&command, words);
     if let Some(argument) = waiting {
         return asked.of_flag(argument);
     }
-    let is_over = line.words.iter().any(|word| word == "--");
-    if line.typed.starts_with('-') && !is_over {
+    let is_over = words.iter().any(|word| word == "--");
+    if asked.typed.starts_with('-') && !is_over {
         return joined_value(&command, asked).unwrap_or_else(|| (flags(&command), None));
     }
     let arguments: Vec<&Arg> = command.get_positionals().collect();
     let argument = arguments.get(positionals.min(arguments.len().saturating_sub(1)));
     // One more than there can be has nothing to say.
-    match argument.filter(|argument| positionals < arguments.len() || takes_many(argument)) {
-        Some(argument) => asked.of_argument(argument),
-        None => (Vec::new(), None),
-    }
+    let argument = argument.filter(|argument| positionals < arguments.len() || takes_many(argument));
+    argument.map(|argument| asked.of_argument(argument)).unwrap_or_default()
 }
 
 /// Of `--flag=VALUE` the values.
@@ -220,11 +187,16 @@ fn flags(command: &Command) -> Vec<Candidate> {
 mod tests {
     use super::values::Paths;
     use super::*;
+    use crate::commands::COMMANDS;
+
+    fn answer(line: &str) -> Answer {
+        let words: Vec<String> = [WORD].into_iter().chain(line.split(' ')).map(str::to_owned).collect();
+        let (typed, before) = words.split_last().expect("there is a word");
+        complete(typed, before)
+    }
 
     fn words(line: &str) -> Vec<String> {
-        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        let (typed, before) = words.split_last().expect("there is a word");
-        complete(typed, before).0.into_iter().map(|candidate| candidate.text).collect()
+        answer(line).0.into_iter().map(|candidate| candidate.text).collect()
     }
 
     #[test]
@@ -267,9 +239,7 @@ mod tests {
             ("ps ", None),
         ];
         for (line, expected) in cases {
-            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            let (typed, before) = words.split_last().expect("there is a word");
-            assert_eq!(complete(typed, before).1, expected, "{line}");
+            assert_eq!(answer(line).1, expected, "{line}");
         }
     }
 
