@@ -141,17 +141,17 @@ impl Store {
     fn collect_containers_into(&self, collected: &mut Collected) {
         let Some(rows) = collected.note(self.candidates()) else { return };
         let Some(boot) = collected.note(boot_id()) else { return };
+        let in_both = [self.paths.containers(), self.paths.run_containers()];
+        let [persistent, running] = in_both.map(|directory| collected.note(ids_in(&directory)).unwrap_or_default());
         for row in &rows {
-            if matches!(collected.note(self.collect_row(row, &boot)), Some(true)) {
+            // Most stay as long as they have their directory, whatever else there is.
+            let stays = row.keep_unstarted && !row.auto_remove && persistent.contains(&row.id);
+            if !stays && matches!(collected.note(self.collect_row(row, &boot)), Some(true)) {
                 collected.containers.push(row.id);
             }
         }
         let known: HashSet<ContainerId> = rows.iter().map(|row| row.id).collect();
-        let mut found = HashSet::new();
-        for directory in [self.paths.containers(), self.paths.run_containers()] {
-            found.extend(collected.note(ids_in(&directory)).unwrap_or_default());
-        }
-        for id in found.difference(&known) {
+        for id in persistent.union(&running).filter(|id| !known.contains(id)) {
             if matches!(collected.note(self.collect_directory(id)), Some(true)) {
                 collected.containers.push(*id);
             }

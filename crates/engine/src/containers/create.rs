@@ -148,8 +148,7 @@ impl Engine {
     }
 
     /// Where a container's `config.json` lies and the files that it mounts, which all follow from its row, its image and
-    /// this host. Those of one that no reboot outlives are in memory: ext4 looks long for an inode that nobody has had
-    /// in the last minutes, and a container that comes and goes would use up four more.
+    /// this host. Those of one that no reboot outlives are in memory: it need not wait for a disk to make and delete them.
     pub(crate) fn bundle(&self, record: &ContainerRecord) -> PathBuf {
         if record.auto_remove && !record.keep_unstarted {
             self.paths().run_container(&record.id)

@@ -1,7 +1,7 @@
 //! What every container mounts on, as the lowest of its layers: docker's `-init` layer, made once for all.
 //!
-//! Most images lack some of it. Without this layer it would be made in what each container writes, and ext4 looks long for
-//! an inode that nobody has had in the last minutes: of a container that comes and goes, a quarter of the time.
+//! Most images lack some of it. Without this layer each container would make it in what it writes, which costs inodes: ext4
+//! without a journal looks long for one that nobody has had in the last minutes, a quarter of the time of a short run.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

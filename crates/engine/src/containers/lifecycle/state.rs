@@ -2,6 +2,7 @@
 //! for it), `status.json` (it was started in this boot), `exit.json` (it has ended).
 
 use std::io::ErrorKind::NotFound;
+use std::num::NonZero;
 use std::path::Path;
 
 use runtime::protocol::policy::RUN_FILE;
@@ -19,6 +20,8 @@ use crate::words::similar::similar;
 
 /// Exit status of docker's `exec` in a container that is not there or does not run.
 const ABSENT: i32 = 1;
+/// So many containers are looked at while a thread would be started.
+const FEW: usize = 64;
 
 /// A container as it was at one instant.
 #[derive(Debug, Clone)]
@@ -126,7 +129,26 @@ impl Engine {
     }
 
     fn observe_all(&self) -> Result<Vec<Container>> {
-        self.store.containers()?.into_iter().map(|record| self.observe(record)).collect()
+        let records = self.store.containers()?;
+        let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(records.len() / FEW);
+        if workers < 2 {
+            return records.into_iter().map(|record| self.observe(record)).collect();
+        }
+        let part = records.len().div_ceil(workers);
+        let mut records = records.into_iter();
+        std::thread::scope(|scope| {
+            let mut parts = Vec::new();
+            for _ in 0..workers {
+                let part: Vec<_> = records.by_ref().take(part).collect();
+                let observed = move || part.into_iter().map(|record| self.observe(record)).collect::<Result<Vec<_>>>();
+                parts.push(scope.spawn(observed));
+            }
+            let mut containers = Vec::new();
+            for part in parts {
+                containers.extend(part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+            }
+            Ok(containers)
+        })
     }
 
     fn observe(&self, record: ContainerRecord) -> Result<Container> {
