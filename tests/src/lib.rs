@@ -35,6 +35,8 @@ pub mod pty;
 pub mod registry;
 /// A program with an image in it: what most tests begin with.
 pub mod stage;
+/// The supervisors of containers, and how they end.
+pub mod supervisor;
 
 pub use failure::{Context, Failure, Result};
 pub use phial::Phial;

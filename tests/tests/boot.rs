@@ -1,25 +1,8 @@
 //! `system boot` and `system shutdown`: what comes back after a reboot, and what does not.
 
 use end_to_end::followed::Followed;
-use end_to_end::{Context, Phial, Result, Stage};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
-use serde_json::Value;
-
-/// As a power failure leaves things: nothing runs, and what was below /run is gone.
-fn power_failure(phial: &Phial) -> Result {
-    let directory = phial.run_dir().join("containers");
-    for entry in std::fs::read_dir(&directory)? {
-        let Ok(text) = std::fs::read(entry?.path().join("status.json")) else { continue };
-        let status: Value = serde_json::from_slice(&text)?;
-        let number = status["supervisor"].as_i64().and_then(|number| i32::try_from(number).ok());
-        let supervisor = number.and_then(Pid::from_raw).context("the status names no supervisor")?;
-        let gone = pidfd_open(supervisor, PidfdFlags::empty())?;
-        kill_process(supervisor, Signal::KILL)?;
-        rustix::event::poll(&mut [rustix::event::PollFd::new(&gone, rustix::event::PollFlags::IN)], None)?;
-    }
-    std::fs::remove_dir_all(&directory)?;
-    Ok(())
-}
+use end_to_end::{Phial, Result, Stage, supervisor};
+use rustix::process::{Signal, kill_process};
 
 fn state(phial: &Phial, name: &str) -> Result<String> {
     Ok(phial.inspect(name)?["State"]["Status"].as_str().unwrap_or_default().to_owned())
@@ -48,7 +31,7 @@ fn what_should_be_running_comes_back() -> Result {
     phial.ok(&["kill", "unless-killed"])?;
     phial.ok(&["wait", "unless-killed"])?;
 
-    power_failure(phial)?;
+    supervisor::power_failure(phial)?;
     // Until somebody wants it, nothing is started.
     assert_eq!(phial.ok(&["ps"])?.lines().count(), 1);
     assert_eq!(phial.ok(&["system", "boot"])?, "always-ran\nalways-stopped\nunless-ran\nfailure-ran");
@@ -85,20 +68,17 @@ fn a_shutdown_gives_time_and_is_nobodys_wish() -> Result {
     stopped.sort();
     assert_eq!(stopped, ["fails", "one", "two"]);
     assert_eq!((state(phial, "one")?, phial.ok(&["logs", "two"])?), ("exited".to_owned(), "ready\nasked".to_owned()));
-    power_failure(phial)?;
+    supervisor::power_failure(phial)?;
     assert_eq!(phial.ok(&["system", "boot"])?, "one\ntwo\nfails");
     // A supervisor that is asked to end, as at a shutdown without the service, does the same.
     let id = phial.inspect("one")?["Id"].as_str().unwrap_or_default().to_owned();
-    let text = std::fs::read(phial.run_dir().join("containers").join(&id).join("status.json"))?;
-    let status: Value = serde_json::from_slice(&text)?;
-    let supervisor = status["supervisor"].as_i64().and_then(|number| Pid::from_raw(i32::try_from(number).ok()?));
     let mut log = Followed::start(phial, &["logs", "-f", "one"])?;
     for said in ["ready", "asked", "ready"] {
         log.wait_for(said)?;
     }
-    kill_process(supervisor.context("the status names a supervisor")?, Signal::TERM)?;
+    kill_process(supervisor::pid(phial, &id)?, Signal::TERM)?;
     assert_eq!(phial.ok(&["wait", "one"])?, "0");
-    power_failure(phial)?;
+    supervisor::power_failure(phial)?;
     assert_eq!(phial.ok(&["system", "boot"])?, "one\ntwo\nfails");
     Ok(())
 }
@@ -112,7 +92,7 @@ fn what_cannot_be_started_is_said_and_stops_nothing() -> Result {
     let mount = format!("type=bind,source={},target=/mnt", source.display());
     stage.start(&["--name", "bound", "--restart", "always", "--mount", &mount], &["sleep", "1000"])?;
     stage.start(&["--name", "free", "--restart", "always"], &["sleep", "1000"])?;
-    power_failure(phial)?;
+    supervisor::power_failure(phial)?;
     std::fs::remove_dir(&source)?;
     let output = phial.run(&["system", "boot"])?.exited(1)?;
     assert_eq!(output.stdout, "free\n");

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use end_to_end::process::{self, Running};
-use end_to_end::{Phial, Result, Stage};
+use end_to_end::{Phial, Result, Stage, supervisor};
 
 /// A script that writes so many numbered lines.
 fn count_to(lines: usize) -> String {
@@ -189,7 +189,7 @@ fn a_log_whose_writer_is_stopped_does_not_stop_the_container() -> Result {
     let options = ["mode=non-blocking", "max-buffer-size=64k"].map(|option| ["--log-opt", option]).concat();
     let script = format!("{WAIT} {}; echo done > /done; sleep 100", count_to(100_000));
     let id = stage.start(&[&["--name", "web"][..], &options].concat(), &["sh", "-c", &script])?;
-    let supervisor = supervisor(&stage.phial, &id);
+    let supervisor = supervisor::pid(&stage.phial, &id)?.as_raw_nonzero().get();
     let writer = process::all().into_iter().find(|process| {
         process.parent == supervisor && process::arguments(process.pid).iter().any(|word| word == "write-log")
     });
@@ -203,12 +203,6 @@ fn a_log_whose_writer_is_stopped_does_not_stop_the_container() -> Result {
     let kept = stage.phial.ok(&["logs", "web"])?.lines().count();
     assert!((1..100_000).contains(&kept), "{kept}");
     Ok(())
-}
-
-fn supervisor(phial: &Phial, id: &str) -> i32 {
-    let status = std::fs::read(phial.run_dir().join("containers").join(id).join("status.json")).expect("it runs");
-    let status: serde_json::Value = serde_json::from_slice(&status).expect("is JSON");
-    i32::try_from(status["supervisor"].as_i64().expect("a number")).expect("a pid")
 }
 
 /// `phial ARGUMENTS` on a host whose /run has nothing but a journal in `directory`, and a `journalctl` in `bin`.

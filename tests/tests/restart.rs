@@ -3,27 +3,12 @@
 use std::time::Duration;
 
 use end_to_end::followed::Followed;
-use end_to_end::{Context, Phial, Result, Stage};
-use rustix::process::{Pid, Signal, kill_process};
+use end_to_end::{Context, Phial, Result, Stage, supervisor};
+use rustix::process::Signal;
 use serde_json::Value;
 
 fn inspect(phial: &Phial, name: &str, pointer: &str) -> Result<Value> {
     phial.inspect(name)?.pointer(pointer).cloned().context(format!("inspect has no {pointer}"))
-}
-
-/// What the supervisor of a running container has written about itself.
-fn status(phial: &Phial, id: &str) -> Result<Value> {
-    let path = phial.run_dir().join("containers").join(id).join("status.json");
-    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
-}
-
-fn kill_supervisor(phial: &Phial, id: &str) -> Result {
-    let number = status(phial, id)?["supervisor"].as_i64().and_then(|number| i32::try_from(number).ok());
-    let supervisor = number.and_then(Pid::from_raw).context("the status names no supervisor")?;
-    let gone = rustix::process::pidfd_open(supervisor, rustix::process::PidfdFlags::empty())?;
-    kill_process(supervisor, Signal::KILL)?;
-    rustix::event::poll(&mut [rustix::event::PollFd::new(&gone, rustix::event::PollFlags::IN)], None)?;
-    Ok(())
 }
 
 #[test]
@@ -231,12 +216,12 @@ fn a_supervisor_that_was_killed_is_seen_to() -> Result {
     let web = stage.start(&["--name", "web", "--restart", "always"], &["sleep", "1000"])?;
     let box_ = stage.start(&["--name", "box"], &["sh", "-c", "echo run; sleep 1000"])?;
     let brief = stage.start(&["--name", "brief", "--rm"], &["sleep", "1000"])?;
-    let cgroups: Vec<String> = serde_json::from_value(status(phial, &box_)?["cgroups"].clone())?;
+    let cgroups: Vec<String> = serde_json::from_value(supervisor::status(phial, &box_)?["cgroups"].clone())?;
     // Whatever stands still does not hear of it.
     phial.ok(&["pause", "box"])?;
     assert!(cgroups.iter().all(|cgroup| std::path::Path::new(cgroup).is_dir()));
     for id in [&web, &box_, &brief] {
-        kill_supervisor(phial, id)?;
+        supervisor::kill(phial, id)?;
     }
     let seen = phial.inspect("box")?["State"].clone();
     assert_eq!((&seen["Status"], &seen["Dead"], &seen["Pid"]), (&"dead".into(), &true.into(), &0.into()));
@@ -265,7 +250,7 @@ fn a_supervisor_may_be_killed_at_any_moment() -> Result {
     let id = stage.start(&["--name", "web", "--restart", "always"], &["sh", "-c", "exit 1"])?;
     for round in 0..20 {
         std::thread::sleep(Duration::from_millis(7 * round));
-        kill_supervisor(phial, &id)?;
+        supervisor::kill(phial, &id)?;
         let table = phial.ok(&["ps"])?;
         assert!(table.contains("Up ") || table.contains("Restarting "), "round {round}: {table}");
     }

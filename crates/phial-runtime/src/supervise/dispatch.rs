@@ -307,6 +307,7 @@ impl Dispatcher {
             finished_at: record::now(),
             restarts: 0,
         };
+        sys::fault::point("supervisor: exec ended");
         tell::further_died(&self.request, &process.id, record.exit_code);
         if let Some(client) = self.clients.get_mut(&process.client) {
             client.send_control(Kind::Exited, &record);
@@ -443,6 +444,7 @@ impl Dispatcher {
         let Some(client) = self.clients.get_mut(&number) else { return };
         match launched {
             Ok((launched, id)) => {
+                sys::fault::point("supervisor: exec launched");
                 let pid = launched.child.pid;
                 client.role = Role::Process(pid);
                 let reply = serde_json::to_vec(&StartedReply { pid: pid.as_raw_nonzero().get() }).unwrap_or_default();

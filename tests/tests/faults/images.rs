@@ -1,0 +1,89 @@
+//! Images that come, go and get names.
+
+use end_to_end::faults::Operation;
+use end_to_end::{Phial, Result};
+
+use super::scene::{Scene, died};
+
+#[test]
+fn pull() -> Result {
+    let scene = Scene::new()?;
+    let image = scene.image.as_str();
+    let without = |phial: &Phial| {
+        if phial.ok(&["images"])?.lines().count() <= 1 { Ok(()) } else { phial.ok(&["rmi", "-f", image]).map(drop) }
+    };
+    // What is listed is whole, and what is not can be had.
+    let after = |phial: &Phial| phial.ok(&["run", "--rm", image, "true"]).map(drop);
+    died(&scene, 8, &Operation { words: &["pull", image], before: &without, after: &after })
+}
+
+#[test]
+fn rmi() -> Result {
+    let scene = Scene::with_image()?;
+    let image = scene.image.as_str();
+    let before = |phial: &Phial| phial.ok(&["pull", image]).map(drop);
+    let after = |phial: &Phial| phial.ok(&["run", "--rm", image, "true"]).map(drop);
+    died(&scene, 3, &Operation { words: &["rmi", image], before: &before, after: &after })
+}
+
+#[test]
+fn tag() -> Result {
+    let scene = Scene::with_image()?;
+    let before = |phial: &Phial| {
+        phial.run(&["rmi", "second:name"])?;
+        Ok(())
+    };
+    let after = |phial: &Phial| {
+        phial.ok(&["tag", &scene.image, "second:name"])?;
+        phial.ok(&["run", "--rm", "second:name", "true"]).map(drop)
+    };
+    died(&scene, 2, &Operation { words: &["tag", &scene.image, "second:name"], before: &before, after: &after })
+}
+
+#[test]
+fn load() -> Result {
+    let scene = Scene::with_image()?;
+    let file = scene.phial.scratch().join("saved.tar");
+    let file = file.to_str().expect("a temporary directory has a plain name");
+    scene.phial.ok(&["save", "-o", file, &scene.image])?;
+    let before = |phial: &Phial| phial.run(&["rmi", "-f", &scene.image]).map(drop);
+    let after = |phial: &Phial| {
+        phial.ok(&["load", "-i", file])?;
+        phial.ok(&["run", "--rm", &scene.image, "true"]).map(drop)
+    };
+    died(&scene, 8, &Operation { words: &["load", "-i", file], before: &before, after: &after })
+}
+
+#[test]
+fn import() -> Result {
+    let scene = Scene::with_image()?;
+    let file = scene.phial.scratch().join("exported.tar");
+    let file = file.to_str().expect("a temporary directory has a plain name");
+    scene.phial.ok(&["create", "--name", "source", &scene.image])?;
+    scene.phial.ok(&["export", "-o", file, "source"])?;
+    let before = |phial: &Phial| phial.run(&["rmi", "-f", "im:ported"]).map(drop);
+    let after = |phial: &Phial| {
+        if phial.ok(&["images", "-q", "im:ported"])?.is_empty() {
+            phial.ok(&["import", file, "im:ported"])?;
+        }
+        phial.ok(&["run", "--rm", "im:ported", "/bin/true"]).map(drop)
+    };
+    died(&scene, 4, &Operation { words: &["import", file, "im:ported"], before: &before, after: &after })
+}
+
+#[test]
+fn commit() -> Result {
+    let scene = Scene::with_image()?;
+    scene.phial.ok(&["run", "--name", "changed", &scene.image, "sh", "-c", "echo kept > /kept"])?;
+    let before = |phial: &Phial| phial.run(&["rmi", "-f", "of:changed"]).map(drop);
+    let after = |phial: &Phial| {
+        // What it was made of is as it was.
+        phial.ok(&["cp", "changed:/kept", "-"])?;
+        if phial.ok(&["images", "-q", "of:changed"])?.is_empty() {
+            phial.ok(&["commit", "changed", "of:changed"])?;
+        }
+        assert_eq!(phial.ok(&["run", "--rm", "of:changed", "cat", "/kept"])?, "kept");
+        Ok(())
+    };
+    died(&scene, 4, &Operation { words: &["commit", "changed", "of:changed"], before: &before, after: &after })
+}
