@@ -14,7 +14,7 @@ pub enum ErrorKind {
     CommandNotFound,
     /// The program to run exists, but cannot be executed (exit code 126).
     CommandNotExecutable,
-    /// The container to enter has ended.
+    /// The container has ended, or is in no state for this: paused, or between two runs (exit code 1).
     NotRunning,
     /// The kernel refused a step.
     System,
@@ -40,6 +40,11 @@ impl Error {
     /// A failed system call or file operation on the way to `what`.
     pub fn system(what: impl fmt::Display, cause: impl fmt::Display) -> Error {
         Error::new(ErrorKind::System, format!("{what}: {cause}"))
+    }
+
+    /// There is no container any more in which something could be done.
+    pub fn not_running() -> Error {
+        Error::new(ErrorKind::NotRunning, "the container is not running")
     }
 
     /// With a line that says what to do.

@@ -7,16 +7,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use runtime::protocol::policy::{Patience, Reason, Stop};
-use runtime::protocol::{
-    Attach, Exec, ExitRecord, Failed, Kind, Phase, Request, SOCKET_FILE, Signal, Started as StartedReply, StdinMode,
-    VERSION, WindowSize,
-};
+use runtime::protocol::{ExitRecord, Kind, Phase, Request, SOCKET_FILE, Started as StartedReply, StdinMode, VERSION};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, pidfd_send_signal, waitpid};
+use rustix::process::{Pid, WaitOptions, waitpid};
 use sys::child::Ended;
 
-use super::client::{Client, Frame, Role};
-use super::further::{self, Further};
+use super::client::{Client, Role};
+use super::further::Further;
 use super::health::Checks;
 use super::life::Life;
 use super::log::{Kept, Stream};
@@ -39,7 +36,7 @@ pub(super) struct Dispatcher {
     pub(super) kept: Kept,
     pub(super) clients: BTreeMap<u64, Client>,
     next_client: u64,
-    further: Vec<Further>,
+    pub(super) further: Vec<Further>,
     /// Whether the engine that asked for the container was attached when it ended.
     engine_stayed: bool,
     /// The container's lock; others wait for it to know that the container has ended.
@@ -285,7 +282,7 @@ impl Dispatcher {
     }
 
     /// Tells a client how the container ended, which is all that is left to be said. Also one that came just then.
-    fn tell_end(&mut self, number: u64) {
+    pub(super) fn tell_end(&mut self, number: u64) {
         if let (Some(client), Some(record)) = (self.clients.get_mut(&number), &self.ended) {
             client.send_control(Kind::Exited, record);
             client.role = Role::Leaving;
@@ -373,124 +370,7 @@ impl Dispatcher {
         }
     }
 
-    fn frame(&mut self, number: u64, frame: Frame) {
-        let Some(client) = self.clients.get(&number) else { return };
-        match (client.role, frame.kind) {
-            (Role::New, Kind::Attach | Kind::Wait | Kind::Stop) if self.ended.is_some() => self.tell_end(number),
-            (Role::New, Kind::Exec | Kind::Signal) if self.ended.is_some() => self.refuse(number),
-            (Role::New, Kind::Attach | Kind::Exec) if self.life.phase != Phase::Running => self.refuse(number),
-            (Role::New, Kind::Attach) => self.attach(number, &frame),
-            (Role::New, Kind::Exec) => self.exec(number, frame),
-            (Role::New, Kind::Stop) => self.stop(number, &frame),
-            (Role::New, Kind::Pause | Kind::Resume | Kind::Update) | (Role::Pausing, Kind::Resume) => {
-                self.answer(number, &frame);
-            }
-            (Role::New, Kind::Wait) => self.set_role(number, Role::Waiting),
-            (Role::New, Kind::Signal) => self.answer_signal(number, &frame),
-            (Role::Attached { stdin: true }, Kind::Stdin) => self.output.write_stdin(&frame.payload, &self.poll),
-            (Role::Attached { stdin: true }, Kind::StdinEnd) => self.stdin_ended(),
-            (Role::Attached { .. }, Kind::Resize) => {
-                if let Ok(size) = serde_json::from_slice::<WindowSize>(&frame.payload) {
-                    self.output.resize(size);
-                }
-            }
-            (Role::Attached { .. } | Role::Process(_), Kind::Signal) => {
-                if let Ok(Signal { signal }) = serde_json::from_slice(&frame.payload) {
-                    self.signal_from(number, signal);
-                }
-            }
-            // Anything else is out of place, from an engine that does not know this protocol.
-            _ => self.set_role(number, Role::Leaving),
-        }
-    }
-
-    /// The container is there, but nothing can be done in it.
-    fn refuse(&mut self, number: u64) {
-        let Some(client) = self.clients.get_mut(&number) else { return };
-        let why = match self.life.phase {
-            _ if self.ended.is_some() => "the container is not running",
-            Phase::Paused => "the container is paused, unpause it first",
-            _ => "the container is restarting, wait until it is running",
-        };
-        client.send_control(Kind::Failed, &Failed { message: why.to_owned(), hint: None, exit_code: 1 });
-        client.role = Role::Leaving;
-    }
-
-    pub(super) fn set_role(&mut self, number: u64, role: Role) {
-        if let Some(client) = self.clients.get_mut(&number) {
-            client.role = role;
-        }
-    }
-
-    fn attach(&mut self, number: u64, frame: &Frame) {
-        let Ok(attach) = serde_json::from_slice::<Attach>(&frame.payload) else {
-            return self.set_role(number, Role::Leaving);
-        };
-        if let Some(size) = attach.window {
-            self.output.resize(size);
-        }
-        self.set_role(number, Role::Attached { stdin: attach.stdin });
-        let pid = self.started.process.pid.as_raw_nonzero().get();
-        if let Some(client) = self.clients.get_mut(&number) {
-            client.send_control(Kind::Started, &StartedReply { pid });
-        }
-    }
-
-    fn exec(&mut self, number: u64, frame: Frame) {
-        let container = self.started.process.pidfd.as_fd();
-        let launched = serde_json::from_slice::<Exec>(&frame.payload)
-            .map_err(|error| runtime::Error::new(runtime::ErrorKind::Invalid, format!("exec: {error}")))
-            .and_then(|exec| Ok((further::start(&self.started, container, &exec, frame.descriptors)?, exec.id)));
-        let Some(client) = self.clients.get_mut(&number) else { return };
-        match launched {
-            Ok((launched, id)) => {
-                sys::fault::point("supervisor: exec launched");
-                let pid = launched.child.pid;
-                client.role = Role::Process(pid);
-                let reply = serde_json::to_vec(&StartedReply { pid: pid.as_raw_nonzero().get() }).unwrap_or_default();
-                match &launched.console {
-                    Some(master) => client.send_with_descriptor(Kind::Started, &reply, master.as_fd()),
-                    None => client.send(Kind::Started, &reply),
-                }
-                let (pidfd, started_at, terminal) = (launched.child.pidfd, record::now(), launched.console);
-                self.further.push(Further { pid, pidfd, client: number, id, started_at, terminal });
-            }
-            Err(error) => {
-                client.send_control(Kind::Failed, &super::failed(&error));
-                client.role = Role::Leaving;
-            }
-        }
-    }
-
-    fn answer_signal(&mut self, number: u64, frame: &Frame) {
-        let sent = serde_json::from_slice::<Signal>(&frame.payload)
-            .map_err(|_| Errno::INVAL)
-            .and_then(|Signal { signal }| sys::signal::number(signal).ok_or(Errno::INVAL))
-            .and_then(|signal| self.signal_by_hand(signal));
-        let Some(client) = self.clients.get_mut(&number) else { return };
-        match sent {
-            Ok(()) => client.send(Kind::Ok, &[]),
-            Err(errno) => {
-                let message = format!("signal: {errno}");
-                client.send_control(Kind::Failed, &Failed { message, hint: None, exit_code: 1 });
-            }
-        }
-        client.role = Role::Leaving;
-    }
-
-    fn signal_from(&mut self, number: u64, signal: i32) {
-        let Some(signal) = sys::signal::number(signal) else { return };
-        if let Some(process) = self.further.iter().find(|process| process.client == number) {
-            pidfd_send_signal(&process.pidfd, signal).ok();
-            return;
-        }
-        if self.life.phase != Phase::Restarting {
-            tell::container(&self.request, "kill", &[("signal", &signal.as_raw().to_string())]);
-        }
-        self.signal_by_hand(signal).ok();
-    }
-
-    fn stdin_ended(&mut self) {
+    pub(super) fn stdin_ended(&mut self) {
         if self.request.stdin == StdinMode::Once {
             self.output.close_stdin(&self.poll);
         }

@@ -1,4 +1,4 @@
-//! From one run of the container to the next: restart policy, stopping, pausing.
+//! From one run of the container to the next: restart policy, stopping, what it is told with signals.
 //!
 //! Docker's rules. A container that has ended by itself is started again if its policy says so, after 100 ms, then twice
 //! as long each time, up to a minute; one that ran for ten seconds begins anew with 100 ms. Who stops or kills it by
@@ -7,12 +7,12 @@
 use std::time::{Duration, Instant};
 
 use runtime::cgroup::OomWatch;
-use runtime::protocol::policy::{Patience, Pause, RUN_FILE, Reason, RestartPolicy, RunRecord, Stop, Update};
-use runtime::protocol::{ExitRecord, Failed, Kind, Phase, Request, Status, VERSION};
+use runtime::protocol::policy::{Patience, RUN_FILE, Reason, RestartPolicy, RunRecord, Stop};
+use runtime::protocol::{ExitRecord, Phase, Request, Status, VERSION};
 use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::client::{Frame, Role};
+use super::client::Role;
 use super::dispatch::Dispatcher;
 use super::health::Checks;
 use super::log::Kept;
@@ -48,7 +48,7 @@ pub(super) struct Life {
     /// Somebody has asked for it who does not want to see the container after a boot.
     stopped: bool,
     /// Who has asked for the end wants to start it once more.
-    asked_for_another: bool,
+    pub(super) asked_for_another: bool,
     /// When it is killed, after somebody has asked for its end.
     kill_at: Option<Instant>,
     /// The client for as long as which it is paused, if it is not for longer.
@@ -116,11 +116,11 @@ impl Dispatcher {
     }
 
     /// Whether it matters after a reboot that the container was started.
-    fn keeps_record(&self) -> bool {
+    pub(super) fn keeps_record(&self) -> bool {
         self.request.again || self.request.restart != RestartPolicy::No
     }
 
-    fn save_run(&self) {
+    pub(super) fn save_run(&self) {
         let stopped = self.life.stopped;
         let started_at = self.started.at.clone();
         let record = RunRecord { version: VERSION, started_at, stopped, restarts: self.life.restarts };
@@ -243,16 +243,6 @@ impl Dispatcher {
         }
     }
 
-    /// Asked for the end of the container.
-    pub(super) fn stop(&mut self, number: u64, frame: &Frame) {
-        let Ok(stop) = serde_json::from_slice::<Stop>(&frame.payload) else {
-            return self.set_role(number, Role::Leaving);
-        };
-        self.set_role(number, Role::Stopping { hand_over: stop.hand_over });
-        self.life.asked_for_another = stop.reason == Reason::Restart;
-        self.stop_as(stop);
-    }
-
     pub(super) fn stop_as(&mut self, stop: Stop) {
         let own = self.request.stop_timeout.unwrap_or(STOP_TIMEOUT);
         let patience = match stop.timeout {
@@ -327,36 +317,6 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Asked for something that is done at once.
-    pub(super) fn answer(&mut self, number: u64, frame: &Frame) {
-        let done = match frame.kind {
-            Kind::Pause => self.pause(),
-            // Somebody else may have let it go already, and then it is not this client's to do so.
-            Kind::Resume if self.life.paused_for != Some(number) && self.is_pausing(number) => Ok(()),
-            Kind::Resume => self.resume(),
-            _ => self.update(&frame.payload),
-        };
-        let leased = frame.kind == Kind::Pause
-            && done.is_ok()
-            && serde_json::from_slice::<Pause>(&frame.payload).is_ok_and(|pause| pause.leased);
-        let Some(client) = self.clients.get_mut(&number) else { return };
-        match done {
-            Ok(()) => client.send(Kind::Ok, &[]),
-            Err(error) => {
-                let failed = super::failed(&error);
-                client.send_control(Kind::Failed, &Failed { exit_code: 1, ..failed });
-            }
-        }
-        client.role = if leased { Role::Pausing } else { Role::Leaving };
-        if leased {
-            self.life.paused_for = Some(number);
-        }
-    }
-
-    fn is_pausing(&self, number: u64) -> bool {
-        self.clients.get(&number).is_some_and(|client| client.role == Role::Pausing)
-    }
-
     /// A client is gone that has paused the container: killed, if it has not let it go.
     pub(super) fn lease_ended(&mut self, number: u64) {
         if self.life.paused_for == Some(number) {
@@ -364,60 +324,12 @@ impl Dispatcher {
         }
     }
 
-    fn pause(&mut self) -> runtime::Result<()> {
-        match self.life.phase {
-            _ if self.ended.is_some() => return Err(refused("the container is not running")),
-            Phase::Running => {}
-            Phase::Paused => return Err(refused("the container is already paused")),
-            Phase::Restarting => return Err(refused("the container is restarting, wait until it is running")),
-        }
-        // A check that stands still cannot answer.
-        if let Some(checks) = &mut self.life.checks {
-            checks.suspend(&self.poll);
-        }
-        let frozen = self.started.cgroups.freeze();
-        if frozen.is_ok() {
-            self.life.phase = Phase::Paused;
-            self.save_status().ok();
-            tell::container(&self.request, "pause", &[]);
-        } else if let Some(checks) = &mut self.life.checks {
-            checks.resume();
-        }
-        frozen
+    /// Whether it hears when the container's memory is at its limit.
+    pub(super) fn watches_memory(&self) -> bool {
+        self.life.oom.is_some()
     }
 
-    fn resume(&mut self) -> runtime::Result<()> {
-        if self.life.phase != Phase::Paused {
-            return Err(refused("the container is not paused"));
-        }
-        self.started.cgroups.thaw()?;
-        self.life.paused_for = None;
-        self.life.phase = Phase::Running;
-        self.save_status().ok();
-        if let Some(checks) = &mut self.life.checks {
-            checks.resume();
-        }
-        tell::container(&self.request, "unpause", &[]);
-        Ok(())
-    }
-
-    fn update(&mut self, payload: &[u8]) -> runtime::Result<()> {
-        let update: Update = serde_json::from_slice(payload).map_err(|error| refused(&format!("update: {error}")))?;
-        if let Some(policy) = update.restart {
-            self.request.restart = policy;
-            if self.keeps_record() && self.ended.is_none() {
-                self.save_run();
-            }
-        }
-        // A run to come finds the limit in its configuration.
-        let runs = self.life.phase != Phase::Restarting && self.ended.is_none();
-        if update.memory && runs && self.life.oom.is_none() {
-            self.watch_memory();
-        }
-        Ok(())
-    }
-
-    fn watch_memory(&mut self) {
+    pub(super) fn watch_memory(&mut self) {
         self.life.oom = self.started.cgroups.watch_oom().ok();
         let watch = self.life.oom.as_ref();
         watch.map(|watch| self.poll.watch(watch, Event::Oom, Interest::READ));
@@ -449,10 +361,6 @@ impl Dispatcher {
         self.save_status().ok();
         tell::container(&self.request, &format!("health_status: {}", checks.status().name()), &[]);
     }
-}
-
-fn refused(why: &str) -> runtime::Error {
-    runtime::Error::new(runtime::ErrorKind::Invalid, why)
 }
 
 /// What somebody means with a signal.

@@ -7,6 +7,7 @@
 mod client;
 mod descriptors;
 mod dispatch;
+mod frames;
 mod further;
 mod health;
 mod joins;

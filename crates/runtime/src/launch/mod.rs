@@ -163,9 +163,7 @@ pub fn launch(plan: &Plan, inputs: Inputs<'_>) -> Result<Launched> {
     let target = inputs.target;
     carry_out(plan, inputs).map_err(|error| match target {
         // Whichever step met it: it may end while the process is on its way into it.
-        Some(target) if error.kind() == ErrorKind::System && spaces::are_left(target.pidfd) => {
-            Error::new(ErrorKind::NotRunning, "the container is not running")
-        }
+        Some(target) if error.kind() == ErrorKind::System && spaces::are_left(target.pidfd) => Error::not_running(),
         _ => error,
     })
 }
