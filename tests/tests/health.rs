@@ -1,7 +1,7 @@
 //! Health checks, carried out by the supervisor.
 
 use end_to_end::followed::Followed;
-use end_to_end::{Result, Stage};
+use end_to_end::{Context, Result, Stage};
 
 #[test]
 fn well_then_not_then_well() -> Result {
@@ -39,6 +39,42 @@ fn well_then_not_then_well() -> Result {
     // A new run begins anew.
     phial.ok(&["start", "web"])?;
     events.wait_for("health_status: healthy")?;
+    Ok(())
+}
+
+#[test]
+fn the_check_of_an_image_is_its_containers() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    let check = "HEALTHCHECK --interval=100ms --retries=1 CMD echo looked; test ! -e /sick";
+    phial.ok(&["create", "--name", "bare", &stage.image])?;
+    phial.ok(&["commit", "--change", check, "bare", "checked"])?;
+    let tar = phial.scratch().join("bare.tar");
+    let tar = tar.to_str().context("a temporary directory has a plain name")?;
+    phial.ok(&["export", "-o", tar, "bare"])?;
+    phial.ok(&["import", "--change", check, tar, "imported"])?;
+    for image in ["checked", "imported"] {
+        phial.ok(&["run", "-d", "--name", image, image, "/bin/sleep", "1000"])?;
+        let mut events = Followed::events(phial, image)?;
+        events.wait_for("health_status: healthy")?;
+        let status = || phial.ok(&["ps", "--filter", &format!("name={image}"), "--format", "{{.Status}}"]);
+        assert!(status()?.ends_with(" (healthy)"), "{}", status()?);
+        phial.ok(&["exec", image, "/bin/touch", "/sick"])?;
+        events.wait_for("health_status: unhealthy")?;
+        assert!(status()?.ends_with(" (unhealthy)"), "{}", status()?);
+        let health = phial.inspect(image)?["State"]["Health"].clone();
+        let last = health["Log"].as_array().and_then(|log| log.last()).cloned().unwrap_or_default();
+        assert_eq!((&last["ExitCode"], &last["Output"]), (&1.into(), &"looked\n".into()));
+    }
+    // Who starts it has the last word.
+    phial.ok(&["run", "-d", "--name", "unchecked", "--no-healthcheck", "checked", "sleep", "1000"])?;
+    assert!(phial.inspect("unchecked")?["State"]["Health"].is_null());
+    let flags = ["--health-cmd", "true"];
+    phial.ok(&[&["run", "-d", "--name", "otherwise"], &flags[..], &["checked", "sleep", "1000"]].concat())?;
+    let mut events = Followed::events(phial, "otherwise")?;
+    events.wait_for("health_status: healthy")?;
+    let check = phial.inspect("otherwise")?["Config"]["Healthcheck"].clone();
+    assert_eq!((&check["Test"], &check["Retries"]), (&serde_json::json!(["CMD-SHELL", "true"]), &1.into()));
     Ok(())
 }
 

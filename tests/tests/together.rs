@@ -1,10 +1,13 @@
 //! Eight users of one store, each a process at a time, for a minute: they create, start, execute, stop and remove, some
 //! of them the same container. Nobody is refused without a reason, and in the end nothing is left.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use end_to_end::faults::whole;
-use end_to_end::{Phial, Result, Stage};
+use end_to_end::process::Running;
+use end_to_end::{Context, Phial, Result, Stage, supervisor};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 /// Users at once.
 const USERS: usize = 8;
@@ -61,4 +64,32 @@ fn eight_on_one_store() -> Result {
     assert!(lives > USERS, "{lives} containers only");
     assert_eq!(phial.containers()?, Vec::<String>::new());
     whole(phial)
+}
+
+/// How much processor time a process has had, in ticks of the kernel's clock (`proc_pid_stat(5)`).
+fn ticks(pid: Pid) -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))?;
+    let (_, fields) = stat.rsplit_once(')').context("a name in parentheses")?;
+    let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    times.sum::<std::result::Result<u64, _>>().context(stat)
+}
+
+#[test]
+fn a_supervisor_without_descriptors_listens_again_when_it_has_some() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    let id = stage.start(&["--name", "web"], &["sleep", "1000"])?;
+    let supervisor = supervisor::pid(phial, &id)?;
+    let none = |given: Rlimit| Rlimit { current: Some(0), ..given };
+    let given = prlimit(Some(supervisor), Resource::Nofile, none(rustix::process::getrlimit(Resource::Nofile)))?;
+    let before = ticks(supervisor)?;
+    let mut late = Running::start(phial.command(&["exec", "web", "true"]).stdout(Stdio::null()))?;
+    assert!(!late.ends_within(Duration::from_millis(1500))?, "{:?}", late.wait());
+    // It has not asked the kernel all the time.
+    let spent = ticks(supervisor)? - before;
+    assert!(spent < 20, "{spent} ticks");
+    prlimit(Some(supervisor), Resource::Nofile, given)?;
+    assert_eq!(late.wait()?, 0);
+    assert_eq!(phial.ok(&["exec", "web", "echo", "there"])?, "there");
+    Ok(())
 }

@@ -81,12 +81,28 @@ fn a_container_that_does_not_run_has_them_when_it_does() -> Result {
 fn the_policy_of_a_running_container_is_that_of_its_next_end() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
-    stage.start(&["--name", "again", "--restart", "always"], &["sleep", "1000"])?;
+    // It ends by itself, as nothing is started again that somebody has stopped.
+    stage.start(&["--name", "again"], &["sh", "-c", "test -p /go || mkfifo /go; cat /go; exit 3"])?;
+    let mut events = Followed::events(phial, "again")?;
+    let end_it = || phial.ok(&["exec", "again", "sh", "-c", "until test -p /go; do :; done; echo > /go"]).map(drop);
+    events.wait_for("start")?;
+    phial.ok(&["update", "--restart", "on-failure", "again"])?;
+    end_it()?;
+    events.wait_for("die")?;
+    events.wait_for("start")?;
+    assert_eq!(phial.inspect("again")?["RestartCount"], 1);
     phial.ok(&["update", "--restart", "no", "again"])?;
-    phial.ok(&["exec", "again", "kill", "-KILL", "1"]).ok();
-    phial.ok(&["kill", "again"]).ok();
-    phial.ok(&["wait", "again"])?;
-    assert_eq!(phial.inspect("again")?["State"]["Status"], "exited");
+    end_it()?;
+    assert_eq!(phial.ok(&["wait", "again"])?, "3");
+    let ended = phial.inspect("again")?;
+    assert_eq!((&ended["State"]["Status"], &ended["RestartCount"]), (&"exited".into(), &1.into()));
+    Ok(())
+}
+
+#[test]
+fn what_goes_with_its_end_cannot_come_back() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
     stage.start(&["--name", "gone", "--rm"], &["sleep", "1000"])?;
     let output = phial.run(&["update", "--restart", "always", "gone"])?.exited(1)?;
     assert!(output.stderr.contains("--rm"), "{output:?}");
