@@ -1,6 +1,9 @@
 //! Images that come, go and get names.
 
+use std::fs;
+
 use end_to_end::faults::Operation;
+use end_to_end::registry::Registry;
 use end_to_end::{Phial, Result};
 
 use super::scene::{Scene, died};
@@ -86,4 +89,62 @@ fn commit() -> Result {
         Ok(())
     };
     died(&scene, 4, &Operation { words: &["commit", "changed", "of:changed"], before: &before, after: &after })
+}
+
+#[test]
+fn push() -> Result {
+    let scene = Scene::with_image()?;
+    let registry = Registry::start()?;
+    let target = registry.name("app:1");
+    scene.phial.ok(&["tag", &scene.image, &target])?;
+    let nothing = |_: &Phial| Ok(());
+    let after = |phial: &Phial| {
+        phial.ok(&["push", &target])?;
+        phial.ok(&["run", "--rm", "--pull", "always", &target, "true"]).map(drop)
+    };
+    died(&scene, 6, &Operation { words: &["push", &target], before: &nothing, after: &after })
+}
+
+#[test]
+fn image_prune() -> Result {
+    let scene = Scene::with_image()?;
+    let before = |phial: &Phial| {
+        phial.ok(&["pull", &scene.image])?;
+        phial.ok(&["tag", &scene.image, "second:name"]).map(drop)
+    };
+    let after = |phial: &Phial| phial.ok(&["run", "--rm", &scene.image, "true"]).map(drop);
+    died(&scene, 8, &Operation { words: &["image", "prune", "-af"], before: &before, after: &after })
+}
+
+#[test]
+fn manifest_create() -> Result {
+    let scene = Scene::with_image()?;
+    let words = ["manifest", "create", "made:list", &scene.image];
+    let before = |phial: &Phial| phial.run(&["manifest", "rm", "made:list"]).map(drop);
+    let after = |phial: &Phial| {
+        // It is there or it is not, and can be made.
+        phial.run(&["manifest", "rm", "made:list"])?;
+        phial.ok(&words)?;
+        assert!(phial.ok(&["manifest", "inspect", "made:list"])?.contains("\"linux\""));
+        Ok(())
+    };
+    died(&scene, 3, &Operation { words: &words, before: &before, after: &after })
+}
+
+#[test]
+fn image_mount_and_unmount() -> Result {
+    let scene = Scene::with_image()?;
+    let unmounted = |phial: &Phial| phial.run(&["image", "unmount", &scene.image]).map(drop);
+    let mounted = |phial: &Phial| phial.ok(&["image", "mount", &scene.image]).map(drop);
+    let after = |phial: &Phial| {
+        let place = phial.ok(&["image", "mount", &scene.image])?;
+        assert!(fs::read_to_string(format!("{place}/etc/passwd"))?.starts_with("root:"));
+        phial.ok(&["image", "unmount", &scene.image])?;
+        assert_eq!(phial.ok(&["image", "mount"])?, "");
+        let mounts = fs::read_to_string("/proc/self/mounts")?;
+        assert!(!mounts.contains(&phial.scratch().display().to_string()), "{mounts}");
+        Ok(())
+    };
+    died(&scene, 3, &Operation { words: &["image", "mount", &scene.image], before: &unmounted, after: &after })?;
+    died(&scene, 1, &Operation { words: &["image", "unmount", &scene.image], before: &mounted, after: &after })
 }

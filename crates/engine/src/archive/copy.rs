@@ -134,7 +134,10 @@ fn into_container(view: &View, path: &Path, from: &End, options: CopyOptions, st
     let source = Source::find(&host, path, options.follow)?;
     let destination = Destination::find(root, &target, &source)?;
     view.refuse_read_only(&destination.directory, &destination.called)?;
-    Ok(across(&source, root, &destination, in_there(options), extracting_there)?.0)
+    sys::fault::point("cp: begins");
+    let (bytes, _) = across(&source, root, &destination, in_there(options), extracting_there)?;
+    sys::fault::point("cp: written");
+    Ok(bytes)
 }
 
 /// What the one thing in an archive is called.
