@@ -264,15 +264,12 @@ impl Store {
     /// on disk cannot be deleted, the collector tries again.
     pub fn remove_volume(&self, name: &str) -> Result<()> {
         names::validate_volume(name).map_err(|_| no_such_volume(name))?;
+        if self.volume(name)?.is_none() {
+            return Err(no_such_volume(name));
+        }
         // Who is about to use it goes first, and then keeps it.
-        let path = self.paths.volume(name);
-        let lock = loop {
-            let lock = lock::acquire_directory(&path, Want::Exclusive)?;
-            if lock.is_some() || !path.exists() {
-                break lock;
-            }
-        };
-        self.write(Durability::Synced, &format!("removing volume {name}"), |transaction| {
+        let lock = self.lock_volume(name)?;
+        let removed = self.write(Durability::Synced, &format!("removing volume {name}"), |transaction| {
             let users = users(transaction, name)?;
             if !users.is_empty() {
                 return Err(in_use(&users).into());
@@ -281,9 +278,9 @@ impl Store {
                 0 => Err(no_such_volume(name).into()),
                 _ => Ok(()),
             }
-        })?;
+        });
         drop(lock);
-        self.discard_volume(name).map(drop)
+        removed.and(self.discard_volume(name).map(drop))
     }
 
     /// Deletes what a volume without a row has on disk; false if it has a row, or if somebody is about to give it one.
