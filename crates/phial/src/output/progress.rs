@@ -11,6 +11,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, 
 
 use crate::output::human;
 
+/// A bar of which nothing moves.
+const STILL: &str = "{prefix}: {msg}";
+
 /// Where a pull is told about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -102,22 +105,28 @@ impl<'a> PullProgress<'a> {
         }
     }
 
-    fn layer_bar(&self, bars: &MultiProgress, id: &str, state: LayerState) {
+    /// The bar of a layer.
+    fn bar(&self, bars: &MultiProgress, id: &str) -> ProgressBar {
         let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = layers.entry(id.to_owned()).or_insert_with(|| {
+        let fresh = || {
             let bar = ProgressBar::no_length().with_finish(ProgressFinish::Abandon).with_prefix(id.to_owned());
-            bars.add(bar.with_style(style("{prefix}: {msg}")))
-        });
+            bars.add(bar.with_style(style(STILL)))
+        };
+        layers.entry(id.to_owned()).or_insert_with(fresh).clone()
+    }
+
+    fn layer_bar(&self, bars: &MultiProgress, id: &str, state: LayerState) {
+        let bar = self.bar(bars, id);
         if let LayerState::Downloading { done, total } = state {
             if bar.length() != Some(total) {
                 bar.set_message(words(state));
-                moving(bar, Some(total));
+                moving(&bar, Some(total));
             }
             bar.set_position(done);
             return;
         }
         if state != LayerState::Waiting {
-            bar.set_style(style("{prefix}: {msg}"));
+            bar.set_style(style(STILL));
         }
         bar.set_message(words(state));
         if matches!(state, LayerState::Done | LayerState::Exists) {
@@ -143,21 +152,17 @@ impl<'a> PullProgress<'a> {
     }
 
     fn upload_bar(&self, bars: &MultiProgress, id: &str, state: UploadState<'_>) {
-        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = layers.entry(id.to_owned()).or_insert_with(|| {
-            let bar = ProgressBar::no_length().with_finish(ProgressFinish::Abandon).with_prefix(id.to_owned());
-            bars.add(bar.with_style(style("{prefix}: {msg}")))
-        });
+        let bar = self.bar(bars, id);
         if let UploadState::Pushing { done, total } = state {
             // How long it will be is known once it is compressed, which is while it is sent.
             if bar.length() != total || done == 0 {
-                moving(bar, total);
+                moving(&bar, total);
             }
             bar.set_message(upload_words(state));
             bar.set_position(done);
             return;
         }
-        bar.set_style(style("{prefix}: {msg}"));
+        bar.set_style(style(STILL));
         bar.set_message(upload_words(state));
         if state != UploadState::Preparing {
             bar.abandon();
