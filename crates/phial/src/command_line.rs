@@ -285,6 +285,24 @@ mod tests {
     }
 
     #[test]
+    fn switches_that_are_on_take_go_s_words() {
+        let cases: [(&[&str], bool); 8] = [
+            (&["commit", "--pause=0", "web"], true),
+            (&["commit", "--pause", "web", "name"], true),
+            (&["history", "-H=F", "alpine"], true),
+            (&["pull", "--tls-verify=f", "alpine"], true),
+            (&["login", "--tls-verify=False"], true),
+            (&["run", "--sig-proxy=T", "alpine"], true),
+            (&["run", "--disable-content-trust=1", "alpine"], true),
+            (&["commit", "--pause=2", "web"], false),
+        ];
+        for (given, is_taken) in cases {
+            let words: Vec<OsString> = ["phial"].iter().chain(given).map(OsString::from).collect();
+            assert_eq!(program().try_get_matches_from(&words).is_ok(), is_taken, "{given:?}");
+        }
+    }
+
+    #[test]
     fn docker_s_own_options_and_those_of_groups_are_not_unknown_ones() {
         let cases: [(&[&str], bool); 5] = [
             (&["-H", "tcp://x", "ps"], true),

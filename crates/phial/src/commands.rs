@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 
+use clap::builder::BoolishValueParser;
 use clap::{ArgMatches, Args, Command};
 
 use crate::context::Context;
@@ -175,12 +176,20 @@ const fn group(
 fn define<T: Execute>(command: Command) -> Command {
     let about = command.get_about().cloned().unwrap_or_default();
     let command = T::augment_args(command).about(about).next_line_help(false).args_override_self(true);
-    // As docker's: what follows an option that takes a value is its value, whatever it begins with.
     command.mut_args(|argument| {
         let takes_one = !argument.is_positional()
             && argument.get_action().takes_values()
             && argument.get_num_args().is_none_or(|number| number.min_values() > 0);
-        if takes_one { argument.allow_hyphen_values(true) } else { argument }
+        match argument.get_value_names() {
+            // As docker's: a switch that is on unless it is switched off, in any of Go's words.
+            Some([name]) if name == "BOOL" => {
+                let switch = argument.num_args(0..=1).require_equals(true).default_missing_value("true");
+                switch.value_parser(BoolishValueParser::new())
+            }
+            // What follows an option that takes a value is its value, whatever it begins with.
+            _ if takes_one => argument.allow_hyphen_values(true),
+            _ => argument,
+        }
     })
 }
 

@@ -213,7 +213,8 @@ fn possible(argument: &Arg) -> Vec<Candidate> {
     }
     let values = argument.get_possible_values();
     let about = |help: Option<&clap::builder::StyledStr>| help.map(ToString::to_string).unwrap_or_default();
-    values.iter().map(|value| Candidate::new(value.get_name(), about(value.get_help()))).collect()
+    let shown = values.iter().filter(|value| !value.is_hide_set());
+    shown.map(|value| Candidate::new(value.get_name(), about(value.get_help()))).collect()
 }
 
 fn value_name(argument: &Arg) -> &str {

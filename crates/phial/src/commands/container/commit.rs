@@ -30,7 +30,6 @@ pub(crate) struct Commit {
     changes: Vec<String>,
     /// Let the container's processes stand still meanwhile
     #[arg(short, long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pause: bool,
     /// Name or id of the container
     #[arg(value_name = "CONTAINER")]

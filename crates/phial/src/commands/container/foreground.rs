@@ -5,7 +5,6 @@ use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 use engine::session::{DetachKeys, Io, Outcome, Session, Signals, WindowSize, window_size};
 
@@ -38,9 +37,7 @@ pub(super) struct Leaving {
     #[command(flatten)]
     pub(super) keys: Keys,
     /// Pass signals on; with false they are this command's own
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(value_parser = BoolishValueParser::new(), hide_default_value = true)]
+    #[arg(long, value_name = "BOOL", default_value_t = true, hide_default_value = true, action = ArgAction::Set)]
     sig_proxy: bool,
 }
 

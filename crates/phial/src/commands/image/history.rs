@@ -28,7 +28,6 @@ Examples:
 pub(crate) struct History {
     /// Times and sizes for people; with false, whole times and bytes
     #[arg(short = 'H', long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     human: bool,
     /// Whole ids and instructions
     #[arg(long)]

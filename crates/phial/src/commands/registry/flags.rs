@@ -2,16 +2,23 @@
 
 use clap::{ArgAction, Args};
 
-/// How a registry is trusted.
+/// What pulls and pushes take.
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(in crate::commands) struct RegistryFlags {
-    /// With false, unknown certificates and plain HTTP are accepted. This host's own addresses need neither
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    tls_verify: bool,
+    #[command(flatten)]
+    tls: TlsFlag,
     #[command(flatten)]
     _trust: ContentTrustFlag,
+}
+
+/// How a registry is trusted.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct TlsFlag {
+    /// With false, unknown certificates and plain HTTP are accepted. This host's own addresses need neither
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    tls_verify: bool,
 }
 
 /// Docker's `--disable-content-trust`.
@@ -20,13 +27,18 @@ pub(in crate::commands) struct RegistryFlags {
 pub(in crate::commands) struct ContentTrustFlag {
     /// Accepted as docker's: signatures of Docker Content Trust are neither made nor looked at, with true or false
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     disable_content_trust: bool,
 }
 
 impl RegistryFlags {
     /// Whether unknown certificates and plain HTTP are accepted.
     pub(in crate::commands) fn insecure(&self) -> bool {
+        self.tls.insecure()
+    }
+}
+
+impl TlsFlag {
+    pub(super) fn insecure(&self) -> bool {
         !self.tls_verify
     }
 }

@@ -3,10 +3,11 @@
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use image::{Access, Credentials, Kept};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
+use super::flags::TlsFlag;
 use super::{Execute, access};
 use crate::context::Context;
 use crate::failure::{Failure, Result, say};
@@ -37,17 +38,15 @@ pub(crate) struct Login {
     /// Read the password from standard input
     #[arg(long)]
     password_stdin: bool,
-    /// With false, unknown certificates and plain HTTP are accepted. This host's own addresses need neither
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    tls_verify: bool,
+    #[command(flatten)]
+    tls: TlsFlag,
 }
 
 impl Execute for Login {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let cannot = |error: image::Error| Failure::new(format!("cannot log in: {error}"));
         let domain = image::login_domain(self.server.as_deref()).map_err(cannot)?;
-        let access = access(context, !self.tls_verify, "log in")?;
+        let access = access(context, self.tls.insecure(), "log in")?;
         if self.username.is_none() && self.password.is_none() && !self.password_stdin && again(&domain, &access)? {
             output::print_line("Login Succeeded")?;
             return Ok(ExitCode::SUCCESS);
