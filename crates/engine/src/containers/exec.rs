@@ -114,7 +114,12 @@ impl Engine {
     /// The same of the container with this row.
     pub(crate) fn process_of(&self, record: &ContainerRecord) -> Result<Process> {
         let path = self.bundle(record).join(CONFIG_FILE);
-        let text = fs::read(&path).context(|| path.display())?;
+        let text = fs::read(&path);
+        if text.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            // Another may have removed it meanwhile.
+            self.container(&record.id.hex())?;
+        }
+        let text = text.context(|| path.display())?;
         let bundle: Bundle = serde_json::from_slice(&text)
             .map_err(|error| Error::new(ErrorKind::Store, format!("{}: {error}", path.display())))?;
         Ok(bundle.process)
