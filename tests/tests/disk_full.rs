@@ -10,6 +10,7 @@ use end_to_end::faults::whole;
 use end_to_end::process::run;
 use end_to_end::registry::Registry;
 use end_to_end::{Output, Phial, Result, images};
+use rustix::fs::StatVfs;
 
 /// The store's directory on a file system of its own, in memory.
 struct Small<'a> {
@@ -26,15 +27,29 @@ impl<'a> Small<'a> {
 
     /// Leaves so many KiB.
     fn leave(&self, kib: u64) -> Result {
-        let used = run(Command::new("du").args(["-sk"]).arg(self.phial.root()))?.success()?;
-        let used: u64 = used.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0);
         // None at all would mean as much as one likes.
-        self.resize(used + kib + 4)
+        let used = |found: &StatVfs| (found.f_blocks - found.f_bfree) * found.f_frsize / 1024;
+        self.limit(|found| format!("size={}k", used(found) + kib + 4))
+    }
+
+    /// Leaves so many files.
+    fn leave_files(&self, files: u64) -> Result {
+        self.limit(|found| format!("nr_inodes={}", found.f_files - found.f_ffree + files))
+    }
+
+    fn limit(&self, limit: impl Fn(&StatVfs) -> String) -> Result {
+        let remount = || self.remount(&limit(&rustix::fs::statvfs(self.phial.root())?));
+        // Who makes an image durable in the background may take more meanwhile.
+        remount().or_else(|_| remount()).or_else(|_| remount())
     }
 
     fn resize(&self, kib: u64) -> Result {
-        let size = format!("remount,size={kib}k");
-        run(Command::new("mount").args(["-o", &size]).arg(self.phial.root()))?.success().map(drop)
+        self.remount(&format!("size={kib}k,nr_inodes={FILES}"))
+    }
+
+    fn remount(&self, options: &str) -> Result {
+        let options = format!("remount,{options}");
+        run(Command::new("mount").args(["-o", &options]).arg(self.phial.root()))?.success().map(drop)
     }
 }
 
@@ -48,12 +63,23 @@ impl Drop for Small<'_> {
 
 /// Enough for anything here.
 const ROOM: u64 = 256 * 1024;
+const FILES: u64 = 100_000;
 
 /// Lets a command run out of room at ever later moments, until it has enough. Returns how often it did not.
 fn at_every_size(small: &Small<'_>, words: &[&str], step: usize, undo: &dyn Fn(&Phial) -> Result) -> Result<u32> {
+    at_every(small, words, (0..).step_by(step), Small::leave, undo)
+}
+
+fn at_every<'a>(
+    small: &Small<'a>,
+    words: &[&str],
+    amounts: impl Iterator<Item = u64>,
+    leave: fn(&Small<'a>, u64) -> Result,
+    undo: &dyn Fn(&Phial) -> Result,
+) -> Result<u32> {
     let mut refusals = 0;
-    for kib in (0_u64..).step_by(step) {
-        small.leave(kib)?;
+    for amount in amounts {
+        leave(small, amount)?;
         let output = small.phial.run(words)?;
         small.resize(ROOM)?;
         whole(small.phial)?;
@@ -71,7 +97,9 @@ fn at_every_size(small: &Small<'_>, words: &[&str], step: usize, undo: &dyn Fn(&
 fn says_so(output: &Output, root: &Path) {
     let text = &output.stderr;
     assert!(text.contains("o space left on") || text.contains("is full"), "{text}");
-    assert!(text.contains("hint: ") && text.contains(&root.display().to_string()), "{text}");
+    // The runtime knows of no store.
+    let which = [root.display().to_string(), "hint: the disk is full, or has no inode left".to_owned()];
+    assert!(text.contains("hint: ") && which.iter().any(|which| text.contains(which)), "{text}");
 }
 
 #[test]
@@ -203,6 +231,21 @@ fn first_use_of_a_volume() -> Result {
         assert!(refusals >= 4, "{refusals} refusals only");
         let count = ["run", "--rm", "-v", "filled:/bin", image, "/bin/busybox", "sh", "-c", "ls /bin | wc -l"];
         assert_eq!(phial.ok(&count)?, all);
+        Ok(())
+    })
+}
+
+#[test]
+fn no_more_files() -> Result {
+    let phial = Phial::new()?;
+    with_image(&phial, |small, image| {
+        let nothing = |phial: &Phial| {
+            assert_eq!(phial.containers()?, Vec::<String>::new());
+            Ok(())
+        };
+        let words = ["run", "--rm", "-v", "filled:/etc", image, "true"];
+        let refusals = at_every(small, &words, 1.., Small::leave_files, &nothing)?;
+        assert!(refusals >= 4, "{refusals} refusals only");
         Ok(())
     })
 }

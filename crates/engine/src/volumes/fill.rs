@@ -205,9 +205,8 @@ fn write_all(to: &OwnedFd, mut bytes: &[u8], mut at: u64) -> rustix::io::Result<
     Ok(())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn wrong(error: fsroot::Error) -> Error {
-    Error::new(ErrorKind::System, format!("copying the image's files: {error}"))
+    Error::system("copying the image's files", error)
 }
 
 #[cfg(test)]
