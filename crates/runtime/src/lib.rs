@@ -24,6 +24,8 @@ pub mod cgroup;
 pub mod idmap;
 /// Carrying out a plan: from steps to a process.
 pub mod launch;
+/// The kernel's table of what is mounted.
+pub mod mountinfo;
 /// From a configuration to ordered steps; pure, printable, testable without root.
 pub mod plan;
 /// What an engine and a supervisor say to one another.

@@ -12,6 +12,7 @@ use oci_spec::runtime::{LinuxIntelRdt, Spec};
 use rustix::fs::{Mode, OFlags};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::mountinfo;
 
 /// Names in the file system that are no groups.
 const RESERVED: [&str; 3] = ["info", "mon_data", "mon_groups"];
@@ -222,14 +223,10 @@ fn failed(field: &str, path: &Path, cause: impl std::fmt::Display) -> Error {
     Error::system(format!("linux.intelRdt.{field} ({})", path.display()), cause)
 }
 
-/// Where resctrl is mounted (`proc_pid_mountinfo(5)`).
+/// Where resctrl is mounted.
 fn mount_point() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let of_line = |line: &str| {
-        let (mount, kind) = line.split_once(" - ")?;
-        kind.starts_with("resctrl ").then(|| mount.split(' ').nth(4).map(PathBuf::from))?
-    };
-    mounts.lines().find_map(of_line)
+    let table = mountinfo::read(mountinfo::OWN).ok()?;
+    mountinfo::mounts(&table).find(|mount| mount.kind == b"resctrl").map(|mount| mount.point())
 }
 
 #[cfg(test)]

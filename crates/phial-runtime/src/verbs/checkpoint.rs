@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use oci_spec::runtime::Spec;
+use runtime::mountinfo;
 
 use super::criu::{Criu, Kind, Options};
 use super::{delete, outside};
@@ -45,9 +46,8 @@ fn options(kind: Kind, words: &Words, container: &Container, spec: &Spec) -> Res
     }
     outside::leave_namespaces(&mut options, spec)?;
     if kind == Kind::Dump {
-        let path = format!("/proc/{pid}/mountinfo");
-        let mountinfo = std::fs::read_to_string(&path).map_err(|error| Failure::system(path, error))?;
-        outside::leave_mounts(&mut options, spec, &mountinfo);
+        let table = mountinfo::read(&format!("/proc/{pid}/mountinfo"))?;
+        outside::leave_mounts(&mut options, spec, &table);
         outside::note_streams(&options, pid)?;
     }
     Ok(options)

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{LinuxNamespaceType, Mount, Spec};
+use runtime::mountinfo;
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::criu::Options;
@@ -17,18 +18,16 @@ const STREAMS: &str = "descriptors.json";
 /// What hides files.
 const NULL: &str = "/dev/null";
 
-/// Tells of mounts that a dump leaves out. Masks are in place where the container's mounts (`mountinfo`) say so.
-pub(super) fn leave_mounts(options: &mut Options, spec: &Spec, mountinfo: &str) {
+/// Tells of mounts that a dump leaves out. Masks are in place where the table of the container's mounts says so.
+pub(super) fn leave_mounts(options: &mut Options, spec: &Spec, table: &[u8]) {
     for place in bind_mounts(spec).map(place) {
         options.mount(&place, &place);
     }
-    let is_mount = |path: &str| mountinfo.lines().any(|line| line.split(' ').nth(4) == Some(path));
-    let is_file = |path: &str| {
-        // Of what is hidden by a file, the mount's root is one.
-        let own = mountinfo.lines().find(|line| line.split(' ').nth(4) == Some(path));
-        own.and_then(|line| line.split(' ').nth(3)).is_some_and(|root| root.ends_with("/null"))
+    // Of what is hidden by a file, the mount's root is one.
+    let is_masked = |path: &Path| {
+        mountinfo::mounts(table).find(|mount| mount.point() == path).is_some_and(|mount| mount.root().ends_with("null"))
     };
-    for path in masked(spec).iter().filter(|path| is_mount(path) && is_file(path)) {
+    for path in masked(spec).iter().filter(|path| is_masked(Path::new(path))) {
         options.mount(path, NULL);
     }
 }

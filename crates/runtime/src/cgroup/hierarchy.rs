@@ -1,8 +1,9 @@
-//! Which cgroup hierarchies this host has, as `/proc/self/mountinfo` tells (`proc_pid_mountinfo(5)`).
+//! Which cgroup hierarchies this host has, as the table of its mounts tells.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::mountinfo::{self, Mount};
 
 /// One mounted hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +47,7 @@ pub fn detect() -> Result<Vec<Hierarchy>> {
 
 /// Every hierarchy that is mounted, those included that a container gets no cgroup in.
 pub(super) fn all() -> Result<Vec<Hierarchy>> {
-    const TABLE: &str = "/proc/self/mountinfo";
-    let bytes = sys::file::read(rustix::fs::CWD, TABLE).map_err(|errno| Error::system(TABLE, errno))?;
-    Ok(parse(&String::from_utf8_lossy(&bytes)))
+    Ok(parse(&mountinfo::read(mountinfo::OWN)?))
 }
 
 /// Of those that are mounted, those that a container gets a cgroup in.
@@ -59,11 +58,10 @@ pub(super) fn chosen(mut all: Vec<Hierarchy>) -> Vec<Hierarchy> {
     all
 }
 
-/// Reads a mountinfo table.
-pub(super) fn parse(mountinfo: &str) -> Vec<Hierarchy> {
+/// Those of a table of mounts.
+pub(super) fn parse(table: &[u8]) -> Vec<Hierarchy> {
     let mut all: Vec<Hierarchy> = Vec::new();
-    for line in mountinfo.lines() {
-        let Some(found) = parse_line(line) else { continue };
+    for found in mountinfo::mounts(table).filter_map(hierarchy) {
         if !all.iter().any(|known| known.name == found.name) {
             all.push(found);
         }
@@ -71,23 +69,19 @@ pub(super) fn parse(mountinfo: &str) -> Vec<Hierarchy> {
     all
 }
 
-fn parse_line(line: &str) -> Option<Hierarchy> {
+fn hierarchy(of: Mount<'_>) -> Option<Hierarchy> {
     /// Super block options of a v1 hierarchy that are not controllers.
     const FLAGS: [&str; 6] = ["rw", "ro", "clone_children", "noprefix", "xattr", "favordynmods"];
-    let (head, tail) = line.split_once(" - ")?;
-    let mut tail = tail.split(' ');
-    let kind = tail.next()?;
-    let unified = kind == "cgroup2";
+    let unified = of.kind == b"cgroup2";
     // Only mounts of the hierarchy's root count: a bind of a part of it is somebody's view.
-    let mut head = head.split(' ').skip(3);
-    if (!unified && kind != "cgroup") || head.next()? != "/" {
+    if (!unified && of.kind != b"cgroup") || of.root() != Path::new("/") {
         return None;
     }
-    let mount = PathBuf::from(head.next()?);
+    let mount = of.point();
     if unified {
         return Some(Hierarchy { name: "unified".to_owned(), mount, unified, controllers: Vec::new() });
     }
-    let options = tail.nth(1)?;
+    let options = of.options();
     let words = options.split(',').filter(|word| !FLAGS.contains(word) && !word.starts_with("release_agent="));
     let (named, controllers): (Vec<&str>, Vec<&str>) = words.partition(|word| word.starts_with("name="));
     let name = named.first().map_or_else(|| controllers.join(","), |name| (*name).to_owned());

@@ -12,7 +12,7 @@ use super::create::relative;
 use super::{Cgroups, Hierarchy, hierarchy, owner};
 
 fn chosen(table: &str) -> Vec<Hierarchy> {
-    hierarchy::chosen(hierarchy::parse(table))
+    hierarchy::chosen(hierarchy::parse(table.as_bytes()))
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn a_hybrid_host_has_its_v1_hierarchies() {
     let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["name=systemd", "cpu,cpuacct"]);
     assert_eq!(found[1].aliases().collect::<Vec<_>>(), ["cpu", "cpuacct"]);
-    assert_eq!(hierarchy::parse(table).len(), 3);
+    assert_eq!(hierarchy::parse(table.as_bytes()).len(), 3);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -17,6 +17,7 @@ use super::overlay::Overlay;
 use super::spaces::is_own;
 use crate::cgroup::Cgroups;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mountinfo::{self, Mount};
 use crate::plan::{Bind, Device, Source, SourceLink, Tree};
 use crate::protocol::Rootfs;
 
@@ -316,36 +317,16 @@ fn open_namespace(kind: &str, flag: u64, path: &Path) -> Result<OwnedFd> {
 
 /// What is mounted directly in the root, the last mount first.
 fn host_mounts() -> Result<Vec<CString>> {
-    const FILE: &str = "/proc/self/mountinfo";
-    let text = std::fs::read(FILE).map_err(|error| Error::system(FILE, error))?;
-    parse_mounts(&text).into_iter().map(|path| c_path(Path::new(&std::ffi::OsString::from_vec(path)))).collect()
+    let table = mountinfo::read(mountinfo::OWN)?;
+    directly_in_root(&table).iter().map(|path| c_path(path)).collect()
 }
 
-fn parse_mounts(mountinfo: &[u8]) -> Vec<Vec<u8>> {
-    // Number, parent, device, root, mount point.
-    let line = |line: &[u8]| {
-        let fields: Vec<Vec<u8>> = line.split(|byte| *byte == b' ').take(5).map(<[u8]>::to_vec).collect();
-        <[Vec<u8>; 5]>::try_from(fields).ok()
-    };
-    let lines: Vec<[Vec<u8>; 5]> = mountinfo.split(|byte| *byte == b'\n').filter_map(line).collect();
-    let root = lines.iter().rev().find(|[.., point]| point == b"/").map(|[number, ..]| number.clone());
-    let below = lines.into_iter().filter(|[_, parent, _, _, point]| Some(parent) == root.as_ref() && point != b"/");
-    let mut paths: Vec<Vec<u8>> = below.map(|[.., point]| unescape(&point[1..])).collect();
-    paths.reverse();
-    paths
-}
-
-/// Spaces and the like are octal (`proc_pid_mountinfo(5)`).
-fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        let octal = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()).filter(|_| *first == b'\\');
-        plain.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &after[3..] } else { after };
-    }
-    plain
+/// Paths from the root on.
+fn directly_in_root(table: &[u8]) -> Vec<PathBuf> {
+    let is_root = |mount: &Mount<'_>| mount.point() == Path::new("/");
+    let Some(root) = mountinfo::mounts(table).rfind(is_root) else { return Vec::new() };
+    let below = mountinfo::mounts(table).rev().filter(|mount| mount.parent == root.number && !is_root(mount));
+    below.filter_map(|mount| mount.point().strip_prefix("/").map(Path::to_owned).ok()).collect()
 }
 
 #[cfg(test)]
@@ -356,8 +337,6 @@ mod tests {
     fn what_is_mounted_in_the_root_is_found() {
         let text = b"1 0 0:1 / / rw - rootfs none rw\n21 1 0:2 / /proc rw - proc proc rw\n\
             22 1 0:3 / /a\\040b rw - tmpfs none rw\n23 22 0:4 / /a\\040b/c rw - tmpfs none rw\n";
-        let paths: Vec<String> =
-            parse_mounts(text).into_iter().map(|path| String::from_utf8(path).expect("text")).collect();
-        assert_eq!(paths, ["a b", "proc"]);
+        assert_eq!(directly_in_root(text), [Path::new("a b"), Path::new("proc")]);
     }
 }
