@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::{LinuxMemory, Process, Spec};
 use runtime::cgroup::{self, Cgroups, Hierarchy};
 use runtime::launch::{Helper, Inputs, Launched, Stdio, launch};
-use runtime::plan::{self, Confinement, Context, Plan, StartMode};
+use runtime::plan::{Confinement, Context, Plan};
 use runtime::protocol::{CONFIG_FILE, Request, StdinMode};
 use runtime::{Error, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -53,17 +53,12 @@ pub(super) fn start(request: &Request) -> Result<Started> {
     let hierarchies = cgroup::detect()?;
     let scratch = scratch(&spec, &request.bundle)?;
     let context = Context {
-        id: &request.id,
-        rootfs: &request.rootfs,
         scratch: &scratch,
-        bundle: &request.bundle,
-        may_move_root: false,
         hierarchies: &hierarchies,
         window: request.window,
         init: request.init,
-        streams: plan::Streams::Given,
-        start: StartMode::AtOnce,
         keyring: Some(&request.id),
+        ..Context::new(&request.id, &request.rootfs, &request.bundle)
     };
     let mut plan = Plan::container(&spec, &context)?;
     joined.share_memory(&mut plan);

@@ -65,19 +65,17 @@ impl Bundle {
 
     /// The plan of its container.
     pub(super) fn plan(&self, rootfs: &Path, hierarchies: &[Hierarchy], choices: Choices) -> Result<Plan> {
+        let directory = Rootfs::Directory(rootfs.to_owned());
         let context = Context {
-            id: &choices.id,
-            rootfs: &Rootfs::Directory(rootfs.to_owned()),
             // Where the root is put until it is the root: hooks look for it there.
             scratch: rootfs,
-            bundle: &self.path,
             may_move_root: choices.may_move_root,
             hierarchies,
             window: choices.window,
-            init: false,
             streams: Streams::Inherited { preserved: choices.preserved },
             start: choices.start,
             keyring: choices.keyring.as_deref(),
+            ..Context::new(&choices.id, &directory, &self.path)
         };
         Ok(Plan::container(&self.spec, &context)?)
     }

@@ -69,6 +69,25 @@ pub struct Context<'a> {
     pub keyring: Option<&'a str>,
 }
 
+impl<'a> Context<'a> {
+    /// What the simplest caller says: no cgroups, no terminal, streams that are given, a program that is executed at once.
+    pub fn new(id: &'a str, rootfs: &'a Rootfs, bundle: &'a Path) -> Context<'a> {
+        Context {
+            id,
+            rootfs,
+            scratch: bundle,
+            bundle,
+            may_move_root: false,
+            hierarchies: &[],
+            window: None,
+            init: false,
+            streams: Streams::Given,
+            start: StartMode::AtOnce,
+            keyring: None,
+        }
+    }
+}
+
 /// Where a process's stdin, stdout and stderr come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Streams {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use oci_spec::runtime::Spec;
 
-use super::{Context, Plan, StartMode, Streams};
+use super::{Context, Plan, Streams};
 use crate::cgroup::Hierarchy;
 use crate::protocol::Rootfs;
 
@@ -13,19 +13,7 @@ fn plan(json: &str) -> crate::Result<Plan> {
     let hierarchies =
         [Hierarchy { name: "unified".into(), mount: "/sys/fs/cgroup".into(), unified: true, controllers: Vec::new() }];
     let rootfs = Rootfs::Directory("/image".into());
-    let context = Context {
-        id: "one",
-        rootfs: &rootfs,
-        scratch: Path::new("/bundle"),
-        bundle: Path::new("/bundle"),
-        may_move_root: false,
-        hierarchies: &hierarchies,
-        window: None,
-        init: false,
-        streams: Streams::Given,
-        start: StartMode::AtOnce,
-        keyring: None,
-    };
+    let context = Context { hierarchies: &hierarchies, ..Context::new("one", &rootfs, Path::new("/bundle")) };
     Plan::container(&spec, &context)
 }
 

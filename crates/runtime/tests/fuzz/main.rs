@@ -9,7 +9,7 @@ use std::path::Path;
 
 use oci_spec::runtime::{LinuxIdMapping, LinuxSeccomp, Process, Spec};
 use runtime::cgroup::Hierarchy;
-use runtime::plan::{Confinement, Context, Plan, StartMode, Step, Streams};
+use runtime::plan::{Confinement, Context, Plan, Step, Streams};
 use runtime::protocol::Rootfs;
 use runtime::{idmap, seccomp};
 
@@ -23,19 +23,7 @@ fn plan(spec: &Spec) -> runtime::Result<Plan> {
     let hierarchies =
         [Hierarchy { name: "unified".into(), mount: "/sys/fs/cgroup".into(), unified: true, controllers: Vec::new() }];
     let rootfs = Rootfs::Directory("/image".into());
-    let context = Context {
-        id: "one",
-        rootfs: &rootfs,
-        scratch: Path::new("/bundle"),
-        bundle: Path::new("/bundle"),
-        may_move_root: false,
-        hierarchies: &hierarchies,
-        window: None,
-        init: false,
-        streams: Streams::Given,
-        start: StartMode::AtOnce,
-        keyring: None,
-    };
+    let context = Context { hierarchies: &hierarchies, ..Context::new("one", &rootfs, Path::new("/bundle")) };
     Plan::container(spec, &context)
 }
 

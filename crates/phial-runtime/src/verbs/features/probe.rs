@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use oci_spec::runtime::{Arch, LinuxSeccomp, Spec};
-use runtime::plan::{Context, Plan, StartMode, Streams, knows_mount_option};
+use runtime::plan::{Context, Plan, knows_mount_option};
 use runtime::protocol::Rootfs;
 use runtime::seccomp;
 use serde_json::{Value, json};
@@ -23,20 +23,8 @@ fn plain() -> Value {
 
 fn can_be_planned(config: &Value) -> bool {
     let Ok(spec) = typed::<Spec>(config) else { return false };
-    let context = Context {
-        id: "one",
-        rootfs: &Rootfs::Directory("/".into()),
-        scratch: Path::new("/"),
-        bundle: Path::new("/"),
-        may_move_root: false,
-        hierarchies: &[],
-        window: None,
-        init: false,
-        streams: Streams::Inherited { preserved: 0 },
-        start: StartMode::AtOnce,
-        keyring: None,
-    };
-    Plan::container(&spec, &context).is_ok()
+    let rootfs = Rootfs::Directory("/".into());
+    Plan::container(&spec, &Context::new("one", &rootfs, Path::new("/"))).is_ok()
 }
 
 /// A hook of this kind.
