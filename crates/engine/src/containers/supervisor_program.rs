@@ -2,8 +2,7 @@
 //!
 //! A copy takes a millisecond and its size in memory. All supervisors of one build can run from one copy, so whoever
 //! starts a further one looks for a running supervisor first and starts its program, which nothing can have changed.
-//! Where there is none, a thread makes the copy
-//! while the store is opened and the container is made.
+//! Where there is none, a thread makes the copy while the store is opened and the container is made.
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
