@@ -119,6 +119,18 @@ fn a_terminal_is_asked_and_shows_no_password() -> Result {
     config(&phial).map(drop)
 }
 
+/// Whoever knows the questions need not wait for them.
+#[test]
+fn answers_may_come_before_the_questions() -> Result {
+    let registry = images::registry_with(Access::Basic)?;
+    let phial = Phial::new()?;
+    let mut terminal = Pty::start(&phial.command(&["login", &registry.address().to_string()]), 24, 80)?;
+    terminal.send(&format!("{USER}\n{PASSWORD}\n"))?;
+    let (code, text) = terminal.finish()?;
+    assert!(code == 0 && text.contains("Login Succeeded"), "{text}");
+    Ok(())
+}
+
 #[test]
 fn a_token_server_is_asked_with_the_password() -> Result {
     let tokens = Tokens::start()?;

@@ -128,18 +128,19 @@ fn ask(prompt: &str, shown: bool) -> Result<String> {
     let failed = |error: std::io::Error| Failure::new(format!("cannot read from the terminal: {error}"));
     let stdin = std::io::stdin();
     let before = if shown { None } else { Some(tcgetattr(&stdin).map_err(|errno| failed(errno.into()))?) };
-    let mut out = std::io::stderr();
-    write!(out, "{prompt}").and_then(|()| out.flush()).map_err(failed)?;
+    // Before anybody is asked, and what was typed already stays: an answer that comes at once is neither shown nor lost.
     if let Some(before) = &before {
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);
         silent.local_modes.insert(LocalModes::ECHONL);
-        tcsetattr(&stdin, OptionalActions::Flush, &silent).map_err(|errno| failed(errno.into()))?;
+        tcsetattr(&stdin, OptionalActions::Now, &silent).map_err(|errno| failed(errno.into()))?;
     }
+    let mut out = std::io::stderr();
+    let asked = write!(out, "{prompt}").and_then(|()| out.flush());
     let mut line = String::new();
-    let read = stdin.lock().read_line(&mut line);
+    let read = asked.and_then(|()| stdin.lock().read_line(&mut line));
     if let Some(before) = &before {
-        tcsetattr(&stdin, OptionalActions::Flush, before).map_err(|errno| failed(errno.into()))?;
+        tcsetattr(&stdin, OptionalActions::Now, before).map_err(|errno| failed(errno.into()))?;
     }
     read.map_err(failed)?;
     Ok(line.trim_end_matches(['\n', '\r']).to_owned())
