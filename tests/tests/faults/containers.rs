@@ -61,7 +61,7 @@ fn start() -> Result {
         phial.ok(&["start", "again"])?;
         phial.ok(&["exec", "again", "true"]).map(drop)
     };
-    died(&scene, 14, &Operation { words: &["start", "again"], before: &before, after: &after })
+    died(&scene, 11, &Operation { words: &["start", "again"], before: &before, after: &after })
 }
 
 #[test]

@@ -32,17 +32,17 @@ fn stop() -> Result {
 
 #[test]
 fn stop_of_a_paused_one() -> Result {
-    on_a_running_one(PAUSE, STOP, 8, &["Up ", "Exited (137)", "Dead"])
+    on_a_running_one(PAUSE, STOP, 6, &["Up ", "Exited (137)", "Dead"])
 }
 
 #[test]
 fn restart() -> Result {
-    on_a_running_one(&[], RESTART, 16, &["Up ", "Exited (137)", "Dead", "Created"])
+    on_a_running_one(&[], RESTART, 12, &["Up ", "Exited (137)", "Dead", "Created"])
 }
 
 #[test]
 fn restart_of_an_ended_one() -> Result {
-    on_a_running_one(STOP, RESTART, 18, &["Up ", "Exited (137)", "Dead", "Created"])
+    on_a_running_one(STOP, RESTART, 10, &["Up ", "Exited (137)", "Dead", "Created"])
 }
 
 #[test]
