@@ -92,10 +92,26 @@ fn die(
 /// The store is as it should be: nothing is lost, and nothing is left that does not belong there.
 ///
 /// # Errors
-/// What `phial system check` finds.
+/// What `phial system check` finds, and cgroups of containers that are gone.
 pub fn whole(phial: &Phial) -> Result {
     phial.ok(RECOVERY)?;
-    phial.ok(&["system", "check"]).map(drop)
+    phial.ok(&["system", "check"])?;
+    let there = phial.ok(&["ps", "-aq", "--no-trunc"])?;
+    let created =
+        phial.ok(&["events", "--since", "0", "--until", "0s", "-f", "event=create", "--format", "{{.ID}}"])?;
+    let gone = |id: &&str| !there.contains(id);
+    match created.lines().filter(gone).find_map(cgroup_of) {
+        Some(left) => Err(Failure::new(format!("{} is left of a container that is gone", left.display()))),
+        None => Ok(()),
+    }
+}
+
+/// A cgroup of the container with this id, if there is one.
+fn cgroup_of(id: &str) -> Option<PathBuf> {
+    let root = Path::new("/sys/fs/cgroup");
+    let hierarchies = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+    let name = format!("phial-{id}");
+    [root.to_owned()].into_iter().chain(hierarchies).map(|hierarchy| hierarchy.join(&name)).find(|path| path.is_dir())
 }
 
 /// The points that an operation passes when nobody kills it: `NAME#N` for the Nth time.

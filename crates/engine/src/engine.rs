@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock};
 use image::Registries;
 use store::{Paths, Store};
 
+use crate::containers::lifecycle;
 use crate::containers::supervisor_program::Program;
 use crate::error::Result;
 
@@ -58,7 +59,7 @@ impl Engine {
     }
 
     fn with(options: Options, program: Program) -> Result<Engine> {
-        let (store, program) = (Store::open(&options.paths)?, Mutex::new(program));
+        let (store, program) = (Store::open(&options.paths)?.with_end(lifecycle::end_noted), Mutex::new(program));
         Ok(Engine { store, options, registries: OnceLock::new(), program })
     }
 

@@ -40,7 +40,8 @@ pub const LOCK_DESCRIPTOR: i32 = 4;
 
 /// File name of the supervisor's socket in the container's run directory.
 pub const SOCKET_FILE: &str = "sock";
-/// File name of the lock that the supervisor holds while it lives.
+/// File name of the lock that the supervisor holds while it lives. It has the paths of the container's cgroups, one a
+/// line, from before they are made until they are removed: whoever removes the container removes those as well.
 pub const LOCK_FILE: &str = "lock";
 /// File name of [`Status`] in the container's run directory.
 pub const STATUS_FILE: &str = "status.json";

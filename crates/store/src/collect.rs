@@ -10,7 +10,7 @@ use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 
 use crate::blobs::UNFINISHED as UNFINISHED_BLOB;
-use crate::containers::{delete_directories, id_column};
+use crate::containers::id_column;
 use crate::images::digest_column;
 use crate::layers::{self, LOCK, UNFINISHED as UNFINISHED_LAYER};
 use crate::lock::{self, Want};
@@ -241,7 +241,7 @@ impl Store {
         if self.has_container(id)? {
             return Ok(false);
         }
-        delete_directories(&self.paths, id).map(|()| true)
+        self.delete_directories(id).map(|()| true)
     }
 
     fn candidates(&self) -> Result<Vec<Candidate>> {

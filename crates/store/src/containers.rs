@@ -153,7 +153,7 @@ impl Drop for ContainerReservation<'_> {
     fn drop(&mut self) {
         if self.lock.is_some() {
             // Nobody can be told; what stays has no row and a free lock, so the collector removes it.
-            let _ = delete_directories(&self.store.paths, &self.id);
+            let _ = self.store.delete_directories(&self.id);
         }
     }
 }
@@ -248,9 +248,21 @@ impl Store {
     fn remove_with(&self, lock: ContainerLock, volumes: bool) -> Result<()> {
         let ContainerLock { id, file } = lock;
         let volumes = self.delete_rows(&[id], volumes)?;
-        let result = delete_directories(&self.paths, &id);
+        let result = self.delete_directories(&id);
         drop(file);
         volumes.iter().map(|name| self.discard_volume(name)).fold(result, |all, one| all.and(one.map(drop)))
+    }
+
+    /// Deletes what a container has on disk. The row must be gone, or never have been; the caller holds the lock.
+    pub(crate) fn delete_directories(&self, id: &ContainerId) -> Result<()> {
+        let (persistent, run) = (self.paths.container(id), self.paths.run_container(id));
+        let persistent = tree::discard(&self.paths, &persistent);
+        let note = std::fs::read_to_string(run.join(Paths::LOCK_FILE)).unwrap_or_default();
+        if !note.is_empty() {
+            (self.end)(id, &note);
+        }
+        // The lock file goes last of all, with its directory: until then nobody else can have the lock.
+        persistent.and(tree::delete(&run))
     }
 
     /// Whether there is a row.
@@ -338,13 +350,6 @@ fn explain(transaction: &Transaction<'_>, record: &ContainerRecord, error: rusql
         Ok(None) => Error::new(ErrorKind::NotFound, format!("no such image: {}", record.image)).into(),
         Err(error) => error.into(),
     }
-}
-
-/// Deletes what a container has on disk. The row must be gone, or never have been; the caller holds the lock.
-pub(crate) fn delete_directories(paths: &Paths, id: &ContainerId) -> Result<()> {
-    let persistent = tree::discard(paths, &paths.container(id));
-    // The lock file goes last of all, with its directory: until then nobody else can have the lock.
-    persistent.and(tree::delete(&paths.run_container(id)))
 }
 
 fn container_by_prefix(transaction: &Transaction<'_>, key: &str) -> std::result::Result<ContainerRecord, Failure> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction};
 
 use crate::database::{self, Durability, Failure};
 use crate::lock::{self, Want};
-use crate::{Paths, Result, durability};
+use crate::{ContainerId, Paths, Result, durability};
 
 /// A log of so many bytes is long: some 120 pages.
 const LONG_LOG: u64 = 512 * 1024;
@@ -20,7 +20,13 @@ pub struct Store {
     connection: Mutex<Connection>,
     /// Whether this handle has written anything.
     has_written: AtomicBool,
+    /// What ends what a container has besides its directories.
+    pub(crate) end: End,
 }
+
+/// What is done before the last directory of a container goes that nobody holds the lock of: it gets what is written in the
+/// lock file, if anything is.
+pub type End = fn(&ContainerId, &str);
 
 /// Protects what is added to the store until an image refers to it: while any process holds a lease, no unreferenced
 /// blob or layer is collected. Clones are the same lease; it ends with the last of them, or with the process.
@@ -43,7 +49,15 @@ impl Store {
             paths: Arc::new(paths.clone()),
             connection: Mutex::new(connection),
             has_written: AtomicBool::new(false),
+            end: |_, _| (),
         })
+    }
+
+    /// With somebody who ends what a container has besides its directories.
+    #[must_use]
+    pub fn with_end(mut self, end: End) -> Store {
+        self.end = end;
+        self
     }
 
     /// Where everything lies.

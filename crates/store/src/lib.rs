@@ -66,7 +66,7 @@ pub use containers::{ContainerLock, ContainerRecord, ContainerReservation};
 pub use database::FORMAT;
 pub use digest::{Digest, Hasher};
 pub use error::{Error, ErrorKind};
-pub use handle::{Lease, Store};
+pub use handle::{End, Lease, Store};
 pub use hashing::Hashing;
 pub use id::ContainerId;
 pub use images::{ImageRecord, LayerRef, Removed, Use};

@@ -20,7 +20,7 @@ pub use prune::{CONTAINER_PRUNE_FILTERS, Pruned, VOLUME_PRUNE_FILTERS};
 pub use recover::Outcome;
 pub(crate) use recover::UNKNOWN;
 pub use remove::RemoveOptions;
-pub(crate) use remove::end_lost;
+pub(crate) use remove::{end_lost, end_noted};
 pub(crate) use state::read;
 pub use state::{Container, State};
 pub use stop::StopOptions;

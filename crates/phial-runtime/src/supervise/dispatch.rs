@@ -40,7 +40,7 @@ pub(super) struct Dispatcher {
     /// Whether the engine that asked for the container was attached when it ended.
     engine_stayed: bool,
     /// The container's lock; others wait for it to know that the container has ended.
-    lock: Option<OwnedFd>,
+    pub(super) lock: Option<OwnedFd>,
     /// What it has behind it and before it.
     pub(super) life: Life,
     /// How the container ended, once it has and stays so.
@@ -201,7 +201,10 @@ impl Dispatcher {
     fn container_ended(&mut self, exit_code: i32) {
         let oom_killed = self.started.cgroups.oom_kills() > 0;
         // In a pid namespace of others there may be processes left. Without them, what they wrote is complete.
-        self.started.cgroups.kill_and_remove().ok();
+        let removed = self.started.cgroups.kill_and_remove();
+        if let (Ok(()), Some(lock)) = (removed, &self.lock) {
+            record::forget_cgroups(lock);
+        }
         sys::fault::point("supervisor: cgroups removed");
         self.kept.hurry();
         self.drain(Stream::Stdout);

@@ -216,7 +216,7 @@ impl Dispatcher {
     }
 
     fn run_again(&mut self) {
-        let started = start::start(&self.request).and_then(|mut started| {
+        let started = start::start(&self.request, self.lock.as_ref()).and_then(|mut started| {
             let streams = std::mem::take(&mut started.streams);
             match Output::new(streams, &self.poll) {
                 Ok(output) => Ok((started, output)),

@@ -45,7 +45,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(request) => request,
         Err(error) => return refuse(&mut engine, &error),
     };
-    match start::start(&request) {
+    match start::start(&request, Some(&lock)) {
         Ok(started) => match dispatch::Dispatcher::new(request, started, engine, lock) {
             Ok(mut dispatcher) => dispatcher.run(),
             Err(_) => ExitCode::FAILURE,

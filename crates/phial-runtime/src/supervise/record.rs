@@ -1,8 +1,10 @@
 //! What is written for others to read: status while the container runs, exit record when it has ended.
 
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-use runtime::protocol::{EXIT_FILE, ExitRecord, Request, STATUS_FILE, Status, VERSION};
+use runtime::protocol::{EXIT_FILE, ExitRecord, LOCK_FILE, Request, STATUS_FILE, Status, VERSION};
 use serde::Serialize;
 
 pub(super) use crate::failure::now;
@@ -10,6 +12,25 @@ pub(super) use crate::failure::now;
 /// Records that the container runs.
 pub(super) fn running(request: &Request, status: &Status) -> std::io::Result<()> {
     replace(&request.run_dir, STATUS_FILE, status)
+}
+
+/// Notes in the container's lock file which cgroups are about to be made, for those who find them when this process was
+/// killed before there is a status.
+pub(super) fn note_cgroups(lock: &OwnedFd, paths: &[PathBuf]) -> runtime::Result<()> {
+    let lines: Vec<&[u8]> = paths.iter().map(|path| path.as_os_str().as_bytes()).collect();
+    let note = lines.join(&b'\n');
+    let written = rustix::fs::ftruncate(lock, 0).and_then(|()| rustix::io::pwrite(lock, &note, 0));
+    match written {
+        Ok(count) if count == note.len() => Ok(()),
+        Ok(_) => Err(runtime::Error::system(LOCK_FILE, rustix::io::Errno::NOSPC)),
+        Err(errno) => Err(runtime::Error::system(LOCK_FILE, errno)),
+    }
+}
+
+/// The cgroups are removed.
+pub(super) fn forget_cgroups(lock: &OwnedFd) {
+    // If the note stays, somebody looks for what is gone.
+    rustix::fs::ftruncate(lock, 0).ok();
 }
 
 /// Records how the container ended.

@@ -12,7 +12,7 @@ use runtime::protocol::{CONFIG_FILE, Request, StdinMode};
 use runtime::{Error, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::descriptors;
+use super::{descriptors, record};
 use crate::verbs::hooks::Hooks;
 
 /// A container that runs.
@@ -43,8 +43,8 @@ pub(super) struct Streams {
     pub(super) stderr: Option<OwnedFd>,
 }
 
-/// Starts the container. On an error nothing of it is left.
-pub(super) fn start(request: &Request) -> Result<Started> {
+/// Starts the container. On an error nothing of it is left. `lock` is the container's, where the cgroups are noted.
+pub(super) fn start(request: &Request, lock: Option<&OwnedFd>) -> Result<Started> {
     let mut spec = read_config(&request.bundle)?;
     if let Some(process) = spec.process_mut() {
         descriptors::restore(process);
@@ -68,9 +68,12 @@ pub(super) fn start(request: &Request) -> Result<Started> {
     let path =
         linux.and_then(|linux| linux.cgroups_path().clone()).unwrap_or_else(|| format!("/{}", request.id).into());
     let resources = linux.and_then(|linux| linux.resources().as_ref());
+    if let Some(lock) = lock {
+        record::note_cgroups(lock, &Cgroups::planned(&hierarchies, &path)?)?;
+    }
     let cgroups = Cgroups::create(&hierarchies, &path, resources)?;
     sys::fault::point("supervisor: cgroups made");
-    let at = super::record::now();
+    let at = record::now();
     let mut hooks = Hooks::new(&request.id, &request.bundle, &spec);
     let helper = spec.hooks().as_ref().map(|_| &mut hooks as &mut dyn Helper);
     match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true, helper }) {

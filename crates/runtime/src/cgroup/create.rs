@@ -41,6 +41,15 @@ impl Cgroups {
         }
     }
 
+    /// The directories that [`Cgroups::create`] makes.
+    ///
+    /// # Errors
+    /// `Invalid` for a path that is none below the root of a hierarchy.
+    pub fn planned(hierarchies: &[Hierarchy], path: &Path) -> Result<Vec<PathBuf>> {
+        let relative = relative(path)?;
+        Ok(hierarchies.iter().map(|hierarchy| hierarchy.mount.join(&relative)).collect())
+    }
+
     pub(super) fn fill(
         &mut self,
         hierarchies: &[Hierarchy],

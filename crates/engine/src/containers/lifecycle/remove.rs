@@ -105,8 +105,16 @@ impl Engine {
 
 /// Kills what is left of a container without a supervisor: everything in its cgroups, which carry its id.
 pub(crate) fn end_lost(id: &ContainerId, status: &Status) -> Result<()> {
-    let own = |path: &&PathBuf| path.to_string_lossy().contains(&id.hex());
-    let cgroups: Vec<PathBuf> = status.cgroups.iter().filter(own).cloned().collect();
+    end(id, status.cgroups.iter().cloned())
+}
+
+/// The same by what its supervisor has noted in the lock file. What cannot be ended stays: the container goes all the same.
+pub(crate) fn end_noted(id: &ContainerId, note: &str) {
+    end(id, note.lines().map(PathBuf::from)).ok();
+}
+
+fn end(id: &ContainerId, cgroups: impl Iterator<Item = PathBuf>) -> Result<()> {
+    let cgroups: Vec<PathBuf> = cgroups.filter(|path| path.to_string_lossy().contains(&id.hex())).collect();
     runtime::cgroup::thaw_leftovers(&cgroups);
     // One that was paused is still frozen: where v1 freezes, a killed process does not end before it is let go.
     if let Ok(open) = Cgroups::open(&cgroups) {
