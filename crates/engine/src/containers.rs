@@ -16,11 +16,11 @@ pub(crate) mod lifecycle;
 pub(crate) mod ps;
 /// A container that exists, ready to be started.
 mod ready;
-/// Its supervisor.
+/// A supervisor told to start it.
 mod start;
 /// What it uses.
 pub(crate) mod stats;
-/// The supervisor's program, in sealed memory.
-pub(crate) mod supervisor_program;
+/// Its supervisor, which can be started before the container is there.
+pub(crate) mod supervisor;
 /// Its processes.
 pub(crate) mod top;

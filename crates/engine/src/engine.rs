@@ -7,7 +7,7 @@ use image::Registries;
 use store::{Paths, Store};
 
 use crate::containers::lifecycle;
-use crate::containers::supervisor_program::Program;
+use crate::containers::supervisor::Supervisor;
 use crate::error::Result;
 
 /// What an engine works with.
@@ -35,8 +35,8 @@ pub struct Engine {
     pub(crate) options: Options,
     /// Read when a registry, or a short name that is not in the store, comes up.
     pub(crate) registries: OnceLock<Registries>,
-    /// The supervisor's program, on its way.
-    pub(crate) program: Mutex<Program>,
+    /// A supervisor that is started ahead.
+    pub(crate) supervisor: Mutex<Supervisor>,
 }
 
 impl Engine {
@@ -45,22 +45,21 @@ impl Engine {
     /// # Errors
     /// `Store` when it cannot be opened.
     pub fn open(options: Options) -> Result<Engine> {
-        Engine::with(options, Program::Later)
+        Engine::with(options, Supervisor::Later)
     }
 
-    /// The same for somebody who is about to start a container: what that takes and does not need the store, is done by
-    /// another thread meanwhile.
+    /// The same for somebody who is about to start a container: its supervisor is started meanwhile.
     ///
     /// # Errors
     /// As [`Engine::open`].
     pub fn open_to_start(options: Options) -> Result<Engine> {
-        let program = Program::begin(&options);
-        Engine::with(options, program)
+        let supervisor = Supervisor::begin(&options);
+        Engine::with(options, supervisor)
     }
 
-    fn with(options: Options, program: Program) -> Result<Engine> {
-        let (store, program) = (Store::open(&options.paths)?.with_end(lifecycle::end_noted), Mutex::new(program));
-        Ok(Engine { store, options, registries: OnceLock::new(), program })
+    fn with(options: Options, supervisor: Supervisor) -> Result<Engine> {
+        let store = Store::open(&options.paths)?.with_end(lifecycle::end_noted);
+        Ok(Engine { store, options, registries: OnceLock::new(), supervisor: Mutex::new(supervisor) })
     }
 
     /// The store.

@@ -33,9 +33,10 @@ pub const MAX_CONTROL: usize = 16 * 1024 * 1024;
 /// Bytes before the payload of a frame.
 pub const HEADER: usize = 5;
 
-/// Descriptor under which a supervisor finds its connection to the engine that starts it.
+/// Descriptor under which a supervisor finds its connection to the engine that starts it. The first frame on it is a
+/// [`Request`], which comes with the container's lock.
 pub const ENGINE_DESCRIPTOR: i32 = 3;
-/// Descriptor under which it finds the container's lock, and keeps it until the container has ended.
+/// Descriptor that the lock becomes, until the container has ended: the lowest that is free.
 pub const LOCK_DESCRIPTOR: i32 = 4;
 
 /// File name of the supervisor's socket in the container's run directory.

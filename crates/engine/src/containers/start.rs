@@ -4,7 +4,6 @@
 //! file of the host through it (CVE-2019-5736). It inherits the container's lock and keeps it as long as it lives.
 
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 
 use runtime::protocol::{Kind, Request, Rootfs, StdinMode, VERSION, WindowSize};
 
@@ -63,15 +62,9 @@ impl Engine {
     }
 
     fn supervise(&self, created: &Created, request: &Request) -> Result<Connection> {
-        let program = self.supervisor_program()?;
-        let (ours, theirs) = UnixStream::pair().context(|| "making a pair of sockets")?;
-        let descriptors = [theirs.as_fd(), created.lock.as_fd()];
-        sys::spawn::detached(program.as_fd(), &["phial-runtime", "supervise"], &descriptors)
-            .context(|| "starting the supervisor")?;
-        sys::fault::point("start: supervisor spawned");
-        drop(theirs);
-        let mut connection = Connection::new(ours);
-        connection.send(Kind::Request, request, &[]).context(|| "talking to the supervisor")?;
+        let mut connection = Connection::new(self.supervisor()?);
+        let lock = [created.lock.as_fd()];
+        connection.send(Kind::Request, request, &lock).context(|| "talking to the supervisor")?;
         sys::fault::point("start: supervisor asked");
         Ok(connection)
     }

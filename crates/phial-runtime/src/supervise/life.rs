@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use runtime::cgroup::OomWatch;
+use runtime::cgroup::{self, OomWatch};
 use runtime::protocol::policy::{Patience, RUN_FILE, Reason, RestartPolicy, RunRecord, Stop};
 use runtime::protocol::{ExitRecord, Phase, Request, Status, VERSION};
 use rustix::io::Errno;
@@ -216,13 +216,15 @@ impl Dispatcher {
     }
 
     fn run_again(&mut self) {
-        let started = start::start(&self.request, self.lock.as_ref()).and_then(|mut started| {
-            let streams = std::mem::take(&mut started.streams);
-            match Output::new(streams, &self.poll) {
-                Ok(output) => Ok((started, output)),
-                Err(errno) => Err(runtime::Error::system("streams", errno)),
-            }
-        });
+        let started = cgroup::detect()
+            .and_then(|hierarchies| start::start(&self.request, hierarchies, self.lock.as_ref()))
+            .and_then(|mut started| {
+                let streams = std::mem::take(&mut started.streams);
+                match Output::new(streams, &self.poll) {
+                    Ok(output) => Ok((started, output)),
+                    Err(errno) => Err(runtime::Error::system("streams", errno)),
+                }
+            });
         match started {
             Ok((started, output)) => {
                 (self.started, self.output) = (started, output);

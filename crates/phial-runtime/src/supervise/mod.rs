@@ -19,11 +19,14 @@ mod record;
 mod start;
 mod tell;
 
+use std::io::Read;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use runtime::protocol::{self, ENGINE_DESCRIPTOR, Failed, Kind, LOCK_DESCRIPTOR, Request};
+use runtime::cgroup;
+use runtime::protocol::{self, ENGINE_DESCRIPTOR, Failed, Kind, Request};
+use rustix::io::Errno;
 
 pub(crate) use log::{
     COMPRESS as COMPRESS_LOG, WRITE as WRITE_LOG, compress as compress_log, write_for_another as write_log,
@@ -37,15 +40,16 @@ pub(crate) fn run() -> ExitCode {
     // The container sees some of what is made here: its cgroups. The rest lies in directories of root's alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     descriptors::raise();
-    let inherited = || Ok((sys::exec::inherited(ENGINE_DESCRIPTOR)?, sys::exec::inherited(LOCK_DESCRIPTOR)?));
-    let inherited: rustix::io::Result<(OwnedFd, OwnedFd)> = inherited();
-    let Ok((engine, lock)) = inherited else { return ExitCode::FAILURE };
+    let Ok(engine) = sys::exec::inherited(ENGINE_DESCRIPTOR) else { return ExitCode::FAILURE };
     let mut engine = UnixStream::from(engine);
-    let request = match request(&mut engine) {
-        Ok(request) => request,
+    // The engine is still busy making the container.
+    let hierarchies = cgroup::detect();
+    let (request, lock) = match request(&mut engine) {
+        Ok(Some(asked)) => asked,
+        Ok(None) => return ExitCode::SUCCESS,
         Err(error) => return refuse(&mut engine, &error),
     };
-    match start::start(&request, Some(&lock)) {
+    match hierarchies.and_then(|hierarchies| start::start(&request, hierarchies, Some(&lock))) {
         Ok(started) => match dispatch::Dispatcher::new(request, started, engine, lock) {
             Ok(mut dispatcher) => dispatcher.run(),
             Err(_) => ExitCode::FAILURE,
@@ -57,15 +61,31 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn request(engine: &mut UnixStream) -> runtime::Result<Request> {
+/// What is to be done, and the container's lock. None: there is nothing to do after all.
+fn request(engine: &mut UnixStream) -> runtime::Result<Option<(Request, OwnedFd)>> {
     let invalid = |message: String| runtime::Error::new(runtime::ErrorKind::Invalid, message);
-    let frame = protocol::read_frame(engine).map_err(|error| invalid(format!("request: {error}")))?;
+    let mut first = [0];
+    let received = loop {
+        match sys::fdpass::receive(&*engine, &mut first) {
+            Err(Errno::INTR) => {}
+            other => break other.map_err(|errno| invalid(format!("request: {errno}")))?,
+        }
+    };
+    let (count, descriptors) = received;
+    if count == 0 {
+        return Ok(None);
+    }
+    let frame = protocol::read_frame(&mut first.as_slice().chain(engine));
+    let frame = frame.map_err(|error| invalid(format!("request: {error}")))?;
     let Some((Kind::Request, payload)) = frame else { return Err(invalid("request: the first frame is none".into())) };
+    let Ok([lock]) = <[OwnedFd; 1]>::try_from(descriptors) else {
+        return Err(invalid("request: it comes without the container's lock".into()));
+    };
     let request: Request = serde_json::from_slice(&payload).map_err(|error| invalid(format!("request: {error}")))?;
     if request.version != protocol::VERSION {
         return Err(invalid(format!("request: version {} is not {}", request.version, protocol::VERSION)));
     }
-    Ok(request)
+    Ok(Some((request, lock)))
 }
 
 fn refuse(engine: &mut UnixStream, error: &runtime::Error) -> ExitCode {

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{LinuxMemory, Process, Spec};
-use runtime::cgroup::{self, Cgroups, Hierarchy};
+use runtime::cgroup::{Cgroups, Hierarchy};
 use runtime::launch::{Helper, Inputs, Launched, Stdio, launch};
 use runtime::plan::{Confinement, Context, Plan};
 use runtime::protocol::{CONFIG_FILE, Request, StdinMode};
@@ -44,13 +44,12 @@ pub(super) struct Streams {
 }
 
 /// Starts the container. On an error nothing of it is left. `lock` is the container's, where the cgroups are noted.
-pub(super) fn start(request: &Request, lock: Option<&OwnedFd>) -> Result<Started> {
+pub(super) fn start(request: &Request, hierarchies: Vec<Hierarchy>, lock: Option<&OwnedFd>) -> Result<Started> {
     let mut spec = read_config(&request.bundle)?;
     if let Some(process) = spec.process_mut() {
         descriptors::restore(process);
     }
     let joined = super::joins::enter(&mut spec, &request.joins)?;
-    let hierarchies = cgroup::detect()?;
     let scratch = scratch(&spec, &request.bundle)?;
     let context = Context {
         scratch: &scratch,
