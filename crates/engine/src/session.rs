@@ -133,6 +133,15 @@ impl Session {
         pump::Pump::new(self, io)?.run()
     }
 
+    /// Another reference to the connection, over which nothing comes any more once the process has ended but its end: then
+    /// the supervisor has done all that it does.
+    ///
+    /// # Errors
+    /// `System` when there are no descriptors left.
+    pub fn until_done(&self) -> Result<OwnedFd> {
+        rustix::io::fcntl_dupfd_cloexec(self.connection.as_fd(), 0).context(|| "copying a descriptor")
+    }
+
     fn new(container: &str, connection: Connection, streams: Streams) -> Session {
         Session { container: container.to_owned(), connection, streams }
     }

@@ -245,24 +245,48 @@ impl Store {
         self.remove_with(lock, true)
     }
 
+    /// Removes one that goes with its end and has ended, but for its persistent directory, which somebody else deletes
+    /// meanwhile: `wait` returns when he has, or will not any more. Whichever goes first, the collector takes what is left.
+    ///
+    /// # Errors
+    /// As [`remove_container`](Store::remove_container).
+    pub fn remove_ended_container(&self, id: &ContainerId, wait: impl FnOnce()) -> Result<()> {
+        let volumes = self.delete_rows(&[*id], false);
+        let run = match self.take_lock(id) {
+            Ok(Some(_lock)) => self.delete_run_directory(id),
+            other => other.map(drop),
+        };
+        wait();
+        let result = run.and(tree::discard(&self.paths, &self.paths.container(id)));
+        self.discard_all(&volumes?, result)
+    }
+
     fn remove_with(&self, lock: ContainerLock, volumes: bool) -> Result<()> {
         let ContainerLock { id, file } = lock;
         let volumes = self.delete_rows(&[id], volumes)?;
         let result = self.delete_directories(&id);
         drop(file);
+        self.discard_all(&volumes, result)
+    }
+
+    fn discard_all(&self, volumes: &[String], result: Result<()>) -> Result<()> {
         volumes.iter().map(|name| self.discard_volume(name)).fold(result, |all, one| all.and(one.map(drop)))
     }
 
     /// Deletes what a container has on disk. The row must be gone, or never have been; the caller holds the lock.
     pub(crate) fn delete_directories(&self, id: &ContainerId) -> Result<()> {
-        let (persistent, run) = (self.paths.container(id), self.paths.run_container(id));
-        let persistent = tree::discard(&self.paths, &persistent);
+        let persistent = tree::discard(&self.paths, &self.paths.container(id));
+        // The lock file goes last of all, with its directory: until then nobody else can have the lock.
+        persistent.and(self.delete_run_directory(id))
+    }
+
+    fn delete_run_directory(&self, id: &ContainerId) -> Result<()> {
+        let run = self.paths.run_container(id);
         let note = std::fs::read_to_string(run.join(Paths::LOCK_FILE)).unwrap_or_default();
         if !note.is_empty() {
             (self.end)(id, &note);
         }
-        // The lock file goes last of all, with its directory: until then nobody else can have the lock.
-        persistent.and(tree::delete(&run))
+        tree::delete(&run)
     }
 
     /// Whether there is a row.

@@ -23,8 +23,6 @@ use super::record;
 use super::start::{Started, Streams};
 use super::tell;
 
-/// The number of the first client.
-const ENGINE: u64 = 0;
 /// How long nobody is listened to when there is no descriptor left, unless a client goes.
 const NO_DESCRIPTORS: Duration = Duration::from_secs(1);
 
@@ -37,8 +35,8 @@ pub(super) struct Dispatcher {
     pub(super) clients: BTreeMap<u64, Client>,
     next_client: u64,
     pub(super) further: Vec<Further>,
-    /// Whether the engine that asked for the container was attached when it ended.
-    engine_stayed: bool,
+    /// Whether the ended container is somebody else's, who starts it again.
+    handed_over: bool,
     /// The container's lock; others wait for it to know that the container has ended.
     pub(super) lock: Option<OwnedFd>,
     /// What it has behind it and before it.
@@ -73,9 +71,9 @@ impl Dispatcher {
             output,
             kept,
             clients: BTreeMap::new(),
-            next_client: ENGINE,
+            next_client: 0,
             further: Vec::new(),
-            engine_stayed: false,
+            handed_over: false,
             lock: Some(lock),
             life,
             ended: None,
@@ -118,18 +116,17 @@ impl Dispatcher {
                 if !self.clients.is_empty() {
                     continue;
                 }
-                self.clean_up();
                 return ExitCode::SUCCESS;
             }
         }
     }
 
-    /// Frees what a container with `--rm` leaves, unless its engine has stayed to do that. Its row, now without a
-    /// directory, goes with the next command.
+    /// Frees what a container with `--rm` leaves. An engine that has stayed deletes the row at the same time, and then waits
+    /// for its connection to be closed; else the row, now without a directory, goes with the next command.
     fn clean_up(&self) {
         let directory = &self.request.directory;
         let (Some(parent), Some(name)) = (directory.parent(), directory.file_name()) else { return };
-        if self.request.auto_remove && !self.engine_stayed {
+        if self.request.auto_remove && !self.handed_over {
             // What a container left can be of any depth and has links.
             fsroot::Root::open(parent).and_then(|root| root.remove_all(name)).ok();
         }
@@ -243,21 +240,20 @@ impl Dispatcher {
             tell::died(&self.request, &record);
         }
         std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
-        self.engine_stayed = self.clients.contains_key(&ENGINE);
-        let kept = self.hand_over(&record);
+        self.handed_over = self.hand_over(&record);
         self.lock = None;
         sys::fault::point("supervisor: lock freed");
-        if self.request.auto_remove && !kept {
+        if self.request.auto_remove && !self.handed_over {
             // From here on it is gone for everybody who looks, whoever deletes its files.
             tell::container(&self.request, "destroy", &[]);
         }
-        self.engine_stayed |= kept;
         self.tell_run_end(&record);
         let numbers: Vec<u64> = self.clients_with(|role| matches!(role, Role::Stopping { .. }));
         self.ended = Some(record);
         for number in numbers {
             self.tell_end(number);
         }
+        self.clean_up();
     }
 
     /// Passes the container's lock to a client who wants it; whether there is one.

@@ -1,6 +1,9 @@
 //! The end of a container: what it had on disk, its row, and, where its supervisor was killed, its processes.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use runtime::cgroup::Cgroups;
@@ -81,15 +84,13 @@ impl Engine {
         Ok(())
     }
 
-    /// After the end of a container of one's own that goes with its end (`run --rm`): removes it, or what its supervisor
-    /// has left of it.
-    pub fn forget(&self, id: &ContainerId) {
+    /// After the end of a container of one's own that goes with its end (`run --rm`): removes its row, while its
+    /// supervisor deletes its directory, and then what both have left. When this returns, nothing of it is there.
+    pub fn forget(&self, id: &ContainerId, until_done: OwnedFd) {
+        // Ends with its connection, or with the supervisor.
+        let supervisor = || io::copy(&mut File::from(until_done), &mut io::sink()).map(drop).unwrap_or_default();
         // An error here would hide how the container ended. What stays has ended, and the next command collects it.
-        if self.await_supervisor(id).is_ok()
-            && let Ok(Some(lock)) = self.store.lock_container(id)
-        {
-            self.store.remove_container(lock).ok();
-        }
+        self.store.remove_ended_container(id, supervisor).ok();
     }
 
     fn end(&self, container: &Container) -> Result<()> {

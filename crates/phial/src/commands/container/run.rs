@@ -73,9 +73,10 @@ impl Execute for Run {
         };
         let (id, name) = (*created.id(), created.name().to_owned());
         let session = engine.start(created, stdin, terminal.window()).cannot(doing)?;
+        let until_done = session.until_done().cannot(doing)?;
         let left = terminal.pump(session, signals, &name, foreground::Ways { keys, stdout, stderr })?;
         if config.auto_remove && left.has_ended {
-            engine.forget(&id);
+            engine.forget(&id, until_done);
         }
         Ok(left.code)
     }
