@@ -29,6 +29,7 @@ mod rounds;
 /// OCI runtimes without an engine.
 mod runtimes;
 
+use std::fs;
 use std::path::Path;
 
 use end_to_end::engines::{Containerd, Docker, Podman};
@@ -84,7 +85,8 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
             ..RegistryOptions::default()
         })
     };
-    let dir = tempfile::Builder::new().prefix("phial-bench-").tempdir()?;
+    let temporary = || tempfile::Builder::new().prefix("phial-bench-").to_owned();
+    let (dir, memory) = (temporary().tempdir()?, temporary().tempdir_in("/dev/shm")?);
     let mut report = Report::new();
     if options.measures(Measurement::Runtime) {
         runtimes::measure(&mut report, options.runs, dir.path())?;
@@ -94,7 +96,7 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
     }
     let registry = serve(small)?;
     let image = registry.name(images::BUSYBOX);
-    let mut peers = start(options, phial, dir.path())?;
+    let mut peers = start(options, phial, dir.path(), memory.path())?;
     for peer in &mut peers {
         peer.prepare(&image).context(peer.name())?;
         report.peer(peer.name(), &peer.version()?);
@@ -120,7 +122,7 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
     let registry = serve(storage)?;
     let image = registry.name(large::IMAGE);
     if options.measures(Measurement::Pull) {
-        let fresh = |round: usize| start(options, phial, &dir.path().join(format!("pull-{round}")));
+        let fresh = |round: usize| start(options, phial, &dir.path().join(format!("pull-{round}")), memory.path());
         report.add(rounds::pull(&fresh, &image, options.pulls)?);
     }
     if options.measures(Measurement::Push) || options.measures(Measurement::Save) {
@@ -137,7 +139,18 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
     Ok(report)
 }
 
-fn start(options: &Options, phial: Option<&Path>, dir: &Path) -> Result<Vec<Box<dyn Peer>>> {
+/// What each peer has below /run when it is installed, by its name in its directory.
+const VOLATILE: [&str; 6] =
+    ["phial/run", "docker/exec", "docker/containerd/state", "containerd/state", "podman/run", "podman/tmp"];
+
+/// Starts the peers with directories below `dir`, but for what is on a tmpfs wherever they are installed.
+fn start(options: &Options, phial: Option<&Path>, dir: &Path, memory: &Path) -> Result<Vec<Box<dyn Peer>>> {
+    for name in VOLATILE {
+        let (there, here) = (memory.join(dir.strip_prefix("/").unwrap_or(dir)).join(name), dir.join(name));
+        fs::create_dir_all(&there).context(there.display())?;
+        fs::create_dir_all(here.parent().unwrap_or(dir)).context(here.display())?;
+        std::os::unix::fs::symlink(there, &here).context(here.display())?;
+    }
     let mut peers: Vec<Box<dyn Peer>> = Vec::new();
     let wanted = |name: &str| options.peers.iter().any(|peer| peer == name);
     if let Some(program) = phial {
