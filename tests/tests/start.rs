@@ -239,3 +239,19 @@ fn a_containers_own_time_to_stop_in() -> Result {
     }
     Ok(())
 }
+
+#[test]
+fn who_watches_a_container_that_goes_with_its_end_leaves_it_to_its_restart() -> Result {
+    let stage = Stage::busybox()?;
+    let phial = &stage.phial;
+    let script = "echo ready; exec sleep 1000";
+    let mut run = Followed::start(phial, &["run", "--rm", "--name", "brief", &stage.image, "sh", "-c", script])?;
+    run.wait_for("ready")?;
+    phial.ok(&["restart", "--time", "0", "brief"])?;
+    assert_eq!(run.process.wait()?, 137);
+    assert_eq!(phial.ok(&["ps", "--format", "{{.Names}}"])?, "brief");
+    assert_eq!(phial.ok(&["exec", "brief", "echo", "alive"])?, "alive");
+    phial.ok(&["stop", "--time", "0", "brief"])?;
+    assert_eq!(phial.ok(&["ps", "-aq"])?, "");
+    Ok(())
+}

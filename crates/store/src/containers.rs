@@ -247,18 +247,18 @@ impl Store {
 
     /// Removes one that goes with its end and has ended, but for its persistent directory, which somebody else deletes
     /// meanwhile: `wait` returns when he has, or will not any more. Whichever goes first, the collector takes what is left.
+    /// One that somebody has the lock of is not removed: it is about to be started again.
     ///
     /// # Errors
     /// As [`remove_container`](Store::remove_container).
     pub fn remove_ended_container(&self, id: &ContainerId, wait: impl FnOnce()) -> Result<()> {
-        let volumes = self.delete_rows(&[*id], false);
-        let run = match self.take_lock(id) {
-            Ok(Some(_lock)) => self.delete_run_directory(id),
-            other => other.map(drop),
-        };
+        let Some(lock) = self.take_lock(id)? else { return Ok(()) };
+        let volumes = self.delete_rows(&[*id], false)?;
+        let run = self.delete_run_directory(id);
+        drop(lock);
         wait();
-        let result = run.and(tree::discard(&self.paths, &self.paths.container(id)));
-        self.discard_all(&volumes?, result)
+        let persistent = tree::discard(&self.paths, &self.paths.container(id));
+        self.discard_all(&volumes, run.and(persistent))
     }
 
     fn remove_with(&self, lock: ContainerLock, volumes: bool) -> Result<()> {
