@@ -6,6 +6,7 @@ use end_to_end::engines::{Docker, limit};
 use end_to_end::process::run_with_input;
 use end_to_end::pty::Pty;
 use end_to_end::{Context, Result, images, phial};
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -243,13 +244,17 @@ fn logs_and_health_are_followed() -> Result {
 #[test]
 fn terminals_are_terminals() -> Result {
     let stage = Stage::new()?;
-    // This docker says how large the window is once the program runs, and gives up if that takes long.
+    // This docker says how large the window is once the program runs, gives up if that takes long, and does not hear of a
+    // change before it has said so.
     let script = "tty; trap 'stty size' WINCH; trap 'exit 5' USR1; echo ready; while :; do sleep 1000 & wait; done";
     let command = ["run", "--rm", "--network", "none", "-it", "--name", "box", IMAGE, "sh", "-c", script];
     let mut pty = Pty::start(&stage.docker.command(&command), 24, 80)?;
     pty.wait_for("/dev/pts/0")?;
     pty.wait_for("ready")?;
     pty.resize(50, 132)?;
+    while !stage.ok(&["logs", "box"])?.contains("50 132") {
+        kill_process(pty.pid(), Signal::WINCH)?;
+    }
     pty.wait_for("50 132")?;
 
     let mut other = Pty::start(&stage.docker.command(&["exec", "-it", "box", "sh"]), 30, 90)?;

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
 
+pub(super) use self::causes::DISK_FULL;
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Plan, Step};
 

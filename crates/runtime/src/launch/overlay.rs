@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 
+use super::failure::DISK_FULL;
 use super::source::Resource;
 use crate::error::{Error, Result};
 
@@ -44,7 +45,10 @@ impl Overlay<'_> {
             Ok(mount) => Ok(Resource::Descriptor(mount)),
             // `lowerdir+` came with Linux 6.7, the calls themselves with 5.2.
             Err((_, Errno::INVAL | Errno::NOSYS)) => self.options(),
-            Err((what, errno)) => Err(Error::system(format!("overlay: {what}"), errno)),
+            Err((what, errno)) => {
+                let error = Error::system(format!("overlay: {what}"), errno);
+                Err(if errno == Errno::NOSPC { error.with_hint(DISK_FULL) } else { error })
+            }
         }
     }
 

@@ -6,6 +6,9 @@ use rustix::io::Errno;
 
 use crate::plan::Step;
 
+/// What a full file system says.
+pub(in crate::launch) const DISK_FULL: &str = "the disk is full, or has no inode left";
+
 /// A row.
 pub(super) struct Cause {
     is: fn(&Step) -> bool,
@@ -261,7 +264,7 @@ const CAUSES: &[Cause] = &[
         "too many open files: raise the limit (ulimit -n) of who calls this",
     ),
     cause(|_| true, &[Errno::AGAIN], "a limit of processes is reached: linux.resources.pids.limit, or ulimit -u"),
-    cause(|_| true, &[Errno::NOSPC, Errno::DQUOT], "the disk is full, or has no inode left"),
+    cause(|_| true, &[Errno::NOSPC, Errno::DQUOT], DISK_FULL),
     cause(
         |_| true,
         &[Errno::NOSYS],
