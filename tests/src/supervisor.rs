@@ -1,5 +1,9 @@
 //! The supervisors of a program's containers, found by what they write about themselves, and their ends.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
@@ -42,13 +46,18 @@ pub fn kill(phial: &Phial, id: &str) -> Result {
 /// Nothing has ever run.
 pub fn power_failure(phial: &Phial) -> Result {
     let directory = phial.run_dir().join("containers");
-    for entry in std::fs::read_dir(&directory)? {
+    for entry in fs::read_dir(&directory)? {
         let id = entry?.file_name();
         let id = id.to_str().context("ids are text")?;
         if directory.join(id).join("status.json").exists() {
+            let cgroups: Vec<PathBuf> = serde_json::from_value(status(phial, id)?["cgroups"].clone())?;
             kill(phial, id)?;
+            // They would be gone with everything else. Its container dies a moment later than the supervisor.
+            for cgroup in cgroups {
+                while fs::remove_dir(&cgroup).is_err_and(|error| error.kind() == ErrorKind::ResourceBusy) {}
+            }
         }
     }
-    std::fs::remove_dir_all(&directory)?;
+    fs::remove_dir_all(&directory)?;
     Ok(())
 }
