@@ -165,7 +165,16 @@ impl Store {
     /// [`ErrorKind::Conflict`] if the id is taken.
     pub fn reserve_container(&self, id: &ContainerId) -> Result<ContainerReservation<'_>> {
         let taken = || Error::new(ErrorKind::Conflict, format!("the container id {id} is already in use"));
-        let lock = self.take_lock(id)?.ok_or_else(taken)?;
+        let lock = loop {
+            if let Some(lock) = self.take_lock(id)? {
+                break lock;
+            }
+            // Without a row it is a collector that came between the directory and its lock: he lets it go at once.
+            if self.has_container(id)? {
+                return Err(taken());
+            }
+            std::thread::yield_now();
+        };
         if !tree::make_private(&self.paths.container(id))? {
             return Err(taken());
         }

@@ -146,3 +146,22 @@ fn those_who_only_look_do_not_keep_others_from_the_lock() {
         }
     });
 }
+
+#[test]
+fn a_collector_that_comes_first_is_waited_for() {
+    let scene = Scene::new();
+    let id = ContainerId::generate().expect("is made");
+    let directory = scene.store.paths().run_container(&id);
+    std::fs::create_dir_all(&directory).expect("is made");
+    let file = std::fs::File::create(directory.join(store::Paths::LOCK_FILE)).expect("is made");
+    file.lock().expect("is locked");
+    std::thread::scope(|scope| {
+        let reserved = scope.spawn(|| scene.store.reserve_container(&id).map(drop));
+        let begun = std::time::Instant::now();
+        while !reserved.is_finished() && begun.elapsed() < std::time::Duration::from_millis(50) {
+            std::thread::yield_now();
+        }
+        drop(file);
+        reserved.join().expect("does not panic").expect("is reserved");
+    });
+}
