@@ -64,3 +64,14 @@ fn a_directory_that_was_made_anew() -> Result {
     stage.phial.run(&["diff", "none"])?.exited(1)?;
     Ok(())
 }
+
+#[test]
+fn who_writes_nothing_has_nothing() -> Result {
+    let stage = Stage::busybox()?;
+    let id = stage.phial.ok(&["create", &stage.image, "true"])?;
+    stage.phial.ok(&["start", "-a", &id])?;
+    // What a container mounts on is a layer of its own, also where the image lacks it.
+    let upper = stage.phial.root().join("containers").join(&id).join("upper");
+    assert_eq!(std::fs::read_dir(upper)?.count(), 0);
+    Ok(())
+}

@@ -23,7 +23,7 @@ use oci_spec::runtime::{Linux, Root, Spec};
 pub(crate) use defaults::{READONLY_PATHS, masked_paths};
 pub(crate) use devices::{Found, one as found_device};
 pub(crate) use host::Host;
-pub(crate) use mounts::is_of_every_container;
+pub(crate) use mounts::{FILES, is_of_every_container};
 pub(crate) use process::{arguments, exec_process};
 pub(crate) use resources::resources;
 pub(crate) use user::{Identity, MOST_BYTES};

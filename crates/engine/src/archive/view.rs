@@ -157,7 +157,7 @@ impl Engine {
     }
 
     fn stopped_root(&self, container: &Container, seen: Seen) -> Result<(Root, Vec<Closed>, OwnedFd)> {
-        let lower = self.lower(&self.store.image(&container.record.image)?)?;
+        let lower = self.lower(self.layers(&self.store.image(&container.record.image)?))?;
         let directory = self.paths().container(&container.record.id);
         let (upper, work) = (directory.join(UPPER), directory.join(WORK));
         let wanted = if seen == Seen::All {

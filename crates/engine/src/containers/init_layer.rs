@@ -7,35 +7,36 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use store::ImageRecord;
-
 use crate::engine::Engine;
 use crate::error::{Context, Result};
+use crate::spec::FILES;
 
-/// Directories, the outer first, and then files.
+/// The outer first.
 const DIRECTORIES: [&str; 4] = ["dev", "proc", "sys", "etc"];
-const FILES: [&str; 3] = ["etc/hosts", "etc/hostname", "etc/resolv.conf"];
 
 impl Engine {
-    /// The lower directories of a container's root, the topmost first: the image's layers, and what there is to mount on.
+    /// The lower directories of a container's root, the topmost first: an image's `layers`, and what there is to mount on.
     ///
     /// # Errors
     /// Those of making the latter.
-    pub(crate) fn lower(&self, image: &ImageRecord) -> Result<Vec<PathBuf>> {
-        let mut layers = self.layers(image);
+    pub(crate) fn lower(&self, mut layers: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
         layers.push(self.init_layer()?);
         Ok(layers)
     }
 
     /// The layer's directory. It is whole once its last file is there, and making what is there already changes nothing: so
     /// whoever comes first may be killed at it, and two may make it at once.
-    pub(crate) fn init_layer(&self) -> Result<PathBuf> {
+    fn init_layer(&self) -> Result<PathBuf> {
         let layer = self.paths().init_layer();
-        if FILES.last().is_none_or(|last| layer.join(last).symlink_metadata().is_err()) {
+        if files(&layer).last().is_none_or(|last| last.symlink_metadata().is_err()) {
             make(&layer).context(|| layer.display())?;
         }
         Ok(layer)
     }
+}
+
+fn files(layer: &Path) -> [PathBuf; FILES.len()] {
+    FILES.map(|(_, target)| layer.join(target.trim_start_matches('/')))
 }
 
 fn make(layer: &Path) -> std::io::Result<()> {
@@ -43,7 +44,7 @@ fn make(layer: &Path) -> std::io::Result<()> {
         fs::create_dir_all(&path)?;
         fs::set_permissions(&path, Permissions::from_mode(0o755))?;
     }
-    for path in FILES.map(|name| layer.join(name)) {
+    for path in files(layer) {
         fs::File::options().create(true).append(true).open(&path)?;
         fs::set_permissions(&path, Permissions::from_mode(0o644))?;
     }

@@ -1,7 +1,5 @@
-//! Starting a container: a supervisor is spawned, told what to do, and answers.
-//!
-//! The supervisor runs from a sealed copy of its program in memory, so that nothing in a container can ever overwrite a
-//! file of the host through it (CVE-2019-5736). It inherits the container's lock and keeps it as long as it lives.
+//! Starting a container: a supervisor is told what to do, and answers. It gets the container's lock with that, and keeps it as
+//! long as the container lives.
 
 use std::os::fd::AsFd;
 
@@ -76,7 +74,7 @@ impl Engine {
             version: VERSION,
             id: id.hex(),
             rootfs: Rootfs::Overlay {
-                lower: created.layers.iter().cloned().chain([self.init_layer()?]).collect(),
+                lower: self.lower(created.layers.clone())?,
                 upper: directory.join(UPPER),
                 work: directory.join(WORK),
                 volatile: config.auto_remove,

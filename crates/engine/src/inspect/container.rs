@@ -31,7 +31,7 @@ impl Engine {
         let image = self.image_config(container)?;
         let arguments = container.arguments(&image);
         let (bundle, directory) = (self.bundle(record), self.paths().container(&record.id));
-        let lower = self.lower(&self.store.image(&record.image)?)?;
+        let lower = self.lower(self.layers(&self.store.image(&record.image)?))?;
         let lower: Vec<String> = lower.iter().map(|path| path.display().to_string()).collect();
         let process = self.process(container)?;
         Ok(json!({
