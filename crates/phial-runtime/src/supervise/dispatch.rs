@@ -35,8 +35,6 @@ pub(super) struct Dispatcher {
     pub(super) clients: BTreeMap<u64, Client>,
     next_client: u64,
     pub(super) further: Vec<Further>,
-    /// Whether the ended container is somebody else's, who starts it again.
-    handed_over: bool,
     /// The container's lock; others wait for it to know that the container has ended.
     pub(super) lock: Option<OwnedFd>,
     /// What it has behind it and before it.
@@ -73,7 +71,6 @@ impl Dispatcher {
             clients: BTreeMap::new(),
             next_client: 0,
             further: Vec::new(),
-            handed_over: false,
             lock: Some(lock),
             life,
             ended: None,
@@ -126,10 +123,8 @@ impl Dispatcher {
     fn clean_up(&self) {
         let directory = &self.request.directory;
         let (Some(parent), Some(name)) = (directory.parent(), directory.file_name()) else { return };
-        if self.request.auto_remove && !self.handed_over {
-            // What a container left can be of any depth and has links.
-            fsroot::Root::open(parent).and_then(|root| root.remove_all(name)).ok();
-        }
+        // What a container left can be of any depth and has links.
+        fsroot::Root::open(parent).and_then(|root| root.remove_all(name)).ok();
     }
 
     fn handle(&mut self, event: Event) {
@@ -240,10 +235,10 @@ impl Dispatcher {
             tell::died(&self.request, &record);
         }
         std::fs::remove_file(self.request.run_dir.join(SOCKET_FILE)).ok();
-        self.handed_over = self.hand_over(&record);
+        let goes = !self.hand_over(&record) && self.request.auto_remove;
         self.lock = None;
         sys::fault::point("supervisor: lock freed");
-        if self.request.auto_remove && !self.handed_over {
+        if goes {
             // From here on it is gone for everybody who looks, whoever deletes its files.
             tell::container(&self.request, "destroy", &[]);
         }
@@ -253,7 +248,9 @@ impl Dispatcher {
         for number in numbers {
             self.tell_end(number);
         }
-        self.clean_up();
+        if goes {
+            self.clean_up();
+        }
     }
 
     /// Passes the container's lock to a client who wants it; whether there is one.

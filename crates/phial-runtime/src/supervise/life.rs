@@ -216,15 +216,16 @@ impl Dispatcher {
     }
 
     fn run_again(&mut self) {
-        let started = cgroup::detect()
-            .and_then(|hierarchies| start::start(&self.request, hierarchies, self.lock.as_ref()))
-            .and_then(|mut started| {
+        let Some(lock) = &self.lock else { return };
+        let started = cgroup::detect().and_then(|hierarchies| start::start(&self.request, hierarchies, lock)).and_then(
+            |mut started| {
                 let streams = std::mem::take(&mut started.streams);
                 match Output::new(streams, &self.poll) {
                     Ok(output) => Ok((started, output)),
                     Err(errno) => Err(runtime::Error::system("streams", errno)),
                 }
-            });
+            },
+        );
         match started {
             Ok((started, output)) => {
                 (self.started, self.output) = (started, output);

@@ -26,7 +26,6 @@ use std::process::ExitCode;
 
 use runtime::cgroup;
 use runtime::protocol::{self, ENGINE_DESCRIPTOR, Failed, Kind, Request};
-use rustix::io::Errno;
 
 pub(crate) use log::{
     COMPRESS as COMPRESS_LOG, WRITE as WRITE_LOG, compress as compress_log, write_for_another as write_log,
@@ -49,7 +48,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(None) => return ExitCode::SUCCESS,
         Err(error) => return refuse(&mut engine, &error),
     };
-    match hierarchies.and_then(|hierarchies| start::start(&request, hierarchies, Some(&lock))) {
+    match hierarchies.and_then(|hierarchies| start::start(&request, hierarchies, &lock)) {
         Ok(started) => match dispatch::Dispatcher::new(request, started, engine, lock) {
             Ok(mut dispatcher) => dispatcher.run(),
             Err(_) => ExitCode::FAILURE,
@@ -65,13 +64,8 @@ pub(crate) fn run() -> ExitCode {
 fn request(engine: &mut UnixStream) -> runtime::Result<Option<(Request, OwnedFd)>> {
     let invalid = |message: String| runtime::Error::new(runtime::ErrorKind::Invalid, message);
     let mut first = [0];
-    let received = loop {
-        match sys::fdpass::receive(&*engine, &mut first) {
-            Err(Errno::INTR) => {}
-            other => break other.map_err(|errno| invalid(format!("request: {errno}")))?,
-        }
-    };
-    let (count, descriptors) = received;
+    let received = rustix::io::retry_on_intr(|| sys::fdpass::receive(&*engine, &mut first));
+    let (count, descriptors) = received.map_err(|errno| invalid(format!("request: {errno}")))?;
     if count == 0 {
         return Ok(None);
     }

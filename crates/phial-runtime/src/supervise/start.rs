@@ -44,7 +44,7 @@ pub(super) struct Streams {
 }
 
 /// Starts the container. On an error nothing of it is left. `lock` is the container's, where the cgroups are noted.
-pub(super) fn start(request: &Request, hierarchies: Vec<Hierarchy>, lock: Option<&OwnedFd>) -> Result<Started> {
+pub(super) fn start(request: &Request, hierarchies: Vec<Hierarchy>, lock: &OwnedFd) -> Result<Started> {
     let mut spec = read_config(&request.bundle)?;
     if let Some(process) = spec.process_mut() {
         descriptors::restore(process);
@@ -67,9 +67,7 @@ pub(super) fn start(request: &Request, hierarchies: Vec<Hierarchy>, lock: Option
     let path =
         linux.and_then(|linux| linux.cgroups_path().clone()).unwrap_or_else(|| format!("/{}", request.id).into());
     let resources = linux.and_then(|linux| linux.resources().as_ref());
-    if let Some(lock) = lock {
-        record::note_cgroups(lock, &Cgroups::planned(&hierarchies, &path)?)?;
-    }
+    record::note_cgroups(lock, &Cgroups::planned(&hierarchies, &path)?)?;
     let cgroups = Cgroups::create(&hierarchies, &path, resources)?;
     sys::fault::point("supervisor: cgroups made");
     let at = record::now();
