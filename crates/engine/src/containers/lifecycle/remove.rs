@@ -86,11 +86,11 @@ impl Engine {
 
     /// After the end of a container of one's own that goes with its end (`run --rm`): removes its row, while its
     /// supervisor deletes its directory, and then what both have left. When this returns, nothing of it is there.
-    pub fn forget(&self, id: &ContainerId, until_done: OwnedFd) {
-        // Ends with its connection, or with the supervisor.
-        let supervisor = || io::copy(&mut File::from(until_done), &mut io::sink()).map(drop).unwrap_or_default();
+    pub fn forget(&self, id: &ContainerId, connection: OwnedFd) {
+        // The supervisor closes it when it has done all, as does its death.
+        let supervisor_is_done = || drop(io::copy(&mut File::from(connection), &mut io::sink()));
         // An error here would hide how the container ended. What stays has ended, and the next command collects it.
-        self.store.remove_ended_container(id, supervisor).ok();
+        self.store.remove_ended_container(id, supervisor_is_done).ok();
     }
 
     fn end(&self, container: &Container) -> Result<()> {
@@ -106,15 +106,15 @@ impl Engine {
 
 /// Kills what is left of a container without a supervisor: everything in its cgroups, which carry its id.
 pub(crate) fn end_lost(id: &ContainerId, status: &Status) -> Result<()> {
-    end(id, status.cgroups.iter().cloned())
+    end_cgroups(id, status.cgroups.iter().cloned())
 }
 
 /// The same by what its supervisor has noted in the lock file. What cannot be ended stays: the container goes all the same.
 pub(crate) fn end_noted(id: &ContainerId, note: &str) {
-    end(id, note.lines().map(PathBuf::from)).ok();
+    end_cgroups(id, note.lines().map(PathBuf::from)).ok();
 }
 
-fn end(id: &ContainerId, cgroups: impl Iterator<Item = PathBuf>) -> Result<()> {
+fn end_cgroups(id: &ContainerId, cgroups: impl Iterator<Item = PathBuf>) -> Result<()> {
     let cgroups: Vec<PathBuf> = cgroups.filter(|path| path.to_string_lossy().contains(&id.hex())).collect();
     runtime::cgroup::thaw_leftovers(&cgroups);
     // One that was paused is still frozen: where v1 freezes, a killed process does not end before it is let go.

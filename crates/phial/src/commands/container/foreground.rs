@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::IsTerminal;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args};
@@ -86,8 +86,8 @@ impl Default for Ways {
 pub(super) struct Left {
     /// The command's exit status.
     pub(super) code: ExitCode,
-    /// Whether the process has ended; it may have been left running.
-    pub(super) has_ended: bool,
+    /// The connection, if the process has ended; it may have been left running. See [`Session::until_done`].
+    pub(super) ended: Option<OwnedFd>,
 }
 
 /// Takes signals for the process from here on.
@@ -135,10 +135,12 @@ impl Terminal {
             keys: ways.keys,
             signals,
         };
-        match session.pump(io).cannot(|| format!("stay with container {container}"))? {
+        let staying = || format!("stay with container {container}");
+        let connection = session.until_done().cannot(staying)?;
+        match session.pump(io).cannot(staying)? {
             // The exit status of a process has eight bits.
-            Outcome::Exited(code) => Ok(Left { code: ExitCode::from(code.to_le_bytes()[0]), has_ended: true }),
-            Outcome::Detached => Ok(Left { code: ExitCode::SUCCESS, has_ended: false }),
+            Outcome::Exited(code) => Ok(Left { code: ExitCode::from(code.to_le_bytes()[0]), ended: Some(connection) }),
+            Outcome::Detached => Ok(Left { code: ExitCode::SUCCESS, ended: None }),
             Outcome::OutputClosed => {
                 Err(Failure::new(format!("nobody reads the output, container {container} goes on"))
                     .with_hint(format!("phial stop {container}"))

@@ -73,10 +73,9 @@ impl Execute for Run {
         };
         let (id, name) = (*created.id(), created.name().to_owned());
         let session = engine.start(created, stdin, terminal.window()).cannot(doing)?;
-        let until_done = session.until_done().cannot(doing)?;
         let left = terminal.pump(session, signals, &name, foreground::Ways { keys, stdout, stderr })?;
-        if config.auto_remove && left.has_ended {
-            engine.forget(&id, until_done);
+        if let (true, Some(connection)) = (config.auto_remove, left.ended) {
+            engine.forget(&id, connection);
         }
         Ok(left.code)
     }

@@ -71,11 +71,9 @@ impl Start {
             None => engine.attach(&container, terminal.stdin, terminal.window()),
         };
         let ways = foreground::Ways { keys, ..foreground::Ways::default() };
-        let session = session.cannot(doing)?;
-        let until_done = session.until_done().cannot(doing)?;
-        let left = terminal.pump(session, signals, &container.record.name, ways)?;
-        if is_new && config.auto_remove && left.has_ended {
-            engine.forget(&container.record.id, until_done);
+        let left = terminal.pump(session.cannot(doing)?, signals, &container.record.name, ways)?;
+        if let (true, Some(connection)) = (is_new && config.auto_remove, left.ended) {
+            engine.forget(&container.record.id, connection);
         }
         Ok(left.code)
     }
