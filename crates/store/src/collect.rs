@@ -45,6 +45,13 @@ struct Candidate {
     keep_unstarted: bool,
 }
 
+impl Candidate {
+    /// Whether it is garbage only without a directory, whatever became of it: that is so of most.
+    fn stays_with_its_directory(&self) -> bool {
+        self.keep_unstarted && !self.auto_remove
+    }
+}
+
 /// Content that no image has.
 #[derive(Default)]
 struct Unreferenced {
@@ -144,8 +151,7 @@ impl Store {
         let in_both = [self.paths.containers(), self.paths.run_containers()];
         let [persistent, running] = in_both.map(|directory| collected.note(ids_in(&directory)).unwrap_or_default());
         for row in &rows {
-            // Most stay as long as they have their directory, whatever else there is.
-            let stays = row.keep_unstarted && !row.auto_remove && persistent.contains(&row.id);
+            let stays = row.stays_with_its_directory() && persistent.contains(&row.id);
             if !stays && matches!(collected.note(self.collect_row(row, &boot)), Some(true)) {
                 collected.containers.push(row.id);
             }
@@ -217,6 +223,9 @@ impl Store {
     /// disk that fails, is no garbage.
     fn is_garbage(&self, row: &Candidate, boot: &str) -> bool {
         let directory = self.paths.container(&row.id);
+        if row.stays_with_its_directory() {
+            return is_gone(&directory);
+        }
         let has_status = || !is_gone(&self.paths.run_container(&row.id).join(Paths::STATUS_FILE));
         let has_ended = || directory.join(Paths::EXIT_FILE).exists();
         let never_ran = || is_gone(&directory.join(Paths::RUN_FILE));
