@@ -4,8 +4,9 @@
 //! ([`Engine::open_to_start`](crate::Engine::open_to_start)), which is another process's work from then on. One that is
 //! never told anything ends with its starter.
 //!
-//! Its program is in sealed memory (`memfd_create(2)`). A copy takes a millisecond and its size in memory, but all
-//! supervisors of one build can run from one: so a running one is looked for first, whose program nothing can have changed.
+//! Its program is in sealed memory (`memfd_create(2)`), so that nothing in a container can ever overwrite a file of the host
+//! through it (CVE-2019-5736). A copy takes a millisecond and its size in memory, but all supervisors of one build can run
+//! from one: so a running one is looked for first, whose program nothing can have changed.
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
@@ -75,21 +76,22 @@ impl Place {
     }
 
     fn start(&self) -> Result<UnixStream> {
-        let program = find_or_copy(&self.containers, &self.name, self.program)?;
+        let program = self.program()?;
         let (ours, theirs) = UnixStream::pair().context(|| "making a pair of sockets")?;
         sys::spawn::detached(program.as_fd(), &["phial-runtime", "supervise"], &[theirs.as_fd()])
             .context(|| "starting the supervisor")?;
         sys::fault::point("start: supervisor spawned");
         Ok(ours)
     }
-}
 
-fn find_or_copy(containers: &Path, name: &str, program: &[u8]) -> Result<OwnedFd> {
-    let mut running = fs::read_dir(containers).into_iter().flatten().flatten().take(TRIES);
-    if let Some(program) = running.find_map(|entry| running_program(&entry.path(), name)) {
-        return Ok(program);
+    /// That of a running supervisor, or a copy.
+    fn program(&self) -> Result<OwnedFd> {
+        let mut running = fs::read_dir(&self.containers).into_iter().flatten().flatten().take(TRIES);
+        if let Some(program) = running.find_map(|entry| running_program(&entry.path(), &self.name)) {
+            return Ok(program);
+        }
+        sys::memfd::sealed(&self.name, self.program).context(|| "copying the supervisor into memory")
     }
-    sys::memfd::sealed(name, program).context(|| "copying the supervisor into memory")
 }
 
 /// The program of the supervisor of the container in `directory`, if it runs and is of this build.
