@@ -11,7 +11,7 @@ use store::{ImageRecord, LayerRef, Lease};
 use super::history::new_name;
 use super::made::{Keep, Made, without_nulls};
 use crate::VERSION;
-use crate::config::change;
+use crate::config::{change, env};
 use crate::containers::create::UPPER;
 use crate::containers::lifecycle::{Container, State};
 use crate::engine::Engine;
@@ -110,13 +110,7 @@ impl Drop for Paused<'_> {
 /// The image's configuration as the container has it: what was said on its command line counts.
 fn merged(container: &Container, image: &ImageConfig) -> image::Config {
     let (own, mut config) = (&container.config, image.config.clone());
-    for entry in &own.env {
-        let key = entry.split_once('=').map_or(entry.as_str(), |(key, _)| key);
-        config.env.retain(|known| known.split_once('=').map_or(known.as_str(), |(key, _)| key) != key);
-        if entry.contains('=') {
-            config.env.push(entry.clone());
-        }
-    }
+    env::merge(&mut config.env, own.env.iter().cloned());
     if let Some(entrypoint) = &own.entrypoint {
         let words = entrypoint.iter().filter(|word| !word.is_empty()).cloned().collect::<Vec<_>>();
         config.entrypoint = (!words.is_empty()).then_some(words);

@@ -8,8 +8,7 @@ use super::familiar;
 use crate::RemovedImage;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::images::list;
-use crate::images::list::ImageListOptions;
+use crate::images::list::{self, ImageListOptions};
 use crate::words::filter::Filters;
 
 /// What `image prune --filter` takes.
