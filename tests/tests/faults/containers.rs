@@ -3,16 +3,14 @@
 use end_to_end::faults::Operation;
 use end_to_end::{Phial, Result};
 
-use super::scene::{Scene, died, is_one_of, no_containers, status};
+use super::scene::{Scene, died, is_one_of, no_containers, only, status, status_begun};
 
 #[test]
 fn run_in_the_background() -> Result {
     let scene = Scene::with_image()?;
     let words = ["run", "-d", "--name", "web", &scene.image, "sleep", "1000"];
     let after = |phial: &Phial| {
-        // Its supervisor may be on the way, and needs nobody.
-        while status(phial, "web")?.is_some_and(|line| line.contains("Created")) {}
-        match status(phial, "web")? {
+        match status_begun(phial, "web")? {
             Some(line) if line.contains("Up ") => phial.ok(&["exec", "web", "true"]).map(drop),
             // Its supervisor was killed, and it with it.
             Some(line) if line.contains("Dead") => phial.ok(&["rm", "web"]).map(drop),
@@ -51,8 +49,7 @@ fn create() -> Result {
 fn start() -> Result {
     let scene = Scene::with_image()?;
     let before = |phial: &Phial| {
-        no_containers(phial)?;
-        phial.ok(&["create", "--name", "again", &scene.image, "sleep", "1000"])?;
+        only(phial, &["create", "--name", "again", &scene.image, "sleep", "1000"])?;
         phial.ok(&["start", "again"])?;
         phial.ok(&["stop", "--time", "0", "again"]).map(drop)
     };
@@ -67,10 +64,7 @@ fn start() -> Result {
 #[test]
 fn rename() -> Result {
     let scene = Scene::with_image()?;
-    let before = |phial: &Phial| {
-        no_containers(phial)?;
-        phial.ok(&["create", "--name", "one", &scene.image, "true"]).map(drop)
-    };
+    let before = |phial: &Phial| only(phial, &["create", "--name", "one", &scene.image, "true"]);
     let after = |phial: &Phial| {
         let names = phial.ok(&["ps", "-a", "--format", "{{.Names}}"])?;
         assert!(names == "one" || names == "two", "{names}");
@@ -82,10 +76,7 @@ fn rename() -> Result {
 #[test]
 fn rm() -> Result {
     let scene = Scene::with_image()?;
-    let before = |phial: &Phial| {
-        no_containers(phial)?;
-        phial.ok(&["run", "--name", "old", &scene.image, "true"]).map(drop)
-    };
+    let before = |phial: &Phial| only(phial, &["run", "--name", "old", &scene.image, "true"]);
     let after = |phial: &Phial| match status(phial, "old")? {
         Some(line) => {
             assert!(line.contains("Exited (0)"), "{line}");
@@ -99,10 +90,7 @@ fn rm() -> Result {
 #[test]
 fn rm_of_a_running_one() -> Result {
     let scene = Scene::with_image()?;
-    let before = |phial: &Phial| {
-        no_containers(phial)?;
-        phial.ok(&["run", "-d", "--name", "busy", &scene.image, "sleep", "1000"]).map(drop)
-    };
+    let before = |phial: &Phial| only(phial, &["run", "-d", "--name", "busy", &scene.image, "sleep", "1000"]);
     let after = |phial: &Phial| phial.ok(&["run", "--rm", "--name", "free", &scene.image, "true"]).map(drop);
     died(&scene, 20, &Operation { words: &["rm", "-f", "busy"], before: &before, after: &after })
 }

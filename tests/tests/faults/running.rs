@@ -3,15 +3,14 @@
 use end_to_end::faults::Operation;
 use end_to_end::{Phial, Result};
 
-use super::scene::{Scene, died, is_one_of, no_containers};
+use super::scene::{Scene, died, is_one_of, only};
 
 /// An operation on a container called busy that runs, once `first` was done to it. It is left running, paused, ended or
 /// lost, as `can_be` has it, and can be removed.
 fn on_a_running_one(first: &[&str], words: &[&str], least: usize, can_be: &[&str]) -> Result {
     let scene = Scene::with_image()?;
     let before = |phial: &Phial| {
-        no_containers(phial)?;
-        phial.ok(&["run", "-d", "--name", "busy", &scene.image, "sleep", "1000"])?;
+        only(phial, &["run", "-d", "--name", "busy", &scene.image, "sleep", "1000"])?;
         if first.is_empty() { Ok(()) } else { phial.ok(first).map(drop) }
     };
     let after = |phial: &Phial| {

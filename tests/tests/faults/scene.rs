@@ -37,9 +37,25 @@ pub(crate) fn is_one_of(phial: &Phial, name: &str, words: &[&str]) -> Result {
     Ok(())
 }
 
+/// What `ps -a` says of it once its supervisor, which may be on the way and needs nobody, has begun.
+pub(crate) fn status_begun(phial: &Phial, name: &str) -> Result<Option<String>> {
+    loop {
+        let found = status(phial, name)?;
+        if !found.as_ref().is_some_and(|line| line.contains("Created")) {
+            return Ok(found);
+        }
+    }
+}
+
 /// Removes everything that is a container.
 pub(crate) fn no_containers(phial: &Phial) -> Result {
     phial.remove_containers()
+}
+
+/// The same, and then makes one.
+pub(crate) fn only(phial: &Phial, words: &[&str]) -> Result {
+    no_containers(phial)?;
+    phial.ok(words).map(drop)
 }
 
 /// How often the operation died, and that it was so often at least.

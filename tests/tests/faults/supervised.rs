@@ -3,15 +3,14 @@
 use end_to_end::faults::Operation;
 use end_to_end::{Phial, Result, supervisor};
 
-use super::scene::{Scene, died, is_one_of, no_containers, status};
+use super::scene::{Scene, died, is_one_of, no_containers, only, status, status_begun};
 
 #[test]
 fn run_that_is_to_come_back() -> Result {
     let scene = Scene::with_image()?;
     let words = ["run", "-d", "--name", "web", "--restart", "always", &scene.image, "sleep", "1000"];
     let after = |phial: &Phial| {
-        while status(phial, "web")?.is_some_and(|line| line.contains("Created")) {}
-        match status(phial, "web")? {
+        match status_begun(phial, "web")? {
             Some(line) if line.contains("Up ") => phial.ok(&["exec", "web", "true"]).map(drop),
             // Its supervisor was killed, and then whoever was to start it again.
             Some(line) if line.contains("Dead") => phial.ok(&["start", "web"]).map(drop),
@@ -27,16 +26,13 @@ fn run_with_checks() -> Result {
     let scene = Scene::with_image()?;
     let health = ["--health-cmd", "true", "--health-interval", "1h"];
     let words = [&["run", "-d", "--name", "web"], &health[..], &[&scene.image, "sleep", "1000"]].concat();
-    let after = |phial: &Phial| {
-        while status(phial, "web")?.is_some_and(|line| line.contains("Created")) {}
-        match status(phial, "web")? {
-            Some(line) if line.contains("Dead") => phial.ok(&["rm", "web"]).map(drop),
-            Some(line) => {
-                assert!(line.contains("(health: starting)"), "{line}");
-                Ok(())
-            }
-            None => Ok(()),
+    let after = |phial: &Phial| match status_begun(phial, "web")? {
+        Some(line) if line.contains("Dead") => phial.ok(&["rm", "web"]).map(drop),
+        Some(line) => {
+            assert!(line.contains("(health: starting)"), "{line}");
+            Ok(())
         }
+        None => Ok(()),
     };
     died(&scene, 115, &Operation { words: &words, before: &no_containers, after: &after })
 }
@@ -53,10 +49,8 @@ fn ended(phial: &Phial, name: &str) -> Result {
 fn restarts() -> Result {
     let scene = Scene::with_image()?;
     let before = |phial: &Phial| {
-        no_containers(phial)?;
         let script = "echo run; usleep 300000; exit 3";
-        let words = ["run", "-d", "--name", "fails", "--restart", "on-failure:1", &scene.image, "sh", "-c", script];
-        phial.ok(&words).map(drop)
+        only(phial, &["run", "-d", "--name", "fails", "--restart", "on-failure:1", &scene.image, "sh", "-c", script])
     };
     let after = |phial: &Phial| {
         ended(phial, "fails")?;
@@ -71,11 +65,8 @@ fn restarts() -> Result {
 fn checks_that_fail() -> Result {
     let scene = Scene::with_image()?;
     let before = |phial: &Phial| {
-        no_containers(phial)?;
         let health = ["--health-cmd", "false", "--health-interval", "100ms", "--health-retries", "2"];
-        phial
-            .ok(&[&["run", "-d", "--name", "sick"], &health[..], &[&scene.image, "usleep", "400000"]].concat())
-            .map(drop)
+        only(phial, &[&["run", "-d", "--name", "sick"], &health[..], &[&scene.image, "usleep", "400000"]].concat())
     };
     let after = |phial: &Phial| {
         ended(phial, "sick")?;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tar::{Builder, EntryType};
 use tempfile::TempDir;
 
-use super::entry;
+use super::{archive_of, entry};
 
 /// What was unpacked, and its tape; None if the archive is refused.
 fn unpacked(archive: &[u8]) -> Option<(TempDir, Option<Vec<u8>>)> {
@@ -90,20 +90,12 @@ proptest! {
             EntryType::Regular, EntryType::Regular, EntryType::Regular, EntryType::Directory, EntryType::Link,
             EntryType::Fifo,
         ];
-        let mut whole = Builder::new(Vec::new());
-        for (number, (kind, name, link, size)) in entries.iter().enumerate() {
+        let entries = (0..).zip(&entries).map(|(number, (kind, name, link, size))| {
             let kind = kinds[*kind];
             let link = if kind == EntryType::Link { link.as_str() } else { "" };
-            let contents = u8::try_from(number).expect("there are few");
-            let data = vec![contents; if kind == EntryType::Regular { *size } else { 0 }];
-            // Of those that do not go together the later is left out.
-            let mut with = Builder::new(whole.get_ref().clone());
-            entry(&mut with, kind, name, link, &data);
-            if unpacked(&with.into_inner().expect("memory")).is_some() {
-                entry(&mut whole, kind, name, link, &data);
-            }
-        }
-        let bytes = whole.into_inner().expect("memory");
+            (kind, name.as_str(), link, vec![number; if kind == EntryType::Regular { *size } else { 0 }])
+        });
+        let bytes = archive_of(entries, |bytes| unpacked(bytes).is_some());
         let (tree, tape) = unpacked(&bytes).expect("unpacks");
         if let Some(tape) = tape {
             prop_assert!(again(&tree, &tape) == bytes);

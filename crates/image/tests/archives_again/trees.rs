@@ -5,10 +5,10 @@ use std::path::Path;
 use fsroot::Root;
 use image::layer::{Form, Limits, pack, unpack};
 use proptest::prelude::*;
-use tar::{Builder, EntryType};
+use tar::EntryType;
 use tempfile::TempDir;
 
-use super::entry;
+use super::archive_of;
 
 /// What an archive becomes; None if it is refused.
 fn unpacked(archive: &[u8]) -> Option<TempDir> {
@@ -70,19 +70,12 @@ proptest! {
             EntryType::Regular, EntryType::Regular, EntryType::Directory, EntryType::Symlink, EntryType::Link,
             EntryType::Fifo, EntryType::Char,
         ];
-        let mut whole = Builder::new(Vec::new());
-        for (kind, name, link, size) in &entries {
-            let link = if matches!(kinds[*kind], EntryType::Symlink | EntryType::Link) { link.as_str() } else { "" };
-            let data = vec![b'x'; if kinds[*kind] == EntryType::Regular { *size } else { 0 }];
-            // Of those that do not go together the later is left out.
-            let mut with = Builder::new(whole.get_ref().clone());
-            entry(&mut with, kinds[*kind], name, link, &data);
-            let with = with.into_inner().expect("memory");
-            if unpacked(&with).is_some() {
-                entry(&mut whole, kinds[*kind], name, link, &data);
-            }
-        }
-        let bytes = whole.into_inner().expect("memory");
+        let entries = entries.iter().map(|(kind, name, link, size)| {
+            let kind = kinds[*kind];
+            let link = if matches!(kind, EntryType::Symlink | EntryType::Link) { link.as_str() } else { "" };
+            (kind, name.as_str(), link, vec![b'x'; if kind == EntryType::Regular { *size } else { 0 }])
+        });
+        let bytes = archive_of(entries, |bytes| unpacked(bytes).is_some());
         let tree = unpacked(&bytes).expect("unpacks");
         let packed_tree = packed(tree.path());
         let copy = unpacked(&packed_tree).expect("our own archive");
