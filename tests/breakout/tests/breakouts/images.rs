@@ -172,12 +172,12 @@ fn cve_2024_5154_files_of_the_engine() -> Result {
     let name = "CVE-2024-5154, CVE-2024-9341, CVE-2026-55686, CVE-2022-23648";
     Row { name, attack: "what the engine puts into an image is a link there" }.probe_engine(|engine| {
         let victim = engine.victim();
-        let image = engine.image("links", json!({"WorkingDir": "/work/new/deeper"}), |tree| {
+        let image = engine.image("links", json!({"WorkingDir": "/srv/new/deeper"}), |tree| {
             fs::create_dir(tree.join("etc"))?;
             for name in ["etc/hosts", "etc/resolv.conf", "etc/hostname", "etc/mtab", ".dockerenv", "dev"] {
                 symlink(victim.join("secret"), tree.join(name))?;
             }
-            symlink(victim.join("directory"), tree.join("work"))?;
+            symlink(victim.join("directory"), tree.join("srv"))?;
             symlink(&victim, tree.join("data")).map_err(Into::into)
         })?;
         let tmpfs = ["--tmpfs", "/data/directory"];
