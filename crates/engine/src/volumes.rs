@@ -29,7 +29,7 @@ use crate::words::ago;
 
 pub(crate) use driver::Place;
 pub(crate) use hold::Sources;
-pub use list::{VOLUME_FILTERS, VolumeSummary};
+pub use list::{VOLUME_FILTERS, VolumeSummary, VolumeUsage};
 
 /// The label that docker gives to volumes without a name.
 pub(crate) const ANONYMOUS_LABEL: &str = "com.docker.volume.anonymous";

@@ -9,8 +9,8 @@ use crate::containers::ps::line::ContainerSummary;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::host::tree_size;
-use crate::images::list::{ImageListOptions, ImageSummary};
-use crate::volumes::VolumeSummary;
+use crate::images::list::{ImageListOptions, ImageSummary, ImageUsage};
+use crate::volumes::{VolumeSummary, VolumeUsage};
 use crate::words::filter::Filters;
 
 /// Room that is taken, in bytes.
@@ -39,26 +39,6 @@ pub struct KindUsage {
     pub size: u64,
     /// How much of it only those that are not used take.
     pub reclaimable: u64,
-}
-
-/// What an image takes, and who uses it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageUsage {
-    /// Size of those of its layers that other images have as well.
-    pub shared: u64,
-    /// Size of the others.
-    pub unique: u64,
-    /// How many containers are made from it.
-    pub containers: usize,
-}
-
-/// What a volume takes, and who uses it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VolumeUsage {
-    /// How many containers use it.
-    pub links: usize,
-    /// Its size.
-    pub size: u64,
 }
 
 /// A layer: its size, and which images have it.

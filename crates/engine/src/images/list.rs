@@ -8,7 +8,6 @@ use store::{Digest, ImageRecord};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::host::df::ImageUsage;
 use crate::words::filter::Filters;
 use crate::words::glob;
 use crate::words::when;
@@ -33,6 +32,17 @@ pub struct ImageSummary {
     pub size: u64,
     /// What it shares and who uses it; None if nobody asked.
     pub usage: Option<ImageUsage>,
+}
+
+/// What an image takes, and who uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageUsage {
+    /// Size of those of its layers that other images have as well.
+    pub shared: u64,
+    /// Size of the others.
+    pub unique: u64,
+    /// How many containers are made from it.
+    pub containers: usize,
 }
 
 /// Which images are listed.

@@ -7,7 +7,6 @@ use store::VolumeRecord;
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::host::df::VolumeUsage;
 use crate::words::filter::Filters;
 
 /// What `volume ls --filter` takes.
@@ -22,6 +21,15 @@ pub struct VolumeSummary {
     pub mountpoint: PathBuf,
     /// Who uses it, and its size; None if nobody asked.
     pub usage: Option<VolumeUsage>,
+}
+
+/// What a volume takes, and who uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeUsage {
+    /// How many containers use it.
+    pub links: usize,
+    /// Its size.
+    pub size: u64,
 }
 
 impl Engine {
