@@ -84,7 +84,9 @@ fn the_policy_of_a_running_container_is_that_of_its_next_end() -> Result {
     // It ends by itself, as nothing is started again that somebody has stopped.
     stage.start(&["--name", "again"], &["sh", "-c", "test -p /go || mkfifo /go; cat /go; exit 3"])?;
     let mut events = Followed::events(phial, "again")?;
-    let end_it = || phial.ok(&["exec", "again", "sh", "-c", "until test -p /go; do :; done; echo > /go"]).map(drop);
+    // Nobody waits for what ends the container: it may be killed with it before it has ended itself.
+    let end_it =
+        || phial.ok(&["exec", "-d", "again", "sh", "-c", "until test -p /go; do :; done; echo > /go"]).map(drop);
     events.wait_for("start")?;
     phial.ok(&["update", "--restart", "on-failure", "again"])?;
     end_it()?;

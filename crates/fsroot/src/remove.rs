@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 48;
 /// How often a directory is emptied again because somebody refills it.
 const RACE_TRIES: usize = 64;
 
-/// Removes `name` in `parent` with all that is below it.
+/// Removes `name` in `parent` with all that is below it. That others remove the same tree at the same time is no error.
 pub(crate) fn remove_all(parent: &Dir, name: Name<'_>) -> Result<()> {
     let is_dir = match rustix::fs::unlinkat(parent, name.as_bytes(), AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
@@ -31,7 +31,7 @@ pub(crate) fn remove_all(parent: &Dir, name: Name<'_>) -> Result<()> {
             Err(Errno::NOTEMPTY | Errno::EXIST) => {}
             Err(_) => return parent.remove_dir(name),
         }
-        let top = open(parent, name)?;
+        let Some(top) = open_if_there(parent, name)? else { return Ok(()) };
         empty(&top)?;
     }
     Err(Error::refused(ErrorKind::Raced, format_args!("{name} is refilled while it is removed")))
@@ -41,7 +41,7 @@ pub(crate) fn remove_all(parent: &Dir, name: Name<'_>) -> Result<()> {
 fn empty(top: &Dir) -> Result<()> {
     // Each directory is on the stack with the names in it that are still to be removed.
     let mut stack: Vec<(Dir, OsString, Vec<OsString>)> = Vec::new();
-    let mut names = top.names()?;
+    let mut names = names_in(top)?;
     let (mut moved, mut seen) = (0_u64, 0);
     loop {
         while let Some(text) = names.pop() {
@@ -55,7 +55,7 @@ fn empty(top: &Dir) -> Result<()> {
                 continue;
             }
             let Some(dir) = open_if_there(here, name)? else { continue };
-            let inside = dir.names()?;
+            let inside = names_in(&dir)?;
             stack.push((dir, text, std::mem::replace(&mut names, inside)));
         }
         let Some((dir, text, above)) = stack.pop() else {
@@ -64,7 +64,7 @@ fn empty(top: &Dir) -> Result<()> {
             }
             // What was too deep lies here now.
             seen = moved;
-            names = top.names()?;
+            names = names_in(top)?;
             continue;
         };
         drop(dir);
@@ -105,6 +105,14 @@ fn move_up(here: &Dir, name: Name<'_>, top: &Dir, moved: &mut u64) -> Result<()>
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             answer => return answer,
         }
+    }
+}
+
+/// What is in `dir`; nothing if it was removed after it was opened, which is when `getdents(2)` answers ENOENT.
+fn names_in(dir: &Dir) -> Result<Vec<OsString>> {
+    match dir.names() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        answer => answer,
     }
 }
 

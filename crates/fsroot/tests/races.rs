@@ -13,6 +13,8 @@ use tempfile::TempDir;
 /// Rounds of work that a test does at least, and exchanges that must have come between.
 const ROUNDS: usize = 400;
 const SWAPS: usize = 200;
+/// How many remove one tree at once.
+const REMOVERS: usize = 4;
 
 /// Runs `work` again and again while `a` and `b` are exchanged in a loop.
 fn while_exchanged(a: &Path, b: &Path, mut work: impl FnMut(usize)) {
@@ -97,4 +99,25 @@ fn trees_are_removed_inside_whoever_wins() {
         while root.remove_all("t").is_err() {}
     });
     assert_untouched(&host);
+}
+
+#[test]
+fn many_remove_one_tree() {
+    let host = TempDir::new().expect("a temporary directory");
+    let root = Root::open(host.path()).expect("root");
+    let start = std::sync::Barrier::new(REMOVERS);
+    for round in 0..4 * ROUNDS {
+        fs::create_dir_all(host.path().join("t/a/b/c")).expect("t");
+        fs::write(host.path().join("t/a/file"), "").expect("file");
+        let remove = || {
+            start.wait();
+            root.remove_all("t").unwrap_or_else(|error| panic!("round {round}: {error}"));
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..REMOVERS {
+                scope.spawn(remove);
+            }
+        });
+        assert!(!host.path().join("t").exists());
+    }
 }
