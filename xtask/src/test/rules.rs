@@ -12,21 +12,22 @@ use serde_json::Value;
 use crate::setup;
 
 /// Which of the workspace's crates each of them may use.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("sys", &[]),
     ("fsroot", &["sys"]),
     ("runtime", &["fsroot", "sys"]),
+    ("net", &["sys"]),
     ("store", &["fsroot", "sys"]),
     ("image", &["store", "fsroot", "sys"]),
-    ("engine", &["image", "store", "runtime", "fsroot", "sys"]),
+    ("engine", &["image", "store", "runtime", "net", "fsroot", "sys"]),
     ("hello", &[]),
     ("go-template", &[]),
-    ("phial-runtime", &["runtime", "fsroot", "sys"]),
-    ("phial", &["engine", "go-template", "image", "store", "runtime", "fsroot", "sys"]),
+    ("phial-runtime", &["runtime", "net", "fsroot", "sys"]),
+    ("phial", &["engine", "go-template", "image", "store", "runtime", "net", "fsroot", "sys"]),
 ];
 
 /// Those that must do without an asynchronous runtime, in all that they use.
-const SYNCHRONOUS: [&str; 3] = ["phial-runtime", "store", "hello"];
+const SYNCHRONOUS: [&str; 4] = ["phial-runtime", "net", "store", "hello"];
 
 /// Files in which the `unsafe_code` lint may be lifted.
 const UNSAFE: [&str; 2] = ["crates/sys/src/", "crates/runtime/src/launch/"];

@@ -1,0 +1,1 @@
+//! Answering names of containers, and forwarding the rest.

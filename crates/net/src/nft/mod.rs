@@ -1,0 +1,1 @@
+//! nftables as data.
