@@ -27,6 +27,9 @@ pub mod nft;
 pub mod port;
 
 mod error;
+/// Network namespaces for tests.
+#[cfg(test)]
+mod testing;
 
 pub use endpoint::{Endpoint, Protocol, Published};
 pub use error::{Error, ErrorKind, Result};

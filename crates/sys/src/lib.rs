@@ -33,7 +33,7 @@ pub mod memfd;
 pub mod memory;
 /// Attributes of mounts, recursively: `mount_setattr`.
 pub mod mount;
-/// What kind of namespace a file is.
+/// What kind of namespace a file is, and threads in network namespaces.
 pub mod namespace;
 /// The file that this program runs from, and leaving it.
 pub mod program;
