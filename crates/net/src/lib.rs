@@ -15,6 +15,11 @@ pub mod endpoint;
 /// What a network is.
 pub mod network;
 
+/// Which addresses an endpoint gets.
+pub mod lease;
+/// What lives on each network, as files.
+pub mod register;
+
 /// Answering names of containers, and forwarding the rest.
 pub mod dns;
 /// What the firewall has to say about networks, and putting it into the kernel.

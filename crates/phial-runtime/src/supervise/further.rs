@@ -72,5 +72,5 @@ pub(super) fn start(
     let plan = Plan::exec(&process, &started.hierarchies, exec.window, started.confinement.clone(), Streams::Given)?;
     let target = Target { pidfd: container.as_fd(), namespaces: started.namespaces, root: None };
     let cgroups = &started.cgroups;
-    launch(&plan, Inputs { cgroups, stdio, target: Some(target), die_with_parent: false, helper: None })
+    launch(&plan, Inputs { cgroups, stdio, target: Some(target), die_with_parent: false, helper: None, network: None })
 }

@@ -73,7 +73,8 @@ pub(super) fn start(request: &Request, hierarchies: Vec<Hierarchy>, lock: &Owned
     let at = record::now();
     let mut hooks = Hooks::new(&request.id, &request.bundle, &spec);
     let helper = spec.hooks().as_ref().map(|_| &mut hooks as &mut dyn Helper);
-    match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true, helper }) {
+    match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true, helper, network: None })
+    {
         Ok(Launched { child, console, .. }) => {
             let streams = Streams { terminal: console, ..streams };
             let namespaces = plan.all_namespaces();

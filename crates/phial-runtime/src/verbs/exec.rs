@@ -60,7 +60,8 @@ fn start(container: &Container, spec: &Spec, process: &Process, words: &Words) -
     let target = Target { pidfd: pidfd.as_fd(), namespaces: container.saved.namespaces, root };
     let mut helper = listener::Further { spec, state: State::of(container, spec)? };
     let helper: Option<&mut dyn Helper> = Some(&mut helper);
-    let inputs = Inputs { cgroups: &cgroups, stdio: None, target: Some(target), die_with_parent: false, helper };
+    let inputs =
+        Inputs { cgroups: &cgroups, stdio: None, target: Some(target), die_with_parent: false, helper, network: None };
     Ok(launch(&plan, inputs)?)
 }
 

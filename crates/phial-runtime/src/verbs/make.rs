@@ -211,7 +211,8 @@ fn process(
 ) -> Result<(Container, Launched)> {
     let id = new.id().to_owned();
     let mut hooks = Hooks::new(&id, &bundle.path, &bundle.spec).traced(trace);
-    let inputs = Inputs { cgroups, stdio: None, target: None, die_with_parent: false, helper: Some(&mut hooks) };
+    let inputs =
+        Inputs { cgroups, stdio: None, target: None, die_with_parent: false, helper: Some(&mut hooks), network: None };
     let mut launched = launch(plan, inputs)?;
     cgroups.settled();
     let mut saved = Saved::new(&id, launched.child.pid, &bundle.path, rootfs, cgroups, plan.all_namespaces());

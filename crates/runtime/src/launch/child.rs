@@ -158,6 +158,7 @@ fn apply<'a>(
         Step::Hooks { hooks, .. } => hooks::run(hooks, descriptor(resource)?)?,
         Step::SessionKeyring(name) => sys::keyring::join_session(name)?,
         Step::Loopback => sys::loopback::up()?,
+        Step::AwaitNetwork => talk::ask(work.report, talk::Question::Network)?,
         Step::Hostname(name) => rustix::system::sethostname(name.to_bytes())?,
         Step::Domainname(name) => rustix::system::setdomainname(name.to_bytes())?,
         Step::Mount(mount) => mounting::mount(state, mount)?,

@@ -113,6 +113,9 @@ pub struct Inputs<'a> {
     pub die_with_parent: bool,
     /// For plans with a user namespace, hooks or a listener.
     pub helper: Option<&'a mut dyn Helper>,
+    /// Attaches the network of the new process, which goes through its steps meanwhile and waits for it before its
+    /// program ([`Step::AwaitNetwork`]). The launch fails with its error.
+    pub network: Option<&'a mut dyn FnMut(Pid) -> Result<()>>,
 }
 
 /// A process that runs its program, or is about to.
@@ -194,6 +197,10 @@ fn carry_out(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
     told(&mut inputs, &mut clock, "clone a process into its new namespaces");
     drop(theirs);
     drop(inputs.stdio.take());
+    if let Some(attach) = inputs.network.take() {
+        attach(child.pid).inspect_err(|_| end(&child))?;
+        told(&mut inputs, &mut clock, "attach the network");
+    }
     let mut parent = Parent { plan, process: child.pid, next: None, resources, procfs, helper: inputs.helper };
     let waits = plan.steps.iter().any(|step| matches!(step, Step::AwaitStart(_) | Step::AwaitCaller));
     match parent.listen(&ours, waits) {
@@ -329,6 +336,8 @@ impl Parent<'_, '_> {
         match question {
             Question::Clocks => return self.set_clocks(),
             Question::Devices => return self.move_devices(),
+            // It was attached before anything was heard.
+            Question::Network => return Ok(()),
             _ => {}
         }
         let helper = self.helper.as_mut().ok_or_else(|| Error::system("launch", "nobody writes maps or runs hooks"))?;

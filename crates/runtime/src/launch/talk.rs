@@ -22,6 +22,8 @@ pub(super) enum Question {
     Reborn = b'n',
     /// It is time for the hooks of the host. Answered.
     Hooks = b'h',
+    /// Its network may not be attached yet. Answered.
+    Network = b'w',
     /// The master of its terminal comes along.
     Terminal = b't',
     /// The listener of its filter comes along.
@@ -41,6 +43,7 @@ impl Question {
             Question::Devices,
             Question::Reborn,
             Question::Hooks,
+            Question::Network,
             Question::Terminal,
             Question::Listener,
             Question::Ready,

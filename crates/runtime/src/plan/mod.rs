@@ -67,6 +67,8 @@ pub struct Context<'a> {
     pub start: StartMode,
     /// Name of the session keyring that is made; None keeps the caller's.
     pub keyring: Option<&'a str>,
+    /// Whether the caller of `launch` attaches the container's network meanwhile.
+    pub awaits_network: bool,
 }
 
 impl<'a> Context<'a> {
@@ -84,6 +86,7 @@ impl<'a> Context<'a> {
             streams: Streams::Given,
             start: StartMode::AtOnce,
             keyring: None,
+            awaits_network: false,
         }
     }
 }
@@ -194,6 +197,11 @@ impl Plan {
         });
         mounts::propagate_root(linux, &mut steps)?;
         labels::of_mounts(linux, &mut steps)?;
+        if context.awaits_network {
+            steps.push(Step::AwaitNetwork);
+        }
+        // Some belong to interfaces, so those must be there.
+        sysctl::add(linux, scene.own, &mut steps)?;
         let program = process::add(process, first, &confinement, &mut steps)?;
         mounts::close_dev(spec, &mut steps)?;
         let (namespaces, preserved) = (at_clone, context.streams.preserved());

@@ -13,7 +13,7 @@ use super::namespaces::Namespaces;
 use super::options::{self, Options, Word};
 use super::{
     Bind, Classic, Contents, Context, IdMaps, Links, MappedIds, NewMount, Source, SourceLink, Step, Tree, c_string,
-    cgroups, container_path, devices, id_map_option, sysctl,
+    cgroups, container_path, devices, id_map_option,
 };
 use crate::cgroup::Hierarchy;
 use crate::error::{Error, ErrorKind, Result};
@@ -85,7 +85,7 @@ pub(super) fn add(spec: &Spec, linux: &Linux, scene: &Scene<'_>, steps: &mut Vec
     if !bound_dev {
         devices::add(linux, scene.has(namespace::USER), steps)?;
     }
-    sysctl::add(linux, scene.own, steps)
+    Ok(())
 }
 
 /// Adds what closes the file system once everything is in it.

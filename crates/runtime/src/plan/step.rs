@@ -198,6 +198,8 @@ pub enum Step {
     ChangeRoot,
     /// Bring the loopback interface up.
     Loopback,
+    /// Wait until the parent has attached the network.
+    AwaitNetwork,
     /// Set the host name.
     Hostname(CString),
     /// Set the NIS domain name.
@@ -399,6 +401,7 @@ impl fmt::Display for Step {
             }
             Step::ChangeRoot => f.write_str("make it the root of this process, among the host's mounts"),
             Step::Loopback => f.write_str("bring up loopback interface lo"),
+            Step::AwaitNetwork => f.write_str("wait for the network"),
             Step::Hostname(name) => write!(f, "set host name {}", text(name)),
             Step::Domainname(name) => write!(f, "set domain name {}", text(name)),
             Step::Mount(mount) => write!(f, "mount {} on {}", text(&mount.file_system), text(&mount.target)),

@@ -1,0 +1,210 @@
+//! Leases: which addresses an endpoint gets. A lease is the endpoint's entry in the network's register.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::address::Mac;
+use crate::register::{Locked, Register};
+use crate::{Endpoint, Error, ErrorKind, Network, Pool, Result};
+
+/// What a container wants on a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// The container's id.
+    pub container: String,
+    /// What it is called: its name first.
+    pub names: Vec<String>,
+    /// This address of IPv4, and no other.
+    pub ipv4: Option<Ipv4Addr>,
+    /// This address of IPv6, and no other.
+    pub ipv6: Option<Ipv6Addr>,
+    /// This hardware address; otherwise one that follows from its first address.
+    pub mac: Option<Mac>,
+}
+
+/// What a container has got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Its place on the network.
+    pub endpoint: Endpoint,
+    /// Endpoints of containers that are dead, whose addresses were needed: they are out of the register.
+    pub evicted: Vec<Endpoint>,
+}
+
+/// Gives a container addresses on a network, and notes that in the register. One that it had before is given back.
+/// `is_dead` tells of another container whether it has ended without anybody noticing; it is asked only where that matters.
+///
+/// # Errors
+/// `Conflict` when an address is taken, or none is left; `Invalid` for one that is not of the network.
+pub fn lease(locked: &Locked<'_>, network: &Network, wish: &Wish, is_dead: &dyn Fn(&str) -> bool) -> Result<Lease> {
+    check(network, wish)?;
+    let register = locked.registers().read(&network.id)?;
+    // The definition may have changed since; what the caller has is newer.
+    let endpoints = register.map(|register| register.endpoints).unwrap_or_default();
+    let mut register = Register::new(network.clone());
+    register.endpoints = endpoints;
+    register.endpoints.retain(|endpoint| endpoint.container != wish.container);
+    let mut evicted = Vec::new();
+    let endpoint = match choose(&register, wish) {
+        Err(error) if error.kind() == ErrorKind::Conflict => {
+            let dead = |endpoint: &mut Endpoint| is_dead(&endpoint.container);
+            evicted = register.endpoints.extract_if(.., dead).collect();
+            choose(&register, wish)?
+        }
+        other => other?,
+    };
+    register.endpoints.push(endpoint.clone());
+    locked.write(&register)?;
+    Ok(Lease { endpoint, evicted })
+}
+
+fn choose(register: &Register, wish: &Wish) -> Result<Endpoint> {
+    let network = &register.network;
+    let address =
+        |pool: Option<&Pool>, asked: Option<IpAddr>| pool.map(|pool| address(register, pool, asked)).transpose();
+    let ipv4 = address(network.ipv4(), wish.ipv4.map(IpAddr::V4))?;
+    let ipv6 = address(network.ipv6(), wish.ipv6.map(IpAddr::V6))?;
+    let id = random_hex::<32>()?;
+    Ok(Endpoint {
+        container: wish.container.clone(),
+        names: wish.names.clone(),
+        link: if network.is_bridge() { format!("veth{}", &id[..7]) } else { String::new() },
+        mac: wish.mac.or(ipv4.or(ipv6).map(Mac::of)).map_or_else(random_mac, Ok)?,
+        ipv4: ipv4.and_then(|address| if let IpAddr::V4(address) = address { Some(address) } else { None }),
+        ipv6: ipv6.and_then(|address| if let IpAddr::V6(address) = address { Some(address) } else { None }),
+        ports: Vec::new(),
+        id,
+    })
+}
+
+fn address(register: &Register, pool: &Pool, asked: Option<IpAddr>) -> Result<IpAddr> {
+    let network = &register.network.name;
+    let of_endpoint = |endpoint: &Endpoint| endpoint.address_like(pool.gateway);
+    if let Some(asked) = asked {
+        let holder = register.endpoints.iter().find(|endpoint| of_endpoint(endpoint) == Some(asked));
+        return match holder {
+            Some(holder) => {
+                let name = holder.names.first().unwrap_or(&holder.container);
+                let message = format!("address {asked} of network {network} is in use by container {name}");
+                Err(Error::new(ErrorKind::Conflict, message).with_hint("give another address, or none"))
+            }
+            None => Ok(asked),
+        };
+    }
+    let others = [pool.gateway].into_iter().chain(pool.aux.values().copied());
+    let mut taken: Vec<IpAddr> = register.endpoints.iter().filter_map(of_endpoint).chain(others).collect();
+    taken.sort_unstable();
+    let range = pool.range.unwrap_or(pool.subnet);
+    range.lowest_free(pool.subnet, &taken).ok_or_else(|| {
+        Error::new(ErrorKind::Conflict, format!("network {network}: no address of {range} is free"))
+            .with_hint("stop a container of the network, or make one with a larger subnet")
+    })
+}
+
+/// Whether the addresses that are wished for can be of the network at all.
+fn check(network: &Network, wish: &Wish) -> Result<()> {
+    let asked =
+        [("IPv4", network.ipv4(), wish.ipv4.map(IpAddr::V4)), ("IPv6", network.ipv6(), wish.ipv6.map(IpAddr::V6))];
+    for (family, pool, address) in asked {
+        let Some(address) = address else { continue };
+        let name = &network.name;
+        let Some(pool) = pool else {
+            return Err(Error::invalid(format!("address {address}: network {name} has no {family}")));
+        };
+        if !pool.subnet.is_assignable(address) {
+            let message = format!("address {address}: not one of {}, the subnet of network {name}", pool.subnet);
+            return Err(Error::invalid(message));
+        }
+        let aux = pool.aux.iter().find(|(_, aux)| **aux == address).map(|(name, _)| name.as_str());
+        if let Some(holder) = aux.or((address == pool.gateway).then_some("the gateway")) {
+            let message = format!("address {address} of network {name} is in use by {holder}");
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
+    }
+    Ok(())
+}
+
+/// A hardware address for an endpoint without any other: locally administered, of one station.
+fn random_mac() -> Result<Mac> {
+    let mut bytes = random::<6>()?;
+    bytes[0] = bytes[0] & 0xfc | 0x02;
+    Ok(Mac(bytes))
+}
+
+/// So many random bytes in hexadecimal.
+///
+/// # Errors
+/// `System` when the kernel has none.
+pub fn random_hex<const N: usize>() -> Result<String> {
+    let digits = random::<N>()?.map(|byte| format!("{byte:02x}"));
+    Ok(digits.concat())
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    match got {
+        Ok(count) if count == N => Ok(bytes),
+        Ok(_) => Err(Error::system("getrandom", rustix::io::Errno::IO)),
+        Err(errno) => Err(Error::system("getrandom", errno)),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::Driver;
+    use crate::register::Registers;
+
+    pub(crate) fn network(subnet: &str) -> Network {
+        let subnet: crate::address::Subnet = subnet.parse().expect("is one");
+        let gateway = subnet.nth(1).expect("is in it");
+        Network {
+            id: "1".repeat(64),
+            name: "web".to_owned(),
+            created: "2026-01-01T00:00:00Z".to_owned(),
+            driver: Driver::Bridge,
+            link: "br-1".to_owned(),
+            pools: vec![Pool { subnet, range: None, gateway, aux: std::collections::BTreeMap::new() }],
+            internal: false,
+            icc: true,
+            masquerade: true,
+            names: true,
+            mtu: None,
+            host_binding: None,
+            options: std::collections::BTreeMap::new(),
+            labels: std::collections::BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn wish(container: &str) -> Wish {
+        Wish { container: container.to_owned(), names: vec![container.to_owned()], ..Wish::default() }
+    }
+
+    #[test]
+    fn addresses_are_given_and_given_back() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let registers = Registers::new(directory.path());
+        let locked = registers.lock().expect("a lock");
+        let network = network("10.0.0.0/29");
+        let take = |wish: &Wish, dead: &str| {
+            lease(&locked, &network, wish, &|container| container == dead)
+                .map(|lease| (lease.endpoint.ipv4.expect("it has one").to_string(), lease.evicted.len()))
+        };
+        for (name, expected) in [("a", "10.0.0.2"), ("b", "10.0.0.3"), ("a", "10.0.0.2")] {
+            assert_eq!(take(&wish(name), "").expect("one is free"), (expected.to_owned(), 0));
+        }
+        let fixed = |name: &str, address: [u8; 4]| Wish { ipv4: Some(address.into()), ..wish(name) };
+        let refused = |wish: &Wish| take(wish, "").expect_err("it is refused").to_string();
+        assert_eq!(refused(&fixed("c", [10, 0, 0, 3])), "address 10.0.0.3 of network web is in use by container b");
+        assert_eq!(refused(&fixed("c", [10, 0, 0, 1])), "address 10.0.0.1 of network web is in use by the gateway");
+        assert!(refused(&fixed("c", [10, 0, 0, 7])).contains("not one of 10.0.0.0/29"));
+        assert!(refused(&Wish { ipv6: Some(Ipv6Addr::LOCALHOST), ..wish("c") }).contains("has no IPv6"));
+        // Somebody dead gives his address up for who needs it.
+        assert_eq!(take(&fixed("c", [10, 0, 0, 3]), "b").expect("it is free now"), ("10.0.0.3".to_owned(), 1));
+        for (name, expected) in [("d", "10.0.0.4"), ("e", "10.0.0.5"), ("f", "10.0.0.6")] {
+            assert_eq!(take(&wish(name), "").expect("one is free").0, expected);
+        }
+        assert_eq!(refused(&wish("g")), "network web: no address of 10.0.0.0/29 is free");
+        assert_eq!(take(&wish("g"), "d").expect("one is free"), ("10.0.0.4".to_owned(), 1));
+    }
+}

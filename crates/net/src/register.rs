@@ -1,0 +1,217 @@
+//! What lives on each network: one file per network below /run, from which names, taken addresses and the firewall follow.
+//!
+//! A register has the network's definition and its endpoints. It is changed under one lock for all of them, by writing a
+//! new file and renaming it: readers need no lock, and whoever is killed leaves the old file or the new one. An endpoint
+//! belongs to a container that lives; when a supervisor was killed, whoever sees to the container takes it out.
+
+use std::fs::{self, File};
+use std::io::ErrorKind::NotFound;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::{Endpoint, Error, Network, Result};
+
+/// Version of the file: raised when a reader of the one before would misunderstand.
+const VERSION: u32 = 1;
+
+/// Name of the lock of all registers of a store. No network has it: their files are named by ids.
+const LOCK_FILE: &str = "lock";
+
+/// A network and what lives on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Register {
+    /// Version of the file.
+    version: u32,
+    /// What the network is.
+    pub network: Network,
+    /// Endpoints, in the order in which they came.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// The registers of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registers {
+    directory: PathBuf,
+}
+
+/// The registers, which nobody else changes as long as this value lives.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    registers: &'a Registers,
+    #[expect(dead_code, reason = "held for its lock")]
+    lock: OwnedFd,
+}
+
+impl Register {
+    /// The register of a network on which nothing lives.
+    pub fn new(network: Network) -> Register {
+        Register { version: VERSION, network, endpoints: Vec::new() }
+    }
+
+    /// Reads one from an open file.
+    ///
+    /// # Errors
+    /// `System` for what is not a register.
+    pub fn from_file(file: &File, path: &Path) -> Result<Register> {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut &*file, &mut bytes).map_err(|error| Error::io(path.display(), &error))?;
+        let register: Register =
+            serde_json::from_slice(&bytes).map_err(|error| Error::io(path.display(), &error.into()))?;
+        if register.version != VERSION {
+            let message = format!("{}: version {} is not {VERSION}", path.display(), register.version);
+            return Err(Error::new(crate::ErrorKind::Unsupported, message));
+        }
+        Ok(register)
+    }
+
+    /// The endpoint of a container.
+    pub fn of_container(&self, container: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.container == container)
+    }
+}
+
+impl Registers {
+    /// Those in `directory`, which need not be there.
+    pub fn new(directory: impl Into<PathBuf>) -> Registers {
+        Registers { directory: directory.into() }
+    }
+
+    /// The file of a network.
+    pub fn path(&self, network: &str) -> PathBuf {
+        self.directory.join(format!("{network}.json"))
+    }
+
+    /// The register of a network; None if nothing has ever lived on it since the boot.
+    ///
+    /// # Errors
+    /// `System` for one that cannot be read.
+    pub fn read(&self, network: &str) -> Result<Option<Register>> {
+        let path = self.path(network);
+        match File::open(&path) {
+            Ok(file) => Register::from_file(&file, &path).map(Some),
+            Err(error) if error.kind() == NotFound => Ok(None),
+            Err(error) => Err(Error::io(path.display(), &error)),
+        }
+    }
+
+    /// All of them, by the ids of their networks.
+    ///
+    /// # Errors
+    /// As [`Registers::read`].
+    pub fn all(&self) -> Result<Vec<Register>> {
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io(self.directory.display(), &error)),
+        };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut ids: Vec<String> = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
+        ids.retain(|id| !id.starts_with('.'));
+        ids.sort_unstable();
+        ids.iter().filter_map(|id| self.read(id).transpose()).collect()
+    }
+
+    /// Waits until nobody else changes them.
+    ///
+    /// # Errors
+    /// `System` when the lock cannot be made.
+    pub fn lock(&self) -> Result<Locked<'_>> {
+        let path = self.directory.join(LOCK_FILE);
+        let failed = |errno| Error::system(path.display(), errno);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o600);
+        let lock = match open(&path, flags, mode) {
+            Err(Errno::NOENT) => {
+                fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(&self.directory)
+                    .map_err(|error| Error::io(self.directory.display(), &error))?;
+                open(&path, flags, mode)
+            }
+            other => other,
+        };
+        let lock = lock.map_err(failed)?;
+        rustix::io::retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive)).map_err(failed)?;
+        Ok(Locked { registers: self, lock })
+    }
+}
+
+impl Locked<'_> {
+    /// The registers themselves.
+    pub fn registers(&self) -> &Registers {
+        self.registers
+    }
+
+    /// Replaces the register of a network.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write(&self, register: &Register) -> Result<()> {
+        let path = self.registers.path(&register.network.id);
+        let beside = self.registers.directory.join(format!(".{}", register.network.id));
+        let written = serde_json::to_vec(register).map_err(Into::into).and_then(|json| fs::write(&beside, json));
+        sys::fault::point("network: register written");
+        written.and_then(|()| fs::rename(&beside, &path)).map_err(|error| Error::io(path.display(), &error))?;
+        sys::fault::point("network: register replaced");
+        Ok(())
+    }
+
+    /// Removes the register of a network that is gone.
+    ///
+    /// # Errors
+    /// Those of the file system; none if there is no such file.
+    pub fn remove(&self, network: &str) -> Result<()> {
+        let path = self.registers.path(network);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != NotFound => Err(Error::io(path.display(), &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes the register of a network that has one, if `change` says that it has changed something.
+    ///
+    /// # Errors
+    /// As [`Registers::read`] and [`Locked::write`].
+    pub fn change(&self, network: &str, change: impl FnOnce(&mut Register) -> bool) -> Result<()> {
+        let Some(mut register) = self.registers.read(network)? else { return Ok(()) };
+        if change(&mut register) { self.write(&register) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::tests::{network, wish};
+    use crate::lease::{Lease, lease};
+
+    #[test]
+    fn what_is_written_is_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let registers = Registers::new(directory.path().join("networks"));
+        assert_eq!(registers.all().expect("none"), []);
+        let locked = registers.lock().expect("a lock");
+        let Lease { endpoint, .. } = lease(&locked, &network("10.0.0.0/24"), &wish("a"), &|_| false).expect("a lease");
+        let register = registers.read(&"1".repeat(64)).expect("is one").expect("is there");
+        assert_eq!(register.of_container(&endpoint.container), Some(&endpoint));
+        assert_eq!(registers.all().expect("one"), [register]);
+        locked.remove(&"1".repeat(64)).expect("is removed");
+        assert_eq!(registers.all().expect("none"), []);
+    }
+
+    #[test]
+    fn a_register_of_the_first_version_is_read() {
+        let text = include_str!("register/1.json");
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("x.json");
+        fs::write(&path, text).expect("is written");
+        let register = Registers::new(directory.path()).read("x").expect("is one").expect("is there");
+        assert_eq!(register.network.name, "web");
+        assert_eq!(register.endpoints[0].names, ["a"]);
+    }
+}
