@@ -32,6 +32,8 @@ pub mod nft;
 pub mod port;
 
 mod error;
+/// Requests to the kernel and its answers, as bytes on a socket.
+mod netlink;
 /// Network namespaces for tests.
 #[cfg(test)]
 mod testing;

@@ -35,6 +35,8 @@ pub mod memory;
 pub mod mount;
 /// What kind of namespace a file is, and threads in network namespaces.
 pub mod namespace;
+/// Options of netlink sockets.
+pub mod netlink;
 /// The file that this program runs from, and leaving it.
 pub mod program;
 /// Scheduling, processors, priority of input and output, memory nodes and execution domain of this process.

@@ -1,0 +1,50 @@
+//! Options of netlink sockets (`netlink(7)`).
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::io::Errno;
+
+/// Lets the kernel say in words why it refuses a request (`NETLINK_EXT_ACK`).
+///
+/// # Errors
+/// `ENOPROTOOPT` before Linux 4.12.
+pub fn extended_answers(socket: BorrowedFd<'_>) -> Result<(), Errno> {
+    set(socket, libc::NETLINK_EXT_ACK)
+}
+
+/// Lets the kernel take the header and the attributes of a request for a list as a filter, and refuse those that it does
+/// not know (`NETLINK_GET_STRICT_CHK`). Otherwise it ignores them and lists everything.
+///
+/// # Errors
+/// `ENOPROTOOPT` before Linux 4.20.
+pub fn strict_lists(socket: BorrowedFd<'_>) -> Result<(), Errno> {
+    set(socket, libc::NETLINK_GET_STRICT_CHK)
+}
+
+fn set(socket: BorrowedFd<'_>, option: libc::c_int) -> Result<(), Errno> {
+    let on: libc::c_int = 1;
+    let size = libc::socklen_t::try_from(size_of_val(&on)).expect("four bytes");
+    // SAFETY: the kernel reads one integer, which the pointer gives together with its size; the socket is open.
+    #[expect(unsafe_code, reason = "options that rustix does not offer")]
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), size) };
+    if result == 0 { Ok(()) } else { Err(crate::exec::last_errno()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use rustix::net::{AddressFamily, SocketType};
+
+    use super::*;
+
+    #[test]
+    fn options_are_set_on_netlink_and_refused_elsewhere() {
+        let route = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None).expect("can be made");
+        assert_eq!(extended_answers(route.as_fd()), Ok(()));
+        assert_eq!(strict_lists(route.as_fd()), Ok(()));
+        let (one, _other) = std::os::unix::net::UnixStream::pair().expect("can be made");
+        assert!(extended_answers(one.as_fd()).is_err());
+    }
+}
