@@ -1,0 +1,143 @@
+//! Containers attached to bridges, by a pair of virtual Ethernet devices (`veth(4)`).
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::io::Errno;
+
+use super::bridge::is_bridge;
+use super::numbers::{
+    ADDR_GEN_MODE_NONE, AF_INET6, BRPORT_HAIRPIN, BRPORT_ISOLATED, F_CREATE, F_EXCL, IFF_UP, IFLA_ADDRESS,
+    IFLA_AF_SPEC, IFLA_IFNAME, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_NET_NS_FD, INET6_ADDR_GEN_MODE, INFO_DATA,
+    INFO_KIND, INFO_SLAVE_DATA, INFO_SLAVE_KIND, NEWLINK, SETLINK, VETH_INFO_PEER,
+};
+use super::{Interface, Links, check_name, link_header, without_kind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::netlink::{Batch, Request};
+
+/// What the kernel calls an end of a pair.
+const KIND: &str = "veth";
+
+/// How a container is attached to a bridge.
+#[derive(Debug, Clone, Copy)]
+pub struct Attach<'a> {
+    /// The container's network namespace.
+    pub namespace: BorrowedFd<'a>,
+    /// The container's end.
+    pub interface: Interface<'a>,
+    /// The name of the host's end: it is the attachment's own, and whatever pair has it is replaced.
+    pub host_link: &'a str,
+    /// The bridge.
+    pub bridge: &'a str,
+    /// Whether the bridge passes nothing from this port to others that are isolated as well.
+    pub isolated: bool,
+    /// Whether the bridge passes on what came from this port to this port.
+    pub hairpin: bool,
+}
+
+impl Links {
+    /// Attaches a container to a bridge: when this returns, it can talk. Returns the number of the host's end.
+    ///
+    /// # Errors
+    /// `Invalid` for names and addresses that cannot be, `NotFound` without the bridge, `System`. Nothing is left then.
+    pub fn attach(&mut self, attach: &Attach<'_>) -> Result<u32> {
+        check_name(attach.host_link)?;
+        attach.interface.check()?;
+        let bridge = self.index(attach.bridge)?.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("there is no bridge {} on this host", attach.bridge))
+        })?;
+        match self.socket.apply(attach.pair(bridge)) {
+            // The name is that of an earlier run of the same container, whose namespace the kernel has not cleared away yet.
+            Err(error) if error.errno() == Some(Errno::EXIST) && self.is_pair(attach.host_link)? => {
+                self.delete(attach.host_link)?;
+                self.socket.apply(attach.pair(bridge))
+            }
+            // Either the kernel has no pairs, or this is not a bridge.
+            Err(error) if error.errno() == Some(Errno::OPNOTSUPP) => {
+                self.find(attach.bridge)?.map_or(Ok(()), |found| is_bridge(&found))?;
+                Err(without_kind(error, KIND, KIND))
+            }
+            other => other,
+        }?;
+        let done = self
+            .socket
+            .apply(attach.port())
+            .and_then(|()| attach.interface.configure(attach.namespace))
+            .and_then(|()| self.settle(attach.host_link));
+        if done.is_err() {
+            // The error that is returned is the one that matters.
+            let _ = self.delete(attach.host_link);
+        }
+        done
+    }
+
+    fn is_pair(&mut self, name: &str) -> Result<bool> {
+        Ok(self.find(name)?.is_some_and(|found| found.link.kind.as_deref() == Some(KIND)))
+    }
+
+    /// Has the host's end ready, and returns its number.
+    ///
+    /// It was up before the other one was, and so had no carrier. That it has one now the kernel notices some time later, in
+    /// a thread of its own, and drops what is sent until then; asking for the link makes it notice (Linux 6.9).
+    fn settle(&mut self, host_link: &str) -> Result<u32> {
+        let found = self.find(host_link)?;
+        let gone = || Error::new(ErrorKind::NotFound, format!("{host_link} was removed by others"));
+        found.map(|found| found.link.index).ok_or_else(gone)
+    }
+}
+
+impl Attach<'_> {
+    /// Makes the pair, the host's end a port of the bridge, the container's end where it belongs, both down. It is sent
+    /// alone: requests behind it would be carried out even if the name is somebody else's.
+    fn pair(&self, bridge: u32) -> Batch {
+        let name = self.host_link;
+        let mut batch = Batch::default();
+        let what = format!("making {name} and {} in the container", self.interface.name);
+        let mut request = batch.change(NEWLINK, F_CREATE | F_EXCL, &link_header(0, 0), what);
+        request.text(IFLA_IFNAME, name).u32(IFLA_MASTER, bridge);
+        if let Some(mtu) = self.interface.mtu {
+            request.u32(IFLA_MTU, mtu);
+        }
+        request.nested(IFLA_LINKINFO, |info| {
+            info.text(INFO_KIND, KIND);
+            info.nested(INFO_DATA, |data| {
+                data.nested(VETH_INFO_PEER, |peer| self.peer(peer));
+            });
+        });
+        batch
+    }
+
+    /// The container's end.
+    fn peer(&self, peer: &mut Request<'_>) {
+        peer.header(&link_header(0, 0));
+        peer.text(IFLA_IFNAME, self.interface.name).bytes(IFLA_ADDRESS, &self.interface.mac.0);
+        if let Some(mtu) = self.interface.mtu {
+            peer.u32(IFLA_MTU, mtu);
+        }
+        peer.bytes(IFLA_NET_NS_FD, &self.namespace.as_raw_fd().to_ne_bytes());
+    }
+
+    /// What the kernel takes only once the link is there, and that it is up only then: settings of the port, and that the
+    /// host has no address on it.
+    fn port(&self) -> Batch {
+        let mut batch = Batch::default();
+        let what = format!("settings of {}", self.host_link);
+        let mut request = batch.change(NEWLINK, 0, &link_header(0, 0), what);
+        request.text(IFLA_IFNAME, self.host_link);
+        if self.isolated || self.hairpin {
+            request.nested(IFLA_LINKINFO, |info| {
+                info.text(INFO_SLAVE_KIND, "bridge");
+                info.nested(INFO_SLAVE_DATA, |data| {
+                    data.u8(BRPORT_ISOLATED, self.isolated.into()).u8(BRPORT_HAIRPIN, self.hairpin.into());
+                });
+            });
+        }
+        request.nested(IFLA_AF_SPEC, |families| {
+            families.nested(AF_INET6.into(), |ipv6| {
+                ipv6.u8(INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE);
+            });
+        });
+        let what = format!("bringing {} up", self.host_link);
+        batch.change(SETLINK, 0, &link_header(0, IFF_UP), what).text(IFLA_IFNAME, self.host_link);
+        batch
+    }
+}

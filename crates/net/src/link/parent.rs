@@ -1,0 +1,183 @@
+//! Links on top of a link of the host: macvlan and ipvlan for containers, 802.1Q below them.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::io::Errno;
+
+use super::numbers::{
+    F_CREATE, F_EXCL, IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINK, IFLA_LINKINFO, IFLA_MTU, IFLA_NET_NS_FD, INFO_DATA,
+    INFO_KIND, IPVLAN_MODE, MACVLAN_MODE, NEWLINK, VLAN_ID,
+};
+use super::{Interface, Links, check_name, link_header, set_up, without_kind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::netlink::{Batch, Request};
+use crate::network::{IpvlanMode, MacvlanMode};
+
+/// Numbers that a VLAN may have (IEEE 802.1Q, 9.6).
+const VLANS: std::ops::RangeInclusive<u16> = 1..=4094;
+
+/// What a container gets on top of a link of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubLink {
+    /// A link with a hardware address of its own.
+    Macvlan(MacvlanMode),
+    /// A link with the parent's hardware address.
+    Ipvlan(IpvlanMode),
+}
+
+/// The link of the host that a network is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parent {
+    /// Its number.
+    pub index: u32,
+    /// Whether it was made for the network, with which it has to go.
+    pub made: bool,
+}
+
+impl Links {
+    /// The link of the host with this name. One such as `eth0.10` is made if it is not there: VLAN 10 of `eth0`.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such link, nor one to make it of; `Invalid` for names and VLANs that cannot be; `System`.
+    pub fn ensure_parent(&mut self, name: &str) -> Result<Parent> {
+        check_name(name)?;
+        if let Some(index) = self.index(name)? {
+            return Ok(Parent { index, made: false });
+        }
+        let missing = || {
+            Error::new(ErrorKind::NotFound, format!("there is no link {name} on this host"))
+                .with_hint("the option parent names one, such as eth0, or eth0.10 for a VLAN of it")
+        };
+        let (below, vlan) = name.rsplit_once('.').ok_or_else(missing)?;
+        let vlan: u16 = vlan.parse().map_err(|_| missing())?;
+        if !VLANS.contains(&vlan) {
+            return Err(Error::invalid(format!("{name}: a VLAN has a number from 1 to 4094")));
+        }
+        let below = self.index(below)?.ok_or_else(missing)?;
+        self.make_on_host(name, "vlan", "8021q", |request| {
+            request.u32(IFLA_LINK, below).nested(IFLA_LINKINFO, |info| {
+                info.text(INFO_KIND, "vlan").nested(INFO_DATA, |data| {
+                    data.u16(VLAN_ID, vlan);
+                });
+            });
+        })
+    }
+
+    /// A link of the host that leads nowhere, for a network whose containers only reach one another.
+    ///
+    /// # Errors
+    /// `Unsupported` if the kernel has no dummy links, `System`.
+    pub fn ensure_inner_parent(&mut self, name: &str) -> Result<Parent> {
+        check_name(name)?;
+        if let Some(index) = self.index(name)? {
+            return Ok(Parent { index, made: false });
+        }
+        let made = self.make_on_host(name, "dummy", "dummy", |request| {
+            request.nested(IFLA_LINKINFO, |info| {
+                info.text(INFO_KIND, "dummy");
+            });
+        });
+        made.map_err(|error| match error.kind() {
+            ErrorKind::Unsupported => Error::new(
+                ErrorKind::Unsupported,
+                "a network without a parent is made of a dummy link, which this kernel does not have",
+            )
+            .with_hint("name a parent: -o parent=eth0"),
+            _ => error,
+        })
+    }
+
+    /// Makes a link of the host and brings it up. Another process may be doing the same.
+    fn make_on_host(
+        &mut self,
+        name: &str,
+        kind: &str,
+        module: &str,
+        fill: impl FnOnce(&mut Request<'_>),
+    ) -> Result<Parent> {
+        let mut batch = Batch::default();
+        let what = format!("making {kind} link {name}");
+        let mut request = batch.change(NEWLINK, F_CREATE | F_EXCL, &link_header(0, 0), what);
+        fill(request.tolerate(Errno::EXIST).text(IFLA_IFNAME, name));
+        set_up(&mut batch, 0, name, None).text(IFLA_IFNAME, name);
+        self.socket.apply(batch).map_err(|error| without_kind(error, kind, module))?;
+        let gone = || Error::new(ErrorKind::NotFound, format!("{name} was removed by others"));
+        Ok(Parent { index: self.index(name)?.ok_or_else(gone)?, made: true })
+    }
+
+    /// Gives a container a link on top of one of the host, made right in its namespace, with addresses and routes.
+    ///
+    /// # Errors
+    /// `Invalid` for names and addresses that cannot be, `Unsupported` if the kernel lacks this kind of link, `System`.
+    /// Nothing is left then.
+    pub fn attach_to_parent(
+        &mut self,
+        namespace: BorrowedFd<'_>,
+        interface: &Interface<'_>,
+        parent: u32,
+        sub: SubLink,
+    ) -> Result<()> {
+        interface.check()?;
+        let mut batch = Batch::default();
+        let (kind, name) = (sub.kind(), interface.name);
+        let what = format!("making {kind} link {name} in the container");
+        let mut request = batch.change(NEWLINK, F_CREATE | F_EXCL, &link_header(0, 0), what);
+        request
+            .text(IFLA_IFNAME, name)
+            .u32(IFLA_LINK, parent)
+            .bytes(IFLA_NET_NS_FD, &namespace.as_raw_fd().to_ne_bytes());
+        if sub.has_own_mac() {
+            request.bytes(IFLA_ADDRESS, &interface.mac.0);
+        }
+        if let Some(mtu) = interface.mtu {
+            request.u32(IFLA_MTU, mtu);
+        }
+        request.nested(IFLA_LINKINFO, |info| {
+            info.text(INFO_KIND, kind).nested(INFO_DATA, |data| sub.mode(data));
+        });
+        self.socket.apply(batch).map_err(|error| without_kind(error, kind, kind))?;
+        let done = interface.configure(namespace);
+        if done.is_err() {
+            // The error that is returned is the one that matters.
+            let _ = super::detach(namespace, name);
+        }
+        done
+    }
+}
+
+impl SubLink {
+    fn kind(self) -> &'static str {
+        match self {
+            SubLink::Macvlan(_) => "macvlan",
+            SubLink::Ipvlan(_) => "ipvlan",
+        }
+    }
+
+    /// With passthru and ipvlan, it is the parent's; setting it would change that.
+    fn has_own_mac(self) -> bool {
+        matches!(self, SubLink::Macvlan(mode) if mode != MacvlanMode::Passthru)
+    }
+
+    /// `MACVLAN_MODE_*` are bits, `IPVLAN_MODE_*` are numbers.
+    fn mode(self, data: &mut Request<'_>) {
+        match self {
+            SubLink::Macvlan(mode) => data.u32(
+                MACVLAN_MODE,
+                match mode {
+                    MacvlanMode::Private => 1,
+                    MacvlanMode::Vepa => 2,
+                    MacvlanMode::Bridge => 4,
+                    MacvlanMode::Passthru => 8,
+                },
+            ),
+            SubLink::Ipvlan(mode) => data.u16(
+                IPVLAN_MODE,
+                match mode {
+                    IpvlanMode::L2 => 0,
+                    IpvlanMode::L3 => 1,
+                    IpvlanMode::L3s => 2,
+                },
+            ),
+        };
+    }
+}
