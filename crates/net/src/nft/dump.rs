@@ -1,0 +1,203 @@
+//! Whole rulesets of the kernel.
+
+use rustix::io::Errno;
+
+use super::attribute::{Attribute, Message};
+use super::decode;
+use super::encode::{self, Scope};
+use super::expression::Expression;
+use super::model::{Chain, Family, Rule, Ruleset, Table};
+use super::number::{chain, elements, flag, message, rule, set, table};
+use super::set::{Element, Set};
+use super::socket::Socket;
+use crate::error::{Error, Result};
+
+/// How often all is asked for anew because it changes meanwhile.
+const TRIES: usize = 16;
+/// How many elements are asked for in one message; one takes at most two hundred bytes.
+const ASKED_AT_ONCE: usize = 200;
+
+/// All tables, as they are at one instant.
+pub fn dump(socket: &mut Socket) -> Result<Ruleset> {
+    consistent(socket, |socket| {
+        let tables = headers(socket)?;
+        let mut chains = chains(socket, None)?;
+        let mut rules = rules(socket, None, None)?;
+        let mut all = Ruleset { tables };
+        for table in &mut all.tables {
+            table.chains = chains.extract_if(.., |(owner, _)| owner.is(table)).map(|(_, chain)| chain).collect();
+            let own = rules.extract_if(.., |(owner, ..)| owner.is(table)).map(|(_, chain, rule)| (chain, rule));
+            give(own.collect(), &mut table.chains);
+            table.sets = sets(socket, table.scope())?;
+        }
+        Ok(all)
+    })
+}
+
+/// One table with all that is in it; None if there is none.
+pub fn dump_table(socket: &mut Socket, scope: Scope<'_>) -> Result<Option<Table>> {
+    consistent(socket, |socket| {
+        let Some(mut table) = headers(socket)?.into_iter().find(|table| table.scope() == scope) else { return Ok(None) };
+        table.chains = chains(socket, Some(scope))?.into_iter().map(|(_, chain)| chain).collect();
+        let own = rules(socket, Some(scope), None)?.into_iter().map(|(_, chain, rule)| (chain, rule)).collect();
+        give(own, &mut table.chains);
+        table.sets = sets(socket, scope)?;
+        Ok(Some(table))
+    })
+}
+
+/// The rules of a table, or of one chain of it, with the names of their chains; none if there is no such table.
+pub fn dump_rules(socket: &mut Socket, scope: Scope<'_>, chain: Option<&str>) -> Result<Vec<(String, Rule)>> {
+    match rules(socket, Some(scope), chain) {
+        Ok(rules) => Ok(rules.into_iter().map(|(_, chain, rule)| (chain, rule)).collect()),
+        Err(Errno::NOENT) => Ok(Vec::new()),
+        Err(errno) => Err(Error::system(format!("nftables: rules of {scope}"), errno)),
+    }
+}
+
+/// The chains of a table, without rules; none if there is no such table.
+pub fn dump_chains(socket: &mut Socket, scope: Scope<'_>) -> Result<Vec<Chain>> {
+    let all = chains(socket, Some(scope)).map_err(|errno| Error::system(format!("nftables: chains of {scope}"), errno))?;
+    Ok(all.into_iter().map(|(_, chain)| chain).collect())
+}
+
+/// Those of a set's elements that have these keys; None if one is not there.
+pub fn get_elements(socket: &mut Socket, scope: Scope<'_>, set: &str, keys: &[Element]) -> Result<Option<Vec<Element>>> {
+    let mut found = Vec::new();
+    for part in keys.chunks(ASKED_AT_ONCE) {
+        let part: Vec<Element> = part.iter().map(|element| Element::new(element.key.clone())).collect();
+        let answer = socket.request(
+            message::GET_ELEMENT,
+            0,
+            scope.family.number(),
+            |writer| encode::elements(writer, scope.table, set, &part),
+            |answer| found.extend(elements_of(answer)),
+        );
+        match answer {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(Error::system(format!("nftables: elements of set {set} of {scope}"), errno)),
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Asks until nothing has changed between the first answer and the last.
+fn consistent<T>(
+    socket: &mut Socket,
+    ask: impl Fn(&mut Socket) -> std::result::Result<T, Errno>,
+) -> Result<T> {
+    let mut before = socket.generation()?;
+    for _ in 0..TRIES {
+        let answer = ask(socket);
+        let after = socket.generation()?;
+        if before == after {
+            return answer.map_err(|errno| Error::system("nftables: reading the ruleset", errno));
+        }
+        before = after;
+    }
+    Err(Error::system("nftables: reading the ruleset, which does not stop to change", Errno::AGAIN))
+}
+
+/// The table that something belongs to.
+#[derive(Debug)]
+struct Owner {
+    family: Family,
+    table: String,
+}
+
+impl Owner {
+    fn of(message: Message<'_>, kind: u16) -> Option<Owner> {
+        let family = Family::from_number(message.family());
+        message.attributes().text(kind).map(|table| Owner { family, table })
+    }
+
+    fn is(&self, table: &Table) -> bool {
+        self.family == table.family && self.table == table.name
+    }
+}
+
+fn headers(socket: &mut Socket) -> std::result::Result<Vec<Table>, Errno> {
+    let take = |all: &mut Vec<Table>, answer: Message<'_>| {
+        let family = Family::from_number(answer.family());
+        all.extend(decode::table(family, answer.attributes()));
+    };
+    socket.dump(message::GET_TABLE, 0, |_| (), take, Vec::new)
+}
+
+fn chains(socket: &mut Socket, scope: Option<Scope<'_>>) -> std::result::Result<Vec<(Owner, Chain)>, Errno> {
+    let family = scope.map_or(0, |scope| scope.family.number());
+    // Older kernels ignore which table is meant, and answer with the chains of all.
+    let take = |all: &mut Vec<(Owner, Chain)>, answer: Message<'_>| {
+        let Some(owner) = Owner::of(answer, chain::TABLE) else { return };
+        if scope.is_none_or(|scope| scope.family == owner.family && scope.table == owner.table) {
+            all.extend(decode::chain(owner.family, answer.attributes()).map(|chain| (owner, chain)));
+        }
+    };
+    let fill = |writer: &mut super::attribute::Writer| {
+        if let Some(scope) = scope {
+            writer.text(chain::TABLE, scope.table);
+        }
+    };
+    socket.dump(message::GET_CHAIN, family, fill, take, Vec::new)
+}
+
+type OwnedRule = (Owner, String, Rule);
+
+fn rules(
+    socket: &mut Socket,
+    scope: Option<Scope<'_>>,
+    chain: Option<&str>,
+) -> std::result::Result<Vec<OwnedRule>, Errno> {
+    let family = scope.map_or(0, |scope| scope.family.number());
+    let take = |all: &mut Vec<OwnedRule>, answer: Message<'_>| {
+        let attributes = answer.attributes();
+        if let Some((owner, chain)) = Owner::of(answer, rule::TABLE).zip(attributes.text(rule::CHAIN)) {
+            all.push((owner, chain, decode::rule(attributes)));
+        }
+    };
+    let fill = |writer: &mut super::attribute::Writer| {
+        if let Some(scope) = scope {
+            writer.text(rule::TABLE, scope.table);
+        }
+        if let Some(chain) = chain {
+            writer.text(rule::CHAIN, chain);
+        }
+    };
+    socket.dump(message::GET_RULE, family, fill, take, Vec::new)
+}
+
+/// Gives rules, which come chain by chain and in their order, to their chains.
+fn give(rules: Vec<(String, Rule)>, chains: &mut [Chain]) {
+    let mut at = 0;
+    for (name, rule) in rules {
+        if chains.get(at).is_none_or(|chain| chain.name != name) {
+            let Some(found) = chains.iter().position(|chain| chain.name == name) else { continue };
+            at = found;
+        }
+        chains[at].rules.push(rule);
+    }
+}
+
+fn sets(socket: &mut Socket, scope: Scope<'_>) -> std::result::Result<Vec<Set>, Errno> {
+    let take = |all: &mut Vec<Set>, answer: Message<'_>| {
+        if Owner::of(answer, set::TABLE).is_some_and(|owner| owner.table == scope.table) {
+            all.extend(decode::set(answer.attributes()));
+        }
+    };
+    let fill = |writer: &mut super::attribute::Writer| writer.text(set::TABLE, scope.table);
+    let mut all = socket.dump(message::GET_SET, scope.family.number(), fill, take, Vec::new)?;
+    for set in &mut all {
+        let take = |all: &mut Vec<Element>, answer: Message<'_>| all.extend(elements_of(answer));
+        let fill = |writer: &mut super::attribute::Writer| {
+            writer.text(elements::TABLE, scope.table);
+            writer.text(elements::SET, &set.name);
+        };
+        set.elements = socket.dump(message::GET_ELEMENT, scope.family.number(), fill, take, Vec::new)?;
+    }
+    Ok(all)
+}
+
+fn elements_of(answer: Message<'_>) -> impl Iterator<Item = Element> {
+    answer.attributes().nested(elements::ELEMENTS).map(Attribute::nested).map(decode::element)
+}
