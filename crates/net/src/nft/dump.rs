@@ -2,12 +2,11 @@
 
 use rustix::io::Errno;
 
-use super::attribute::{Attribute, Message};
+use super::attribute::{Attribute, Message, Writer};
 use super::decode;
 use super::encode::{self, Scope};
-use super::expression::Expression;
 use super::model::{Chain, Family, Rule, Ruleset, Table};
-use super::number::{chain, elements, flag, message, rule, set, table};
+use super::number::{chain, elements, message, rule, set};
 use super::set::{Element, Set};
 use super::socket::Socket;
 use crate::error::{Error, Result};
@@ -37,7 +36,9 @@ pub fn dump(socket: &mut Socket) -> Result<Ruleset> {
 /// One table with all that is in it; None if there is none.
 pub fn dump_table(socket: &mut Socket, scope: Scope<'_>) -> Result<Option<Table>> {
     consistent(socket, |socket| {
-        let Some(mut table) = headers(socket)?.into_iter().find(|table| table.scope() == scope) else { return Ok(None) };
+        let Some(mut table) = headers(socket)?.into_iter().find(|table| table.scope() == scope) else {
+            return Ok(None);
+        };
         table.chains = chains(socket, Some(scope))?.into_iter().map(|(_, chain)| chain).collect();
         let own = rules(socket, Some(scope), None)?.into_iter().map(|(_, chain, rule)| (chain, rule)).collect();
         give(own, &mut table.chains);
@@ -55,14 +56,28 @@ pub fn dump_rules(socket: &mut Socket, scope: Scope<'_>, chain: Option<&str>) ->
     }
 }
 
-/// The chains of a table, without rules; none if there is no such table.
-pub fn dump_chains(socket: &mut Socket, scope: Scope<'_>) -> Result<Vec<Chain>> {
-    let all = chains(socket, Some(scope)).map_err(|errno| Error::system(format!("nftables: chains of {scope}"), errno))?;
-    Ok(all.into_iter().map(|(_, chain)| chain).collect())
+/// A chain, without its rules; None if there is none.
+pub fn get_chain(socket: &mut Socket, scope: Scope<'_>, name: &str) -> Result<Option<Chain>> {
+    let mut found = None;
+    let fill = |writer: &mut Writer| {
+        writer.text(chain::TABLE, scope.table);
+        writer.text(chain::NAME, name);
+    };
+    let take = |answer: Message<'_>| found = decode::chain(scope.family, answer.attributes());
+    match socket.request(message::GET_CHAIN, 0, scope.family.number(), fill, take) {
+        Ok(()) => Ok(found),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(Error::system(format!("nftables: chain {name} of {scope}"), errno)),
+    }
 }
 
 /// Those of a set's elements that have these keys; None if one is not there.
-pub fn get_elements(socket: &mut Socket, scope: Scope<'_>, set: &str, keys: &[Element]) -> Result<Option<Vec<Element>>> {
+pub fn get_elements(
+    socket: &mut Socket,
+    scope: Scope<'_>,
+    set: &str,
+    keys: &[Element],
+) -> Result<Option<Vec<Element>>> {
     let mut found = Vec::new();
     for part in keys.chunks(ASKED_AT_ONCE) {
         let part: Vec<Element> = part.iter().map(|element| Element::new(element.key.clone())).collect();
@@ -83,10 +98,7 @@ pub fn get_elements(socket: &mut Socket, scope: Scope<'_>, set: &str, keys: &[El
 }
 
 /// Asks until nothing has changed between the first answer and the last.
-fn consistent<T>(
-    socket: &mut Socket,
-    ask: impl Fn(&mut Socket) -> std::result::Result<T, Errno>,
-) -> Result<T> {
+fn consistent<T>(socket: &mut Socket, ask: impl Fn(&mut Socket) -> std::result::Result<T, Errno>) -> Result<T> {
     let mut before = socket.generation()?;
     for _ in 0..TRIES {
         let answer = ask(socket);
@@ -134,7 +146,7 @@ fn chains(socket: &mut Socket, scope: Option<Scope<'_>>) -> std::result::Result<
             all.extend(decode::chain(owner.family, answer.attributes()).map(|chain| (owner, chain)));
         }
     };
-    let fill = |writer: &mut super::attribute::Writer| {
+    let fill = |writer: &mut Writer| {
         if let Some(scope) = scope {
             writer.text(chain::TABLE, scope.table);
         }
@@ -156,7 +168,7 @@ fn rules(
             all.push((owner, chain, decode::rule(attributes)));
         }
     };
-    let fill = |writer: &mut super::attribute::Writer| {
+    let fill = |writer: &mut Writer| {
         if let Some(scope) = scope {
             writer.text(rule::TABLE, scope.table);
         }
@@ -185,11 +197,11 @@ fn sets(socket: &mut Socket, scope: Scope<'_>) -> std::result::Result<Vec<Set>, 
             all.extend(decode::set(answer.attributes()));
         }
     };
-    let fill = |writer: &mut super::attribute::Writer| writer.text(set::TABLE, scope.table);
+    let fill = |writer: &mut Writer| writer.text(set::TABLE, scope.table);
     let mut all = socket.dump(message::GET_SET, scope.family.number(), fill, take, Vec::new)?;
     for set in &mut all {
         let take = |all: &mut Vec<Element>, answer: Message<'_>| all.extend(elements_of(answer));
-        let fill = |writer: &mut super::attribute::Writer| {
+        let fill = |writer: &mut Writer| {
             writer.text(elements::TABLE, scope.table);
             writer.text(elements::SET, &set.name);
         };

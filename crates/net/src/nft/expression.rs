@@ -4,6 +4,7 @@
 ///
 /// A step that does not match ends the rule (`NFT_BREAK`), as does one that has nothing to load: a port of a packet without a
 /// transport header, the name of an interface that there is none of, the state of a packet that is not tracked.
+#[expect(missing_docs, reason = "fields are called what the kernel calls them; the variant says what they are for")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expression {
     /// Loads what the kernel knows about a packet.
@@ -49,7 +50,14 @@ pub enum Expression {
     /// Matches as long as there are not more than `rate` per `unit` seconds, or if there are. A burst goes beyond.
     Limit { kind: LimitKind, rate: u64, unit: u64, burst: u32, inverted: bool },
     /// Says to the kernel's log, or to a program, that the packet passed by.
-    Log { prefix: Option<String>, level: Option<u32>, flags: Option<u32>, group: Option<u16>, snaplen: Option<u32>, threshold: Option<u16> },
+    Log {
+        prefix: Option<String>,
+        level: Option<u32>,
+        flags: Option<u32>,
+        group: Option<u16>,
+        snaplen: Option<u32>,
+        threshold: Option<u16>,
+    },
     /// The packet's connection is not to be tracked.
     Notrack,
     /// Gives the packet to a program, which decides.
@@ -117,6 +125,7 @@ pub struct RegisterRange {
 }
 
 /// How bits are computed.
+#[expect(missing_docs, reason = "fields are called what the kernel calls them; the variant says what they are for")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bitwise {
     /// And `mask`, then exclusive or `xor`.

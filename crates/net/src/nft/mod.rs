@@ -14,12 +14,12 @@
 
 /// Attributes of netlink, written and read.
 mod attribute;
-/// Models to messages.
-mod encode;
 /// Messages to models; hostile input.
 mod decode;
 /// Whole rulesets of the kernel.
 mod dump;
+/// Models to messages.
+mod encode;
 /// What rules are made of.
 mod expression;
 /// Tables, chains, rules.
@@ -33,11 +33,11 @@ mod set;
 /// The connection to the kernel.
 mod socket;
 
-pub use dump::{dump, dump_chains, dump_rules, dump_table, get_elements};
+pub use dump::{dump, dump_rules, dump_table, get_chain, get_elements};
 pub use encode::{Batch, Position, Scope};
 pub use expression::{
-    Bitwise, Byteorder, Comparison, CtKey, Direction, DynsetOperation, Expression, Extension, FibResult, HeaderBase, LimitKind,
-    MetaKey, NatKind, Register, RegisterRange, Reject, Verdict, CT_STATUS_DNAT,
+    Bitwise, Byteorder, CT_STATUS_DNAT, Comparison, CtKey, Direction, DynsetOperation, Expression, Extension,
+    FibResult, HeaderBase, LimitKind, MetaKey, NatKind, Register, RegisterRange, Reject, Verdict,
 };
 pub use model::{Base, Chain, Family, Hook, Rule, Ruleset, Table};
 pub use set::{Data, DataKind, DataType, Element, Set};

@@ -48,9 +48,9 @@ numbers! {
     /// `NFTA_LIST_*`.
     list: u16 { ITEM = 1, }
     /// `NFTA_TABLE_*`.
-    table: u16 { NAME = 1, FLAGS = 2, HANDLE = 4, USERDATA = 6, }
+    table: u16 { NAME = 1, FLAGS = 2, USERDATA = 6, }
     /// `NFTA_CHAIN_*`.
-    chain: u16 { TABLE = 1, HANDLE = 2, NAME = 3, HOOK = 4, POLICY = 5, TYPE = 7, FLAGS = 10, USERDATA = 12, }
+    chain: u16 { TABLE = 1, NAME = 3, HOOK = 4, POLICY = 5, TYPE = 7, USERDATA = 12, }
     /// `NFTA_HOOK_*`; `DEVICE` is `NFTA_DEVICE_NAME` inside of `DEVICES`.
     hook: u16 { NUMBER = 1, PRIORITY = 2, DEVICE = 3, DEVICES = 4, DEVICE_NAME = 1, }
     /// `NFTA_RULE_*`.
@@ -69,7 +69,6 @@ numbers! {
         TIMEOUT = 11,
         USERDATA = 13,
         OBJECT_TYPE = 15,
-        HANDLE = 16,
     }
     /// `NFTA_SET_DESC_*`, and `NFTA_SET_FIELD_LEN` inside of `FIELDS`.
     description: u16 { SIZE = 1, FIELDS = 2, FIELD_LENGTH = 1, }
@@ -158,5 +157,5 @@ numbers! {
     /// and elements are 0.
     userdata: u8 { COMMENT = 0, SET_KEY_ORDER = 0, SET_DATA_ORDER = 1, SET_COMMENT = 7, }
     /// Codes of verdicts, as the kernel's signed numbers.
-    verdict: i32 { DROP = 0, ACCEPT = 1, QUEUE = 3, CONTINUE = -1, BREAK = -2, JUMP = -3, GOTO = -4, RETURN = -5, }
+    verdict: i32 { DROP = 0, ACCEPT = 1, QUEUE = 3, CONTINUE = -1, JUMP = -3, GOTO = -4, RETURN = -5, }
 }

@@ -40,7 +40,8 @@ impl Socket {
         )
         .map_err(|errno| match errno {
             Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT => {
-                Error::new(ErrorKind::Unsupported, "this kernel has no nfnetlink").with_hint("load the module nfnetlink")
+                Error::new(ErrorKind::Unsupported, "this kernel has no nfnetlink")
+                    .with_hint("load the module nfnetlink")
             }
             errno => Error::system("socket(AF_NETLINK, NETLINK_NETFILTER)", errno),
         })?;
@@ -91,11 +92,17 @@ impl Socket {
     /// The number that the kernel counts up with every batch.
     pub fn generation(&mut self) -> Result<u32> {
         let mut found = None;
-        self.request(message::GET_GENERATION, 0, 0, |_| (), |answer| {
-            if answer.kind == message::NEW_GENERATION {
-                found = answer.attributes().u32(generation::ID);
-            }
-        })
+        self.request(
+            message::GET_GENERATION,
+            0,
+            0,
+            |_| (),
+            |answer| {
+                if answer.kind == message::NEW_GENERATION {
+                    found = answer.attributes().u32(generation::ID);
+                }
+            },
+        )
         .map_err(|errno| Error::system("nftables: generation", errno))?;
         found.ok_or_else(|| Error::system("nftables: generation", Errno::PROTO))
     }
@@ -166,7 +173,8 @@ impl Socket {
     }
 
     fn receive<'a>(&self, buffer: &'a mut [u8], flags: RecvFlags) -> std::result::Result<&'a [u8], Errno> {
-        let received = rustix::io::retry_on_intr(|| rustix::net::recv(&self.fd, &mut *buffer, flags | RecvFlags::TRUNC));
+        let received =
+            rustix::io::retry_on_intr(|| rustix::net::recv(&self.fd, &mut *buffer, flags | RecvFlags::TRUNC));
         let (kept, whole) = received?;
         if whole > kept { Err(Errno::MSGSIZE) } else { Ok(&buffer[..kept]) }
     }
@@ -191,7 +199,8 @@ fn refused(batch: &Batch, sequence: u32, number: i32) -> Error {
     let error = Error::system(format!("nftables: {}", batch.subject(sequence).unwrap_or("batch")), errno);
     match errno {
         Errno::PERM => error.with_hint("only root, or who has CAP_NET_ADMIN, may change the firewall"),
-        Errno::OPNOTSUPP => error.with_hint("the kernel lacks part of nftables: modules nf_tables, nft_chain_nat, nft_fib_inet, nft_masq"),
+        Errno::OPNOTSUPP => error
+            .with_hint("the kernel lacks part of nftables: modules nf_tables, nft_chain_nat, nft_fib_inet, nft_masq"),
         _ => error,
     }
 }

@@ -6,8 +6,8 @@ use super::super::expression::{
     LimitKind, MetaKey, NatKind, Register, RegisterRange, Reject, Verdict,
 };
 use super::super::number::{
-    bitwise, byteorder, cmp, compat, counter, ct, data, dynset, expression as wrapper, exthdr, fib, immediate, limit, log,
-    lookup, masq, meta, nat, objref, payload, queue, range, redir, reject, verdict as code,
+    bitwise, byteorder, cmp, compat, counter, ct, data, dynset, expression as wrapper, exthdr, fib, immediate, limit,
+    log, lookup, masq, meta, nat, objref, payload, queue, range, redir, reject, verdict as code,
 };
 
 /// `NFT_LOOKUP_F_INV`, `NFT_DYNSET_F_INV`, `NFT_LIMIT_F_INV`.

@@ -3,8 +3,8 @@
 use super::super::attribute::Writer;
 use super::super::expression::{Bitwise, Expression, Register, RegisterRange, Reject, Verdict};
 use super::super::number::{
-    bitwise, byteorder, cmp, compat, counter, ct, data, dynset, expression as wrapper, exthdr, fib, immediate, limit, list, log, lookup,
-    masq, meta, nat, objref, payload, queue, range, redir, reject, verdict as code,
+    bitwise, byteorder, cmp, compat, counter, ct, data, dynset, expression as wrapper, exthdr, fib, immediate, limit,
+    list, log, lookup, masq, meta, nat, objref, payload, queue, range, redir, reject, verdict as code,
 };
 
 /// `NFT_LOOKUP_F_INV`, `NFT_DYNSET_F_INV`, `NFT_LIMIT_F_INV`.

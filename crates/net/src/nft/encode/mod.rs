@@ -3,13 +3,13 @@
 /// Expressions to attributes.
 mod expression;
 /// Sets and elements to attributes.
-mod set;
+mod members;
 
-pub(super) use set::elements;
+pub(super) use members::elements;
 
 use super::attribute::Writer;
 use super::model::{Base, Chain, Family, Rule, Table};
-use super::number::{batch, chain, flag, hook, list, message, rule, table, userdata};
+use super::number::{batch, chain, elements, flag, hook, list, message, rule, set, table, userdata};
 use super::set::{Element, Set};
 
 /// The subsystem that a batch is for (`NFNL_SUBSYS_NFTABLES`).
@@ -159,11 +159,17 @@ impl Batch {
 
     /// Deletes a rule.
     pub fn delete_rule(&mut self, scope: Scope<'_>, chain: &str, handle: u64) -> &mut Batch {
-        self.message(message::DELETE_RULE, 0, scope.family, format!("rule {handle} of {}", scope.chain(chain)), |writer| {
-            writer.text(rule::TABLE, scope.table);
-            writer.text(rule::CHAIN, chain);
-            writer.u64(rule::HANDLE, handle);
-        })
+        self.message(
+            message::DELETE_RULE,
+            0,
+            scope.family,
+            format!("rule {handle} of {}", scope.chain(chain)),
+            |writer| {
+                writer.text(rule::TABLE, scope.table);
+                writer.text(rule::CHAIN, chain);
+                writer.u64(rule::HANDLE, handle);
+            },
+        )
     }
 
     /// Adds a set, if it is not there, without elements.
@@ -172,7 +178,23 @@ impl Batch {
         self.sets += 1;
         let id = self.sets;
         self.message(message::NEW_SET, flag::CREATE, scope.family, scope.set(&added.name), |writer| {
-            set::set(writer, scope.table, added, id);
+            members::set(writer, scope.table, added, id);
+        })
+    }
+
+    /// Deletes a set. The kernel refuses with EBUSY while a rule looks something up in it.
+    pub fn delete_set(&mut self, scope: Scope<'_>, name: &str) -> &mut Batch {
+        self.message(message::DELETE_SET, 0, scope.family, scope.set(name), |writer| {
+            writer.text(set::TABLE, scope.table);
+            writer.text(set::NAME, name);
+        })
+    }
+
+    /// Deletes all elements of a set.
+    pub fn flush_set(&mut self, scope: Scope<'_>, name: &str) -> &mut Batch {
+        self.message(message::DELETE_ELEMENT, 0, scope.family, scope.set(name), |writer| {
+            writer.text(elements::TABLE, scope.table);
+            writer.text(elements::SET, name);
         })
     }
 
@@ -187,9 +209,9 @@ impl Batch {
     }
 
     fn elements(&mut self, kind: u16, flags: u16, scope: Scope<'_>, set: &str, elements: &[Element]) -> &mut Batch {
-        for part in set::parts(elements) {
+        for part in members::parts(elements) {
             self.message(kind, flags, scope.family, format!("elements of {}", scope.set(set)), |writer| {
-                set::elements(writer, scope.table, set, part);
+                members::elements(writer, scope.table, set, part);
             });
         }
         self
