@@ -44,7 +44,9 @@ pub fn compile(table: &str, registers: &[(&Network, &[Endpoint])]) -> Table {
     }
     let mut sets = empty_sets();
     for ((name, _), element) in elements {
-        sets.iter_mut().find(|set| set.name == name).expect("every name is one of the sets").elements.push(element);
+        if let Some(set) = sets.iter_mut().find(|set| set.name == name) {
+            set.elements.push(element);
+        }
     }
     Table {
         comment: Some("networks of containers; made by phial, which makes it anew when it was changed".to_owned()),
@@ -103,7 +105,7 @@ fn prerouting() -> Chain {
     base("prerouting", "nat", Hook::Prerouting, DSTNAT, rules)
 }
 
-/// The kernel does not route from ::1 to anywhere else.
+/// The kernel does not route from `::1` to anywhere else.
 fn output() -> Chain {
     let one = Subnet::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 128).expect("an address of IPv6 has 128 bits");
     let rules = vec![

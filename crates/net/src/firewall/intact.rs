@@ -15,10 +15,11 @@ impl Firewall {
     ///
     /// It costs reading the rules of the table and asking for some elements, about a tenth of a millisecond.
     pub fn is_intact(&mut self, registers: &[(&Network, &[Endpoint])]) -> Result<bool> {
-        let networks = || registers.iter().map(|(network, _)| *network).filter(|network| network.is_bridge());
+        let networks: Vec<&Network> =
+            registers.iter().map(|(network, _)| *network).filter(|network| network.is_bridge()).collect();
         let mut expected = compile::base_chains();
-        expected.extend(networks().flat_map(network::chains));
-        Ok(self.has_rules(&expected)? && self.has_elements(registers)? && self.are_admitted(networks())?)
+        expected.extend(networks.iter().flat_map(|network| network::chains(network)));
+        Ok(self.has_rules(&expected)? && self.has_elements(registers)? && self.are_admitted(&networks)?)
     }
 
     fn has_rules(&mut self, expected: &[Chain]) -> Result<bool> {

@@ -29,6 +29,8 @@ mod network;
 mod phrase;
 /// What a published port adds.
 mod ports;
+#[cfg(test)]
+mod tests;
 
 pub use compile::compile;
 
@@ -190,7 +192,7 @@ impl Firewall {
     }
 }
 
-/// Whether the kernel can lead a port of the host to a container of this address family: a packet for ::1 never leaves the host.
+/// Whether the kernel can lead a port of the host to a container of this address family: a packet for `::1` never leaves the host.
 pub fn is_translated(published: &Published, endpoint: &Endpoint) -> bool {
     ports::is_translated(published, endpoint)
 }

@@ -46,11 +46,11 @@ impl Firewall {
     }
 
     /// Whether packets of these networks pass.
-    pub(super) fn are_admitted<'a>(&mut self, networks: impl Iterator<Item = &'a Network> + Clone) -> Result<bool> {
+    pub(super) fn are_admitted(&mut self, networks: &[&Network]) -> Result<bool> {
         let mut all = true;
         for neighbour in self.neighbours()? {
             let found = self.rules_of(neighbour)?;
-            let mut expected = networks.clone().flat_map(rules);
+            let mut expected = networks.iter().flat_map(|network| rules(network));
             all &= !drops_the_rest(neighbour, &found)
                 || expected.all(|rule| found.iter().any(|other| do_same(&other.expressions, &rule.expressions)));
         }
@@ -119,10 +119,7 @@ fn drops_the_rest(neighbour: Neighbour, rules: &[Rule]) -> bool {
 
 /// Whether a rule decides about every packet.
 fn ends_all(rule: &Rule) -> bool {
-    let (last, before) = match rule.expressions.split_last() {
-        Some(parts) => parts,
-        None => return false,
-    };
+    let Some((last, before)) = rule.expressions.split_last() else { return false };
     let decides = match last {
         Expression::Verdict(verdict) => matches!(verdict, Verdict::Accept | Verdict::Drop),
         Expression::Reject(_) => true,

@@ -68,7 +68,7 @@ fn element(endpoint: &Endpoint, published: &Published) -> Option<(&'static str, 
     Some((map.name, Element { comment, ..Element::with_data(key, Data::Value(data)) }))
 }
 
-/// Whether the kernel leads this port to the container: one of the same IP, and not of ::1, which never leaves the host.
+/// Whether the kernel leads this port to the container: one of the same IP, and not of `::1`, which never leaves the host.
 pub(super) fn is_translated(published: &Published, endpoint: &Endpoint) -> bool {
     let is_loopback = matches!(published.host, IpAddr::V6(address) if address.is_loopback());
     !is_loopback && endpoint.address_like(published.host).is_some()

@@ -174,14 +174,14 @@ impl<'a> Attribute<'a> {
     }
 }
 
-/// Attributes that are being read; ends at the first that is not whole.
+/// Attributes that are being read; their list ends at the first that is not whole.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attributes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Attributes<'a> {
     /// The last with this type, which is the one that the kernel goes by.
     pub(super) fn find(self, kind: u16) -> Option<Attribute<'a>> {
-        self.filter(|attribute| attribute.kind == kind).last()
+        self.into_iter().filter(|attribute| attribute.kind == kind).last()
     }
 
     /// The number of four bytes with this type.
@@ -205,7 +205,20 @@ impl<'a> Attributes<'a> {
     }
 }
 
-impl<'a> Iterator for Attributes<'a> {
+impl<'a> IntoIterator for Attributes<'a> {
+    type Item = Attribute<'a>;
+    type IntoIter = Each<'a>;
+
+    fn into_iter(self) -> Each<'a> {
+        Each(self.0)
+    }
+}
+
+/// One attribute after the other.
+#[derive(Debug)]
+pub(super) struct Each<'a>(&'a [u8]);
+
+impl<'a> Iterator for Each<'a> {
     type Item = Attribute<'a>;
 
     fn next(&mut self) -> Option<Attribute<'a>> {
@@ -254,7 +267,7 @@ impl<'a> Message<'a> {
 }
 
 /// Messages of one datagram; ends at the first that is not whole.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Messages<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {

@@ -211,5 +211,5 @@ fn sets(socket: &mut Socket, scope: Scope<'_>) -> std::result::Result<Vec<Set>, 
 }
 
 fn elements_of(answer: Message<'_>) -> impl Iterator<Item = Element> {
-    answer.attributes().nested(elements::ELEMENTS).map(Attribute::nested).map(decode::element)
+    answer.attributes().nested(elements::ELEMENTS).into_iter().map(Attribute::nested).map(decode::element)
 }

@@ -289,7 +289,7 @@ numbered! {
         Cgroup = 23 "cgroup",
         /// A random number.
         Random = 24 "random",
-        /// Whether it came by IPsec.
+        /// Whether it came by `IPsec`.
         SecPath = 25 "secpath",
         /// The driver of the interface that it came in by.
         IifKind = 26 "iifkind",

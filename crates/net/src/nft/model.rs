@@ -203,16 +203,14 @@ impl Hook {
     /// The one with this number in this family.
     pub fn from_number(number: u32, family: Family) -> Hook {
         match (number, family) {
-            (0, Family::Netdev) => Hook::Ingress,
+            (0, Family::Netdev) | (5, Family::Inet) => Hook::Ingress,
             (1, Family::Netdev) => Hook::Egress,
             (0, Family::Arp) => Hook::Input,
-            (1, Family::Arp) => Hook::Output,
+            (1, Family::Arp) | (3, _) => Hook::Output,
             (0, _) => Hook::Prerouting,
             (1, _) => Hook::Input,
             (2, _) => Hook::Forward,
-            (3, _) => Hook::Output,
             (4, _) => Hook::Postrouting,
-            (5, Family::Inet) => Hook::Ingress,
             (number, _) => Hook::Other(number),
         }
     }

@@ -165,7 +165,7 @@ impl DataType {
     pub const IPV6: DataType = DataType(8);
     /// A hardware address of Ethernet.
     pub const ETHER_ADDRESS: DataType = DataType(9);
-    /// An EtherType.
+    /// An `EtherType`.
     pub const ETHER_TYPE: DataType = DataType(10);
     /// A protocol above IP.
     pub const INET_PROTOCOL: DataType = DataType(12);

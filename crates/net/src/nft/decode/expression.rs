@@ -15,7 +15,7 @@ const INVERTED: u32 = 0x1;
 
 /// The expressions of a list.
 pub(in super::super) fn expressions(list: Attributes<'_>, depth: usize) -> Vec<Expression> {
-    list.filter_map(|item| expression(item.nested(), depth)).collect()
+    list.into_iter().filter_map(|item| expression(item.nested(), depth)).collect()
 }
 
 /// One expression. What is not understood becomes `Unknown`; None only of what has no name, or lies too deep.
@@ -216,13 +216,11 @@ fn exthdr_(inside: Attributes<'_>) -> Option<Expression> {
     let kind = inside.find(exthdr::TYPE).and_then(Attribute::u8)?;
     let (offset, length) = (inside.u32(exthdr::OFFSET)?, inside.u32(exthdr::LENGTH)?);
     let flags = inside.u32(exthdr::FLAGS).unwrap_or(0);
-    match register(inside, exthdr::DESTINATION) {
-        Some(destination) => Some(Expression::Exthdr { extension, kind, offset, length, flags, destination }),
-        None => {
-            let source = register(inside, exthdr::SOURCE)?;
-            Some(Expression::ExthdrSet { extension, kind, offset, length, source })
-        }
+    if let Some(destination) = register(inside, exthdr::DESTINATION) {
+        return Some(Expression::Exthdr { extension, kind, offset, length, flags, destination });
     }
+    let source = register(inside, exthdr::SOURCE)?;
+    Some(Expression::ExthdrSet { extension, kind, offset, length, source })
 }
 
 fn dynset_(inside: Attributes<'_>, depth: usize) -> Option<Expression> {

@@ -41,7 +41,7 @@ fn base(family: Family, chain: Attributes<'_>, inside: Attributes<'_>) -> Base {
         hook: Hook::from_number(inside.u32(hook::NUMBER).unwrap_or(u32::MAX), family),
         priority: inside.u32(hook::PRIORITY).unwrap_or(0).cast_signed(),
         accept: chain.u32(chain::POLICY) != Some(0),
-        devices: inside.text(hook::DEVICE).into_iter().chain(many.map(Attribute::text)).collect(),
+        devices: inside.text(hook::DEVICE).into_iter().chain(many.into_iter().map(Attribute::text)).collect(),
     }
 }
 

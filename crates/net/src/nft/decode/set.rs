@@ -21,6 +21,7 @@ pub(in super::super) fn set(attributes: Attributes<'_>) -> Option<Set> {
         size: description.u32(description::SIZE),
         fields: description
             .nested(description::FIELDS)
+            .into_iter()
             .filter_map(|field| field.nested().u32(description::FIELD_LENGTH))
             .collect(),
         timeout: attributes.u64(set::TIMEOUT),
