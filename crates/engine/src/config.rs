@@ -15,6 +15,8 @@ pub mod logging;
 pub mod mount;
 pub mod names;
 pub mod namespace;
+pub mod network;
+pub mod port;
 pub mod restart;
 pub mod security;
 pub mod signal;
@@ -33,7 +35,9 @@ pub use limits::parse_pids_limit;
 pub use logging::Logging;
 pub use mount::{ImageMount, Mount, MountKind, Origin, Propagation, RecursiveReadOnly, VolumeMount, VolumesFrom};
 pub use names::{Dns, ExtraHost, parse_hostname};
-pub use namespace::{Ipc, Network, Sharing};
+pub use namespace::{Ipc, Sharing};
+pub use network::{Connection, Link, Network, NetworkFlags};
+pub use port::PortMapping;
 pub use restart::RestartPolicy;
 pub(crate) use security::Apparmor;
 pub use security::{Seccomp, SecurityOption};
@@ -86,8 +90,14 @@ pub struct ContainerConfig {
     pub volume_driver: Option<String>,
     /// `--read-only`.
     pub read_only: bool,
-    /// `--network`.
+    /// `--network`, with `--network-alias`, `--ip`, `--ip6` and `--mac-address`.
     pub network: Network,
+    /// `--link`.
+    pub links: Vec<Link>,
+    /// `-p`.
+    pub ports: Vec<PortMapping>,
+    /// `-P`: every port that is exposed has one of the host.
+    pub publish_all: bool,
     /// `--pid`.
     pub pid: Sharing,
     /// `--ipc`.
@@ -334,6 +344,7 @@ mod tests {
             let _ = (size::parse_memory(&text), size::parse_cpus(&text), env::parse(&text, |_| None));
             let _ = (Device::parse(&text), DeviceRule::parse(&text), Gpus::parse(&text), ExtraHost::parse(&text));
             let _ = (names::parse_expose(&text), limits::parse_set("--cpuset-cpus", &text), limits::parse_sysctl(&text));
+            let _ = (PortMapping::parse(&text), Link::parse(&text), Connection::parse(&text));
             let _ = (env::parse_file("f", text.as_bytes(), |_| None), parse_hostname(&text), parse_label(&text));
         }
     }

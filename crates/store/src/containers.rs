@@ -427,6 +427,7 @@ pub(crate) fn id_column(row: &Row<'_>, index: usize) -> rusqlite::Result<Contain
     row.get_ref(index)?.as_str()?.parse().map_err(|error: Error| unreadable(index, error))
 }
 
-fn unreadable(index: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+/// What a column says and should not.
+pub(crate) fn unreadable(index: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
 }

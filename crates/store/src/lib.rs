@@ -51,6 +51,8 @@ mod layers;
 mod lock;
 /// Names for containers that were given none.
 pub mod names;
+/// Networks: their rows.
+mod networks;
 /// Where everything lies; pure.
 mod paths;
 /// Small files that are replaced as a whole.
@@ -73,6 +75,7 @@ pub use images::{ImageRecord, LayerRef, Removed, Use};
 pub use integrity::{Alone, DatabaseFile, Garbage};
 pub use layer_blobs::LayerBlob;
 pub use layers::{Layer, LayerSlot, LayerWriter};
+pub use networks::NetworkRecord;
 pub use paths::Paths;
 pub use volumes::{Uses, VolumeLock, VolumeRecord, VolumeUse};
 

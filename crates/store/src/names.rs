@@ -38,6 +38,22 @@ pub fn validate_volume(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what cannot be a network's name: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 255 characters.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`].
+pub fn validate_network(name: &str) -> Result<()> {
+    const LONGEST: usize = 255;
+    if name.len() > LONGEST {
+        let message = format!("network name {name:?}: it has {} characters, and {LONGEST} are the most", name.len());
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    if name.len() == 1 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(());
+    }
+    check("network", name)
+}
+
 fn check(what: &str, name: &str) -> Result<()> {
     let mut bytes = name.bytes();
     let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphanumeric());

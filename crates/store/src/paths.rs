@@ -9,7 +9,7 @@ use crate::{ContainerId, Digest, Error, Result};
 /// ```text
 /// ROOT/  phial.db  events/  lock  blobs/sha256/<hex>  layers/<diff id>/{layer.json,fs/}  tmp/  containers/<id>/
 ///        volumes/<name>/_data  manifests/<hex>.json  init-layer/
-/// RUN/   containers/<id>/{lock,status.json,sock}
+/// RUN/   containers/<id>/{lock,status.json,sock}  networks/<id>.json
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
@@ -166,6 +166,11 @@ impl Paths {
     /// The directory of all containers' run directories.
     pub fn run_containers(&self) -> PathBuf {
         self.run.join("containers")
+    }
+
+    /// The directory of the registers of what lives on networks, which are not the store's.
+    pub fn run_networks(&self) -> PathBuf {
+        self.run.join("networks")
     }
 
     /// A container's directory below RUN.

@@ -1,6 +1,6 @@
 //! `-v`, `--mount`, `--tmpfs` and `--volumes-from`: directories of the host, of memory, volumes and images in a container.
 
-mod fields;
+pub(super) mod fields;
 mod parse;
 
 use std::collections::BTreeMap;

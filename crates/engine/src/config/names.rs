@@ -30,7 +30,7 @@ pub fn parse_domainname(text: &str) -> Result<String> {
     Err(Error::invalid(format!("--domainname {text:?}: not a name of 1 to 64 characters")))
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')

@@ -1,4 +1,5 @@
-//! `--network`, `--pid`, `--ipc`, `--uts`, `--userns`, `--cgroupns`: whose namespaces a container lives in.
+//! `--pid`, `--ipc`, `--uts`, `--userns`, `--cgroupns`: whose namespaces a container lives in; and whether all of them, with
+//! the network, go together.
 //!
 //! A container whose namespaces are shared is named as the user named it when the flag is parsed, and by its id from
 //! `create` on, so that it can be renamed.
@@ -9,66 +10,11 @@ use runtime::plan::namespace_of_sysctl;
 use serde::{Deserialize, Serialize};
 use sys::clone::namespace;
 
-use super::ContainerConfig;
+use super::{ContainerConfig, Network};
 use crate::error::{Error, Result};
 
 /// What comes before the name of a container whose namespace is shared.
-const OF_CONTAINER: &str = "container:";
-
-/// Which network namespace a container gets (`--network`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Network {
-    /// One of its own with nothing but a loopback interface. Also what no `--network` means as long as there is no
-    /// bridge network.
-    #[default]
-    None,
-    /// The host's.
-    Host,
-    /// That of this container.
-    Container(String),
-}
-
-impl Network {
-    /// Parses `--network`.
-    ///
-    /// # Errors
-    /// `Unsupported` for docker's other modes and for names of networks.
-    pub fn parse(text: &str) -> Result<Network> {
-        match text {
-            "none" => Ok(Network::None),
-            "host" => Ok(Network::Host),
-            "" => {
-                Err(Error::invalid("--network: the value is empty").with_hint("use --network none or --network host"))
-            }
-            other => match container("--network", other)? {
-                Some(name) => Ok(Network::Container(name)),
-                None => Err(Error::unsupported(format!(
-                    "--network {other}: this version knows only none, host and container:NAME"
-                ))
-                .with_hint("use --network host to reach other machines, or --network none")),
-            },
-        }
-    }
-
-    /// The container whose namespace it is.
-    pub fn container(&self) -> Option<&str> {
-        match self {
-            Network::Container(name) => Some(name),
-            Network::None | Network::Host => None,
-        }
-    }
-}
-
-impl Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Network::None => f.write_str("none"),
-            Network::Host => f.write_str("host"),
-            Network::Container(name) => write!(f, "{OF_CONTAINER}{name}"),
-        }
-    }
-}
+pub(super) const OF_CONTAINER: &str = "container:";
 
 /// Whose process ids, host name or cgroups a container sees (`--pid`, `--uts`, `--cgroupns`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,10 +181,16 @@ impl ContainerConfig {
                 ("--dns", !self.dns.is_empty()),
                 ("--add-host", !self.extra_hosts.is_empty()),
                 ("--expose", !self.exposed_ports.is_empty()),
+                ("--publish", !self.ports.is_empty()),
+                ("--publish-all", self.publish_all),
+                ("--link", !self.links.is_empty()),
             ];
             if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given) {
                 return conflict(flag, network());
             }
+        }
+        if self.network == Network::Host && !self.links.is_empty() {
+            return conflict("--link", "--network host".to_owned());
         }
         if self.uts == Sharing::Host {
             let given = [("--hostname", self.hostname.is_some()), ("--domainname", self.domainname.is_some())];
@@ -255,7 +207,7 @@ impl ContainerConfig {
     /// Whether a parameter is one of the container's own namespaces.
     fn owns(&self, sysctl: &str) -> bool {
         match namespace_of_sysctl(sysctl) {
-            Some(namespace::NETWORK) => self.network == Network::None,
+            Some(namespace::NETWORK) => self.network.is_own(),
             Some(namespace::IPC) => matches!(self.ipc, Ipc::Private | Ipc::None | Ipc::Shareable),
             Some(namespace::UTS) => self.uts == Sharing::Own,
             _ => false,
@@ -273,7 +225,7 @@ impl ContainerConfig {
 }
 
 /// The name in `container:NAME`; None for something else.
-fn container(flag: &str, text: &str) -> Result<Option<String>> {
+pub(super) fn container(flag: &str, text: &str) -> Result<Option<String>> {
     match text.strip_prefix(OF_CONTAINER) {
         Some("") => Err(Error::invalid(format!("{flag} {text}: the name of the container is missing"))),
         name => Ok(name.map(str::to_owned)),
@@ -296,17 +248,6 @@ mod tests {
     #[test]
     fn modes() {
         let container = ("container:web", Some("container:web"));
-        check(
-            Network::parse,
-            &[
-                ("none", Some("none")),
-                ("host", Some("host")),
-                container,
-                ("container:", None),
-                ("", None),
-                ("web", None),
-            ],
-        );
         check(
             Sharing::parse_pid,
             &[("", Some("")), ("host", Some("host")), container, ("container:", None), ("x", None)],
@@ -339,11 +280,5 @@ mod tests {
         assert!(fits(|config| config.sysctls = own("net.ipv4.ip_forward")));
         assert!(!fits(|config| (config.network, config.sysctls) = (Network::Host, own("net.ipv4.ip_forward"))));
         assert!(!fits(|config| (config.ipc, config.sysctls) = (Ipc::Host, own("kernel.shmmax"))));
-    }
-
-    #[test]
-    fn rows_of_older_versions_are_read() {
-        let network: Network = serde_json::from_str("\"host\"").expect("is a mode");
-        assert_eq!(network, Network::Host);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::config::{ContainerConfig, Network};
+use crate::config::ContainerConfig;
 
 /// What reads as empty. `/proc/interrupts` and the throttle counters of [`masked_paths`] leak what other containers do
 /// (GHSA-6fw5-f8r9-fgfm), `powercap` what they compute (CVE-2020-8694).
@@ -38,7 +38,7 @@ pub(crate) fn masked_paths(throttled_cpus: usize) -> Vec<String> {
 pub(super) fn sysctl(config: &ContainerConfig) -> Option<HashMap<String, String>> {
     let settings = [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let defaults = settings.into_iter().filter(|_| config.network == Network::None);
+    let defaults = settings.into_iter().filter(|_| config.network.is_own());
     let all: HashMap<String, String> = defaults.chain(config.sysctls.clone()).collect();
     (!all.is_empty()).then_some(all)
 }

@@ -14,6 +14,8 @@ const FORMAT_1: &str = include_str!("fixtures/format-1.sql");
 const FORMAT_2: &str = include_str!("fixtures/format-2.sql");
 /// The same of format 3.
 const FORMAT_3: &str = include_str!("fixtures/format-3.sql");
+/// The same of format 4.
+const FORMAT_4: &str = include_str!("fixtures/format-4.sql");
 
 fn paths_with(directory: &Path, statements: &str) -> Paths {
     let paths = Paths::new(directory.join("root"), directory.join("run")).expect("is absolute");
@@ -47,6 +49,11 @@ fn format_3_is_read() {
     is_read(FORMAT_3);
 }
 
+#[test]
+fn format_4_is_read() {
+    is_read(FORMAT_4);
+}
+
 fn is_read(fixture: &str) {
     let directory = tempfile::TempDir::new().expect("a directory can be made");
     let paths = paths_with(directory.path(), fixture);
@@ -65,6 +72,8 @@ fn is_read(fixture: &str) {
     assert_eq!(container.image_name, "alpine");
     assert!(container.auto_remove && !container.keep_unstarted);
     assert_eq!(container.config["command"][0], "sh");
+    assert_eq!(container.config["network"], "none", "nothing was a network of its own then");
+    assert!(store.networks().expect("lists").is_empty(), "there were no networks then");
     assert!(store.volumes().expect("lists").is_empty(), "there were no volumes then");
 
     let new = Scene::new();

@@ -13,4 +13,5 @@ mod format;
 mod images;
 mod layer_blobs;
 mod layers;
+mod networks;
 mod volumes;

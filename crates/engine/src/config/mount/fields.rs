@@ -177,7 +177,7 @@ fn pair(map: &mut BTreeMap<String, String>, text: &str) {
 }
 
 /// The fields of one line of CSV (RFC 4180): a field in double quotes may hold commas, and quotes doubled.
-fn fields_of(text: &str) -> Result<Vec<String>, String> {
+pub(in crate::config) fn fields_of(text: &str) -> Result<Vec<String>, String> {
     let mut fields = vec![String::new()];
     let mut characters = text.chars().peekable();
     let mut quoted = false;
