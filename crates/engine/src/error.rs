@@ -147,6 +147,23 @@ impl From<store::Error> for Error {
     }
 }
 
+impl From<net::Error> for Error {
+    fn from(error: net::Error) -> Error {
+        let kind = match error.kind() {
+            net::ErrorKind::Invalid => ErrorKind::Invalid,
+            net::ErrorKind::Conflict => ErrorKind::Conflict,
+            net::ErrorKind::NotFound => ErrorKind::NotFound,
+            net::ErrorKind::Unsupported => ErrorKind::Unsupported,
+            _ => ErrorKind::System,
+        };
+        let own = Error::new(kind, error.to_string());
+        match error.hint() {
+            Some(hint) => own.with_hint(hint),
+            None => own,
+        }
+    }
+}
+
 impl From<image::Error> for Error {
     fn from(error: image::Error) -> Error {
         let kind = match error.kind() {

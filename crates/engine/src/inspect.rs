@@ -6,6 +6,7 @@
 mod container;
 mod image;
 mod mounts;
+mod networks;
 mod state;
 
-pub(crate) use container::labels;
+pub(crate) use container::{exposed_ports, labels};

@@ -22,6 +22,9 @@ mod images;
 /// Volumes: made, filled, mounted, removed.
 mod volumes;
 
+/// Networks: made, listed, removed, and containers on them.
+mod networks;
+
 /// Files of containers: `cp`, `export`, `diff`.
 mod archive;
 /// What a container has written.
@@ -66,6 +69,7 @@ pub use images::registry::PushRequest;
 pub use images::saved::LoadedImage;
 pub use images::{PullPolicy, RemovedImage};
 pub use logs::{LogEntry, LogOptions, Stream};
+pub use networks::{ConnectOptions, NETWORK_FILTERS, NETWORK_PRUNE_FILTERS, NetworkConfig, NetworkSummary};
 pub use volumes::{VOLUME_FILTERS, VolumeConfig, VolumeSummary, VolumeUsage};
 pub use words::ago::ago;
 pub use words::filter::Filters;

@@ -173,12 +173,12 @@ impl Engine {
         let host = kernel::Host::read()?;
         let (id, created) = (ContainerId::generate()?.hex(), ago::now());
         let seed = kernel::seed(self.paths());
-        let made = self.store.create_network(name, |known| {
+        let inserted = self.store.create_network(name, |known| {
             let others: Vec<Network> = known.iter().map(definition).collect::<Result<_>>()?;
             let facts = Facts { id: &id, created: &created, others: &others, host: &host, seed };
             make(&facts).and_then(|network| record(&network))
         })?;
-        definition(&made?)
+        definition(&inserted?)
     }
 
     fn no_such_network(&self, key: &str, error: store::Error) -> Error {
@@ -226,8 +226,8 @@ fn definition(record: &NetworkRecord) -> Result<Network> {
 }
 
 fn record(network: &Network) -> Result<NetworkRecord> {
-    let definition = serde_json::to_value(network)
-        .map_err(|error| Error::invalid(format!("network {}: {error}", network.name)))?;
+    let definition =
+        serde_json::to_value(network).map_err(|error| Error::invalid(format!("network {}: {error}", network.name)))?;
     let (id, name, created) = (network.id.clone(), network.name.clone(), network.created.clone());
     Ok(NetworkRecord { id, name, created, definition })
 }

@@ -59,7 +59,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn networks(&self) -> Result<Vec<NetworkRecord>> {
-        self.read("listing networks", |transaction| all(transaction))
+        self.read("listing networks", all)
     }
 
     /// The network with this id, name, or unique beginning of an id.

@@ -228,7 +228,8 @@ impl NetworkFlags {
                 return Err(Error::invalid(format!("network {} is specified multiple times", connection.network)));
             }
         }
-        let other = connections.iter().find_map(|connection| other_mode(&connection.network).transpose()).transpose()?;
+        let other =
+            connections.iter().find_map(|connection| other_mode(&connection.network).transpose()).transpose()?;
         if let Some(mode) = other {
             return alone(mode, &connections);
         }
@@ -276,7 +277,9 @@ impl Link {
         let name = name.strip_prefix('/').unwrap_or(name);
         let alias = alias.strip_prefix('/').unwrap_or(alias);
         if name.is_empty() || !is_name(alias) {
-            return Err(Error::invalid(format!("--link {text}: not CONTAINER[:ALIAS], where ALIAS is the name of a host")));
+            return Err(Error::invalid(format!(
+                "--link {text}: not CONTAINER[:ALIAS], where ALIAS is the name of a host"
+            )));
         }
         Ok(Link { container: name.to_owned(), alias: alias.to_owned() })
     }
@@ -371,7 +374,7 @@ pub fn parse_alias(text: &str) -> Result<String> {
     alias(|| format!("--alias {text}"), text)
 }
 
-/// Says that addresses below 169.254.0.0/16 and fe80::/10 are not given by hand.
+/// Says that addresses of `169.254.0.0/16` and `fe80::/10` are not given by hand.
 pub fn link_local(flag: &str) -> Error {
     Error::unsupported(format!("{flag}: link-local addresses are the kernel's"))
         .with_hint("use --ip or --ip6 with an address of the network")
@@ -423,7 +426,8 @@ fn option(what: &impl Fn() -> String, text: &str) -> Result<(String, String)> {
 pub(crate) fn is_interface(name: &str) -> bool {
     !matches!(name, "" | "." | ".." | "lo" | "all" | "default")
         && name.len() <= LONGEST_INTERFACE
-        && !name.contains(|letter: char| letter == '/' || letter == ':' || letter.is_whitespace() || letter.is_control())
+        && !name
+            .contains(|letter: char| letter == '/' || letter == ':' || letter.is_whitespace() || letter.is_control())
 }
 
 /// `net.X.Y.IFNAME.Z=VALUE`, where X is ipv4, ipv6 or mpls.

@@ -47,7 +47,8 @@ impl PortMapping {
             Some(before) => before.rsplit_once(':').map_or((None, before), |(host, outer)| (Some(host), outer)),
         };
         let host = host.filter(|host| !host.is_empty());
-        let host = host.map(|host| address(host).ok_or_else(|| invalid(format!("'{host}' is no address")))).transpose()?;
+        let host =
+            host.map(|host| address(host).ok_or_else(|| invalid(format!("'{host}' is no address")))).transpose()?;
         let host_ports = match outer {
             "" | "0" => None,
             outer => Some(range(outer).ok_or_else(|| invalid(format!("'{outer}' is no port of the host")))?),

@@ -76,7 +76,8 @@ impl Engine {
     /// source that is not there.
     pub fn create(&self, config: &ContainerConfig, image: &ImageRecord, unstarted: Unstarted) -> Result<Created> {
         let image_config = ImageConfig::parse(&self.store.blob(&image.id)?)?.config;
-        let mut config = self.with_ids_of_others(effective(config, &image_config)?)?;
+        let config = self.with_ids_of_others(effective(config, &image_config)?)?;
+        let mut config = self.with_ids_of_networks(config)?;
         if unstarted == Unstarted::Collect {
             self.joins(None, &config)?;
         }

@@ -47,6 +47,7 @@ impl Engine {
         let filter = filter::Filter::new(self, options)?;
         let now = Timestamp::now();
         let mut images = Images::default();
+        let networks = self.live();
         let mut lines = Vec::new();
         for container in self.containers(filter.shows_all())? {
             if options.last.is_some_and(|last| lines.len() >= last) {
@@ -55,7 +56,8 @@ impl Engine {
             if !filter.matches(&container) {
                 continue;
             }
-            let mut line = summary(&container, images.of(self, &container), self.health_status(&container), now);
+            let mut line =
+                summary(&container, images.of(self, &container), &networks, self.health_status(&container), now);
             if options.size {
                 line.size = Some(self.sizes(&container)?);
             }

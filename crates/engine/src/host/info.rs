@@ -176,7 +176,7 @@ impl Engine {
             os_version: of_release("VERSION_ID").unwrap_or_default(),
             plugins: BTreeMap::from([
                 ("Log", vec!["journald", "json-file", "k8s-file", "local", "none"]),
-                ("Network", vec!["host", "none"]),
+                ("Network", vec!["bridge", "host", "ipvlan", "macvlan", "null"]),
                 ("Volume", vec!["local"]),
             ]),
             runtimes: BTreeMap::from([("phial-runtime", BTreeMap::from([("path", "phial-runtime")]))]),

@@ -1,6 +1,6 @@
 //! `inspect` of a container.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ::image::Config;
 use runtime::protocol::policy::{HEALTH_FILE, Health, HealthStatus};
@@ -53,7 +53,7 @@ impl Engine {
             "ProcessLabel": process.selinux_label().as_deref().unwrap_or_default(),
             "AppArmorProfile": process.apparmor_profile().as_deref().unwrap_or_default(),
             "ExecIDs": null,
-            "HostConfig": host_config(&container.config),
+            "HostConfig": host_config(&container.config, self.network_config(container)),
             "GraphDriver": {
                 "Name": "overlay2",
                 "Data": {
@@ -64,7 +64,7 @@ impl Engine {
             },
             "Mounts": mounts::mounts(&container.config, self.paths()),
             "Config": config(container, &image, process.env().as_deref().unwrap_or_default()),
-            "NetworkSettings": network_settings(&container.config),
+            "NetworkSettings": self.network_settings(container, &image)?,
         }))
     }
 }
@@ -99,6 +99,15 @@ pub(crate) fn labels(config: &ContainerConfig, image: &Config) -> BTreeMap<Strin
     labels
 }
 
+/// The ports that a container says it listens on: the image's, those of `--expose`, and those that are published.
+pub(crate) fn exposed_ports(config: &ContainerConfig, image: &Config) -> BTreeSet<String> {
+    let published = config
+        .ports
+        .iter()
+        .flat_map(|mapping| mapping.container_ports().map(|port| format!("{port}/{}", mapping.protocol)));
+    image.exposed_ports.iter().chain(&config.exposed_ports).cloned().chain(published).collect()
+}
+
 fn config(container: &Container, image: &Config, variables: &[String]) -> Value {
     let config = &container.config;
     let mut own = image.env.clone();
@@ -110,8 +119,7 @@ fn config(container: &Container, image: &Config, variables: &[String]) -> Value 
     } else {
         Some(config.command.clone())
     };
-    let ports = image.exposed_ports.iter().chain(&config.exposed_ports);
-    let ports: Map<String, Value> = ports.map(|port| (port.clone(), json!({}))).collect();
+    let ports: Map<String, Value> = exposed_ports(config, image).into_iter().map(|port| (port, json!({}))).collect();
     let mut value = json!({
         "Hostname": env::value(variables, "HOSTNAME").unwrap_or_default(),
         "Domainname": config.domainname.as_deref().unwrap_or_default(),
@@ -168,7 +176,8 @@ fn restart_policy(policy: RestartPolicy) -> Value {
     json!({"Name": policy.name(), "MaximumRetryCount": most})
 }
 
-fn host_config(config: &ContainerConfig) -> Value {
+/// `networks` is the part of it about networks.
+fn host_config(config: &ContainerConfig, networks: Value) -> Value {
     let none_or = |choices: Vec<String>| if choices.is_empty() { Value::Null } else { json!(choices) };
     let mut security: Vec<String> = config.security_opt.iter().map(security_option).collect();
     // As docker notes it: labels would be in the way of what such a container is for.
@@ -189,9 +198,7 @@ fn host_config(config: &ContainerConfig) -> Value {
     let mut all = json!({
         "Binds": none_or(mounts::binds(config)),
         "ContainerIDFile": config.cidfile.as_deref().unwrap_or_default(),
-        "NetworkMode": config.network.to_string(),
         "LogConfig": {"Type": config.logging.driver.name(), "Config": config.logging.options},
-        "PortBindings": {},
         "RestartPolicy": restart_policy(config.restart),
         "AutoRemove": config.auto_remove,
         "VolumeDriver": config.volume_driver.as_deref().unwrap_or_default(),
@@ -207,11 +214,9 @@ fn host_config(config: &ContainerConfig) -> Value {
         "ExtraHosts": none_or(config.extra_hosts.iter().map(ExtraHost::text).collect()),
         "GroupAdd": none_or(config.group_add.clone()),
         "IpcMode": config.ipc.to_string(),
-        "Links": null,
         "OomScoreAdj": config.oom_score_adj.unwrap_or(0),
         "PidMode": config.pid.to_string(),
         "Privileged": config.privileged,
-        "PublishAllPorts": false,
         "ReadonlyRootfs": config.read_only,
         "SecurityOpt": none_or(security),
         "UTSMode": config.uts.to_string(),
@@ -224,7 +229,7 @@ fn host_config(config: &ContainerConfig) -> Value {
         "Ulimits": ulimits,
         "Init": config.init,
     });
-    for part in [resources(config), devices(config), paths(config)] {
+    for part in [networks, resources(config), devices(config), paths(config)] {
         if let (Some(all), Value::Object(part)) = (all.as_object_mut(), part) {
             all.extend(part);
         }
@@ -337,14 +342,4 @@ fn security_option(option: &SecurityOption) -> String {
         SecurityOption::SystempathsUnconfined => "systempaths=unconfined".to_owned(),
         SecurityOption::WritableCgroups(writable) => format!("writable-cgroups={writable}"),
     }
-}
-
-fn network_settings(config: &ContainerConfig) -> Value {
-    let endpoint = json!({
-        "IPAMConfig": null, "Links": null, "Aliases": null, "MacAddress": "", "DriverOpts": null, "NetworkID": "",
-        "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "",
-        "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "DNSNames": null,
-    });
-    let networks: Map<String, Value> = [(config.network.to_string(), endpoint)].into_iter().collect();
-    json!({"Ports": {}, "IPAddress": "", "Gateway": "", "MacAddress": "", "Networks": networks})
 }

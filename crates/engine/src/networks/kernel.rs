@@ -22,6 +22,7 @@ pub(super) struct Host {
 
 impl Host {
     /// Asks the kernel.
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail as soon as the kernel is asked")]
     pub(super) fn read() -> Result<Host> {
         // The directory is not there with `ipv6.disable=1` and without the module.
         Ok(Host { subnets: Vec::new(), ipv6: Path::new("/proc/sys/net/ipv6").exists() })
@@ -41,6 +42,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Conflict` for addresses that are taken, `System` when the kernel refuses.
+    #[expect(clippy::unused_self, reason = "it works with the store as soon as the kernel is asked")]
     pub(super) fn connect_live(&self, container: &Container, network: &Network, _: &Connection) -> Result<()> {
         Err(while_running(container, network))
     }
@@ -49,6 +51,7 @@ impl Engine {
     ///
     /// # Errors
     /// `System` when the kernel refuses.
+    #[expect(clippy::unused_self, reason = "it works with the store as soon as the kernel is asked")]
     pub(super) fn disconnect_live(&self, container: &Container, network: &Network) -> Result<()> {
         Err(while_running(container, network))
     }
@@ -65,6 +68,7 @@ impl Engine {
     ///
     /// # Errors
     /// `System` when the kernel refuses.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "it works as soon as the kernel is asked")]
     pub(super) fn unmake_network(&self, _: &Network) -> Result<()> {
         Ok(())
     }

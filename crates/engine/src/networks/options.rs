@@ -85,8 +85,7 @@ impl Settings {
         self.icc = switch(options, ENABLE_ICC)?.unwrap_or(true);
         self.masquerade = switch(options, ENABLE_MASQUERADE)?.unwrap_or(true);
         if let Some(text) = options.get(HOST_BINDING) {
-            let address: Ipv4Addr =
-                text.parse().map_err(|_| invalid(HOST_BINDING, text, "not an address of IPv4"))?;
+            let address: Ipv4Addr = text.parse().map_err(|_| invalid(HOST_BINDING, text, "not an address of IPv4"))?;
             self.host_binding = Some(address.into());
         }
         if let Some(name) = options.get(BRIDGE_NAME) {
@@ -180,7 +179,8 @@ fn only(options: &BTreeMap<String, String>, known: &[&str]) -> Result<()> {
     let words: Vec<String> = known.iter().map(|known| last(known)).collect();
     let near = similar(&last(key), words.iter().map(String::as_str));
     let meant = near.and_then(|word| known.iter().find(|known| last(known) == word));
-    let hint = meant.map_or_else(|| format!("options are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
+    let hint =
+        meant.map_or_else(|| format!("options are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
     Err(Error::invalid(format!("--opt {key}: no such option")).with_hint(hint))
 }
 

@@ -16,11 +16,12 @@ pub(super) fn free_ipv4(taken: &[Subnet]) -> Option<Subnet> {
 
 /// The same of IPv6, of the store that has these 40 bits.
 pub(super) fn free_ipv6(seed: [u8; 5], taken: &[Subnet]) -> Option<Subnet> {
-    let [a, b, c, d, e] = seed;
-    let pair = |high, low| u16::from_be_bytes([high, low]);
-    let numbered = |number| {
-        let address = Ipv6Addr::new(pair(0xfd, a), pair(b, c), pair(d, e), number, 0, 0, 0, 0);
-        subnet(address.into(), 64)
+    let numbered = |number: u16| {
+        let mut bytes = [0; 16];
+        bytes[0] = 0xfd;
+        bytes[1..6].copy_from_slice(&seed);
+        bytes[6..8].copy_from_slice(&number.to_be_bytes());
+        subnet(Ipv6Addr::from(bytes).into(), 64)
     };
     (0..=u16::MAX).map(numbered).find(|subnet| is_free(*subnet, taken))
 }

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Values of `--network`, other flags, a part of what is said about them.
+type Case<'a> = (&'a [&'a str], fn(&mut NetworkFlags), &'a str);
+
 fn flags(networks: &[&str], change: impl FnOnce(&mut NetworkFlags)) -> NetworkFlags {
     let mut flags =
         NetworkFlags { networks: networks.iter().map(ToString::to_string).collect(), ..NetworkFlags::default() };
@@ -33,10 +36,7 @@ fn modes_and_networks() {
     check(&["container:"], Err("--network container:: the name of the container is missing"));
     check(&["web", "name=web"], Err("network web is specified multiple times"));
     check(&["bridge", "default"], Err("network bridge is specified multiple times"));
-    check(
-        &["web", "host"],
-        Err("conflicting options: cannot attach a container to networks and to --network host"),
-    );
+    check(&["web", "host"], Err("conflicting options: cannot attach a container to networks and to --network host"));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn flags_of_their_own_are_said_of_the_first_network() {
     };
     let Ok(Network::Own(connections)) = flags(&["web", "db"], all).parse() else { panic!("they are networks") };
     assert!(connections[0].ipv4.is_some() && connections[0].mac.is_some() && connections[1].is_plain());
-    let errors: [(&[&str], fn(&mut NetworkFlags), &str); 9] = [
+    let errors: [Case<'_>; 9] = [
         (&["name=web,ip=10.0.0.1"], |f| f.ip = Some("10.0.0.2".into()), "both --ip and per-network IPv4"),
         (&["name=web,alias=a"], |f| f.aliases = vec!["b".into()], "both --network-alias and per-network alias"),
         (&["host"], |f| f.ip = Some("10.0.0.2".into()), "--ip and --network host"),

@@ -91,7 +91,8 @@ fn matches(container: &Container, filters: &Filters, until: Option<Timestamp>) -
     is_old && filters.labels(&container.config.labels)
 }
 
-fn until(filters: &Filters) -> Result<Option<Timestamp>> {
+/// The time that `until` names.
+pub(crate) fn until(filters: &Filters) -> Result<Option<Timestamp>> {
     if filters.values("until").count() > 1 {
         return Err(Error::invalid("more than one until filter specified"));
     }

@@ -242,7 +242,8 @@ fn what_inspect_says_is_in_dockers_places() {
         ("/Config/StopSignal", "SIGKILL".into()),
         ("/HostConfig/Binds", serde_json::json!(["/etc:/b:ro"])),
         ("/HostConfig/Memory", (64 << 20).into()),
-        ("/HostConfig/NetworkMode", "none".into()),
+        ("/HostConfig/NetworkMode", "bridge".into()),
+        ("/NetworkSettings/Networks/bridge/IPAddress", "".into()),
         ("/Mounts/0/Destination", "/b".into()),
         ("/Mounts/0/RW", false.into()),
     ] {

@@ -7,7 +7,8 @@ use runtime::protocol::policy::HealthStatus;
 use store::{Digest, ImageRecord};
 
 use super::ListOptions;
-use crate::config::MountKind;
+use crate::config::network::DEFAULT_NETWORK;
+use crate::config::{ContainerConfig, MountKind, Network, PortMapping};
 use crate::containers::lifecycle::{Container, State, UNKNOWN};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -39,6 +40,9 @@ pub(super) struct Filter<'a> {
     since: Option<String>,
     is_task: Option<bool>,
     expose: Vec<Ports>,
+    publish: Vec<Ports>,
+    /// Ids of networks, and modes that are none.
+    networks: Vec<String>,
 }
 
 /// Docker takes names and ids as regular expressions; what is none is a plain text.
@@ -64,8 +68,6 @@ impl<'a> Filter<'a> {
             let last = filters.last(key).map(|name| engine.container(name).map(|found| found.record.created));
             last.transpose()
         };
-        // Ports are published by bridge networks, which no container has yet.
-        ports(filters, "publish")?;
         Ok(Filter {
             engine,
             filters,
@@ -78,6 +80,8 @@ impl<'a> Filter<'a> {
             since: created("since")?,
             is_task: filters.switch("is-task")?,
             expose: ports(filters, "expose")?,
+            publish: ports(filters, "publish")?,
+            networks: networks(engine, filters)?,
         })
     }
 
@@ -95,15 +99,15 @@ impl<'a> Filter<'a> {
             && self.filters.labels(&config.labels)
             && self.filters.any("status", |status| status == container.state.name())
             && self.matches_health(container)
-            && self.filters.any("network", |network| network == config.network.to_string())
+            && (self.networks.is_empty() || self.matches_network(&config.network))
             && self.filters.any("volume", |volume| has_volume(container, volume))
             && self.matches_exit(container)
             && self.ancestors.as_ref().is_none_or(|images| images.contains(&record.image))
             && self.before.as_ref().is_none_or(|before| record.created < *before)
             && self.since.as_ref().is_none_or(|since| record.created > *since)
             && self.is_task != Some(true)
-            && !self.filters.has("publish")
-            && (self.expose.is_empty() || config.exposed_ports.iter().any(|port| self.exposes(port)))
+            && (self.publish.is_empty() || config.ports.iter().any(|mapping| meets(&self.publish, mapping)))
+            && (self.expose.is_empty() || self.exposes(config))
     }
 
     fn matches_health(&self, container: &Container) -> bool {
@@ -125,8 +129,20 @@ impl<'a> Filter<'a> {
         }
     }
 
-    fn exposes(&self, port: &str) -> bool {
-        Ports::parse(port).is_some_and(|port| self.expose.iter().any(|wanted| wanted.meets(&port)))
+    /// What is published is exposed as well.
+    fn exposes(&self, config: &ContainerConfig) -> bool {
+        let exposed = config.exposed_ports.iter().filter_map(|port| Ports::parse(port));
+        let meets_any = |port: Ports| self.expose.iter().any(|wanted| wanted.meets(&port));
+        exposed.into_iter().any(meets_any) || config.ports.iter().any(|mapping| meets(&self.expose, mapping))
+    }
+
+    fn matches_network(&self, network: &Network) -> bool {
+        let is = |key: &str| self.networks.iter().any(|wanted| wanted == key);
+        match network {
+            Network::Own(connections) if connections.is_empty() => is(DEFAULT_NETWORK),
+            Network::Own(connections) => connections.iter().any(|connection| is(&connection.network)),
+            other => is(&other.to_string()),
+        }
     }
 }
 
@@ -154,6 +170,27 @@ impl Ports {
     fn meets(&self, other: &Ports) -> bool {
         self.protocol == other.protocol && self.first <= other.last && other.first <= self.last
     }
+}
+
+fn meets(wanted: &[Ports], mapping: &PortMapping) -> bool {
+    let (first, last) = mapping.ports;
+    let published = Ports { first, last, protocol: mapping.protocol.to_string() };
+    wanted.iter().any(|wanted| wanted.meets(&published))
+}
+
+/// Networks by name or id. What is none has no containers, as what is not there has none.
+fn networks(engine: &Engine, filters: &Filters) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for name in filters.values("network") {
+        match engine.store().network(name) {
+            // Who names no network is on the default one.
+            Ok(network) if network.name == DEFAULT_NETWORK => found.extend([network.id, network.name]),
+            Ok(network) => found.push(network.id),
+            Err(error) if error.kind() == store::ErrorKind::NotFound => found.push(name.to_owned()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
 }
 
 fn check_words(filters: &Filters, key: &str, known: &[&str]) -> Result<()> {

@@ -1,14 +1,17 @@
 //! Lists for people: what `ps` shows of a container. Pure.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use runtime::protocol::Status;
 use runtime::protocol::policy::HealthStatus;
 
-use crate::config::{Mount, MountKind};
+use crate::config::{Mount, MountKind, Network};
 use crate::containers::lifecycle::{Container, State};
-use crate::inspect::labels;
+use crate::inspect::{exposed_ports, labels};
+use crate::networks::live::Live;
+use crate::networks::ports::Ports;
 use crate::words::ago;
 
 /// One line of `ps`, with docker's columns.
@@ -30,7 +33,7 @@ pub struct ContainerSummary {
     pub status: String,
     /// `starting`, `healthy`, `unhealthy`, or empty where nobody looks.
     pub health: &'static str,
-    /// Published ports: none, until there is a network that has them.
+    /// Where its ports are published, and those that are exposed only; empty of one that does not run.
     pub ports: String,
     /// The name.
     pub name: String,
@@ -42,7 +45,7 @@ pub struct ContainerSummary {
     pub local_volumes: usize,
     /// The networks it is in.
     pub networks: Vec<String>,
-    /// Its addresses in them: none, until there is a network that has them.
+    /// Its addresses in them, with their names: `bridge:172.17.0.2`.
     pub ip_addresses: String,
     /// What its image runs on.
     pub platform: &'static str,
@@ -50,14 +53,20 @@ pub struct ContainerSummary {
     pub size: Option<(u64, u64)>,
 }
 
-/// The line of a container of an image that says `image`, and whose health checks say `health`.
+/// The line of a container of an image that says `image`, which is on the networks that `live` says, and whose health checks say `health`.
 pub(crate) fn summary(
     container: &Container,
     image: &image::Config,
+    live: &Live,
     health: Option<HealthStatus>,
     now: Timestamp,
 ) -> ContainerSummary {
     let record = &container.record;
+    let endpoints = if container.state.is_running() { live.of(&record.id) } else { Vec::new() };
+    let addresses = endpoints.iter().flat_map(|(network, endpoint)| {
+        let addresses = [endpoint.ipv4.map(IpAddr::V4), endpoint.ipv6.map(IpAddr::V6)].into_iter().flatten();
+        addresses.map(|address| format!("{}:{address}", network.name))
+    });
     ContainerSummary {
         id: record.id.hex(),
         image: record.image_name.clone(),
@@ -67,16 +76,25 @@ pub(crate) fn summary(
         state: container.state.name(),
         status: status(&container.state, now),
         health: health.map_or("", HealthStatus::name),
-        ports: String::new(),
+        ports: ports(container, image, &endpoints),
         name: record.name.clone(),
         labels: labels(&container.config, image),
         mounts: container.config.mounts.iter().filter_map(mount).collect(),
         local_volumes: container.config.mounts.iter().filter(|mount| is_volume(mount)).count(),
-        networks: vec![container.config.network.to_string()],
-        ip_addresses: String::new(),
+        networks: live.names(&container.config),
+        ip_addresses: addresses.collect::<Vec<_>>().join(", "),
         platform: "linux",
         size: None,
     }
+}
+
+/// What leads to a running container with ports of its own.
+fn ports(container: &Container, image: &image::Config, endpoints: &[(&net::Network, &net::Endpoint)]) -> String {
+    if !container.state.is_running() || !matches!(container.config.network, Network::Own(_)) {
+        return String::new();
+    }
+    let exposed = exposed_ports(&container.config, image);
+    Ports::new(endpoints.iter().map(|(_, endpoint)| *endpoint), exposed.iter().map(String::as_str)).text()
 }
 
 /// What is mounted; None for what is in memory only.

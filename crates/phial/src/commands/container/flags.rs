@@ -16,8 +16,10 @@ mod limits;
 mod logging;
 /// Mounts.
 mod mounts;
-/// Namespaces and networks.
+/// Namespaces, and names in them.
 mod namespaces;
+/// Networks and ports.
+mod networks;
 /// Restart policy and health check.
 mod policies;
 /// The process: environment, directory, user, terminal.
@@ -45,7 +47,9 @@ pub(super) struct Flags {
     pub(super) fetch: fetch::Flags,
     #[command(flatten, next_help_heading = "Mounts")]
     mounts: mounts::Flags,
-    #[command(flatten, next_help_heading = "Network and namespaces")]
+    #[command(flatten, next_help_heading = "Networks")]
+    networks: networks::Flags,
+    #[command(flatten, next_help_heading = "Names and namespaces")]
     namespaces: namespaces::Flags,
     #[command(flatten, next_help_heading = "Limits")]
     limits: limits::Flags,
@@ -88,6 +92,8 @@ impl Flags {
         self.limits.apply(&mut config).cannot(&doing)?;
         self.logging.apply(&mut config).cannot(&doing)?;
         self.mounts.apply(&mut config).cannot(&doing)?;
+        // Before those that have to go with them.
+        self.networks.apply(&mut config).cannot(&doing)?;
         self.namespaces.apply(&mut config).cannot(&doing)?;
         self.security.apply(&mut config).cannot(&doing)?;
         Ok(config)

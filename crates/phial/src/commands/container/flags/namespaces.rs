@@ -1,7 +1,7 @@
 //! Which namespaces a container has of its own, and what it and others are called in them.
 
 use clap::Args;
-use engine::config::{self, ContainerConfig, Dns, ExtraHost, Ipc, Network, Sharing, names, namespace};
+use engine::config::{self, ContainerConfig, Dns, ExtraHost, Ipc, Sharing, names, namespace};
 
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -33,9 +33,6 @@ pub(super) struct Flags {
     /// Whose shared memory: private, none, shareable, host or container:NAME
     #[arg(long, value_name = "WHOSE")]
     ipc: Option<String>,
-    /// The container's network: none, host or container:NAME
-    #[arg(long, visible_alias = "net")]
-    network: Option<String>,
     /// Whose processes are seen: host or container:NAME
     #[arg(long, value_name = "WHOSE")]
     pid: Option<String>,
@@ -51,7 +48,6 @@ impl Flags {
     pub(super) fn apply(self, config: &mut ContainerConfig) -> engine::Result<()> {
         config.hostname = self.hostname.as_deref().map(config::parse_hostname).transpose()?;
         config.domainname = self.domainname.as_deref().map(names::parse_domainname).transpose()?;
-        config.network = self.network.as_deref().map_or(Ok(Network::default()), Network::parse)?;
         config.pid = self.pid.as_deref().map_or(Ok(Sharing::Own), Sharing::parse_pid)?;
         config.ipc = self.ipc.as_deref().map_or(Ok(Ipc::Private), Ipc::parse)?;
         config.uts = self.uts.as_deref().map_or(Ok(Sharing::Own), Sharing::parse_uts)?;
