@@ -4,6 +4,7 @@ use std::path::Path;
 
 use net::Network;
 use net::address::Subnet;
+use net::link::Links;
 use store::{Digest, Paths};
 
 use crate::config::Connection;
@@ -22,10 +23,12 @@ pub(super) struct Host {
 
 impl Host {
     /// Asks the kernel.
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail as soon as the kernel is asked")]
+    ///
+    /// # Errors
+    /// `System` when it refuses.
     pub(super) fn read() -> Result<Host> {
         // The directory is not there with `ipv6.disable=1` and without the module.
-        Ok(Host { subnets: Vec::new(), ipv6: Path::new("/proc/sys/net/ipv6").exists() })
+        Ok(Host { subnets: Links::open()?.subnets_in_use()?, ipv6: Path::new("/proc/sys/net/ipv6").exists() })
     }
 }
 
