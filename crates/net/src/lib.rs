@@ -37,6 +37,8 @@ mod netlink;
 /// Network namespaces for tests.
 #[cfg(test)]
 mod testing;
+/// What a component waits for, behind one descriptor.
+mod watch;
 
 pub use endpoint::{Endpoint, Protocol, Published};
 pub use error::{Error, ErrorKind, Result};

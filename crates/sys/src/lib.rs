@@ -5,7 +5,7 @@
 //!
 //! Functions whose documentation says *no allocation* may be called in the child of [`clone::clone3`].
 
-/// Programs that decide which devices a cgroup v2 may use.
+/// Programs in the kernel: which devices a cgroup v2 may use, which socket is given what arrives.
 pub mod bpf;
 /// Children that have ended.
 pub mod child;
@@ -45,5 +45,7 @@ pub mod schedule;
 pub mod seccomp;
 /// Signals as file descriptors, masks and dispositions.
 pub mod signal;
+/// What sockets can do beyond sending and receiving: discarding, and telling and choosing the address of this host.
+pub mod socket;
 /// Starting a program from a descriptor, in a session of its own.
 pub mod spawn;

@@ -1,4 +1,8 @@
-//! `bpf(2)`: programs that decide which devices a cgroup v2 may use.
+//! `bpf(2)`: programs that decide which devices a cgroup v2 may use, and which socket is given what arrives.
+
+mod steer;
+
+pub use steer::{SocketMap, Steering, steer};
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -28,7 +32,7 @@ const ATTACH_CGROUP_DEVICE: u32 = 6;
 /// Programs of the container's own descendants are asked too; all must allow.
 const ALLOW_MULTI: u32 = 2;
 
-/// The part of `union bpf_attr` that `BPF_PROG_LOAD` reads, up to the log level.
+/// The part of `union bpf_attr` that `BPF_PROG_LOAD` reads, up to where a program will be attached.
 #[repr(C)]
 struct Load {
     kind: u32,
@@ -40,6 +44,9 @@ struct Load {
     log_buffer: u64,
     kernel_version: u32,
     flags: u32,
+    name: [u8; 16],
+    interface: u32,
+    expected_attach: u32,
 }
 
 #[repr(C)]
@@ -105,8 +112,20 @@ pub fn replace_device_program(cgroup: BorrowedFd<'_>, program: &[Instruction]) -
 /// # Errors
 /// `EPERM` without the privilege, `EINVAL` for a program that the verifier refuses, `ENOSYS` without bpf.
 pub fn attach_device_program(cgroup: BorrowedFd<'_>, program: &[Instruction]) -> Result<(), Errno> {
+    let loaded = load(TYPE_CGROUP_DEVICE, 0, program)?;
+    let attach = Attach {
+        target: number(cgroup.as_raw_fd())?,
+        program: number(loaded.as_raw_fd())?,
+        kind: ATTACH_CGROUP_DEVICE,
+        flags: ALLOW_MULTI,
+    };
+    bpf(PROG_ATTACH, &attach).map(drop)
+}
+
+/// Loads a program of a kind; of some kinds, the verifier asks where it will be attached.
+fn load(kind: u32, expected_attach: u32, program: &[Instruction]) -> Result<OwnedFd, Errno> {
     let load = Load {
-        kind: TYPE_CGROUP_DEVICE,
+        kind,
         count: u32::try_from(program.len()).map_err(|_| Errno::TOOBIG)?,
         instructions: program.as_ptr() as u64,
         license: c"Apache-2.0".as_ptr() as u64,
@@ -115,15 +134,11 @@ pub fn attach_device_program(cgroup: BorrowedFd<'_>, program: &[Instruction]) ->
         log_buffer: 0,
         kernel_version: 0,
         flags: 0,
+        name: [0; 16],
+        interface: 0,
+        expected_attach,
     };
-    let loaded = owned(bpf(PROG_LOAD, &load)?);
-    let attach = Attach {
-        target: number(cgroup.as_raw_fd())?,
-        program: number(loaded.as_raw_fd())?,
-        kind: ATTACH_CGROUP_DEVICE,
-        flags: ALLOW_MULTI,
-    };
-    bpf(PROG_ATTACH, &attach).map(drop)
+    bpf(PROG_LOAD, &load).map(owned)
 }
 
 fn number(descriptor: i32) -> Result<u32, Errno> {

@@ -1,0 +1,5 @@
+//! The server at work, in network namespaces of each test: one for the host, one for the container.
+
+mod names;
+mod outside;
+mod site;
