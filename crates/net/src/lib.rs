@@ -34,6 +34,9 @@ pub mod port;
 mod error;
 /// Requests to the kernel and its answers, as bytes on a socket.
 mod netlink;
+/// Components at work on threads, for tests.
+#[cfg(test)]
+mod running;
 /// Network namespaces for tests.
 #[cfg(test)]
 mod testing;

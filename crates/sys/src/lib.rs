@@ -11,6 +11,8 @@ pub mod bpf;
 pub mod child;
 /// A child process by `clone3`, with a pidfd, optionally born in a cgroup and in new namespaces.
 pub mod clone;
+/// Datagrams with the address of this host that they were sent to.
+pub mod datagram;
 /// Replacing the program of this process, and what must be right just before: descriptors, working directory.
 pub mod exec;
 /// Points at which a test lets a program die.
@@ -45,7 +47,7 @@ pub mod schedule;
 pub mod seccomp;
 /// Signals as file descriptors, masks and dispositions.
 pub mod signal;
-/// What sockets can do beyond sending and receiving: discarding, and telling and choosing the address of this host.
+/// Sockets of datagrams that take none.
 pub mod socket;
 /// Starting a program from a descriptor, in a session of its own.
 pub mod spawn;

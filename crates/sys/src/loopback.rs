@@ -30,3 +30,14 @@ pub fn up() -> Result<(), Errno> {
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), SET_FLAGS, &raw const request) };
     if result == 0 { Ok(()) } else { Err(crate::exec::last_errno()) }
 }
+
+/// Runs a test on a thread with a network of its own, in which there is `lo`.
+#[cfg(test)]
+pub(crate) fn in_own_network(test: impl FnOnce() + Send) {
+    let inside = || {
+        crate::namespace::unshare_network().expect("tests run as root");
+        up().expect("every namespace has it");
+        test();
+    };
+    std::thread::scope(|scope| scope.spawn(inside).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+}

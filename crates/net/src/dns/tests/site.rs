@@ -1,18 +1,14 @@
 //! A host and a container with a name server, and name servers outside, for tests.
 
-use std::io::{PipeWriter, Read, Write};
+use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::mpsc;
-use std::thread::JoinHandle;
-use std::time::Instant;
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::dns::{Outside, Server};
 use crate::register::{Register, Registers};
+use crate::running::{self, Running};
 use crate::testing::Namespace;
 use crate::{Endpoint, address::Mac, lease};
 
@@ -22,23 +18,6 @@ pub(super) struct Site {
     pub(super) container: Namespace,
     directory: tempfile::TempDir,
     running: Vec<Running>,
-}
-
-/// A thread that serves until this is dropped.
-struct Running {
-    stop: Option<PipeWriter>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
-            && !std::thread::panicking()
-        {
-            std::panic::resume_unwind(panic);
-        }
-    }
 }
 
 /// Who is on a network: names and addresses.
@@ -83,19 +62,7 @@ impl Site {
         open: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> crate::Result<Server> + Send + 'static,
     ) {
         let container = self.container.fd().try_clone_to_owned().expect("a descriptor");
-        let host = self.host.fd().try_clone_to_owned().expect("a descriptor");
-        let (told, opened) = mpsc::channel();
-        let running = run(move |stop| {
-            sys::namespace::enter(host.as_fd()).expect("is a namespace");
-            let mut server = open(container.as_fd()).expect("opens");
-            told.send(()).expect("is waited for");
-            while wait(&[server.as_fd()], &stop, server.deadline()) {
-                server.ready();
-                server.due(Instant::now());
-            }
-        });
-        self.running.push(running);
-        opened.recv().expect("it opens");
+        self.running.push(running::component(&self.host, move || open(container.as_fd()).expect("opens")));
     }
 
     /// Runs `dig` in the container, against its name server; what it says.
@@ -121,8 +88,8 @@ impl Site {
         let address: SocketAddr = address.parse().expect("is one");
         let (udp, tcp) = namespace
             .run(|| (UdpSocket::bind(address).expect("is free"), TcpListener::bind(address).expect("is free")));
-        self.running.push(run(move |stop| {
-            while wait(&[udp.as_fd(), tcp.as_fd()], &stop, None) {
+        self.running.push(running::run(move |stop| {
+            while running::wait(&[udp.as_fd(), tcp.as_fd()], &stop, None) {
                 udp.set_nonblocking(true).expect("is set");
                 tcp.set_nonblocking(true).expect("is set");
                 let mut query = [0; 2048];
@@ -148,21 +115,6 @@ fn serve_stream(mut stream: TcpStream, answer: &impl Fn(&[u8], bool) -> Option<V
         let length = u16::try_from(reply.len()).expect("is short").to_be_bytes();
         stream.write_all(&[&length[..], &reply].concat()).expect("is taken");
     }
-}
-
-fn run(work: impl FnOnce(std::io::PipeReader) + Send + 'static) -> Running {
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    Running { stop: Some(writer), thread: Some(std::thread::spawn(move || work(reader))) }
-}
-
-/// Waits; false when it is time to stop.
-fn wait(descriptors: &[std::os::fd::BorrowedFd<'_>], stop: &std::io::PipeReader, deadline: Option<Instant>) -> bool {
-    let mut polled: Vec<PollFd<'_>> = vec![PollFd::new(stop, PollFlags::IN)];
-    polled.extend(descriptors.iter().map(|one| PollFd::from_borrowed_fd(*one, PollFlags::IN)));
-    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    let limit = left.map(|left| Timespec::try_from(left).expect("is short"));
-    poll(&mut polled, limit.as_ref()).expect("can be waited for");
-    polled[0].revents().is_empty()
 }
 
 fn endpoint((names, addresses): &Who<'_>) -> Endpoint {
