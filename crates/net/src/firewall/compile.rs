@@ -1,7 +1,7 @@
 //! The whole table, computed: what is there without any network, and what networks and ports add.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::address::Subnet;
 use crate::endpoint::Endpoint;
@@ -16,7 +16,9 @@ pub(super) const BRIDGES: &str = "bridges";
 pub(super) const FORWARD_FROM: &str = "forward-from";
 /// What decides about packets that come to a bridge.
 pub(super) const FORWARD_TO: &str = "forward-to";
-/// What translates sources of packets that came from a bridge.
+/// What translates sources of packets to a bridge.
+pub(super) const POSTROUTING_TO: &str = "postrouting-to";
+/// What translates sources of packets from a bridge.
 pub(super) const POSTROUTING_FROM: &str = "postrouting-from";
 
 /// `NF_IP_PRI_RAW`, `NF_IP_PRI_NAT_DST`, `NF_IP_PRI_NAT_SRC`.
@@ -62,7 +64,8 @@ fn empty_sets() -> Vec<Set> {
         Set::new(BRIDGES, name, "bridges of all networks"),
         Set::map(FORWARD_FROM, name, DataKind::Verdict, "what may leave a bridge: only of internal networks"),
         Set::map(FORWARD_TO, name, DataKind::Verdict, "what may come to a bridge"),
-        Set::map(POSTROUTING_FROM, name, DataKind::Verdict, "who leaves a bridge with which source"),
+        Set::map(POSTROUTING_FROM, name, DataKind::Verdict, "with which source packets leave a bridge"),
+        Set::map(POSTROUTING_TO, name, DataKind::Verdict, "with which source packets come to a bridge"),
     ];
     all.extend(ports::empty_sets());
     all
@@ -78,7 +81,7 @@ pub(super) fn base_chains() -> Vec<Chain> {
 fn loopback_guard() -> Chain {
     let drop = |end, comment| {
         let rule = phrases([
-            phrase::address_in(end, loopback()),
+            phrase::address_in(end, phrase::loopback()),
             phrase::interface_in(MetaKey::IifName, BRIDGES),
             phrase::count_and_drop(),
         ]);
@@ -98,7 +101,7 @@ fn prerouting() -> Chain {
     let rules = vec![
         Rule::new(
             "loopback is for this host only",
-            phrases([phrase::address_in(End::Destination, loopback()), phrase::verdict(Verdict::Return)]),
+            phrases([phrase::address_in(End::Destination, phrase::loopback()), phrase::verdict(Verdict::Return)]),
         ),
         to_published(),
     ];
@@ -140,24 +143,12 @@ fn forward() -> Chain {
     base("forward", "filter", Hook::Forward, FORWARD, rules)
 }
 
-/// That a packet leaving still knows where it came from needs Linux 5.7.
 fn postrouting() -> Chain {
     let rules = vec![
         Rule::new("from a bridge", phrase::by_interface(MetaKey::IifName, POSTROUTING_FROM)),
-        Rule::new(
-            "from loopback of the host: a container could not answer",
-            phrases([
-                phrase::address_in(End::Source, loopback()),
-                phrase::interface_in(MetaKey::OifName, BRIDGES),
-                phrase::masquerade(),
-            ]),
-        ),
+        Rule::new("to a bridge", phrase::by_interface(MetaKey::OifName, POSTROUTING_TO)),
     ];
     base("postrouting", "nat", Hook::Postrouting, SRCNAT, rules)
-}
-
-fn loopback() -> Subnet {
-    Subnet::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8).expect("an address of IPv4 has 32 bits")
 }
 
 fn base(name: &str, kind: &str, hook: Hook, priority: i32, rules: Vec<Rule>) -> Chain {

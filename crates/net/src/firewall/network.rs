@@ -1,6 +1,6 @@
 //! What one network adds: chains of its own, and the elements that lead to them by the name of its bridge.
 
-use crate::firewall::compile::{BRIDGES, FORWARD_FROM, FORWARD_TO, POSTROUTING_FROM};
+use crate::firewall::compile::{BRIDGES, FORWARD_FROM, FORWARD_TO, POSTROUTING_FROM, POSTROUTING_TO};
 use crate::firewall::phrase::{self, End, phrases};
 use crate::network::Network;
 use crate::nft::{Chain, Comparison, Data, Element, Expression, MetaKey, Rule, Verdict};
@@ -11,6 +11,9 @@ pub(super) fn chains(network: &Network) -> Vec<Chain> {
     if network.internal {
         all.push(forward_from(network));
     } else {
+        all.push(postrouting_to(network));
+    }
+    if is_masqueraded(network) {
         all.push(postrouting_from(network));
     }
     for chain in &mut all {
@@ -27,6 +30,9 @@ pub(super) fn elements(network: &Network) -> Vec<(&'static str, Element)> {
     if network.internal {
         all.push((FORWARD_FROM, jump(forward_from_name(network))));
     } else {
+        all.push((POSTROUTING_TO, jump(postrouting_to_name(network))));
+    }
+    if is_masqueraded(network) {
         all.push((POSTROUTING_FROM, jump(postrouting_from_name(network))));
     }
     all
@@ -38,6 +44,14 @@ fn forward_to_name(network: &Network) -> String {
 
 fn forward_from_name(network: &Network) -> String {
     format!("forward-from-{}", network.link)
+}
+
+fn is_masqueraded(network: &Network) -> bool {
+    network.masquerade && !network.internal
+}
+
+fn postrouting_to_name(network: &Network) -> String {
+    format!("postrouting-to-{}", network.link)
 }
 
 fn postrouting_from_name(network: &Network) -> String {
@@ -77,27 +91,38 @@ fn forward_from(network: &Network) -> Chain {
     Chain { rules, ..Chain::new(forward_from_name(network)) }
 }
 
-/// With which source packets of the network leave.
-fn postrouting_from(network: &Network) -> Chain {
-    let mut rules = vec![Rule::new(
-        "a published port of its own network: the answer has to come back this way",
-        phrases([
-            interface(network, MetaKey::OifName, Comparison::Equal),
+/// Which sources packets to the bridge do not keep. A container could answer neither to loopback nor, past the host that
+/// translated its address, to its own network.
+///
+/// Where the packet came from is not asked: of packets that br_netfilter shows, it is not known here.
+fn postrouting_to(network: &Network) -> Chain {
+    let mut rules = Vec::new();
+    if network.ipv4().is_some() {
+        let loopback = phrases([phrase::address_in(End::Source, phrase::loopback()), phrase::masquerade()]);
+        rules.push(Rule::new("from loopback of the host", loopback));
+    }
+    rules.extend(network.pools.iter().map(|pool| {
+        let rule = phrases([
+            phrase::address_in(End::Source, pool.subnet),
             phrase::translated_destination(),
             phrase::masquerade(),
-        ]),
-    )];
-    if network.masquerade {
-        rules.extend(network.pools.iter().map(|pool| {
-            let rule = phrases([
-                phrase::address_in(End::Source, pool.subnet),
-                interface(network, MetaKey::OifName, Comparison::NotEqual),
-                phrase::masquerade(),
-            ]);
-            Rule::new("outside, containers have the address of this host", rule)
-        }));
-    }
-    Chain { rules, ..Chain::new(postrouting_from_name(network)) }
+        ]);
+        Rule::new("a published port of its own network", rule)
+    }));
+    Chain { rules, ..Chain::new(postrouting_to_name(network)) }
+}
+
+/// With which source packets from the bridge leave. That this is known here needs Linux 5.7.
+fn postrouting_from(network: &Network) -> Chain {
+    let rules = network.pools.iter().map(|pool| {
+        let rule = phrases([
+            phrase::address_in(End::Source, pool.subnet),
+            interface(network, MetaKey::OifName, Comparison::NotEqual),
+            phrase::masquerade(),
+        ]);
+        Rule::new("outside, containers have the address of this host", rule)
+    });
+    Chain { rules: rules.collect(), ..Chain::new(postrouting_from_name(network)) }
 }
 
 fn interface(network: &Network, key: MetaKey, comparison: Comparison) -> Vec<Expression> {

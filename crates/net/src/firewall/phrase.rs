@@ -1,6 +1,6 @@
 //! Expressions of rules, phrase by phrase, as `nft(8)` would make them of the same words: so it shows them in these words.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::address::Subnet;
 use crate::nft::{
@@ -66,6 +66,11 @@ pub(super) fn address_in(end: End, subnet: Subnet) -> Vec<Expression> {
     value.truncate(length);
     all.push(compare(Comparison::Equal, value));
     all
+}
+
+/// 127.0.0.0/8.
+pub(super) fn loopback() -> Subnet {
+    Subnet::new(Ipv4Addr::LOCALHOST.into(), 8).expect("an address of IPv4 has 32 bits")
 }
 
 /// A byte with this many ones in front.
