@@ -94,7 +94,7 @@ fn forward_from(network: &Network) -> Chain {
 /// Which sources packets to the bridge do not keep. A container could answer neither to loopback nor, past the host that
 /// translated its address, to its own network.
 ///
-/// Where the packet came from is not asked: of packets that br_netfilter shows, it is not known here.
+/// Where the packet came from is not asked: of packets that `br_netfilter` shows, it is not known here.
 fn postrouting_to(network: &Network) -> Chain {
     let mut rules = Vec::new();
     if network.ipv4().is_some() {
