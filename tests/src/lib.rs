@@ -21,6 +21,8 @@ mod http;
 pub mod image;
 /// The images that the tests run, built once and kept below `target/`.
 pub mod images;
+/// A host of one's own, and a machine beside it.
+pub mod lan;
 /// What the host looks like, so that two looks can be compared.
 pub mod leftovers;
 /// Things between a client and the registry: connections that break, tokens that must be fetched.

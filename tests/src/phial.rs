@@ -19,6 +19,8 @@ pub struct Phial {
     program: PathBuf,
     // The name is short because the path of a unix socket may have 107 bytes, and 77 of them are the container's.
     dir: TempDir,
+    /// The network namespace that it runs in, if it is not the one of the test.
+    network: Option<PathBuf>,
 }
 
 impl Phial {
@@ -32,7 +34,12 @@ impl Phial {
 
     pub(crate) fn of(program: PathBuf) -> Result<Phial> {
         let dir = tempfile::Builder::new().prefix("phial-").tempdir()?;
-        Ok(Phial { program, dir })
+        Ok(Phial { program, dir, network: None })
+    }
+
+    /// From now on it runs in the network namespace of this file.
+    pub fn enter(&mut self, network: &Path) {
+        self.network = Some(network.to_owned());
     }
 
     /// Where images and containers are kept.
@@ -52,7 +59,14 @@ impl Phial {
 
     /// A command line, not started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.network {
+            None => Command::new(&self.program),
+            Some(network) => {
+                let mut command = Command::new("nsenter");
+                command.arg(format!("--net={}", network.display())).arg(&self.program);
+                command
+            }
+        };
         command.args(arguments).env("PHIAL_ROOT", self.root()).env("PHIAL_RUN", self.run_dir());
         // The user's own credentials have no part in a test.
         command.env(faults::DIRECTORY, faults::directory(self.dir.path()));

@@ -34,7 +34,7 @@ pub use health::Healthcheck;
 pub use limits::parse_pids_limit;
 pub use logging::Logging;
 pub use mount::{ImageMount, Mount, MountKind, Origin, Propagation, RecursiveReadOnly, VolumeMount, VolumesFrom};
-pub use names::{Dns, ExtraHost, parse_hostname};
+pub use names::{Dns, ExtraHost, HostAddress, parse_hostname};
 pub use namespace::{Ipc, Sharing};
 pub use network::{Connection, Link, Network, NetworkFlags};
 pub use port::PortMapping;

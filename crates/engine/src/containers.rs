@@ -3,7 +3,7 @@
 /// A container's directories, files and row.
 pub(crate) mod create;
 /// The three files of a container below /etc: pure.
-mod etc_files;
+pub(crate) mod etc_files;
 /// Further processes in it, and the streams of the first.
 mod exec;
 /// What every container mounts on, a layer of its own.

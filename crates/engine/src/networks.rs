@@ -1,7 +1,7 @@
 //! Networks: made, found, listed, removed, and which containers are on them.
 //!
-//! What a network is, is a row of the store; what lives on it is in its register ([`net::register`]). A network is made here as
-//! a definition and nothing else: its bridge comes into being with the first container on it.
+//! What a network is, is a row of the store; what lives on it is in its register ([`net::register`]). Its bridge comes into
+//! being with it, and after a boot with the first container on it.
 //!
 //! There are two without a row, `host` and `none`, and one whose row is made by itself: the default network.
 
@@ -25,6 +25,8 @@ pub(crate) mod ports;
 mod remove;
 /// What a configuration names, looked up.
 mod resolve;
+/// What a container has of its networks before it starts.
+pub(crate) mod start;
 /// Subnets that are free.
 mod subnets;
 
@@ -170,6 +172,8 @@ impl Engine {
     }
 
     fn insert_network(&self, name: &str, make: impl FnOnce(&Facts<'_>) -> Result<Network>) -> Result<Network> {
+        // Until the bridge has its address, others do not know that the subnet is taken.
+        let choice = kernel::Choice::take()?;
         let host = kernel::Host::read()?;
         let (id, created) = (ContainerId::generate()?.hex(), ago::now());
         let seed = kernel::seed(self.paths());
@@ -178,7 +182,14 @@ impl Engine {
             let facts = Facts { id: &id, created: &created, others: &others, host: &host, seed };
             make(&facts).and_then(|network| record(&network))
         })?;
-        definition(&inserted?)
+        let network = definition(&inserted?)?;
+        sys::fault::point("network: row written");
+        if let Err(error) = self.realm().make_network(&network) {
+            self.store.remove_network(&network.id).ok();
+            return Err(error.into());
+        }
+        drop(choice);
+        Ok(network)
     }
 
     fn no_such_network(&self, key: &str, error: store::Error) -> Error {

@@ -15,8 +15,12 @@ pub mod endpoint;
 /// What a network is.
 pub mod network;
 
+/// What a container's supervisor does about its networks.
+pub mod attach;
 /// Which addresses an endpoint gets.
 pub mod lease;
+/// All networks of a store on this host.
+pub mod realm;
 /// What lives on each network, as files.
 pub mod register;
 
@@ -46,3 +50,4 @@ mod watch;
 pub use endpoint::{Endpoint, Protocol, Published};
 pub use error::{Error, ErrorKind, Result};
 pub use network::{Driver, Network, Pool};
+pub use realm::Realm;

@@ -41,9 +41,12 @@ pub const LOCK_DESCRIPTOR: i32 = 4;
 
 /// File name of the supervisor's socket in the container's run directory.
 pub const SOCKET_FILE: &str = "sock";
-/// File name of the lock that the supervisor holds while it lives. It has the paths of the container's cgroups, one a
-/// line, from before they are made until they are removed: whoever removes the container removes those as well.
+/// File name of the lock that the supervisor holds while it lives. It says what of the host the container has, from before
+/// it has it until it has given it back: whoever removes the container gives that back as well. Its lines are the paths of
+/// cgroups, and one that begins with [`NETWORK_NOTE`].
 pub const LOCK_FILE: &str = "lock";
+/// What begins the line of the lock file that says where the container's addresses are noted; the rest is a `net::Realm`.
+pub const NETWORK_NOTE: &str = "network ";
 /// File name of [`Status`] in the container's run directory.
 pub const STATUS_FILE: &str = "status.json";
 /// File name of the container's name in its run directory: there once it was renamed while it ran.
@@ -77,6 +80,10 @@ pub enum Kind {
     Resume = b'U',
     /// engine → supervisor, first frame: [`policy::Update`]. Answered as [`Kind::Pause`].
     Update = b'V',
+    /// engine → supervisor, first frame: a further network, as a `net::Place`. Answered as [`Kind::Pause`].
+    Connect = b'N',
+    /// engine → supervisor, first frame: [`Disconnect`]. Answered as [`Kind::Pause`].
+    Disconnect = b'D',
     /// engine → supervisor: bytes for the process's stdin.
     Stdin = b'0',
     /// engine → supervisor: no more stdin. No payload.
@@ -100,7 +107,7 @@ pub enum Kind {
 impl Kind {
     /// The kind with this byte, if there is one.
     pub fn from_byte(byte: u8) -> Option<Kind> {
-        const ALL: [Kind; 18] = [
+        const ALL: [Kind; 20] = [
             Kind::Request,
             Kind::Attach,
             Kind::Exec,
@@ -110,6 +117,8 @@ impl Kind {
             Kind::Pause,
             Kind::Resume,
             Kind::Update,
+            Kind::Connect,
+            Kind::Disconnect,
             Kind::Stdin,
             Kind::StdinEnd,
             Kind::Resize,
@@ -184,6 +193,9 @@ pub struct Request {
     /// Namespaces of other containers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joins: Vec<Join>,
+    /// Its networks, as a `net::Plan`. None: none but its own loopback interface, or somebody else's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<serde_json::Value>,
 }
 
 /// A namespace of another container, which this one enters whenever it is started.
@@ -262,6 +274,13 @@ pub struct Exec {
     pub window: Option<WindowSize>,
 }
 
+/// A network that the container is to leave.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Disconnect {
+    /// The network's id.
+    pub network: String,
+}
+
 /// A signal for a process.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Signal {
@@ -301,6 +320,9 @@ pub struct Status {
     pub started_at: String,
     /// Directories of the container's cgroups on the host; one with cgroup v2, one per hierarchy with v1.
     pub cgroups: Vec<PathBuf>,
+    /// Where its addresses are noted: what stands behind [`NETWORK_NOTE`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// What it does.
     #[serde(default, skip_serializing_if = "Phase::is_running")]
     pub phase: Phase,

@@ -73,6 +73,20 @@ impl ContainerLock {
         ContainerLock { id, file }
     }
 
+    /// Writes into the lock file what the container is about to have of the host. Whoever removes the container gets that,
+    /// to give it back ([`End`](crate::End)), unless it is written over.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn note(&self, note: &str) -> Result<()> {
+        let failed = |errno| Error::io("writing", std::path::Path::new(Paths::LOCK_FILE), errno);
+        rustix::fs::ftruncate(&self.file, 0).map_err(failed)?;
+        match rustix::io::pwrite(&self.file, note.as_bytes(), 0).map_err(failed)? {
+            count if count == note.len() => Ok(()),
+            _ => Err(failed(rustix::io::Errno::NOSPC)),
+        }
+    }
+
     /// The descriptor itself, to be passed on: it closes on exec until somebody clears that.
     pub fn into_fd(self) -> OwnedFd {
         self.file

@@ -1,6 +1,7 @@
 //! `--hostname`, `--domainname`, `--add-host`, `--dns`, `--dns-search`, `--dns-option`, `--expose`: what a container
 //! and others are called.
 
+use std::fmt::{self, Display};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -46,14 +47,41 @@ pub struct ExtraHost {
     /// The name.
     pub name: String,
     /// Its address.
-    pub address: IpAddr,
+    pub address: HostAddress,
+}
+
+/// An address of `--add-host`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum HostAddress {
+    /// This one.
+    Is(IpAddr),
+    /// That of the host, as the container sees it.
+    Gateway(Gateway),
+}
+
+/// The word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Gateway {
+    /// `host-gateway`.
+    #[serde(rename = "host-gateway")]
+    OfHost,
+}
+
+impl Display for HostAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostAddress::Is(address) => write!(f, "{address}"),
+            HostAddress::Gateway(Gateway::OfHost) => f.write_str("host-gateway"),
+        }
+    }
 }
 
 impl ExtraHost {
     /// Parses `NAME:ADDRESS` or `NAME=ADDRESS`; an address of IPv6 may be in brackets.
     ///
     /// # Errors
-    /// `Invalid` for what is no name or no address, `Unsupported` for `host-gateway`: there is no bridge yet.
+    /// `Invalid` for what is no name or no address.
     pub fn parse(text: &str) -> Result<ExtraHost> {
         let invalid = |why: String| Error::invalid(format!("--add-host {text}: {why}"));
         let (name, address) = text
@@ -63,12 +91,11 @@ impl ExtraHost {
             return Err(invalid(format!("'{name}' is not a host name")));
         }
         if address == "host-gateway" {
-            return Err(Error::unsupported(format!("--add-host {text}: there is no gateway without a bridge network"))
-                .with_hint("give the address itself"));
+            return Ok(ExtraHost { name: name.to_owned(), address: HostAddress::Gateway(Gateway::OfHost) });
         }
         let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
         let address = bare.parse().map_err(|_| invalid(format!("'{address}' is not an address")))?;
-        Ok(ExtraHost { name: name.to_owned(), address })
+        Ok(ExtraHost { name: name.to_owned(), address: HostAddress::Is(address) })
     }
 
     /// As `inspect` has it.
@@ -173,7 +200,7 @@ mod tests {
             ("db:300.1.1.1", None),
             (":10.0.0.5", None),
             ("a b:10.0.0.5", None),
-            ("gw:host-gateway", None),
+            ("gw:host-gateway", Some("gw:host-gateway")),
         ];
         for (text, expected) in cases {
             assert_eq!(ExtraHost::parse(text).ok().map(|host| host.text()).as_deref(), expected, "{text}");

@@ -11,7 +11,7 @@ use image::ImageConfig;
 use runtime::protocol::CONFIG_FILE;
 use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
 
-use super::etc_files;
+use super::etc_files::{self, Names};
 use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
@@ -233,7 +233,8 @@ impl Prepared<'_> {
         written.context(|| path.display())?;
         sys::fault::point("create: configuration written");
         let host_file = |path: &str| fs::read(path).unwrap_or_default();
-        for (name, content) in etc_files::contents(&self.config, inputs.hostname(), host_file) {
+        let names = Names::default();
+        for (name, content) in etc_files::contents(&self.config, inputs.hostname(), &names, host_file) {
             readable(&bundle.join(name), |path| fs::write(path, content), 0o644)?;
         }
         Ok(())

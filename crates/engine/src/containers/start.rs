@@ -10,6 +10,7 @@ use crate::containers::create::{Created, UPPER, WORK};
 use crate::engine::Engine;
 use crate::error::{Context, Result};
 use crate::events;
+use crate::networks::start::Leased;
 use crate::session::{Connection, Session};
 
 impl Engine {
@@ -38,12 +39,7 @@ impl Engine {
 
     /// `attach` tells whether the caller stays, and then whether it has input.
     fn started(&self, created: Created, attach: Option<bool>, window: Option<WindowSize>) -> Result<Session> {
-        self.settle_volumes(&created.config)?;
-        let request = self.request(&created, attach, window)?;
-        if attach.is_some() {
-            self.tell(&events::about_container(&created.record, &created.config, "attach"));
-        }
-        let session = self.supervise(&created, &request).and_then(|connection| {
+        let session = self.asked(&created, attach, window).and_then(|connection| {
             // The supervisor is busy for milliseconds: time for what somebody has to do now and then.
             self.store.checkpoint_if_due().ok();
             Session::started(&created.record.name, connection)
@@ -59,10 +55,30 @@ impl Engine {
         session
     }
 
-    fn supervise(&self, created: &Created, request: &Request) -> Result<Connection> {
+    /// Asks a supervisor to start the container, which has its volumes and its addresses then.
+    fn asked(&self, created: &Created, attach: Option<bool>, window: Option<WindowSize>) -> Result<Connection> {
+        self.settle_volumes(&created.config)?;
+        let request = self.request(created, attach, window)?;
+        let leased = self.lease_networks(created)?;
+        if attach.is_some() {
+            self.tell(&events::about_container(&created.record, &created.config, "attach"));
+        }
+        let asked = self.supervise(created, request, leased.as_ref());
+        if let (Err(_), Some(leased)) = (&asked, &leased) {
+            // The error that matters is why there is no supervisor; what stays is found by its note.
+            leased.give_back().ok();
+        }
+        asked
+    }
+
+    fn supervise(&self, created: &Created, mut request: Request, leased: Option<&Leased>) -> Result<Connection> {
+        if let Some(leased) = leased {
+            self.write_names(&created.record, &created.config, &leased.names)?;
+            request.network = Some(leased.plan()?);
+        }
         let mut connection = Connection::new(self.supervisor()?);
         let lock = [created.lock.as_fd()];
-        connection.send(Kind::Request, request, &lock).context(|| "talking to the supervisor")?;
+        connection.send(Kind::Request, &request, &lock).context(|| "talking to the supervisor")?;
         sys::fault::point("start: supervisor asked");
         Ok(connection)
     }
@@ -98,6 +114,7 @@ impl Engine {
             stop_signal: config.stop_signal.map(Signal::number),
             stop_timeout: config.stop_timeout,
             joins: self.joins(Some(&created.record.id), config)?,
+            network: None,
             bundle: self.bundle(&created.record),
             directory,
         })

@@ -2,15 +2,30 @@
 
 use std::path::Path;
 
-use net::Network;
 use net::address::Subnet;
 use net::link::Links;
 use store::{Digest, Paths};
 
-use crate::config::Connection;
-use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Context, Result};
+
+/// The right to choose subnets on this host, which nobody else has as long as this value lives. Several stores know nothing
+/// of one another but what the kernel tells them; so the kernel's own file of the network is what they lock.
+#[derive(Debug)]
+pub(super) struct Choice(#[expect(dead_code, reason = "held for its lock")] std::fs::File);
+
+impl Choice {
+    /// Waits until nobody else has it.
+    ///
+    /// # Errors
+    /// `System` when the file cannot be opened.
+    pub(super) fn take() -> Result<Choice> {
+        const NETWORK: &str = "/proc/self/ns/net";
+        let file = std::fs::File::open(NETWORK).context(|| NETWORK)?;
+        file.lock().context(|| NETWORK)?;
+        Ok(Choice(file))
+    }
+}
 
 /// What of the host a new network depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,44 +56,11 @@ pub(super) fn seed(paths: &Paths) -> [u8; 5] {
 }
 
 impl Engine {
-    /// Connects a running container.
-    ///
-    /// # Errors
-    /// `Conflict` for addresses that are taken, `System` when the kernel refuses.
-    #[expect(clippy::unused_self, reason = "it works with the store as soon as the kernel is asked")]
-    pub(super) fn connect_live(&self, container: &Container, network: &Network, _: &Connection) -> Result<()> {
-        Err(while_running(container, network))
-    }
-
-    /// Disconnects a running container.
-    ///
-    /// # Errors
-    /// `System` when the kernel refuses.
-    #[expect(clippy::unused_self, reason = "it works with the store as soon as the kernel is asked")]
-    pub(super) fn disconnect_live(&self, container: &Container, network: &Network) -> Result<()> {
-        Err(while_running(container, network))
-    }
-
-    /// Puts everything back that should be there: links, addresses, rules.
+    /// Puts back everything that should be on this host: bridges, their addresses, and the firewall.
     ///
     /// # Errors
     /// `System` when the kernel refuses.
     pub fn reload_networks(&self) -> Result<()> {
-        Err(Error::unsupported("networks are put back when a container starts, and not by a command of its own yet"))
+        Ok(self.realm().reload()?)
     }
-
-    /// Takes what the host has of a network on which nothing lives any more.
-    ///
-    /// # Errors
-    /// `System` when the kernel refuses.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "it works as soon as the kernel is asked")]
-    pub(super) fn unmake_network(&self, _: &Network) -> Result<()> {
-        Ok(())
-    }
-}
-
-fn while_running(container: &Container, network: &Network) -> Error {
-    let (name, network) = (&container.record.name, &network.name);
-    Error::unsupported(format!("container {name} is running: its connection to network {network} cannot be changed"))
-        .with_hint(format!("stop it first: phial stop {name}"))
 }

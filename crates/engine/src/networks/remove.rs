@@ -40,8 +40,7 @@ impl Engine {
         }
         self.store.remove_network(&network.id)?;
         sys::fault::point("network: row removed");
-        locked.remove(&network.id)?;
-        self.unmake_network(&network)?;
+        self.realm().remove_network(&locked, &network)?;
         drop(locked);
         self.tell_network(&network, "destroy", &[]);
         Ok(())

@@ -6,12 +6,13 @@ use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 use super::bind::{At, Leftovers, hold, limit};
 use crate::{Error, ErrorKind, Protocol, Published, Result};
 
 /// A port of a container that is to be reached from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// Which transport.
     pub protocol: Protocol,

@@ -6,6 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use net::attach::Attached;
 use runtime::protocol::policy::{Patience, Reason, Stop};
 use runtime::protocol::{ExitRecord, Kind, Phase, Request, SOCKET_FILE, Started as StartedReply, StdinMode, VERSION};
 use rustix::io::Errno;
@@ -19,9 +20,8 @@ use super::life::Life;
 use super::log::{Kept, Stream};
 use super::output::Output;
 use super::poll::{Event, Interest, Poll};
-use super::record;
 use super::start::{Started, Streams};
-use super::tell;
+use super::{network, record, tell};
 
 /// How long nobody is listened to when there is no descriptor left, unless a client goes.
 const NO_DESCRIPTORS: Duration = Duration::from_secs(1);
@@ -30,6 +30,8 @@ const NO_DESCRIPTORS: Duration = Duration::from_secs(1);
 pub(super) struct Dispatcher {
     pub(super) request: Request,
     pub(super) started: Started,
+    /// Its networks, if it has any of its own.
+    pub(super) network: Option<Attached>,
     pub(super) output: Output,
     pub(super) kept: Kept,
     pub(super) clients: BTreeMap<u64, Client>,
@@ -49,19 +51,21 @@ pub(super) struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Takes over a container that runs, and tells the engine so.
+    /// Takes over a container that runs, and says so where others look.
     pub(super) fn new(
         request: Request,
         mut started: Started,
-        engine: UnixStream,
+        network: Option<Attached>,
         lock: OwnedFd,
-    ) -> Result<Dispatcher, Errno> {
-        let poll = Poll::new()?;
-        let signals = sys::signal::Set::full().descriptor()?;
-        poll.watch(&signals, Event::Signal, Interest::READ)?;
-        let listener = listen(&request).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        poll.watch(&listener, Event::Connection, Interest::READ)?;
-        let output = Output::new(std::mem::take::<Streams>(&mut started.streams), &poll)?;
+    ) -> runtime::Result<Dispatcher> {
+        let failed = |errno| runtime::Error::system("waiting for the container", errno);
+        let poll = Poll::new().map_err(failed)?;
+        let signals = sys::signal::Set::full().descriptor().map_err(failed)?;
+        poll.watch(&signals, Event::Signal, Interest::READ).map_err(failed)?;
+        let in_directory = |error| runtime::Error::system(request.run_dir.display(), error);
+        let listener = listen(&request).map_err(in_directory)?;
+        poll.watch(&listener, Event::Connection, Interest::READ).map_err(failed)?;
+        let output = Output::new(std::mem::take::<Streams>(&mut started.streams), &poll).map_err(failed)?;
         // Without a log the container still runs: better than not at all.
         let kept = Kept::open(request.log.as_ref());
         let life = Life::new(request.restarts, request.health.clone().map(Checks::new));
@@ -80,13 +84,15 @@ impl Dispatcher {
             poll,
             request,
             started,
+            network,
         };
-        dispatcher.announce(engine)?;
+        let begun = dispatcher.begin();
+        begun.map_err(|error| runtime::Error::system(dispatcher.request.run_dir.display(), error))?;
         Ok(dispatcher)
     }
 
-    fn announce(&mut self, engine: UnixStream) -> Result<(), Errno> {
-        self.begin().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    /// Tells the engine that the container runs.
+    pub(super) fn announce(&mut self, engine: UnixStream) -> Result<(), Errno> {
         let pid = self.started.process.pid.as_raw_nonzero().get();
         let role = if self.request.attach {
             Role::Attached { stdin: self.request.stdin != StdinMode::Closed }
@@ -147,6 +153,9 @@ impl Dispatcher {
                 self.life.checks.as_mut().map(|checks| checks.read(&self.poll));
             }
             Event::Oom => self.out_of_memory(),
+            Event::Network => {
+                self.network.as_mut().map(Attached::serve);
+            }
             Event::Client(number) => self.client(number),
             Event::Abandoned(number) => {
                 if let Some(process) = self.further.iter_mut().find(|process| process.client == number) {
@@ -195,7 +204,7 @@ impl Dispatcher {
         // In a pid namespace of others there may be processes left. Without them, what they wrote is complete.
         let removed = self.started.cgroups.kill_and_remove();
         if let (Ok(()), Some(lock)) = (removed, &self.lock) {
-            record::forget_cgroups(lock);
+            record::note(lock, network::note(self.network.as_ref()).as_deref(), &[]).ok();
         }
         sys::fault::point("supervisor: cgroups removed");
         self.kept.hurry();
@@ -229,6 +238,7 @@ impl Dispatcher {
     /// The container has ended and stays so. `died` tells whether that is the end of a run, which nobody knows of yet.
     pub(super) fn end(&mut self, record: ExitRecord, died: bool) {
         self.life.over(&self.request, &self.poll);
+        self.leave_networks();
         record::ended(&self.request, &record);
         if died {
             self.let_go();

@@ -33,6 +33,14 @@ impl Dispatcher {
                 let done = parse(&frame).map(|update| self.update(&update));
                 self.answer(number, done);
             }
+            (Role::New, Kind::Connect) => {
+                let done = parse(&frame).and_then(|place| self.connect(place));
+                self.answer(number, done);
+            }
+            (Role::New, Kind::Disconnect) => {
+                let done = parse(&frame).and_then(|asked| self.disconnect(&asked));
+                self.answer(number, done);
+            }
             (Role::New, Kind::Signal) => {
                 let done = self.signal_of(&frame);
                 self.answer(number, done);
@@ -81,7 +89,7 @@ impl Dispatcher {
     }
 
     /// Whether the container is there; what has ended and stays so is not.
-    fn must_live(&self) -> Result<()> {
+    pub(super) fn must_live(&self) -> Result<()> {
         if self.ended.is_some() { Err(Error::not_running()) } else { Ok(()) }
     }
 

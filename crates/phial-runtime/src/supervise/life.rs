@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use net::attach::Attached;
 use runtime::cgroup::{self, OomWatch};
 use runtime::protocol::policy::{Patience, RUN_FILE, Reason, RestartPolicy, RunRecord, Stop};
 use runtime::protocol::{ExitRecord, Phase, Request, Status, VERSION};
@@ -18,7 +19,7 @@ use super::health::Checks;
 use super::log::Kept;
 use super::output::Output;
 use super::poll::{Event, Interest, Poll};
-use super::{record, start, tell};
+use super::{network, record, start, tell};
 
 /// The first wait before a restart, and the longest.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -99,6 +100,7 @@ impl Dispatcher {
         };
         self.life.stopped = false;
         self.life.oom_killed = false;
+        self.watch_network();
         if self.started.limits_memory {
             self.watch_memory();
         }
@@ -136,6 +138,7 @@ impl Dispatcher {
             supervisor: rustix::process::getpid().as_raw_nonzero().get(),
             started_at: self.started.at.clone(),
             cgroups: self.started.cgroups.paths().map(ToOwned::to_owned).collect(),
+            network: network::note(self.network.as_ref()),
             phase: self.life.phase,
             restarts: self.life.restarts,
             health: self.life.checks.as_ref().map(Checks::status),
@@ -148,7 +151,8 @@ impl Dispatcher {
     /// When something is to be done although nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let checks = self.life.checks.as_ref().and_then(Checks::deadline);
-        [self.life.kill_at, self.life.restart_at, self.listen_at, checks].into_iter().flatten().min()
+        let network = self.network.as_ref().and_then(Attached::deadline);
+        [self.life.kill_at, self.life.restart_at, self.listen_at, checks, network].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -161,6 +165,9 @@ impl Dispatcher {
         if self.life.restart_at.is_some_and(|at| at <= now) {
             self.life.restart_at = None;
             self.run_again();
+        }
+        if let Some(network) = self.network.as_mut().filter(|network| network.deadline().is_some_and(|at| at <= now)) {
+            network.due(now);
         }
         if self.listen_at.is_some_and(|at| at <= now) {
             self.listen_again();
@@ -178,6 +185,7 @@ impl Dispatcher {
         record.restarts = self.life.restarts;
         self.life.kill_at = None;
         self.life.oom = None;
+        self.network.as_mut().map(Attached::detach);
         let asked = std::mem::take(&mut self.life.asked_for_another);
         // Who waits for the end, with or without the lock, gets it.
         if asked && self.clients_with(|role| matches!(role, Role::Stopping { .. })).is_empty() {
@@ -217,15 +225,16 @@ impl Dispatcher {
 
     fn run_again(&mut self) {
         let Some(lock) = &self.lock else { return };
-        let started = cgroup::detect().and_then(|hierarchies| start::start(&self.request, hierarchies, lock)).and_then(
-            |mut started| {
+        let network = self.network.as_mut();
+        let started = cgroup::detect()
+            .and_then(|hierarchies| start::start(&self.request, hierarchies, lock, network))
+            .and_then(|mut started| {
                 let streams = std::mem::take(&mut started.streams);
                 match Output::new(streams, &self.poll) {
                     Ok(output) => Ok((started, output)),
                     Err(errno) => Err(runtime::Error::system("streams", errno)),
                 }
-            },
-        );
+            });
         match started {
             Ok((started, output)) => {
                 (self.started, self.output) = (started, output);

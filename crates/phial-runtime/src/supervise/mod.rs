@@ -13,6 +13,7 @@ mod health;
 mod joins;
 mod life;
 mod log;
+mod network;
 mod output;
 mod poll;
 mod record;
@@ -24,8 +25,11 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use runtime::cgroup;
+use net::attach::Attached;
+use runtime::cgroup::{self, Hierarchy};
 use runtime::protocol::{self, ENGINE_DESCRIPTOR, Failed, Kind, Request};
+
+use start::Started;
 
 pub(crate) use log::{
     COMPRESS as COMPRESS_LOG, WRITE as WRITE_LOG, compress as compress_log, write_for_another as write_log,
@@ -48,14 +52,34 @@ pub(crate) fn run() -> ExitCode {
         Ok(None) => return ExitCode::SUCCESS,
         Err(error) => return refuse(&mut engine, &error),
     };
-    match hierarchies.and_then(|hierarchies| start::start(&request, hierarchies, &lock)) {
-        Ok(started) => match dispatch::Dispatcher::new(request, started, engine, lock) {
-            Ok(mut dispatcher) => dispatcher.run(),
-            Err(_) => ExitCode::FAILURE,
+    match started(&request, hierarchies, &lock) {
+        Ok((started, network)) => match dispatch::Dispatcher::new(request, started, network, lock) {
+            // An engine that cannot be told is gone; what it has started is not.
+            Ok(mut dispatcher) => {
+                dispatcher.announce(engine).ok();
+                dispatcher.run()
+            }
+            Err(error) => refuse(&mut engine, &error),
         },
         Err(error) => {
             record::not_started(&request, &error);
             refuse(&mut engine, &error)
+        }
+    }
+}
+
+/// The container runs, and has its networks; or there is nothing of either.
+fn started(
+    request: &Request,
+    hierarchies: runtime::Result<Vec<Hierarchy>>,
+    lock: &OwnedFd,
+) -> runtime::Result<(Started, Option<Attached>)> {
+    let mut network = network::reserve(request)?;
+    match hierarchies.and_then(|hierarchies| start::start(request, hierarchies, lock, network.as_mut())) {
+        Ok(started) => Ok((started, network)),
+        Err(error) => {
+            network.map(Attached::release);
+            Err(error)
         }
     }
 }

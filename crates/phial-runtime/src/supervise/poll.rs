@@ -26,6 +26,8 @@ pub(super) enum Event {
     Check,
     /// The container's memory is at its limit.
     Oom,
+    /// Somebody asks for a name, or comes to a port that the kernel does not pass on.
+    Network,
     /// A client sent something, takes bytes again, or is gone.
     Client(u64),
     /// A further process wrote to its terminal, whose client of this number is gone.
@@ -33,7 +35,7 @@ pub(super) enum Event {
 }
 
 /// Clients' numbers follow those of the other events, the even ones for clients, the odd ones for what they left.
-const FIRST_CLIENT: u64 = 8;
+const FIRST_CLIENT: u64 = 10;
 
 impl Event {
     fn number(self) -> u64 {
@@ -46,6 +48,7 @@ impl Event {
             Event::LogReady => 5,
             Event::Check => 6,
             Event::Oom => 7,
+            Event::Network => 8,
             Event::Client(number) => FIRST_CLIENT + 2 * number,
             Event::Abandoned(number) => FIRST_CLIENT + 2 * number + 1,
         }
@@ -61,6 +64,7 @@ impl Event {
             5 => Event::LogReady,
             6 => Event::Check,
             7 => Event::Oom,
+            8 => Event::Network,
             number if number % 2 == 0 => Event::Client((number - FIRST_CLIENT) / 2),
             number => Event::Abandoned((number - FIRST_CLIENT) / 2),
         }

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use runtime::protocol::{EXIT_FILE, ExitRecord, LOCK_FILE, Request, STATUS_FILE, Status, VERSION};
+use runtime::protocol::{EXIT_FILE, ExitRecord, LOCK_FILE, NETWORK_NOTE, Request, STATUS_FILE, Status, VERSION};
 use serde::Serialize;
 
 pub(super) use crate::failure::now;
@@ -14,10 +14,12 @@ pub(super) fn running(request: &Request, status: &Status) -> std::io::Result<()>
     replace(&request.run_dir, STATUS_FILE, status)
 }
 
-/// Notes in the container's lock file which cgroups are about to be made, for those who find them when this process was
-/// killed before there is a status.
-pub(super) fn note_cgroups(lock: &OwnedFd, paths: &[PathBuf]) -> runtime::Result<()> {
-    let lines: Vec<&[u8]> = paths.iter().map(|path| path.as_os_str().as_bytes()).collect();
+/// Notes in the container's lock file what it has of the host, for those who find it when this process was killed before
+/// there is a status: where its addresses are noted, and which cgroups are about to be made.
+pub(super) fn note(lock: &OwnedFd, network: Option<&str>, cgroups: &[PathBuf]) -> runtime::Result<()> {
+    let network = network.map(|realm| format!("{NETWORK_NOTE}{realm}"));
+    let paths = cgroups.iter().map(|path| path.as_os_str().as_bytes());
+    let lines: Vec<&[u8]> = network.iter().map(String::as_bytes).chain(paths).collect();
     let note = lines.join(&b'\n');
     let written = rustix::fs::ftruncate(lock, 0).and_then(|()| rustix::io::pwrite(lock, &note, 0));
     match written {
@@ -27,8 +29,8 @@ pub(super) fn note_cgroups(lock: &OwnedFd, paths: &[PathBuf]) -> runtime::Result
     }
 }
 
-/// The cgroups are removed.
-pub(super) fn forget_cgroups(lock: &OwnedFd) {
+/// It has nothing any more.
+pub(super) fn forget_note(lock: &OwnedFd) {
     // If the note stays, somebody looks for what is gone.
     rustix::fs::ftruncate(lock, 0).ok();
 }

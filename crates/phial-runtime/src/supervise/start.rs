@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use net::attach::Attached;
 use oci_spec::runtime::{LinuxMemory, Process, Spec};
 use runtime::cgroup::{Cgroups, Hierarchy};
 use runtime::launch::{Helper, Inputs, Launched, Stdio, launch};
@@ -12,7 +13,7 @@ use runtime::protocol::{CONFIG_FILE, Request, StdinMode};
 use runtime::{Error, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::{descriptors, record};
+use super::{descriptors, network, record};
 use crate::verbs::hooks::Hooks;
 
 /// A container that runs.
@@ -43,8 +44,14 @@ pub(super) struct Streams {
     pub(super) stderr: Option<OwnedFd>,
 }
 
-/// Starts the container. On an error nothing of it is left. `lock` is the container's, where the cgroups are noted.
-pub(super) fn start(request: &Request, hierarchies: Vec<Hierarchy>, lock: &OwnedFd) -> Result<Started> {
+/// Starts the container. On an error nothing of it is left but its networks. `lock` is the container's, where it is noted
+/// what it has.
+pub(super) fn start(
+    request: &Request,
+    hierarchies: Vec<Hierarchy>,
+    lock: &OwnedFd,
+    mut network: Option<&mut Attached>,
+) -> Result<Started> {
     let mut spec = read_config(&request.bundle)?;
     if let Some(process) = spec.process_mut() {
         descriptors::restore(process);
@@ -57,6 +64,7 @@ pub(super) fn start(request: &Request, hierarchies: Vec<Hierarchy>, lock: &Owned
         window: request.window,
         init: request.init,
         keyring: Some(&request.id),
+        awaits_network: network.is_some(),
         ..Context::new(&request.id, &request.rootfs, &request.bundle)
     };
     let mut plan = Plan::container(&spec, &context)?;
@@ -67,14 +75,16 @@ pub(super) fn start(request: &Request, hierarchies: Vec<Hierarchy>, lock: &Owned
     let path =
         linux.and_then(|linux| linux.cgroups_path().clone()).unwrap_or_else(|| format!("/{}", request.id).into());
     let resources = linux.and_then(|linux| linux.resources().as_ref());
-    record::note_cgroups(lock, &Cgroups::planned(&hierarchies, &path)?)?;
+    record::note(lock, network::note(network.as_deref()).as_deref(), &Cgroups::planned(&hierarchies, &path)?)?;
     let cgroups = Cgroups::create(&hierarchies, &path, resources)?;
     sys::fault::point("supervisor: cgroups made");
     let at = record::now();
     let mut hooks = Hooks::new(&request.id, &request.bundle, &spec);
     let helper = spec.hooks().as_ref().map(|_| &mut hooks as &mut dyn Helper);
-    match launch(&plan, Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true, helper, network: None })
-    {
+    let mut attach = |process| network.as_mut().map_or(Ok(()), |network| network::attach(network, process));
+    let inputs =
+        Inputs { cgroups: &cgroups, stdio, target: None, die_with_parent: true, helper, network: Some(&mut attach) };
+    match launch(&plan, inputs) {
         Ok(Launched { child, console, .. }) => {
             let streams = Streams { terminal: console, ..streams };
             let namespaces = plan.all_namespaces();

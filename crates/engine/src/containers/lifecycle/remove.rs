@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use runtime::cgroup::Cgroups;
 use runtime::protocol::policy::{Patience, Reason, Stop};
-use runtime::protocol::{STATUS_FILE, Status};
+use runtime::protocol::{NETWORK_NOTE, STATUS_FILE, Status};
 use rustix::process::{Pid, PidfdFlags, Signal as RawSignal, pidfd_open, pidfd_send_signal};
 use store::{ContainerId, ContainerLock};
 
@@ -104,14 +104,27 @@ impl Engine {
     }
 }
 
-/// Kills what is left of a container without a supervisor: everything in its cgroups, which carry its id.
+/// Kills what is left of a container without a supervisor: everything in its cgroups, which carry its id. What it had of
+/// networks is given back.
 pub(crate) fn end_lost(id: &ContainerId, status: &Status) -> Result<()> {
-    end_cgroups(id, status.cgroups.iter().cloned())
+    end_cgroups(id, status.cgroups.iter().cloned())?;
+    status.network.as_deref().map_or(Ok(()), |realm| release(id, realm))
 }
 
-/// The same by what its supervisor has noted in the lock file. What cannot be ended stays: the container goes all the same.
+/// The same by what is noted in the lock file. What cannot be ended stays: the container goes all the same.
 pub(crate) fn end_noted(id: &ContainerId, note: &str) {
-    end_cgroups(id, note.lines().map(PathBuf::from)).ok();
+    let (networks, cgroups): (Vec<&str>, Vec<&str>) = note.lines().partition(|line| line.starts_with(NETWORK_NOTE));
+    end_cgroups(id, cgroups.into_iter().map(PathBuf::from)).ok();
+    for realm in networks.iter().filter_map(|line| line.strip_prefix(NETWORK_NOTE)) {
+        release(id, realm).ok();
+    }
+}
+
+/// Gives back what a container that is gone had of the networks of a realm, as it was noted.
+fn release(id: &ContainerId, realm: &str) -> Result<()> {
+    let unreadable = |error| Error::invalid(format!("networks of container {id}: {error}"));
+    let realm: net::Realm = serde_json::from_str(realm).map_err(unreadable)?;
+    Ok(realm.release(&id.hex())?)
 }
 
 fn end_cgroups(id: &ContainerId, cgroups: impl Iterator<Item = PathBuf>) -> Result<()> {

@@ -153,7 +153,7 @@ impl Engine {
     }
 
     /// Asks a supervisor for something that it does at once.
-    fn ask(&self, container: &Container, kind: Kind, payload: &impl Serialize) -> Result<Connection> {
+    pub(crate) fn ask(&self, container: &Container, kind: Kind, payload: &impl Serialize) -> Result<Connection> {
         let name = &container.record.name;
         let Some(mut connection) = self.try_connect(container)? else { return Err(not_running(container)) };
         match connection.send(kind, payload, &[]).and_then(|()| connection.receive()) {

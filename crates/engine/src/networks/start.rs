@@ -1,0 +1,313 @@
+//! Networks of a container that is about to start: addresses are leased here, and everything else is its supervisor's
+//! (`net::attach`).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use image::ImageConfig;
+use net::attach::{Place, Plan, Resolver, WaysOut};
+use net::lease::{Wish, lease};
+use net::port::Wanted;
+use net::register::Locked;
+use net::{Endpoint, Network, Realm};
+use runtime::protocol::{Disconnect, Kind, NETWORK_NOTE};
+use store::{ContainerId, ContainerRecord};
+
+use crate::config::network::{DEFAULT_NETWORK, IFNAME, SYSCTLS};
+use crate::config::{Connection, ContainerConfig, Network as Mode, PortMapping};
+use crate::containers::create::Created;
+use crate::containers::etc_files::{self, Names, host_resolvers};
+use crate::containers::lifecycle::Container;
+use crate::engine::Engine;
+use crate::error::{Context, Error, Result};
+use crate::spec;
+
+/// Docker's option of a network: what its interfaces are called in containers.
+const INTERFACE_PREFIX: &str = "com.docker.network.container_iface_prefix";
+
+/// What a container has of its networks before it starts.
+#[derive(Debug)]
+pub(crate) struct Leased {
+    /// What its supervisor does.
+    plan: Plan,
+    /// What its files below /etc say.
+    pub(crate) names: Names,
+}
+
+impl Leased {
+    /// What its supervisor does, as it is sent to it.
+    ///
+    /// # Errors
+    /// `Invalid` for a path that is not text.
+    pub(crate) fn plan(&self) -> Result<serde_json::Value> {
+        serde_json::to_value(&self.plan).map_err(|error| Error::invalid(format!("networks: {error}")))
+    }
+
+    /// Gives back what nobody has begun to use.
+    ///
+    /// # Errors
+    /// As of [`Realm::release`].
+    pub(crate) fn give_back(&self) -> Result<()> {
+        Ok(self.plan.realm.release(&self.plan.container)?)
+    }
+}
+
+impl Engine {
+    /// The networks of this store on this host.
+    pub(crate) fn realm(&self) -> Realm {
+        let digest = store::Digest::of(self.paths().root().as_os_str().as_encoded_bytes()).hex();
+        let is_default = self.paths().root() == std::path::Path::new(store::Paths::DEFAULT_ROOT);
+        let table = if is_default { "phial".to_owned() } else { format!("phial-{}", &digest[..8]) };
+        Realm { registers: self.paths().run_networks(), table }
+    }
+
+    /// Connects a container that runs to a further network.
+    ///
+    /// # Errors
+    /// `Conflict` for addresses that are taken, or when it has ended meanwhile; `System` when the kernel refuses.
+    pub(super) fn connect_live(&self, container: &Container, network: &Network, connection: &Connection) -> Result<()> {
+        let (id, realm) = (container.record.id.hex(), self.realm());
+        let registers = realm.registers();
+        let locked = registers.lock()?;
+        let endpoint = self.lease_one(&locked, &realm, network, connection, &id, &container.record.name)?;
+        drop(locked);
+        let place = place(network, connection, endpoint, 0);
+        if let Err(error) = self.ask(container, Kind::Connect, &place) {
+            realm.leave(&network.id, &id).ok();
+            return Err(error);
+        }
+        self.tell_network(network, "connect", &[("container", &id)]);
+        self.rewrite_names(container)
+    }
+
+    /// Takes a container that runs off a network.
+    ///
+    /// # Errors
+    /// `Conflict` when it has ended meanwhile; `System` when the kernel refuses.
+    pub(super) fn disconnect_live(&self, container: &Container, network: &Network) -> Result<()> {
+        self.ask(container, Kind::Disconnect, &Disconnect { network: network.id.clone() })?;
+        self.tell_network(network, "disconnect", &[("container", &container.record.id.hex())]);
+        self.rewrite_names(container)
+    }
+
+    /// The files of a running container follow from where it is now.
+    fn rewrite_names(&self, container: &Container) -> Result<()> {
+        let found = self.endpoints_of(&container.record.id)?;
+        let places: Vec<(&Network, &Endpoint)> = found.iter().map(|(network, endpoint)| (network, endpoint)).collect();
+        let networks: Vec<Network> = found.iter().map(|(network, _)| network.clone()).collect();
+        let (_, answers) = resolver(&container.config, &networks);
+        let names = self.names(&container.config, &places, answers)?;
+        self.write_names(&container.record, &container.config, &names)
+    }
+
+    /// Leases addresses for a container that is about to start. None if it has no networks of its own.
+    ///
+    /// # Errors
+    /// `NotFound` for a network that is gone, `Conflict` for an address in use.
+    pub(crate) fn lease_networks(&self, created: &Created) -> Result<Option<Leased>> {
+        let (Mode::Own(connections), id) = (&created.config.network, created.record.id.hex()) else { return Ok(None) };
+        let default = [Connection::to(DEFAULT_NETWORK)];
+        let connections = if connections.is_empty() { &default[..] } else { connections };
+        let networks = connections.iter().map(|connection| self.network(&connection.network));
+        let networks: Vec<Network> = networks.collect::<Result<_>>()?;
+        let realm = self.realm();
+        let note = serde_json::to_string(&realm).map_err(|error| Error::invalid(format!("networks: {error}")))?;
+        // Whoever finds the lock free from here on gives back what is leased.
+        created.lock.note(&format!("{NETWORK_NOTE}{note}"))?;
+        let leased = self.lease_all(created, realm.clone(), &networks, connections);
+        if leased.is_err() {
+            // The error that matters is why it is not started; what stays is found by its note.
+            realm.release(&id).ok();
+        }
+        leased.map(Some)
+    }
+
+    fn lease_all(
+        &self,
+        created: &Created,
+        realm: Realm,
+        networks: &[Network],
+        connections: &[Connection],
+    ) -> Result<Leased> {
+        let (id, config) = (created.record.id.hex(), &created.config);
+        let registers = realm.registers();
+        let locked = registers.lock()?;
+        let mut places = Vec::new();
+        for (number, (network, connection)) in networks.iter().zip(connections).enumerate() {
+            let endpoint = self.lease_one(&locked, &realm, network, connection, &id, &created.record.name)?;
+            places.push(place(network, connection, endpoint, number));
+        }
+        drop(locked);
+        sys::fault::point("start: addresses leased");
+        choose_ways_out(&mut places, connections);
+        let ports = self.ports(created, &places)?;
+        let (resolver, answers) = resolver(config, networks);
+        let placed: Vec<(&Network, &Endpoint)> = places.iter().map(|place| (&place.network, &place.endpoint)).collect();
+        let names = self.names(config, &placed, answers)?;
+        for network in networks {
+            self.tell_network(network, "connect", &[("container", &id)]);
+        }
+        Ok(Leased { plan: Plan { realm, container: id, places, ports, resolver, answers }, names })
+    }
+
+    fn lease_one(
+        &self,
+        locked: &Locked<'_>,
+        realm: &Realm,
+        network: &Network,
+        connection: &Connection,
+        container: &str,
+        name: &str,
+    ) -> Result<Endpoint> {
+        let mut names = vec![name.to_owned()];
+        if network.names {
+            names.extend(connection.aliases.iter().cloned());
+            names.push(container[..12].to_owned());
+        }
+        let (ipv4, ipv6, mac) = (connection.ipv4, connection.ipv6, connection.mac);
+        let wish = Wish { container: container.to_owned(), names, ipv4, ipv6, mac };
+        let is_dead = |other: &str| {
+            other
+                .parse::<ContainerId>()
+                .is_ok_and(|other| self.store().container_is_live(&other).is_ok_and(|live| !live))
+        };
+        let leased = lease(locked, network, &wish, &is_dead)?;
+        if !leased.evicted.is_empty() {
+            realm.unpublish(&locked.registers().all()?, network, &leased.evicted)?;
+        }
+        Ok(leased.endpoint)
+    }
+
+    /// Which ports of the host are wanted.
+    fn ports(&self, created: &Created, places: &[Place]) -> Result<Vec<Wanted>> {
+        let config = &created.config;
+        let open = |place: &&Place| place.network.is_bridge() && !place.network.internal;
+        let Some(place) = places.iter().find(open) else { return Ok(Vec::new()) };
+        let mut wanted: Vec<Wanted> =
+            config.ports.iter().flat_map(|mapping| wanted(mapping, place.network.host_binding)).collect();
+        if config.publish_all {
+            let image = ImageConfig::parse(&self.store().blob(&created.record.image)?)?.config;
+            for mapping in exposed(config, &image).filter(|exposed| !is_mapped(config, exposed)) {
+                wanted.extend(self::wanted(&mapping, place.network.host_binding));
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// What the container's files say about names.
+    fn names(&self, config: &ContainerConfig, places: &[(&Network, &Endpoint)], answered: bool) -> Result<Names> {
+        let of = |endpoint: &Endpoint| {
+            endpoint.ipv4.map(IpAddr::V4).into_iter().chain(endpoint.ipv6.map(IpAddr::V6)).collect::<Vec<_>>()
+        };
+        let addresses = places.iter().flat_map(|(_, endpoint)| of(endpoint)).collect();
+        let bridged = places.iter().find(|(network, _)| network.is_bridge());
+        let pools = bridged.map(|(network, _)| network.pools.as_slice()).unwrap_or_default();
+        let gateways = pools.iter().map(|pool| pool.gateway).collect();
+        let mut linked = Vec::new();
+        let of_connections = match &config.network {
+            Mode::Own(connections) => connections.as_slice(),
+            _ => &[],
+        };
+        for link in of_connections.iter().flat_map(|connection| &connection.links).chain(&config.links) {
+            let other = self.container(&link.container)?;
+            if !other.state.is_running() {
+                let name = &other.record.name;
+                return Err(Error::conflict(format!("cannot link to {name}: it is not running"))
+                    .with_hint(format!("phial start {name}")));
+            }
+            let on_ours = |network: &Network| places.iter().any(|(own, _)| own.id == network.id);
+            let found = self.endpoints_of(&other.record.id)?;
+            for (_, endpoint) in found.iter().filter(|(network, _)| on_ours(network)) {
+                let names = format!("{} {}", link.alias, other.record.name);
+                linked.extend(of(endpoint).into_iter().map(|address| (address, names.clone())));
+            }
+        }
+        Ok(Names { addresses, gateways, linked, answered })
+    }
+
+    /// Writes the container's files below /etc anew, with what is known of its networks now. They are mounted in it, so
+    /// they stay the files that they are.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn write_names(&self, record: &ContainerRecord, config: &ContainerConfig, names: &Names) -> Result<()> {
+        let bundle = self.bundle(record);
+        let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let id = record.id.hex();
+        let hostname = spec::hostname(config, &id, &node);
+        let of_host = |path: &str| std::fs::read(path).unwrap_or_default();
+        for (name, content) in etc_files::contents(config, hostname, names, of_host) {
+            let path = bundle.join(name);
+            std::fs::write(&path, content).context(|| path.display())?;
+        }
+        Ok(())
+    }
+}
+
+fn place(network: &Network, connection: &Connection, endpoint: Endpoint, number: usize) -> Place {
+    let prefix = network.options.get(INTERFACE_PREFIX).map_or("eth", String::as_str);
+    let interface = connection.options.get(IFNAME).cloned().unwrap_or_else(|| format!("{prefix}{number}"));
+    let sysctls = connection.options.get(SYSCTLS).map(String::as_str).unwrap_or_default();
+    let sysctls = sysctls.split(',').filter_map(|pair| sysctl(pair, &interface)).collect();
+    Place { network: network.clone(), endpoint, interface, ways_out: WaysOut::default(), sysctls }
+}
+
+/// The path below `/proc/sys/net` and the value of a parameter of the interface.
+fn sysctl(pair: &str, interface: &str) -> Option<(String, String)> {
+    let (name, value) = pair.split_once('=')?;
+    let parts = name.strip_prefix("net.")?.split('.').map(|part| if part == "IFNAME" { interface } else { part });
+    Some((parts.collect::<Vec<_>>().join("/"), value.to_owned()))
+}
+
+/// The way out is the network with the highest priority that leads out, the first one of several.
+fn choose_ways_out(places: &mut [Place], connections: &[Connection]) {
+    let best = |leads: &dyn Fn(&Place) -> bool| {
+        let candidates = places.iter().enumerate().filter(|(_, place)| !place.network.internal && leads(place));
+        candidates.rev().max_by_key(|(number, _)| connections[*number].gateway_priority).map(|(number, _)| number)
+    };
+    let ipv4 = best(&|place| place.endpoint.ipv4.is_some());
+    let ipv6 = best(&|place| place.endpoint.ipv6.is_some());
+    for (number, place) in places.iter_mut().enumerate() {
+        place.ways_out = WaysOut { ipv4: ipv4 == Some(number), ipv6: ipv6 == Some(number) };
+    }
+}
+
+/// Whom names are asked that are no containers', and whether anybody answers in the container.
+fn resolver(config: &ContainerConfig, networks: &[Network]) -> (Resolver, bool) {
+    let given = &config.dns.servers;
+    let of_host = host_resolvers();
+    // The default network has no names. A server at the host's loopback address is not one of the container's.
+    let needs_us = given.is_empty() && of_host.iter().any(IpAddr::is_loopback);
+    let answers = needs_us || networks.iter().any(|network| network.names);
+    (if given.is_empty() { Resolver::OfHost(of_host) } else { Resolver::Given(given.clone()) }, answers)
+}
+
+/// The ports of the host that a value of `-p` asks for.
+fn wanted(mapping: &PortMapping, binding: Option<IpAddr>) -> Vec<Wanted> {
+    let everywhere = || vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    let hosts = mapping.host.or(binding).map_or_else(everywhere, |host| vec![host]);
+    let (first, last) = mapping.ports;
+    let host_ports = |port: u16| match mapping.host_ports {
+        Some((from, to)) if first == last => Some(from..=to),
+        Some((from, _)) => Some(from + (port - first)..=from + (port - first)),
+        None => None,
+    };
+    (first..=last)
+        .map(|port| Wanted { protocol: mapping.protocol, hosts: hosts.clone(), host_ports: host_ports(port), port })
+        .collect()
+}
+
+/// What `-P` is about: the ports that the image and the user say are listened at.
+fn exposed<'a>(config: &'a ContainerConfig, image: &'a image::Config) -> impl Iterator<Item = PortMapping> + 'a {
+    let of_image = image.exposed_ports.iter().map(String::as_str);
+    let mut all: Vec<&str> = config.exposed_ports.iter().map(String::as_str).chain(of_image).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().filter_map(|text| PortMapping::parse(text).ok())
+}
+
+fn is_mapped(config: &ContainerConfig, exposed: &PortMapping) -> bool {
+    let covers = |mapping: &PortMapping| {
+        mapping.protocol == exposed.protocol && mapping.ports.0 <= exposed.ports.0 && exposed.ports.1 <= mapping.ports.1
+    };
+    config.ports.iter().any(covers)
+}

@@ -1,0 +1,143 @@
+//! The networks of one store on this host: where its registers are, and which part of the host's firewall is its own.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attach::ensure_bridge;
+use crate::firewall::Firewall;
+use crate::link::Links;
+use crate::register::{Locked, Register, Registers};
+use crate::{Endpoint, Network, Result};
+
+/// Where the networks of a store are on this host. Several stores on one host know nothing of one another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Realm {
+    /// The directory of its registers.
+    pub registers: PathBuf,
+    /// Its table of the firewall.
+    pub table: String,
+}
+
+impl Realm {
+    /// Its registers.
+    pub fn registers(&self) -> Registers {
+        Registers::new(&self.registers)
+    }
+
+    /// Takes a container that has ended off all networks: its addresses are free, and nothing leads to it. The kernel
+    /// removes its links together with its network namespace, a while later; to ask for that would take 20 ms. What cannot
+    /// be done does not keep the rest from being done.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn release(&self, container: &str) -> Result<()> {
+        let registers = self.registers();
+        let locked = registers.lock()?;
+        let mut all = registers.all()?;
+        let mut result = Ok(());
+        for at in 0..all.len() {
+            let of_container = |endpoint: &mut Endpoint| endpoint.container == container;
+            let gone: Vec<Endpoint> = all[at].endpoints.extract_if(.., of_container).collect();
+            if gone.is_empty() {
+                continue;
+            }
+            result = result.and(self.unpublish(&all, &all[at].network, &gone));
+            // The entry goes last: as long as it is there, whoever comes next finds what is left.
+            result = result.and(locked.write(&all[at]));
+        }
+        result
+    }
+
+    /// Takes a container that runs off one network, on which it has no interface any more.
+    ///
+    /// # Errors
+    /// Those of the firewall and of the register.
+    pub fn leave(&self, network: &str, container: &str) -> Result<()> {
+        let registers = self.registers();
+        let locked = registers.lock()?;
+        let mut all = registers.all()?;
+        let Some(at) = all.iter().position(|register| register.network.id == network) else { return Ok(()) };
+        let of_container = |endpoint: &mut Endpoint| endpoint.container == container;
+        let gone: Vec<Endpoint> = all[at].endpoints.extract_if(.., of_container).collect();
+        self.unpublish(&all, &all[at].network, &gone).and(locked.write(&all[at]))
+    }
+
+    /// Lets nothing lead any more to endpoints that are on no register.
+    ///
+    /// # Errors
+    /// Those of the firewall.
+    pub fn unpublish(&self, all: &[Register], network: &Network, gone: &[Endpoint]) -> Result<()> {
+        let mut firewall = None;
+        for endpoint in gone {
+            // The ports of one whose supervisor was killed were free at once, and may be somebody else's by now.
+            let mut own = endpoint.clone();
+            own.ports.retain(|port| {
+                let has = |other: &Endpoint| {
+                    other.ports.iter().any(|other| {
+                        (other.protocol, other.host, other.host_port) == (port.protocol, port.host, port.host_port)
+                    })
+                };
+                !all.iter().flat_map(|register| &register.endpoints).any(has)
+            });
+            if own.ports.is_empty() || !network.is_bridge() {
+                continue;
+            }
+            let firewall = match &mut firewall {
+                Some(firewall) => firewall,
+                none => none.insert(Firewall::open(&self.table)?),
+            };
+            firewall.unpublish(network, &own)?;
+            sys::fault::point("network: not published any more");
+        }
+        Ok(())
+    }
+
+    /// Puts everything that should be on this host where it should be, whatever is there: bridges and the firewall.
+    ///
+    /// # Errors
+    /// Those of links and of the firewall.
+    pub fn reload(&self) -> Result<()> {
+        let registers = self.registers();
+        let _locked = registers.lock()?;
+        let all = registers.all()?;
+        let mut links = Links::open()?;
+        for register in all.iter().filter(|register| register.network.is_bridge()) {
+            ensure_bridge(&mut links, &register.network)?;
+        }
+        Firewall::open(&self.table)?.replace(&of_registers(&all))
+    }
+
+    /// Makes what the host has of a network, before anybody is on it: its bridge.
+    ///
+    /// # Errors
+    /// Those of links and of the register.
+    pub fn make_network(&self, network: &Network) -> Result<()> {
+        let registers = self.registers();
+        let locked = registers.lock()?;
+        if registers.read(&network.id)?.is_none() {
+            locked.write(&Register::new(network.clone()))?;
+        }
+        if network.is_bridge() { ensure_bridge(&mut Links::open()?, network) } else { Ok(()) }
+    }
+
+    /// Removes what the host has of a network that nobody is on any more, which the caller has seen to.
+    ///
+    /// # Errors
+    /// Those of links, of the firewall and of the register.
+    pub fn remove_network(&self, locked: &Locked<'_>, network: &Network) -> Result<()> {
+        if network.is_bridge() {
+            Firewall::open(&self.table)?.remove_network(network)?;
+            sys::fault::point("network: rules gone");
+            Links::open()?.remove_bridge(&network.link)?;
+            sys::fault::point("network: bridge gone");
+        }
+        locked.remove(&network.id)
+    }
+}
+
+/// Networks and what lives on them, as the firewall takes them.
+pub(crate) fn of_registers(registers: &[Register]) -> Vec<(&Network, &[Endpoint])> {
+    let bridged = registers.iter().filter(|register| register.network.is_bridge());
+    bridged.map(|register| (&register.network, register.endpoints.as_slice())).collect()
+}
