@@ -7,8 +7,9 @@ use rustix::io::Errno;
 use super::bridge::is_bridge;
 use super::numbers::{
     ADDR_GEN_MODE_NONE, AF_INET6, BRPORT_HAIRPIN, BRPORT_ISOLATED, F_CREATE, F_EXCL, IFF_UP, IFLA_ADDRESS,
-    IFLA_AF_SPEC, IFLA_IFNAME, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_NET_NS_FD, INET6_ADDR_GEN_MODE, INFO_DATA,
-    INFO_KIND, INFO_SLAVE_DATA, INFO_SLAVE_KIND, NEWLINK, SETLINK, VETH_INFO_PEER,
+    IFLA_AF_SPEC, IFLA_IFNAME, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_NET_NS_FD, IFLA_NUM_RX_QUEUES,
+    IFLA_NUM_TX_QUEUES, INET6_ADDR_GEN_MODE, INFO_DATA, INFO_KIND, INFO_SLAVE_DATA, INFO_SLAVE_KIND, NEWLINK, SETLINK,
+    VETH_INFO_PEER,
 };
 use super::{Interface, Links, check_name, link_header, without_kind};
 use crate::error::{Error, ErrorKind, Result};
@@ -93,7 +94,7 @@ impl Attach<'_> {
         let mut batch = Batch::default();
         let what = format!("making {name} and {} in the container", self.interface.name);
         let mut request = batch.change(NEWLINK, F_CREATE | F_EXCL, &link_header(0, 0), what);
-        request.text(IFLA_IFNAME, name).u32(IFLA_MASTER, bridge);
+        one_queue(request.text(IFLA_IFNAME, name).u32(IFLA_MASTER, bridge));
         if let Some(mtu) = self.interface.mtu {
             request.u32(IFLA_MTU, mtu);
         }
@@ -109,7 +110,7 @@ impl Attach<'_> {
     /// The container's end.
     fn peer(&self, peer: &mut Request<'_>) {
         peer.header(&link_header(0, 0));
-        peer.text(IFLA_IFNAME, self.interface.name).bytes(IFLA_ADDRESS, &self.interface.mac.0);
+        one_queue(peer.text(IFLA_IFNAME, self.interface.name).bytes(IFLA_ADDRESS, &self.interface.mac.0));
         if let Some(mtu) = self.interface.mtu {
             peer.u32(IFLA_MTU, mtu);
         }
@@ -140,4 +141,11 @@ impl Attach<'_> {
         batch.change(SETLINK, 0, &link_header(0, IFF_UP), what).text(IFLA_IFNAME, self.host_link);
         batch
     }
+}
+
+/// One queue each way, as pairs had before Linux 5.15. It is one for each processor otherwise, each with directories and files
+/// in /sys: on two processors, a fifth of the time that an attachment takes. Packets wait in none of them, and as many pass
+/// (two streams of TCP, two processors: 15 Gbit/s either way).
+fn one_queue(request: &mut Request<'_>) {
+    request.u32(IFLA_NUM_TX_QUEUES, 1).u32(IFLA_NUM_RX_QUEUES, 1);
 }

@@ -36,6 +36,8 @@ pub(super) const IFLA_LINKINFO: u16 = 18;
 pub(super) const IFLA_AF_SPEC: u16 = 26;
 pub(super) const IFLA_NET_NS_FD: u16 = 28;
 pub(super) const IFLA_EXT_MASK: u16 = 29;
+pub(super) const IFLA_NUM_TX_QUEUES: u16 = 31;
+pub(super) const IFLA_NUM_RX_QUEUES: u16 = 32;
 pub(super) const IFLA_LINK_NETNSID: u16 = 37;
 
 /// In [`IFLA_EXT_MASK`]: no counters, which are most of an answer.
