@@ -29,9 +29,11 @@ mod number;
 /// Sets, maps and what is in them.
 mod set;
 /// Models in the words of `nft(8)`.
-//mod show;
+mod show;
 /// The connection to the kernel.
 mod socket;
+#[cfg(test)]
+mod tests;
 
 pub use dump::{dump, dump_rules, dump_table, get_chain, get_elements};
 pub use encode::{Batch, Position, Scope};

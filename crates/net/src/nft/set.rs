@@ -74,7 +74,7 @@ pub struct Element {
 }
 
 /// What a value is: the numbers by which `nft(8)` knows them, which the kernel only keeps. Of a concatenation, six bits each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DataType(pub u32);
 
 impl Set {

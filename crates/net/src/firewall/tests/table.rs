@@ -6,6 +6,8 @@ use crate::nft::{self, Family};
 use crate::testing::Namespace;
 use crate::{Endpoint, Network};
 
+const SCOPE: nft::Scope<'static> = nft::Scope { family: Family::Inet, table: "phial" };
+
 #[test]
 fn the_table_is_taken_and_shown() {
     let mut default = network("bridge", "phial0", &["172.17.0.0/16", "fd00:1::/64"]);
@@ -20,10 +22,11 @@ fn the_table_is_taken_and_shown() {
     Namespace::new().run(|| {
         let mut firewall = Firewall::open("phial").expect("there is nfnetlink");
         firewall.replace(&registers).expect("it is taken");
-        assert!(run("nft list table inet phial").contains("comment \"published ports\""));
-        let mut found = nft::dump_table(&mut firewall.socket, nft::Scope { family: Family::Inet, table: "phial" })
-            .expect("it is there")
-            .expect("it is");
+        let shown = nft::dump_table(&mut firewall.socket, SCOPE).expect("it is there").expect("it is").to_string();
+        for (ours, theirs) in shown.lines().zip(run("nft list table inet phial").lines()) {
+            assert_eq!(ours, theirs, "as nft(8) shows it");
+        }
+        let mut found = nft::dump_table(&mut firewall.socket, SCOPE).expect("it is there").expect("it is");
         let mut expected = compile("phial", &registers);
         for table in [&mut found, &mut expected] {
             table.sets.sort_by(|one, other| one.name.cmp(&other.name));
