@@ -295,12 +295,16 @@ impl Plan {
     fn keep_a_way_out(&mut self) {
         let leads_out = |place: &&mut Place| !place.network.internal;
         if !self.places.iter().any(|place| place.ways_out.ipv4) {
-            let first = self.places.iter_mut().filter(leads_out).find(|place| place.endpoint.ipv4.is_some());
-            first.into_iter().for_each(|place| place.ways_out.ipv4 = true);
+            let mut leading = self.places.iter_mut().filter(leads_out);
+            if let Some(first) = leading.find(|place| place.endpoint.ipv4.is_some()) {
+                first.ways_out.ipv4 = true;
+            }
         }
         if !self.places.iter().any(|place| place.ways_out.ipv6) {
-            let first = self.places.iter_mut().filter(leads_out).find(|place| place.endpoint.ipv6.is_some());
-            first.into_iter().for_each(|place| place.ways_out.ipv6 = true);
+            let mut leading = self.places.iter_mut().filter(leads_out);
+            if let Some(first) = leading.find(|place| place.endpoint.ipv6.is_some()) {
+                first.ways_out.ipv6 = true;
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Bridges of networks: made, put right, removed.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use rustix::io::Errno;
 
 use super::forwarding::Forwards;
@@ -12,6 +14,9 @@ use crate::netlink::Batch;
 
 /// What the kernel calls a bridge.
 const KIND: &str = "bridge";
+/// The link-local address of every bridge that speaks IPv6, as Docker has it.
+const LINK_LOCAL: InterfaceAddress =
+    InterfaceAddress { ip: IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)), prefix: 64 };
 /// How often a bridge is looked for that others make and remove at the same time.
 const TRIES: u32 = 8;
 
@@ -125,13 +130,20 @@ impl Links {
         if found.disable_ipv6 != Some(disable) {
             sysctl::set(&format!("ipv6/conf/{name}/disable_ipv6"), if disable == 1 { "1" } else { "0" })?;
         }
+        // It asks for neighbours from its link-local address, and not at all while it looks for somebody else who has that:
+        // for a second nobody outside would reach a container by IPv6. So it has one of ours, for which it does not look.
+        let link_local = bridge.has_ipv6().then_some(LINK_LOCAL);
+        if !link.up && link_local.is_some() {
+            sysctl::set(&format!("ipv6/conf/{name}/addr_gen_mode"), "1")?;
+        }
         let mut batch = Batch::default();
         let mtu = bridge.mtu.filter(|mtu| *mtu != link.mtu);
         if !link.up || mtu.is_some() {
             set_up(&mut batch, link.index, name, mtu);
         }
         let present = if bridge.addresses.is_empty() { Vec::new() } else { self.addresses(link.index)? };
-        for address in bridge.addresses.iter().filter(|wanted| !present.iter().any(|(_, has)| has == *wanted)) {
+        let wanted = bridge.addresses.iter().chain(&link_local);
+        for address in wanted.filter(|wanted| !present.iter().any(|(_, has)| has == *wanted)) {
             add_address(&mut batch, link.index, name, *address);
         }
         if batch.is_empty() { Ok(()) } else { self.socket.apply(batch) }
