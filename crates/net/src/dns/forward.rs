@@ -188,7 +188,7 @@ impl Forward {
     }
 
     /// How many may be on their way: half of the descriptors are for everything else.
-    fn most() -> u64 {
+    pub(super) fn most() -> u64 {
         getrlimit(Resource::Nofile).current.map_or(MOST, |limit| (limit / 2).clamp(1, MOST))
     }
 }

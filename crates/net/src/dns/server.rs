@@ -82,6 +82,13 @@ impl Server {
         Server::with(sockets.expect("it is a namespace")?, registers, outside, homes)
     }
 
+    /// How many questions may be under way to others.
+    #[cfg(test)]
+    pub(super) fn most_forwarded(&self) -> u64 {
+        assert!(self.forward.is_some());
+        Forward::most()
+    }
+
     fn with(sockets: Sockets, registers: Vec<PathBuf>, outside: Outside, homes: Homes) -> Result<Server> {
         let failed = |errno| Error::system("name server", errno);
         let watch = Watch::new().map_err(failed)?;

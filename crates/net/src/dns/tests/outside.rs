@@ -1,7 +1,7 @@
 //! Names that others know.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::UdpSocket;
+use std::sync::mpsc;
 
 use simple_dns::rdata::{A, RData};
 use simple_dns::{CLASS, Packet, PacketFlag, RCODE, ResourceRecord};
@@ -69,16 +69,21 @@ fn the_next_server_is_asked_where_one_cannot_answer() {
 #[test]
 fn who_has_not_answered_in_time_is_asked_no_more() {
     let mut site = Site::new();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = asked.clone();
+    let (told, asked) = mpsc::channel();
     let mute = site.outside(false, "127.0.0.2:53", move |_, _| {
-        counter.fetch_add(1, Ordering::Relaxed);
+        told.send(()).expect("is waited for");
         None
     });
     let good = site.outside(false, "127.0.0.4:53", |query, _| Some(reply(query, 0x0102_0304)));
-    site.serve(&[], Outside::Servers(vec![host(mute), host(good)]));
-    assert!(site.dig("example.com A").ends_with("\t1.2.3.4"));
-    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    site.by_hand(Outside::Servers(vec![host(mute), host(good)]), move |site, server| {
+        let client = site.ask(server, 7, "example.com");
+        asked.recv().expect("the first one is asked");
+        server.due(server.deadline().expect("it waits for an answer"));
+        site.until_ready(server);
+        assert!(received(&client).ends_with(&[1, 2, 3, 4]));
+        assert_eq!(server.deadline(), None);
+        assert!(asked.try_recv().is_err());
+    });
 }
 
 #[test]
@@ -126,7 +131,22 @@ fn a_reply_to_another_question_is_none() {
         Some(other)
     });
     let good = site.outside(false, "127.0.0.54:53", |query, _| Some(reply(query, 0x0102_0304)));
-    site.serve(&[], Outside::Servers(vec![host(server), host(good)]));
-    assert!(site.dig("example.com A").ends_with("\t1.2.3.4"));
+    let servers = vec![host(server), host(good)];
+    site.by_hand(Outside::Servers(servers.clone()), |site, server| {
+        let client = site.ask(server, 7, "example.com");
+        // What the first one says is read, and says nothing.
+        site.until_ready(server);
+        server.due(server.deadline().expect("it waits for an answer"));
+        site.until_ready(server);
+        assert!(received(&client).ends_with(&[1, 2, 3, 4]));
+    });
+    // On a connection, nothing else will follow.
+    site.serve(&[], Outside::Servers(servers));
     assert!(site.dig("example.com A +tcp").ends_with("\t1.2.3.4"));
+}
+
+fn received(client: &UdpSocket) -> Vec<u8> {
+    let mut reply = [0; 512];
+    let length = client.recv(&mut reply).expect("has come");
+    reply[..length].to_vec()
 }

@@ -6,7 +6,9 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::dns::{Outside, Server};
+use simple_dns::{CLASS, Name, Packet, QCLASS, QTYPE, Question, TYPE};
+
+use crate::dns::{ADDRESS, Outside, Server};
 use crate::register::{Register, Registers};
 use crate::running::{self, Running};
 use crate::testing::Namespace;
@@ -65,6 +67,29 @@ impl Site {
         self.running.push(running::component(&self.host, move || open(container.as_fd()).expect("opens")));
     }
 
+    /// Opens a name server that the test itself lets work.
+    pub(super) fn by_hand(&self, outside: Outside, test: impl FnOnce(&Site, &mut Server) + Send) {
+        self.host.run(|| {
+            let mut server = Server::open(self.container.fd(), Vec::new(), outside).expect("opens");
+            test(self, &mut server);
+        });
+    }
+
+    /// Asks such a server for an address; the socket that gets the answer.
+    pub(super) fn ask(&self, server: &mut Server, id: u16, name: &str) -> UdpSocket {
+        let client = self.container.run(|| UdpSocket::bind("127.0.0.1:0").expect("is free"));
+        client.send_to(&query(id, name), ADDRESS).expect("is sent");
+        server.ready();
+        client
+    }
+
+    /// Waits until such a server has something to do, and lets it.
+    pub(super) fn until_ready(&self, server: &mut Server) {
+        let (stop, _writer) = std::io::pipe().expect("a pipe");
+        assert!(running::wait(&[server.as_fd()], &stop, None));
+        server.ready();
+    }
+
     /// Runs `dig` in the container, against its name server; what it says.
     pub(super) fn dig(&self, arguments: &str) -> String {
         let output = self.container.run(|| {
@@ -97,7 +122,7 @@ impl Site {
                     answer(&query[..length], false).map(|reply| udp.send_to(&reply, from));
                 }
                 while let Ok((stream, _)) = tcp.accept() {
-                    serve_stream(stream, &answer);
+                    serve_stream(stream, &answer).ok();
                 }
             }
         }));
@@ -105,16 +130,24 @@ impl Site {
     }
 }
 
-fn serve_stream(mut stream: TcpStream, answer: &impl Fn(&[u8], bool) -> Option<Vec<u8>>) {
-    stream.set_nonblocking(false).expect("is set");
+/// A question for an address.
+pub(super) fn query(id: u16, name: &str) -> Vec<u8> {
+    let mut packet = Packet::new_query(id);
+    let (kind, class) = (QTYPE::TYPE(TYPE::A), QCLASS::CLASS(CLASS::IN));
+    packet.questions.push(Question::new(Name::new_unchecked(name), kind, class, false));
+    packet.build_bytes_vec().expect("is short")
+}
+
+/// Answers one question of a connection, whose other end may give up meanwhile.
+fn serve_stream(mut stream: TcpStream, answer: &impl Fn(&[u8], bool) -> Option<Vec<u8>>) -> std::io::Result<()> {
+    stream.set_nonblocking(false)?;
     let mut length = [0; 2];
-    stream.read_exact(&mut length).expect("a length");
+    stream.read_exact(&mut length)?;
     let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut query).expect("a query");
-    if let Some(reply) = answer(&query, true) {
-        let length = u16::try_from(reply.len()).expect("is short").to_be_bytes();
-        stream.write_all(&[&length[..], &reply].concat()).expect("is taken");
-    }
+    stream.read_exact(&mut query)?;
+    let Some(reply) = answer(&query, true) else { return Ok(()) };
+    let length = u16::try_from(reply.len()).expect("is short").to_be_bytes();
+    stream.write_all(&[&length[..], &reply].concat())
 }
 
 fn endpoint((names, addresses): &Who<'_>) -> Endpoint {
