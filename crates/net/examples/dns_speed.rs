@@ -29,7 +29,9 @@ fn main() {
     });
     let container = container.join().expect("does not panic");
     let stop = Arc::new(AtomicBool::new(false));
+    let before = Instant::now();
     let server = Server::open(container.as_fd(), vec![path], Outside::Closed).expect("opens");
+    let opened = before.elapsed();
     let stopped = stop.clone();
     let serving = std::thread::spawn(move || serve(server, &stopped));
     let (wall, one) = std::thread::scope(|scope| {
@@ -44,7 +46,8 @@ fn main() {
     std::fs::remove_dir_all(&directory).ok();
     let rate = |time: Duration| QUESTIONS as u128 * 1_000_000 / time.as_micros();
     let words = format!(
-        "{} answers/s of wall time, {} answers/s of processor time, one answer in {one:?} (median)\n",
+        "{} answers/s of wall time, {} answers/s of processor time, one answer in {one:?} (median), \
+         opened in {opened:?}\n",
         rate(wall),
         rate(used)
     );

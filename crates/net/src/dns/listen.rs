@@ -58,6 +58,8 @@ impl Sockets {
     pub(super) fn steered(network: BorrowedFd<'_>) -> std::result::Result<Sockets, Errno> {
         let (udp, tcp) = pair(0)?;
         let raw = socket(SocketType::RAW, Some(ipproto::RAW))?;
+        // It only sends. What the container may send to it is nothing that it should hold memory for.
+        sys::socket::discard(raw.as_fd())?;
         let map = SocketMap::new(&[udp.as_fd(), tcp.as_fd()])?;
         let steering = sys::bpf::steer(network, &steer::program(*ADDRESS.ip(), ADDRESS.port(), &map))?;
         Ok(Sockets { udp, tcp, way: Way::Steered { raw, _steering: steering } })

@@ -264,14 +264,18 @@ pub(super) fn is_failure(reply: &[u8]) -> bool {
 }
 
 /// Whether a message of another server answers the question, asked as `id`. Case is not compared, because there are servers
-/// that change it.
+/// that change it. Those that understood nothing of it do not repeat it.
 pub(super) fn answers(reply: &[u8], id: [u8; 2], question: &[u8]) -> bool {
     const RESPONSE: u8 = 0x80;
-    reply.len() >= HEADER
-        && reply[..2] == id
-        && reply[2] & RESPONSE != 0
-        && word(reply, 4) == Some(1)
-        && reply.get(HEADER..HEADER + question.len()).is_some_and(|found| found.eq_ignore_ascii_case(question))
+    if reply.len() < HEADER || reply[..2] != id || reply[2] & RESPONSE == 0 {
+        return false;
+    }
+    let repeated = || reply.get(HEADER..HEADER + question.len());
+    match word(reply, 4) {
+        Some(0) => reply.len() == HEADER && reply[3] & 0x0f != 0,
+        Some(1) => repeated().is_some_and(|found| found.eq_ignore_ascii_case(question)),
+        _ => false,
+    }
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {

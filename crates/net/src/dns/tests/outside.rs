@@ -79,7 +79,7 @@ fn who_has_not_answered_in_time_is_asked_no_more() {
         let client = site.ask(server, 7, "example.com");
         asked.recv().expect("the first one is asked");
         server.due(server.deadline().expect("it waits for an answer"));
-        site.until_ready(server);
+        Site::until_ready(server);
         assert!(received(&client).ends_with(&[1, 2, 3, 4]));
         assert_eq!(server.deadline(), None);
         assert!(asked.try_recv().is_err());
@@ -98,6 +98,19 @@ fn nobody_answers() {
     let mut site = Site::new();
     site.serve(&[], Outside::Servers(Vec::new()));
     assert!(site.dig("example.com A +comments").contains("status: SERVFAIL"));
+}
+
+#[test]
+fn a_server_that_understands_nothing_says_so() {
+    let mut site = Site::new();
+    let server = site.outside(false, "127.0.0.53:53", |query, _| {
+        Some([&query[..2], &[0x80, RCODE::FormatError as u8], &[0; 8]].concat())
+    });
+    site.by_hand(Outside::Servers(vec![host(server)]), |site, server| {
+        let client = site.ask(server, 7, "example.com");
+        Site::until_ready(server);
+        assert_eq!(received(&client), [0, 7, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    });
 }
 
 #[test]
@@ -135,9 +148,9 @@ fn a_reply_to_another_question_is_none() {
     site.by_hand(Outside::Servers(servers.clone()), |site, server| {
         let client = site.ask(server, 7, "example.com");
         // What the first one says is read, and says nothing.
-        site.until_ready(server);
+        Site::until_ready(server);
         server.due(server.deadline().expect("it waits for an answer"));
-        site.until_ready(server);
+        Site::until_ready(server);
         assert!(received(&client).ends_with(&[1, 2, 3, 4]));
     });
     // On a connection, nothing else will follow.

@@ -84,7 +84,7 @@ impl Site {
     }
 
     /// Waits until such a server has something to do, and lets it.
-    pub(super) fn until_ready(&self, server: &mut Server) {
+    pub(super) fn until_ready(server: &mut Server) {
         let (stop, _writer) = std::io::pipe().expect("a pipe");
         assert!(running::wait(&[server.as_fd()], &stop, None));
         server.ready();
