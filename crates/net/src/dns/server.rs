@@ -39,6 +39,8 @@ pub enum Outside {
 ///
 /// It is watched by its descriptor ([`AsFd`]): when that is readable, [`Server::ready`] is to be called, and
 /// [`Server::due`] at [`Server::deadline`]. Neither blocks, and no asker keeps the caller for long.
+///
+/// The container's network namespace exists as long as this value: it has to go when the container has ended.
 #[derive(Debug)]
 pub struct Server {
     watch: Watch,
