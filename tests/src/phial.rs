@@ -1,6 +1,8 @@
 //! The built program with a root of its own: as a user has it, but nothing it does is seen by another test, and
 //! everything it left running is removed in the end.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -59,18 +61,25 @@ impl Phial {
 
     /// A command line, not started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = match &self.network {
-            None => Command::new(&self.program),
-            Some(network) => {
-                let mut command = Command::new("nsenter");
-                command.arg(format!("--net={}", network.display())).arg(&self.program);
-                command
-            }
-        };
-        command.args(arguments).env("PHIAL_ROOT", self.root()).env("PHIAL_RUN", self.run_dir());
+        let mut command = self.there(&self.program, arguments);
+        command.env("PHIAL_ROOT", self.root()).env("PHIAL_RUN", self.run_dir());
         // The user's own credentials have no part in a test.
         command.env(faults::DIRECTORY, faults::directory(self.dir.path()));
         command.env("HOME", self.dir.path()).env_remove("DOCKER_CONFIG");
+        command
+    }
+
+    /// A command that runs in the network namespace that the program runs in.
+    fn there(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+        let mut command = match &self.network {
+            None => Command::new(program),
+            Some(network) => {
+                let mut command = Command::new("nsenter");
+                command.arg(format!("--net={}", network.display())).arg(program);
+                command
+            }
+        };
+        command.args(arguments);
         command
     }
 
@@ -152,9 +161,29 @@ impl Phial {
     }
 }
 
+impl Phial {
+    /// Takes away what the program's networks have on the host: bridges, and the table of the firewall. Its own command
+    /// never removes the default network.
+    fn remove_networks(&self) -> Result {
+        for entry in fs::read_dir(self.run_dir().join("networks")).into_iter().flatten().flatten() {
+            let Ok(register) = serde_json::from_slice::<serde_json::Value>(&fs::read(entry.path())?) else { continue };
+            let network = &register["network"];
+            if let (Some(link), Some("bridge")) = (network["link"].as_str(), network["driver"].as_str()) {
+                // It may have gone with its network namespace, or by hand.
+                run(&mut self.there("ip", &["link", "del", link]))?;
+                // Of a store that is not where stores are, table and default bridge have one name.
+                if network["name"] == "bridge" {
+                    run(&mut self.there("nft", &["delete", "table", "inet", link]))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Phial {
     fn drop(&mut self) {
-        let result = self.remove_containers();
+        let result = self.remove_containers().and_then(|()| self.remove_networks());
         self.end_syncs();
         // A second panic would hide the first one's message.
         if !std::thread::panicking() {

@@ -34,6 +34,8 @@ pub(crate) const DEMO: &[Package] = &[
     package("skopeo", "skopeo", "looks at what was pushed"),
     package("openssl", "openssl", "makes the certificates of registries"),
     package("busybox-static", "busybox", "what is in the small image"),
+    package("iproute2", "ip", "makes hosts of their own, and takes links away"),
+    package("nftables", "nft", "shows the firewall, and takes tables away"),
 ];
 
 /// What the tests need besides.
@@ -48,6 +50,8 @@ pub(crate) const TESTS: &[Package] = &[
     package("zsh", "zsh", "a shell whose completion is tested"),
     package("fish", "fish", "likewise"),
     package("mandoc", "mandoc", "checks manual pages"),
+    package("iptables", "iptables-nft", "rules of others beside those of Phial"),
+    package("bind9-dnsutils", "dig", "asks for names"),
     package("libseccomp-dev", "/usr/include/seccomp.h", "the seccomp compiler is held equal to it"),
 ];
 

@@ -224,11 +224,18 @@ pub(crate) fn driver_name(network: &Network) -> &'static str {
 
 /// The bridge of the default network: several stores live on one host without knowing of one another.
 fn default_link(paths: &Paths) -> String {
-    if paths.root() == std::path::Path::new(Paths::DEFAULT_ROOT) {
-        return "phial0".to_owned();
-    }
-    let digest = Digest::of(paths.root().as_os_str().as_encoded_bytes()).hex();
-    format!("phial-{}", &digest[..8])
+    own_name(paths).unwrap_or_else(|| "phial0".to_owned())
+}
+
+/// The table of the firewall.
+fn table(paths: &Paths) -> String {
+    own_name(paths).unwrap_or_else(|| "phial".to_owned())
+}
+
+/// What a store that is not where stores are calls its own.
+fn own_name(paths: &Paths) -> Option<String> {
+    let digest = || Digest::of(paths.root().as_os_str().as_encoded_bytes()).hex();
+    (paths.root() != std::path::Path::new(Paths::DEFAULT_ROOT)).then(|| format!("phial-{}", &digest()[..8]))
 }
 
 fn definition(record: &NetworkRecord) -> Result<Network> {

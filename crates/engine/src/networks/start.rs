@@ -12,6 +12,7 @@ use net::{Endpoint, Network, Realm};
 use runtime::protocol::{Disconnect, Kind, NETWORK_NOTE};
 use store::{ContainerId, ContainerRecord};
 
+use super::table;
 use crate::config::network::{DEFAULT_NETWORK, IFNAME, SYSCTLS};
 use crate::config::{Connection, ContainerConfig, Network as Mode, PortMapping};
 use crate::containers::create::Created;
@@ -54,10 +55,7 @@ impl Leased {
 impl Engine {
     /// The networks of this store on this host.
     pub(crate) fn realm(&self) -> Realm {
-        let digest = store::Digest::of(self.paths().root().as_os_str().as_encoded_bytes()).hex();
-        let is_default = self.paths().root() == std::path::Path::new(store::Paths::DEFAULT_ROOT);
-        let table = if is_default { "phial".to_owned() } else { format!("phial-{}", &digest[..8]) };
-        Realm { registers: self.paths().run_networks(), table }
+        Realm { registers: self.paths().run_networks(), table: table(self.paths()) }
     }
 
     /// Connects a container that runs to a further network.

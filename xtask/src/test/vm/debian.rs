@@ -15,7 +15,7 @@ use crate::say;
 
 /// What a Debian has that is more than a container, and the tools of the tests.
 const PACKAGES: &str = "linux-image-cloud-amd64,initramfs-tools,systemd-sysv,udev,kmod,procps,\
-                        docker-registry,busybox-static,zstd,libarchive-tools,criu,iproute2,iptables,apparmor";
+                        docker-registry,busybox-static,zstd,libarchive-tools,criu,iproute2,iptables,nftables,apparmor";
 
 /// Documentation and translations: a third of the files, none of which is read.
 const LEFT_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"];
