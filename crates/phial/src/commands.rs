@@ -21,6 +21,8 @@ mod inspect;
 mod man;
 /// What is done with lists of manifests.
 mod manifest;
+/// What is done with networks.
+mod network;
 /// What all `prune` commands have alike.
 mod prune;
 /// What is done with registries as such.
@@ -113,8 +115,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
     leaf::<image::save::Save>("save", "Write images into a file, or to standard output"),
     leaf::<image::import::Import>("import", "Make an image of the files in an archive"),
     leaf::<image::load::Load>("load", "Take images out of a file, or standard input"),
-    leaf::<inspect::Inspect>("inspect", "Show everything about containers and images, as JSON"),
-    leaf::<system::events::Events>("events", "Show what happens to containers, images and volumes"),
+    leaf::<inspect::Inspect>("inspect", "Show everything about containers, images, networks and volumes, as JSON"),
+    leaf::<system::events::Events>("events", "Show what happens to containers, images, networks and volumes"),
     leaf::<system::info::Info>("info", "Show what this host is and has"),
     leaf::<system::version::Version>("version", "Show the version"),
     leaf::<completion::Completion>("completion", "Print the script that completes commands and names in a shell"),
@@ -127,6 +129,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         manifest::COMMANDS,
     ),
     group("image", "Manage images", |command| with_entries(command, image::COMMANDS), image::COMMANDS),
+    group("network", "Manage networks", |command| with_entries(command, network::COMMANDS), network::COMMANDS),
     group("system", "Manage the store as a whole", |command| with_entries(command, system::COMMANDS), system::COMMANDS),
     group("volume", "Manage volumes", |command| with_entries(command, volume::COMMANDS), volume::COMMANDS),
 ];

@@ -81,7 +81,8 @@ pub(crate) fn flag(group: Option<&str>, command: &str, flag: &str) -> Option<&'s
     });
     // What `create` takes is what `run` takes, but for what is about staying with it.
     let command = if command == "create" { "run" } else { command };
-    let of_command = || FLAGS.iter().find(|(name, _)| *name == command).filter(|_| group != Some("volume"));
+    let of_command =
+        || FLAGS.iter().find(|(name, _)| *name == command).filter(|_| !matches!(group, Some("network" | "volume")));
     let (_, flags) = of_group.or_else(of_command)?;
     let mut before = None;
     for known in flags.split_whitespace() {

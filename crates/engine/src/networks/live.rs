@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 
 use net::register::Registers;
-use net::{Endpoint, Network};
+use net::{Endpoint, Network, Published};
 use store::ContainerId;
 
 use crate::config::network::DEFAULT_NETWORK;
 use crate::config::{ContainerConfig, Network as Mode};
+use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::networks::ports::Ports;
 
 /// What all containers have on all networks at one instant, and what networks are called.
 #[derive(Debug, Default)]
@@ -55,6 +57,15 @@ impl Engine {
             }
         }
         Ok(found)
+    }
+
+    /// Where ports of a container are published now, by port.
+    ///
+    /// # Errors
+    /// `System` for a register that cannot be read.
+    pub fn published_ports(&self, container: &Container) -> Result<Vec<Published>> {
+        let endpoints = self.endpoints_of(&container.record.id)?;
+        Ok(Ports::new(endpoints.iter().map(|(_, endpoint)| endpoint), std::iter::empty()).published)
     }
 
     /// All of it, for lists. A register that cannot be read takes nothing from the list but what it says.

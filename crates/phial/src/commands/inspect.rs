@@ -1,4 +1,4 @@
-//! `phial inspect`, `phial container inspect` and `phial image inspect`.
+//! `phial inspect`, and its forms for containers, images, networks and volumes.
 
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Inspect {
-    /// Only things of this type; a container goes before an image, and that before a volume, otherwise
+    /// Only things of this type; a container goes before an image, a network and a volume otherwise
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<Kind>,
     #[command(flatten)]
@@ -64,6 +64,25 @@ pub(crate) struct InspectImage {
     names: Vec<String>,
 }
 
+/// What `phial network inspect` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  phial network inspect bridge\n  phial network inspect -f '{{json .IPAM.Config}}' web"
+)]
+pub(crate) struct InspectNetwork {
+    #[command(flatten)]
+    format: FormatFlag,
+    /// Docker's, for swarms
+    #[arg(long, value_name = "SCOPE", hide = true)]
+    scope: Option<String>,
+    /// Docker's, for swarms
+    #[arg(short, long, hide = true)]
+    verbose: bool,
+    /// Names or ids of networks
+    #[arg(value_name = "NETWORK", required = true)]
+    names: Vec<String>,
+}
+
 /// What `phial volume inspect` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  phial volume inspect data")]
@@ -80,6 +99,7 @@ pub(crate) struct InspectVolume {
 enum Kind {
     Container,
     Image,
+    Network,
     Volume,
 }
 
@@ -115,6 +135,13 @@ impl Execute for InspectImage {
     }
 }
 
+impl Execute for InspectNetwork {
+    fn execute(self, context: &Context) -> Result<ExitCode> {
+        let engine = context.engine()?;
+        inspect(&self.names, Kind::Network.word(), &self.format, |name| Kind::Network.find(&engine, name))
+    }
+}
+
 impl Execute for InspectVolume {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let engine = context.engine()?;
@@ -127,6 +154,7 @@ impl Kind {
         match self {
             Kind::Container => "container",
             Kind::Image => "image",
+            Kind::Network => "network",
             Kind::Volume => "volume",
         }
     }
@@ -135,6 +163,7 @@ impl Kind {
         match self {
             Kind::Container => engine.inspect_container(&engine.container(name)?),
             Kind::Image => engine.inspect_image(&engine.image(name)?),
+            Kind::Network => engine.inspect_network(name),
             Kind::Volume => engine.volume(name).map(|volume| engine.inspect_volume(&volume)),
         }
     }
@@ -150,11 +179,11 @@ fn with_size(engine: &Engine, size: bool, mut value: Value) -> Result<Value, Err
     Ok(value)
 }
 
-/// A container of this name, else an image, else a volume; else the error that knows what was meant.
+/// A container of this name, else an image, a network, a volume; else the error that knows what was meant.
 fn find_any(engine: &Engine, name: &str) -> Result<Value, Error> {
     let knows = |error: &Error| error.hint().is_some_and(|hint| hint.starts_with("did you mean"));
     let mut missing: Option<Error> = None;
-    for kind in [Kind::Container, Kind::Image, Kind::Volume] {
+    for kind in [Kind::Container, Kind::Image, Kind::Network, Kind::Volume] {
         match kind.find(engine, name) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 if missing.as_ref().is_none_or(|before| !knows(before) && knows(&error)) {

@@ -31,10 +31,16 @@ impl PruneFlags {
 }
 
 /// Prints what has gone, under headings, and how much room that makes.
-pub(super) fn report(gone: &[(&str, &[String])], bytes: u64) -> Result<()> {
-    let gone = gone.iter().filter(|(_, names)| !names.is_empty());
-    let text: Vec<String> = gone.map(|(heading, names)| format!("{heading}\n{}\n\n", names.join("\n"))).collect();
-    print(&format!("{}Total reclaimed space: {}\n", text.concat(), human::size(bytes)))
+pub(super) fn report(all: &[(&str, &[String])], bytes: u64) -> Result<()> {
+    gone(all)?;
+    print(&format!("Total reclaimed space: {}\n", human::size(bytes)))
+}
+
+/// Prints what has gone, under headings.
+pub(super) fn gone(all: &[(&str, &[String])]) -> Result<()> {
+    let all = all.iter().filter(|(_, names)| !names.is_empty());
+    let text: Vec<String> = all.map(|(heading, names)| format!("{heading}\n{}\n\n", names.join("\n"))).collect();
+    print(&text.concat())
 }
 
 /// What has gone of images, a line each.

@@ -63,6 +63,12 @@ pub(super) fn images(context: &Context, typed: &str) -> Vec<Candidate> {
     found
 }
 
+/// Names of networks.
+pub(super) fn networks(context: &Context) -> Vec<Candidate> {
+    let list = engine(context).and_then(|engine| engine.store().networks().ok()).unwrap_or_default();
+    list.into_iter().map(|network| Candidate::new(network.name, "network")).collect()
+}
+
 /// Names of volumes.
 pub(super) fn volumes(context: &Context) -> Vec<Candidate> {
     let list = engine(context).and_then(|engine| engine.store().volumes().ok()).unwrap_or_default();

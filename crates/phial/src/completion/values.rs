@@ -94,7 +94,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("security-opt", &["no-new-privileges", "seccomp=unconfined", "seccomp=", "apparmor=unconfined", "label=disable"]),
     ("signal", SIGNALS),
     ("stop-signal", SIGNALS),
-    ("type", &["container", "image", "volume"]),
+    ("type", &["container", "image", "network", "volume"]),
     ("userns", &["host"]),
     ("uts", &["host"]),
 ];
@@ -110,8 +110,12 @@ const FILTER_VALUES: &[(&str, &[&str])] = &[
     ("is-task", &["true", "false"]),
     ("scope", &["local"]),
     ("status", &["created", "dead", "exited", "paused", "removing", "restarting", "running"]),
-    ("type", &["container", "image", "volume"]),
+    ("type", &["container", "image", "network", "volume"]),
 ];
+
+/// The same of networks.
+const NETWORK_FILTER_VALUES: &[(&str, &[&str])] =
+    &[("driver", &["bridge", "host", "ipvlan", "macvlan", "null"]), ("type", &["builtin", "custom"])];
 
 impl Asked<'_> {
     /// The values of a flag.
@@ -127,6 +131,7 @@ impl Asked<'_> {
                 let names = live::containers(self.context, Containers::Running, "");
                 names.into_iter().map(|c| Candidate::new(format!("container:{}", c.text), c.about)).collect()
             }
+            ("network", _) => [words(WORDS, name), live::networks(self.context)].concat(),
             ("volume", typed) if !typed.starts_with(['/', '.', '~']) => live::volumes(self.context),
             ("volumes-from", typed) => live::containers(self.context, Containers::All, typed),
             _ => words(WORDS, name),
@@ -150,10 +155,13 @@ impl Asked<'_> {
     fn of_name(self, name: &str) -> Answer {
         let found = match name {
             "CONTAINER" => live::containers(self.context, self.containers(), self.typed),
+            "NETWORK" => live::networks(self.context),
+            "CONTAINER[:ALIAS]" => live::containers(self.context, Containers::All, self.typed),
             "VOLUME" => live::volumes(self.context),
             "NAME|ID" => {
                 let mut all = live::containers(self.context, Containers::All, self.typed);
                 all.extend(live::images(self.context, self.typed));
+                all.extend(live::networks(self.context));
                 all.extend(live::volumes(self.context));
                 all
             }
@@ -191,7 +199,12 @@ impl Asked<'_> {
             let values = match key {
                 "ancestor" | "image" | "reference" => live::images(self.context, ""),
                 "before" | "since" if self.filters.contains(&"reference") => live::images(self.context, ""),
+                "network" => live::networks(self.context),
+                "name" if self.filters.contains(&"type") => live::networks(self.context),
                 "name" if self.filters.contains(&"driver") => live::volumes(self.context),
+                "driver" | "type" if self.filters.contains(&"type") && self.filters.contains(&"driver") => {
+                    words(NETWORK_FILTER_VALUES, key)
+                }
                 "before" | "since" | "container" | "name" => live::containers(self.context, Containers::All, ""),
                 "volume" => live::volumes(self.context),
                 _ => words(FILTER_VALUES, key),

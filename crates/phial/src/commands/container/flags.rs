@@ -28,12 +28,12 @@ mod process;
 mod security;
 
 use clap::Args;
-use engine::config::ContainerConfig;
+use engine::config::{ContainerConfig, Network};
 
 pub(super) use changeable::Limits;
 pub(super) use process::Environment;
 
-use crate::failure::{Cannot, Result};
+use crate::failure::{Cannot, Result, say};
 
 /// What `run` and `create` take alike.
 #[derive(Debug, Args)]
@@ -96,6 +96,9 @@ impl Flags {
         self.networks.apply(&mut config).cannot(&doing)?;
         self.namespaces.apply(&mut config).cannot(&doing)?;
         self.security.apply(&mut config).cannot(&doing)?;
+        if config.network == Network::Host && (config.publish_all || !config.ports.is_empty()) {
+            say("WARNING: Published ports are discarded when using host network mode");
+        }
         Ok(config)
     }
 }

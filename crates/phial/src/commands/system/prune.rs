@@ -49,9 +49,11 @@ impl Execute for Prune {
         } else {
             Pruned::default()
         };
+        let networks = engine.prune_networks(&filters).cannot(|| "prune networks")?;
         let images = engine.prune_images(self.all, &filters).cannot(|| "prune images")?;
-        let gone: [(&str, &[String]); 3] = [
+        let gone: [(&str, &[String]); 4] = [
             ("Deleted Containers:", &containers.names),
+            ("Deleted Networks:", &networks.names),
             ("Deleted Volumes:", &volumes.names),
             ("Deleted Images:", &prune::images(&images)),
         ];
@@ -61,9 +63,10 @@ impl Execute for Prune {
 }
 
 impl Prune {
-    /// Docker's words, without the networks and builds that there are none of.
+    /// Docker's words, without the builds that there are none of.
     fn warning(&self) -> String {
         let mut text = String::from("WARNING! This will remove:\n  - all stopped containers\n");
+        text += "  - all networks not used by at least one container\n";
         if self.volumes {
             text += "  - all anonymous volumes not used by at least one container\n";
         }
