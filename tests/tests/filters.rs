@@ -49,7 +49,7 @@ fn containers() -> Result {
         (&["-af", "volume=/host"], "third"),
         (&["-af", "volume=/tmp"], "third"),
         (&["-af", "network=host"], "fourth"),
-        (&["-af", "network=none", "-f", "status=running"], "third"),
+        (&["-af", "network=bridge", "-f", "status=running"], "third"),
         (&["-af", "health=none"], "fourth third second first"),
         (&["-af", "health=healthy"], ""),
         (&["-af", "is-task=true"], ""),
