@@ -3,8 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use end_to_end::{Context, Phial, Result, Stage};
+use end_to_end::lan::{Lan, Machine};
+use end_to_end::{Context, Phial, Result};
 use serde_json::{Value, json};
+
+/// A program on a host of its own: bridges are made there.
+fn host() -> Result<(Machine, Phial)> {
+    let (host, mut phial) = (Machine::new()?, Phial::new()?);
+    phial.enter(&host.path());
+    Ok((host, phial))
+}
 
 fn names(phial: &Phial) -> Result<Vec<String>> {
     Ok(phial.ok(&["network", "ls", "--format", "{{.Name}}"])?.lines().map(str::to_owned).collect())
@@ -22,7 +30,7 @@ fn networks_of(phial: &Phial, container: &str) -> Result<String> {
 
 #[test]
 fn a_network_from_its_creation_to_its_end() -> Result {
-    let phial = Phial::new()?;
+    let (_host, phial) = host()?;
     assert_eq!(names(&phial)?, ["bridge", "host", "none"]);
     let id = phial.ok(&["network", "create", "web"])?;
     assert!(id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
@@ -51,7 +59,7 @@ fn a_network_from_its_creation_to_its_end() -> Result {
 
 #[test]
 fn everything_that_is_said_of_a_network_is_described() -> Result {
-    let phial = Phial::new()?;
+    let (_host, phial) = host()?;
     phial.ok(&[
         "network",
         "create",
@@ -115,7 +123,7 @@ fn everything_that_is_said_of_a_network_is_described() -> Result {
 
 #[test]
 fn filters_of_lists() -> Result {
-    let phial = Phial::new()?;
+    let (_host, phial) = host()?;
     phial.ok(&["network", "create", "--label", "stage=test", "web"])?;
     let id = phial.ok(&["network", "create", "-d", "macvlan", "-o", "parent=lo0", "lan"])?;
     let cases: [(&[&str], &[&str]); 10] = [
@@ -145,7 +153,7 @@ fn filters_of_lists() -> Result {
 
 #[test]
 fn wrong_networks_are_refused_and_leave_nothing() -> Result {
-    let phial = Phial::new()?;
+    let (_host, phial) = host()?;
     phial.ok(&["network", "create", "--subnet", "10.214.0.0/16", "web"])?;
     let before = names(&phial)?;
     let create: [(&[&str], &str); 27] = [
@@ -202,7 +210,7 @@ fn wrong_networks_are_refused_and_leave_nothing() -> Result {
 
 #[test]
 fn a_container_that_does_not_run_comes_and_goes() -> Result {
-    let stage = Stage::busybox()?;
+    let (_lan, stage) = Lan::with_stage()?;
     let phial = &stage.phial;
     let id = phial.ok(&["network", "create", "--subnet", "10.217.0.0/16", "web"])?;
     phial.ok(&["network", "create", "db"])?;
@@ -286,7 +294,7 @@ fn a_container_that_does_not_run_comes_and_goes() -> Result {
 
 #[test]
 fn networks_that_only_stopped_containers_name_are_pruned() -> Result {
-    let stage = Stage::busybox()?;
+    let (_lan, stage) = Lan::with_stage()?;
     let phial = &stage.phial;
     phial.ok(&["network", "create", "--label", "keep", "kept"])?;
     phial.ok(&["network", "create", "web"])?;

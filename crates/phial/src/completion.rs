@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn commands_flags_and_values() {
-        let cases: [(&str, &[&str]); 19] = [
+        let cases: [(&str, &[&str]); 22] = [
             ("ru", &["run"]),
             ("image l", &["load", "ls"]),
             ("--r", &["--root", "--run", "--registries"]),
@@ -217,6 +217,9 @@ mod tests {
             ("ps -f stat", &["status="]),
             ("container ls -f stat", &["status="]),
             ("volume ls -f dr", &["driver="]),
+            ("network c", &["connect", "create"]),
+            ("network ls -f type=c", &["type=custom"]),
+            ("run --network h", &["host"]),
             ("events -f s", &["scope="]),
             ("search -f is-a", &["is-automated="]),
             ("image prune --filter dang", &["dangling="]),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::exposed_ports;
 use crate::config::network::DEFAULT_NETWORK;
-use crate::config::{Connection, ContainerConfig, Network as Mode};
+use crate::config::{Connection, ContainerConfig, Link, Network as Mode};
 use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
 use crate::error::Result;
@@ -65,10 +65,8 @@ impl Engine {
             }
             other => other.to_string(),
         };
-        let links = config.links.iter().map(|link| {
-            let other = self.store.find_container(&link.container).map_or(link.container.clone(), |other| other.name);
-            format!("/{other}:/{}/{}", container.record.name, link.alias)
-        });
+        let links =
+            config.links.iter().map(|link| format!("/{}:/{}/{}", self.linked(link), container.record.name, link.alias));
         let links: Vec<String> = links.collect();
         json!({
             "NetworkMode": mode,
@@ -81,6 +79,11 @@ impl Engine {
     /// A network's name; what the configuration says where it is gone, or is none.
     fn network_name(&self, key: &str) -> String {
         self.store.network(key).map_or_else(|_| key.to_owned(), |network| network.name)
+    }
+
+    /// What the other container of a link is called now; its id when it is gone.
+    fn linked(&self, link: &Link) -> String {
+        self.store.find_container(&link.container).map_or_else(|_| link.container.clone(), |other| other.name)
     }
 
     fn endpoint(&self, container: &Container, asked: &Connection, live: Option<&(Network, Endpoint)>) -> Value {
@@ -105,7 +108,7 @@ impl Engine {
         let mut value = addresses(live);
         let more = json!({
             "IPAMConfig": ipam,
-            "Links": none_or(asked.links.iter().map(|link| format!("{}:{}", link.container, link.alias)).collect()),
+            "Links": none_or(asked.links.iter().map(|link| format!("{}:{}", self.linked(link), link.alias)).collect()),
             "Aliases": none_or(asked.aliases.clone()),
             "DriverOpts": if asked.options.is_empty() { Value::Null } else { json!(asked.options) },
             "GwPriority": asked.gateway_priority,

@@ -40,7 +40,7 @@ impl Engine {
         Ok(endpoints)
     }
 
-    /// The networks that a container is on now, in the order of its configuration, and its place on each.
+    /// The networks that a container is on now, in the order of their ids, and its place on each.
     ///
     /// # Errors
     /// `System` for a register that cannot be read.
