@@ -13,7 +13,8 @@ impl Firewall {
     /// nothing is said about other networks. To be asked before a container starts: of its networks, with what is
     /// published already, or should be.
     ///
-    /// It costs reading the rules of the table and asking for some elements, about a tenth of a millisecond.
+    /// It costs reading these rules and asking for these elements: for one network and one container two tenths of a
+    /// millisecond.
     pub fn is_intact(&mut self, registers: &[(&Network, &[Endpoint])]) -> Result<bool> {
         let networks: Vec<&Network> =
             registers.iter().map(|(network, _)| *network).filter(|network| network.is_bridge()).collect();
@@ -25,11 +26,14 @@ impl Firewall {
     fn has_rules(&mut self, expected: &[Chain]) -> Result<bool> {
         let table = self.table.clone();
         let scope = nft::Scope { family: nft::Family::Inet, table: &table };
-        let mut found: HashMap<String, Vec<Rule>> = HashMap::new();
-        for (chain, rule) in nft::dump_rules(&mut self.socket, scope, None)? {
-            found.entry(chain).or_default().push(rule);
+        // A rule takes the kernel 4 us to tell, so those of other networks are not asked for.
+        for chain in expected {
+            let found = nft::dump_rules(&mut self.socket, scope, Some(&chain.name))?;
+            if !are_same(&found, &chain.rules) {
+                return Ok(false);
+            }
         }
-        Ok(expected.iter().all(|chain| found.get(&chain.name).is_some_and(|rules| are_same(rules, &chain.rules))))
+        Ok(true)
     }
 
     fn has_elements(&mut self, registers: &[(&Network, &[Endpoint])]) -> Result<bool> {
@@ -54,9 +58,9 @@ impl Firewall {
 }
 
 /// Whether rules do the same, whatever they have counted.
-fn are_same(found: &[Rule], expected: &[Rule]) -> bool {
+fn are_same(found: &[(String, Rule)], expected: &[Rule]) -> bool {
     found.len() == expected.len()
-        && found.iter().zip(expected).all(|(found, expected)| do_same(&found.expressions, &expected.expressions))
+        && found.iter().zip(expected).all(|((_, found), expected)| do_same(&found.expressions, &expected.expressions))
 }
 
 /// Whether expressions do the same, whatever they have counted.

@@ -13,8 +13,9 @@ use crate::error::{Error, Result};
 
 /// How often all is asked for anew because it changes meanwhile.
 const TRIES: usize = 16;
-/// How many elements are asked for in one message; one takes at most two hundred bytes.
-const ASKED_AT_ONCE: usize = 200;
+/// How many elements are asked for by their keys: each is answered with a datagram of its own, which takes as long as telling
+/// ten of all.
+const ASKED_AT_ONCE: usize = 16;
 
 /// All tables, as they are at one instant.
 pub fn dump(socket: &mut Socket) -> Result<Ruleset> {
@@ -71,28 +72,31 @@ pub fn get_chain(socket: &mut Socket, scope: Scope<'_>, name: &str) -> Result<Op
     }
 }
 
-/// Those of a set's elements that have these keys; None if one is not there.
+/// Elements of a set, those with these keys among them, unless one is not there: then it is None, or without that one.
 pub fn get_elements(
     socket: &mut Socket,
     scope: Scope<'_>,
     set: &str,
     keys: &[Element],
 ) -> Result<Option<Vec<Element>>> {
+    if keys.len() > ASKED_AT_ONCE {
+        return list_elements(socket, scope, set)
+            .map(Some)
+            .map_err(|errno| Error::system(format!("nftables: elements of set {set} of {scope}"), errno));
+    }
     let mut found = Vec::new();
-    for part in keys.chunks(ASKED_AT_ONCE) {
-        let part: Vec<Element> = part.iter().map(|element| Element::new(element.key.clone())).collect();
-        let answer = socket.request(
-            message::GET_ELEMENT,
-            0,
-            scope.family.number(),
-            |writer| encode::elements(writer, scope.table, set, &part),
-            |answer| found.extend(elements_of(answer)),
-        );
-        match answer {
-            Ok(()) => {}
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(Error::system(format!("nftables: elements of set {set} of {scope}"), errno)),
-        }
+    let asked: Vec<Element> = keys.iter().map(|element| Element::new(element.key.clone())).collect();
+    let answer = socket.request(
+        message::GET_ELEMENT,
+        0,
+        scope.family.number(),
+        |writer| encode::elements(writer, scope.table, set, &asked),
+        |answer| found.extend(elements_of(answer)),
+    );
+    match answer {
+        Ok(()) => {}
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(Error::system(format!("nftables: elements of set {set} of {scope}"), errno)),
     }
     Ok(Some(found))
 }
@@ -200,14 +204,18 @@ fn sets(socket: &mut Socket, scope: Scope<'_>) -> std::result::Result<Vec<Set>, 
     let fill = |writer: &mut Writer| writer.text(set::TABLE, scope.table);
     let mut all = socket.dump(message::GET_SET, scope.family.number(), fill, take, Vec::new)?;
     for set in &mut all {
-        let take = |all: &mut Vec<Element>, answer: Message<'_>| all.extend(elements_of(answer));
-        let fill = |writer: &mut Writer| {
-            writer.text(elements::TABLE, scope.table);
-            writer.text(elements::SET, &set.name);
-        };
-        set.elements = socket.dump(message::GET_ELEMENT, scope.family.number(), fill, take, Vec::new)?;
+        set.elements = list_elements(socket, scope, &set.name)?;
     }
     Ok(all)
+}
+
+fn list_elements(socket: &mut Socket, scope: Scope<'_>, set: &str) -> std::result::Result<Vec<Element>, Errno> {
+    let take = |all: &mut Vec<Element>, answer: Message<'_>| all.extend(elements_of(answer));
+    let fill = |writer: &mut Writer| {
+        writer.text(elements::TABLE, scope.table);
+        writer.text(elements::SET, set);
+    };
+    socket.dump(message::GET_ELEMENT, scope.family.number(), fill, take, Vec::new)
 }
 
 fn elements_of(answer: Message<'_>) -> impl Iterator<Item = Element> {

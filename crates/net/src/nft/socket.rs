@@ -1,6 +1,6 @@
 //! The connection to the kernel: batches out, answers in.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
@@ -11,9 +11,9 @@ use super::encode::Batch;
 use super::number::{flag, generation, message};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Longest datagram that the kernel sends: it fills what it was last asked to fill, up to 32 KB, and one rule or element has to
-/// fit into an attribute.
-const RECEIVE: usize = 128 * 1024;
+/// What the kernel fills at once of a list, if it is offered that much. The memory is kept, because giving it back and asking for it anew
+/// takes longer than most questions.
+const RECEIVE: usize = 32 * 1024;
 /// How much may be sent without asking for more; what new sockets have (`net.core.wmem_default`), and some distance.
 const SEND: usize = 128 * 1024;
 /// How often a dump begins anew because the ruleset changes meanwhile.
@@ -24,6 +24,7 @@ const TRIES: usize = 32;
 pub struct Socket {
     fd: OwnedFd,
     sequence: u32,
+    buffer: Vec<u8>,
 }
 
 impl Socket {
@@ -47,7 +48,9 @@ impl Socket {
         })?;
         rustix::net::connect(&fd, &SocketAddrNetlink::new(0, 0))
             .map_err(|errno| Error::system("connect(netlink, kernel)", errno))?;
-        Ok(Socket { fd, sequence: 0 })
+        // Better messages, which older kernels do not have.
+        let _ = sys::netlink::extended_answers(fd.as_fd());
+        Ok(Socket { fd, sequence: 0, buffer: Vec::new() })
     }
 
     /// Carries out a batch: all of it, or nothing.
@@ -67,11 +70,11 @@ impl Socket {
         }
         self.send(&messages)?;
         let mut first: Option<(u32, i32)> = None;
-        let mut buffer = vec![0; RECEIVE];
+        let mut buffer = std::mem::take(&mut self.buffer);
         loop {
-            match self.receive(&mut buffer, RecvFlags::DONTWAIT) {
-                Ok(datagram) => {
-                    let errors = Messages(datagram).filter(|message| message.kind == message::ERROR);
+            match self.receive(&mut buffer) {
+                Ok(()) => {
+                    let errors = Messages(&buffer).filter(|message| message.kind == message::ERROR);
                     for (sequence, number) in errors.filter_map(|error| error.failed_sequence().zip(error.error())) {
                         if number != 0 {
                             first.get_or_insert((sequence, number));
@@ -86,6 +89,7 @@ impl Socket {
                 Err(errno) => return Err(Error::system("recvmsg(netlink)", errno)),
             }
         }
+        self.buffer = buffer;
         first.map_or(Ok(()), |(sequence, number)| Err(refused(batch, sequence, number)))
     }
 
@@ -155,10 +159,22 @@ impl Socket {
             return Err(Errno::MSGSIZE);
         }
         rustix::net::send(&self.fd, writer.bytes(), SendFlags::empty())?;
-        let mut buffer = vec![0; RECEIVE];
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let answer = self.answers(sequence, &mut buffer, &mut take);
+        self.buffer = buffer;
+        answer
+    }
+
+    /// Takes answers until the last. The kernel has answered when it has been asked, so there is nothing to wait for.
+    fn answers(
+        &self,
+        sequence: u32,
+        buffer: &mut Vec<u8>,
+        take: &mut dyn FnMut(Message<'_>),
+    ) -> std::result::Result<(), Errno> {
         loop {
-            let datagram = self.receive(&mut buffer, RecvFlags::empty())?;
-            for answer in Messages(datagram).filter(|answer| answer.sequence == sequence) {
+            self.receive(buffer)?;
+            for answer in Messages(buffer).filter(|answer| answer.sequence == sequence) {
                 match answer.kind {
                     message::ERROR | message::DONE => return end(answer),
                     _ => take(answer),
@@ -172,11 +188,13 @@ impl Socket {
         sent.map(drop).map_err(|errno| Error::system(format!("nftables: sending {} bytes", messages.len()), errno))
     }
 
-    fn receive<'a>(&self, buffer: &'a mut [u8], flags: RecvFlags) -> std::result::Result<&'a [u8], Errno> {
-        let received =
-            rustix::io::retry_on_intr(|| rustix::net::recv(&self.fd, &mut *buffer, flags | RecvFlags::TRUNC));
-        let (kept, whole) = received?;
-        if whole > kept { Err(Errno::MSGSIZE) } else { Ok(&buffer[..kept]) }
+    fn receive(&self, buffer: &mut Vec<u8>) -> std::result::Result<(), Errno> {
+        buffer.clear();
+        buffer.reserve(RECEIVE);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+        let (_, length) =
+            rustix::io::retry_on_intr(|| rustix::net::recv(&self.fd, rustix::buffer::spare_capacity(buffer), flags))?;
+        if length > buffer.len() { Err(Errno::MSGSIZE) } else { Ok(()) }
     }
 
     /// One datagram has to fit into the socket's buffer. Beyond the limit of all only who may administer the network.

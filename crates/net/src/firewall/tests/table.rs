@@ -41,3 +41,80 @@ fn the_table_is_taken_and_shown() {
         assert!(firewall.is_intact(&registers).expect("it answers"));
     });
 }
+
+/// As many containers, each with a port everywhere and one on loopback.
+fn many(count: u16) -> Vec<Endpoint> {
+    let container = |number: u16| {
+        let (high, low) = (number >> 8, number & 0xff);
+        let (four, six) = (format!("172.17.{high}.{low}"), format!("fd00:1::{number:x}"));
+        let ports = [("0.0.0.0", number, 80), ("::", number, 80), ("127.0.0.1", number + 30_000, 81)];
+        endpoint(&format!("container-{number}"), &[&four, &six], &ports)
+    };
+    (2..count + 2).map(container).collect()
+}
+
+#[test]
+fn thousands_of_ports_are_one_transaction() {
+    let default = network("bridge", "phial0", &["172.17.0.0/16", "fd00:1::/64"]);
+    let endpoints = many(10_000);
+    let registers: [(&Network, &[Endpoint]); 1] = [(&default, &endpoints)];
+    Namespace::new().run(|| {
+        let mut firewall = Firewall::open("phial").expect("there is nfnetlink");
+        firewall.replace(&registers).expect("it is taken");
+        assert!(firewall.is_intact(&registers).expect("it answers"));
+        run("nft delete element inet phial published-everywhere-ip { tcp . 9999 }");
+        assert!(!firewall.is_intact(&registers).expect("it answers"));
+    });
+}
+
+/// `cargo test --release -p net -- --ignored --nocapture how_long`
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stderr, reason = "it is there to be read")]
+fn how_long_it_takes() {
+    let networks: Vec<Network> =
+        (0..30).map(|number| network(&format!("n{number}"), &format!("br{number}"), &["10.0.0.0/16"])).collect();
+    let default = network("bridge", "phial0", &["172.17.0.0/16", "fd00:1::/64"]);
+    let endpoints = many(500);
+    let mut registers: Vec<(&Network, &[Endpoint])> = networks.iter().map(|network| (network, &[][..])).collect();
+    registers.push((&default, &endpoints));
+    let added = endpoint("added", &["172.17.99.2", "fd00:1::9:2"], &[("0.0.0.0", 65_000, 80), ("::", 65_000, 80)]);
+    let at_hand = [(&default, &endpoints[..1])];
+    Namespace::new().run(|| {
+        let mut firewall = Firewall::open("phial").expect("there is nfnetlink");
+        let mut measure = |what: &str, work: &mut dyn FnMut(&mut Firewall)| {
+            let mut times = [std::time::Duration::ZERO; 21];
+            for time in &mut times {
+                let start = std::time::Instant::now();
+                work(&mut firewall);
+                *time = start.elapsed();
+            }
+            times.sort();
+            eprintln!("{what}: {:?}, at best {:?}", times[10], times[0]);
+        };
+        measure("replace, 31 networks, 500 containers, 1500 ports", &mut |firewall| {
+            firewall.replace(&registers).expect("it is taken");
+        });
+        measure("is_intact, of all", &mut |firewall| assert!(firewall.is_intact(&registers).expect("it answers")));
+        measure("is_intact, of one", &mut |firewall| assert!(firewall.is_intact(&at_hand).expect("it answers")));
+        measure("publish and unpublish two ports", &mut |firewall| {
+            firewall.publish(&default, &added).expect("it is taken");
+            firewall.unpublish(&default, &added).expect("it is taken");
+        });
+        measure("remove and add a network", &mut |firewall| {
+            firewall.remove_network(&networks[3]).expect("it is taken");
+            firewall.add_network(&networks[3]).expect("it is taken");
+        });
+        measure("open", &mut |_| drop(Firewall::open("phial").expect("there is nfnetlink")));
+    });
+    Namespace::new().run(|| {
+        let mut firewall = Firewall::open("phial").expect("there is nfnetlink");
+        firewall.replace(&at_hand).expect("it is taken");
+        let start = std::time::Instant::now();
+        assert!(firewall.is_intact(&at_hand).expect("it answers"));
+        eprintln!("is_intact, of one that is alone: {:?}", start.elapsed());
+        let start = std::time::Instant::now();
+        firewall.publish(&default, &added).expect("it is taken");
+        eprintln!("publish, once: {:?}", start.elapsed());
+    });
+}

@@ -6,8 +6,9 @@ use super::super::set::{Data, DataKind, DataType, Element, Set};
 use super::expression::{self, verdict};
 use super::push_comment;
 
-/// How many bytes of elements go into one message: an attribute has 64 KB at most.
-const MAX_ELEMENTS: usize = 48 * 1024;
+/// How many bytes of elements go into one message: an attribute has 64 KB at most, and an error repeats the message, which has to fit
+/// into what is received at once.
+const MAX_ELEMENTS: usize = 24 * 1024;
 /// More than what an element takes beside its values: headers of attributes.
 const ELEMENT_OVERHEAD: usize = 128;
 /// `NFT_DATA_VERDICT`.

@@ -183,7 +183,7 @@ fn set() -> impl Strategy<Value = Set> {
     });
     (key, data, any::<u32>(), option::of(any::<u32>()), elements).prop_map(|(key, data, flags, size, elements)| {
         // An anonymous set is shown in the rules that use it.
-        Set { data, flags, size, elements, ..Set::new("set", key, "what it is for") }
+        Set { flags, data, size, elements, ..Set::new("set", key, "what it is for") }
     })
 }
 
