@@ -293,6 +293,65 @@ fn a_container_that_does_not_run_comes_and_goes() -> Result {
 }
 
 #[test]
+fn a_container_whose_network_is_gone_can_be_taken_off_it() -> Result {
+    let (_lan, stage) = Lan::with_stage()?;
+    let phial = &stage.phial;
+    let id = phial.ok(&["network", "create", "web"])?;
+    phial.ok(&["create", "--name", "box", "--network", "web", &stage.image, "true"])?;
+    phial.ok(&["network", "rm", "web"])?;
+    let refused = phial.run(&["start", "box"])?.exited(1)?;
+    assert!(refused.stderr.contains(&format!("network {id} not found")), "{refused:?}");
+    phial.ok(&["network", "disconnect", &id, "box"])?;
+    assert_eq!(networks_of(phial, "box")?, "none");
+    phial.ok(&["start", "box"]).map(drop)
+}
+
+#[test]
+fn what_runs_is_shown_where_it_is() -> Result {
+    let (_lan, stage) = Lan::with_stage()?;
+    let phial = &stage.phial;
+    phial.ok(&["network", "create", "--ipv6=false", "--subnet", "10.218.0.0/16", "web"])?;
+    let flags = [
+        "--name",
+        "box",
+        "--network",
+        "name=web,ip=10.218.0.9",
+        "-p",
+        "127.0.0.1:8080:80",
+        "-p",
+        "127.0.0.1:81:81",
+        "--expose",
+        "90",
+    ];
+    let id = stage.start(&flags, &["sleep", "1000"])?;
+    let shown = phial.ok(&["ps", "--format", "{{.Ports}} in {{.Networks}} as {{.IPAddresses}}"])?;
+    assert_eq!(shown, "127.0.0.1:81->81/tcp, 90/tcp, 127.0.0.1:8080->80/tcp in web as web:10.218.0.9");
+    assert_eq!(phial.ok(&["port", "box"])?, "80/tcp -> 127.0.0.1:8080\n81/tcp -> 127.0.0.1:81");
+    assert_eq!(phial.ok(&["port", "box", "80"])?, "127.0.0.1:8080");
+    let found = phial.inspect("box")?;
+    for (pointer, expected) in [
+        ("/NetworkSettings/Ports/80~1tcp", json!([{"HostIp": "127.0.0.1", "HostPort": "8080"}])),
+        ("/NetworkSettings/Ports/90~1tcp", Value::Null),
+        ("/NetworkSettings/IPAddress", json!("")),
+        ("/NetworkSettings/Networks/web/IPAddress", json!("10.218.0.9")),
+        ("/NetworkSettings/Networks/web/Gateway", json!("10.218.0.1")),
+        ("/NetworkSettings/Networks/web/IPPrefixLen", json!(16)),
+        ("/NetworkSettings/Networks/web/DNSNames", json!(["box", &id[..12]])),
+    ] {
+        assert_eq!(found.pointer(pointer), Some(&expected), "{pointer}");
+    }
+    let container = inspect(phial, "web")?["Containers"][&id].clone();
+    assert_eq!((&container["Name"], &container["IPv4Address"]), (&json!("box"), &json!("10.218.0.9/16")));
+    let used = phial.run(&["network", "rm", "web"])?.exited(1)?;
+    let named = format!("network web has active endpoints (name:\"box\" id:\"{}\")", &id[..12]);
+    assert!(used.stderr.contains(&named), "{used:?}");
+    assert_eq!(phial.ok(&["network", "ls", "-q", "-f", "dangling=true"])?, "");
+    assert_eq!(phial.ok(&["network", "prune", "-f"])?, "");
+    phial.ok(&["rm", "-f", "box"])?;
+    phial.ok(&["network", "rm", "web"]).map(drop)
+}
+
+#[test]
 fn networks_that_only_stopped_containers_name_are_pruned() -> Result {
     let (_lan, stage) = Lan::with_stage()?;
     let phial = &stage.phial;

@@ -66,7 +66,12 @@ impl Engine {
             return Err(Error::invalid(format!("container {name} cannot be disconnected from {network}"))
                 .with_hint("create it anew with another --network"));
         }
-        let network = self.network(key)?;
+        let network = match self.network(key) {
+            Err(error) if error.kind() == ErrorKind::NotFound && names(&container.config, key) => {
+                return self.change_networks(container, |config| Ok(without_gone(config, key)));
+            }
+            other => other?,
+        };
         let container = &*self.settled(container)?;
         let default = self.default_network()?.id;
         let without = |config: &ContainerConfig| {
@@ -105,6 +110,18 @@ impl Engine {
         });
         changed?
     }
+}
+
+/// Whether a configuration has a network with this id, which may be gone.
+fn names(config: &ContainerConfig, id: &str) -> bool {
+    matches!(&config.network, Mode::Own(all) if all.iter().any(|connection| connection.network == id))
+}
+
+/// The networks of a configuration without one that is gone: that kept the container from being started.
+fn without_gone(config: &ContainerConfig, id: &str) -> Mode {
+    let Mode::Own(connections) = &config.network else { return config.network.clone() };
+    let left: Vec<Connection> = connections.iter().filter(|known| known.network != id).cloned().collect();
+    if left.is_empty() { Mode::None } else { Mode::Own(left) }
 }
 
 /// The networks of a configuration, the default one as well, by their ids.
