@@ -33,6 +33,7 @@ mod subnets;
 use std::collections::BTreeMap;
 
 use net::Network;
+use net::link::Links;
 use serde::Deserialize;
 use store::{ContainerId, Digest, NetworkRecord, Paths};
 
@@ -180,7 +181,9 @@ impl Engine {
         let inserted = self.store.create_network(name, |known| {
             let others: Vec<Network> = known.iter().map(definition).collect::<Result<_>>()?;
             let facts = Facts { id: &id, created: &created, others: &others, host: &host, seed };
-            make(&facts).and_then(|network| record(&network))
+            let mut network = make(&facts)?;
+            network.keeps_link = network.is_bridge() && Links::open()?.index(&network.link)?.is_some();
+            record(&network)
         })?;
         let network = definition(&inserted?)?;
         sys::fault::point("network: row written");

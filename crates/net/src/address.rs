@@ -173,7 +173,10 @@ impl FromStr for Mac {
         let mut bytes = [0; 6];
         let mut parts = text.split([':', '-']);
         for byte in &mut bytes {
-            let part = parts.next().filter(|part| part.len() == 2).ok_or_else(invalid)?;
+            let part = parts
+                .next()
+                .filter(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+                .ok_or_else(invalid)?;
             *byte = u8::from_str_radix(part, 16).map_err(|_| invalid())?;
         }
         if parts.next().is_some() {
@@ -281,7 +284,9 @@ mod tests {
     fn hardware_addresses() {
         assert_eq!(Mac::of(address("172.17.0.2")).to_string(), "02:42:ac:11:00:02");
         assert_eq!("02-42-AC-11-00-02".parse::<Mac>().ok(), Some(Mac::of(address("172.17.0.2"))));
-        for wrong in ["", "02:42:ac:11:00", "02:42:ac:11:00:02:03", "02:42:ac:11:00:zz", "2:42:ac:11:0:2"] {
+        for wrong in
+            ["", "02:42:ac:11:00", "02:42:ac:11:00:02:03", "02:42:ac:11:00:zz", "2:42:ac:11:0:2", "+1:42:ac:11:00:02"]
+        {
             assert!(wrong.parse::<Mac>().is_err(), "{wrong}");
         }
     }

@@ -98,13 +98,9 @@ impl Attached {
         let mut proxy = None;
         if let Some(place) = plan.publishing().filter(|_| !ports.is_empty()) {
             place.endpoint.ports = ports;
-            let endpoint = place.endpoint.clone();
-            let network = place.network.id.clone();
-            plan.realm.registers().lock()?.change(&network, |register| {
-                let own = register.endpoints.iter_mut().find(|known| known.id == endpoint.id);
-                own.map(|known| known.ports.clone_from(&endpoint.ports)).is_some()
-            })?;
-            proxy = serve(&reservation, &endpoint)?;
+            let place = place.clone();
+            plan.note_ports(&place)?;
+            proxy = serve(&reservation, &place.endpoint)?;
         }
         Ok(Attached { plan, reservation, proxy, namespace: None, names: None })
     }
@@ -158,7 +154,22 @@ impl Attached {
         }
         self.plan.answers |= place.network.names;
         self.plan.places.push(place);
+        self.publish_again()?;
         self.follow()
+    }
+
+    /// Ports that lost the place that they led to lead to the new one, if they can.
+    fn publish_again(&mut self) -> Result<()> {
+        let ports: Vec<Published> = self.reservation.published().cloned().collect();
+        if ports.is_empty() || self.plan.places.iter().any(|place| !place.endpoint.ports.is_empty()) {
+            return Ok(());
+        }
+        let Some(place) = self.plan.publishing() else { return Ok(()) };
+        place.endpoint.ports = ports;
+        let place = place.clone();
+        self.plan.note_ports(&place)?;
+        self.proxy = serve(&self.reservation, &place.endpoint)?;
+        self.plan.tell_firewall(std::slice::from_ref(&place))
     }
 
     /// Takes the running container off a network.
@@ -175,6 +186,10 @@ impl Attached {
             link::detach(namespace.as_fd(), &place.interface)?;
         }
         self.plan.realm.leave(network, &self.plan.container)?;
+        if !place.endpoint.ports.is_empty() {
+            self.proxy = None;
+            self.publish_again()?;
+        }
         self.follow()
     }
 
@@ -263,6 +278,15 @@ impl Plan {
         let way_out = |place: &Place| open(place) && (place.ways_out.ipv4 || place.ways_out.ipv6);
         let at = self.places.iter().position(way_out).or_else(|| self.places.iter().position(open))?;
         self.places.get_mut(at)
+    }
+
+    /// Notes in the register which ports lead to a place.
+    fn note_ports(&self, place: &Place) -> Result<()> {
+        let endpoint = &place.endpoint;
+        self.realm.registers().lock()?.change(&place.network.id, |register| {
+            let own = register.endpoints.iter_mut().find(|known| known.id == endpoint.id);
+            own.map(|known| known.ports.clone_from(&endpoint.ports)).is_some()
+        })
     }
 
     /// Tells the firewall of these places, and puts it right if somebody has changed it.

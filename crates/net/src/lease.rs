@@ -164,6 +164,7 @@ pub(crate) mod tests {
             created: "2026-01-01T00:00:00Z".to_owned(),
             driver: Driver::Bridge,
             link: "br-1".to_owned(),
+            keeps_link: false,
             pools: vec![Pool { subnet, range: None, gateway, aux: std::collections::BTreeMap::new() }],
             internal: false,
             icc: true,

@@ -21,6 +21,9 @@ pub struct Network {
     pub driver: Driver,
     /// The link of the host that it is made of: the bridge, or the parent of macvlan and ipvlan.
     pub link: String,
+    /// Whether the link was there before the network, and stays when that goes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_link: bool,
     /// Its subnets: at most one of IPv4 and one of IPv6. Empty of a network whose containers have no addresses.
     pub pools: Vec<Pool>,
     /// Whether nothing outside can be reached (`--internal`).

@@ -129,7 +129,9 @@ impl Realm {
         if network.is_bridge() {
             Firewall::open(&self.table)?.remove_network(network)?;
             sys::fault::point("network: rules gone");
-            Links::open()?.remove_bridge(&network.link)?;
+            if !network.keeps_link {
+                Links::open()?.remove_bridge(&network.link)?;
+            }
             sys::fault::point("network: bridge gone");
         }
         locked.remove(&network.id)

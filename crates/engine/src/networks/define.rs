@@ -55,6 +55,7 @@ pub(super) fn define(config: &NetworkConfig, facts: &Facts<'_>) -> Result<Networ
     let link = settings.link.clone().unwrap_or_else(|| format!("br-{}", &facts.id[..12]));
     check_link(&settings, &link, facts.others)?;
     Ok(Network {
+        keeps_link: false,
         id: facts.id.to_owned(),
         name: config.name.clone(),
         created: facts.created.to_owned(),

@@ -19,7 +19,7 @@ use crate::containers::create::Created;
 use crate::containers::etc_files::{self, Names, host_resolvers};
 use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, ErrorKind, Result};
 use crate::spec;
 
 /// Docker's option of a network: what its interfaces are called in containers.
@@ -105,7 +105,7 @@ impl Engine {
         let (Mode::Own(connections), id) = (&created.config.network, created.record.id.hex()) else { return Ok(None) };
         let default = [Connection::to(DEFAULT_NETWORK)];
         let connections = if connections.is_empty() { &default[..] } else { connections };
-        let networks = connections.iter().map(|connection| self.network(&connection.network));
+        let networks = connections.iter().map(|connection| self.network_of(created, connection));
         let networks: Vec<Network> = networks.collect::<Result<_>>()?;
         let realm = self.realm();
         let note = serde_json::to_string(&realm).map_err(|error| Error::invalid(format!("networks: {error}")))?;
@@ -117,6 +117,17 @@ impl Engine {
             realm.release(&id).ok();
         }
         leased.map(Some)
+    }
+
+    /// The network of a connection, which may have been removed since.
+    fn network_of(&self, created: &Created, connection: &Connection) -> Result<Network> {
+        self.network(&connection.network).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let (id, name) = (connection.network.get(..12).unwrap_or(&connection.network), created.name());
+                error.with_hint(format!("the network was removed: phial network disconnect {id} {name}"))
+            }
+            _ => error,
+        })
     }
 
     fn lease_all(
@@ -139,8 +150,8 @@ impl Engine {
         choose_ways_out(&mut places, connections);
         let ports = self.ports(created, &places)?;
         let (resolver, answers) = resolver(config, networks);
-        let placed: Vec<(&Network, &Endpoint)> = places.iter().map(|place| (&place.network, &place.endpoint)).collect();
-        let names = self.names(config, &placed, answers)?;
+        let on: Vec<(&Network, &Endpoint)> = places.iter().map(|place| (&place.network, &place.endpoint)).collect();
+        let names = self.names(config, &on, answers)?;
         for network in networks {
             self.tell_network(network, "connect", &[("container", &id)]);
         }

@@ -20,6 +20,7 @@ fn network(name: &str, link: &str, subnets: &[&str]) -> Network {
         Pool { subnet, range: None, gateway, aux: BTreeMap::new() }
     });
     Network {
+        keeps_link: false,
         id: format!("{name:0<64}"),
         name: name.to_owned(),
         created: String::new(),
