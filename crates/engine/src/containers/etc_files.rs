@@ -85,7 +85,7 @@ fn of_network(config: &ContainerConfig, names: &Names, host: &[u8]) -> Vec<u8> {
     let host = String::from_utf8_lossy(host);
     let mut lines = String::new();
     if names.answered {
-        lines = format!("nameserver {}\n", net::dns::ADDRESS);
+        lines = format!("nameserver {}\n", net::dns::ADDRESS.ip());
     }
     for line in host.lines() {
         let mut words = line.split_whitespace();
