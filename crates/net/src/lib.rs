@@ -34,6 +34,8 @@ pub mod link;
 pub mod nft;
 /// Ports of the host that lead to containers: reserving them, and passing on what the kernel does not.
 pub mod port;
+/// The way of a packet, step by step, through rules of anybody.
+pub mod trace;
 
 mod error;
 /// Requests to the kernel and its answers, as bytes on a socket.
