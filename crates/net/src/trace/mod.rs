@@ -19,6 +19,8 @@ mod question;
 mod space;
 /// What a trace says.
 mod step;
+/// A trace as a picture.
+mod svg;
 /// A trace as text.
 mod text;
 /// The way itself.
@@ -32,4 +34,5 @@ pub use packet::{Flow, Transport};
 pub use question::{Question, Sender, trace};
 pub use space::{Place, Places, Role};
 pub use step::{ChainStep, End, Kind, Path, RuleName, RuleStep, Step, Trace, Verdict};
+pub use svg::svg;
 pub use text::{Colour, text};

@@ -8,6 +8,7 @@ use super::step::{End, Path, Trace, Verdict};
 use super::walk::{Walk, Walked};
 use crate::address::Mac;
 use crate::error::{Error, ErrorKind, Result};
+use crate::link::Link;
 
 /// Version of the shape of traces.
 const VERSION: u32 = 1;
@@ -60,6 +61,7 @@ pub fn trace(places: &Places, question: &Question) -> Result<Trace> {
         (None, Sender::Outside(..)) => return Err(Error::invalid("a packet from outside needs a link to come in by")),
     };
     let answer = answer(&mut walk, places, &walked);
+    let notes = notes(places, &walked);
     let verdict = verdict(&walked.path.end, answer.as_ref());
     Ok(Trace {
         version: VERSION,
@@ -69,7 +71,7 @@ pub fn trace(places: &Places, question: &Question) -> Result<Trace> {
         answer,
         verdict,
         certain: !walk.is_uncertain(),
-        notes: notes(places),
+        notes,
     })
 }
 
@@ -137,12 +139,29 @@ fn answer(walk: &mut Walk<'_>, places: &Places, walked: &Walked) -> Option<Path>
         End::Left { link, .. } => {
             let space = places.space(walked.at).ok()?;
             let link = space.link_named(link)?;
+            if let Some(end) = lost_outside(space, link, walked.packet.flow.source) {
+                return Some(Path { steps: Vec::new(), end });
+            }
             let hardware = walked.packet.hardware.map(|(from, to)| (to, from));
             let hardware = hardware.or_else(|| link.mac.map(|own| (Mac([2, 0, 0, 0, 0, 1]), own)));
             Some(walk.from_link(walked.at, link.index, Packet { hardware, ..packet }).path)
         }
         _ => None,
     }
+}
+
+/// Why no answer of another machine finds its way back: it looks for an address on the link that nobody there has.
+fn lost_outside(space: &Space, link: &Link, source: IpAddr) -> Option<End> {
+    let on_link = link.addresses.iter().any(|own| own.subnet().is_ok_and(|subnet| subnet.contains(source)));
+    if !on_link || space.has(source) {
+        return None;
+    }
+    let name = &space.place.name;
+    Some(End::Unreachable {
+        namespace: name.clone(),
+        reason: format!("nobody on {} answers for {source}, which the packet left with", link.name),
+        hint: Some(format!("a rule translates to an address that {name} does not have")),
+    })
 }
 
 fn verdict(request: &End, answer: Option<&Path>) -> Verdict {
@@ -152,9 +171,16 @@ fn verdict(request: &End, answer: Option<&Path>) -> Verdict {
     }
 }
 
-fn notes(places: &Places) -> Vec<String> {
+/// What is worth knowing besides.
+fn notes(places: &Places, walked: &Walked) -> Vec<String> {
     let Ok(host) = places.space(0) else { return Vec::new() };
     let mut notes = Vec::new();
+    let source = walked.packet.flow.source;
+    if matches!(walked.path.end, End::Left { .. }) && !host.has(source) {
+        notes.push(format!(
+            "it leaves with the source {source}, which is not the host's: the answer comes only if machines outside have a route back"
+        ));
+    }
     if !host.settings.legacy_tables.is_empty() {
         notes.push(format!(
             "rules of the older iptables are in use on this host (tables {}) and are not shown: `iptables-legacy-save` shows them",

@@ -246,6 +246,13 @@ impl End {
     }
 }
 
+impl ChainStep {
+    /// Whether there is nothing to say of it: it lets the packet pass, and no rule matches.
+    pub fn is_silent(&self) -> bool {
+        self.passes && self.rules.is_empty() && self.remarks.is_empty()
+    }
+}
+
 impl std::fmt::Display for RuleName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.number {

@@ -57,8 +57,8 @@ fn step_lines(out: &mut String, step: &Step, colour: Colour) {
     let kind = format!("{:<7}", format!("{:?}", step.kind).to_lowercase());
     let text = printable(&step.text);
     line(out, 2, &format!("{} {text}", colour.paint(FAINT, &kind)));
-    let silent = step.chains.iter().filter(|chain| is_silent(chain)).count();
-    for chain in step.chains.iter().filter(|chain| !is_silent(chain)) {
+    let silent = step.chains.iter().filter(|chain| chain.is_silent()).count();
+    for chain in step.chains.iter().filter(|chain| !chain.is_silent()) {
         chain_lines(out, chain, colour);
     }
     if silent > 0 {
@@ -66,11 +66,6 @@ fn step_lines(out: &mut String, step: &Step, colour: Colour) {
         let other = if silent == step.chains.len() { "" } else { "other " };
         line(out, 6, &colour.paint(FAINT, &format!("{silent} {other}{what} it pass, without a rule that matches")));
     }
-}
-
-/// Whether there is nothing to say of a chain.
-fn is_silent(chain: &ChainStep) -> bool {
-    chain.passes && chain.rules.is_empty() && chain.remarks.is_empty()
 }
 
 fn chain_lines(out: &mut String, chain: &ChainStep, colour: Colour) {
