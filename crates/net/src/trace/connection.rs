@@ -5,7 +5,7 @@ use super::packet::{Flow, Packet, Tracking};
 
 /// A connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connection {
+pub(super) struct Connection {
     /// The first packet, as it came.
     pub original: Flow,
     /// The answer to it, as it is expected.
@@ -26,7 +26,7 @@ pub struct Connection {
 
 /// Which end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub(super) enum End {
     /// That of the client.
     Source,
     /// That of the server.
@@ -34,22 +34,22 @@ pub enum End {
 }
 
 /// State bits of `ct state` (`NF_CT_STATE_BIT`).
-pub const INVALID: u32 = 1;
+pub(super) const INVALID: u32 = 1;
 /// An answer has come.
-pub const ESTABLISHED: u32 = 2;
+pub(super) const ESTABLISHED: u32 = 2;
 /// Nothing but this packet has come.
-pub const NEW: u32 = 8;
+pub(super) const NEW: u32 = 8;
 /// Nobody is to track it.
-pub const UNTRACKED: u32 = 64;
+pub(super) const UNTRACKED: u32 = 64;
 
 /// `IPS_SEEN_REPLY`.
 const SEEN_REPLY: u32 = 1 << 1;
 /// `IPS_CONFIRMED`.
 const CONFIRMED: u32 = 1 << 3;
 /// `IPS_SRC_NAT`.
-pub const SOURCE_NAT: u32 = 1 << 4;
+pub(super) const SOURCE_NAT: u32 = 1 << 4;
 /// `IPS_DST_NAT`.
-pub const DESTINATION_NAT: u32 = 1 << 5;
+pub(super) const DESTINATION_NAT: u32 = 1 << 5;
 /// `IPS_SRC_NAT_DONE`.
 const SOURCE_DONE: u32 = 1 << 7;
 /// `IPS_DST_NAT_DONE`.
@@ -57,7 +57,7 @@ const DESTINATION_DONE: u32 = 1 << 8;
 
 impl Connection {
     /// That of a packet of which there is none yet.
-    pub fn new(first: Flow) -> Connection {
+    pub(super) fn new(first: Flow) -> Connection {
         Connection {
             original: first,
             reply: first.reversed(),
@@ -71,7 +71,7 @@ impl Connection {
     }
 
     /// Whether this end is translated.
-    pub fn translates(&self, end: End) -> bool {
+    pub(super) fn translates(&self, end: End) -> bool {
         match end {
             End::Source => {
                 (self.reply.destination, self.reply.destination_port)
@@ -85,7 +85,7 @@ impl Connection {
     }
 
     /// Its status bits (`IPS_*`).
-    pub fn status(&self) -> u32 {
+    pub(super) fn status(&self) -> u32 {
         let bit = |set: bool, bit: u32| if set { bit } else { 0 };
         bit(self.is_reply, SEEN_REPLY | CONFIRMED)
             | bit(self.translates(End::Source), SOURCE_NAT)
@@ -95,7 +95,7 @@ impl Connection {
     }
 
     /// Whether this end was settled already.
-    pub fn is_settled(&self, end: End) -> bool {
+    pub(super) fn is_settled(&self, end: End) -> bool {
         match end {
             End::Source => self.source_settled,
             End::Destination => self.destination_settled,
@@ -103,7 +103,7 @@ impl Connection {
     }
 
     /// Settles an end as it is.
-    pub fn settle(&mut self, end: End) {
+    pub(super) fn settle(&mut self, end: End) {
         match end {
             End::Source => self.source_settled = true,
             End::Destination => self.destination_settled = true,
@@ -111,7 +111,7 @@ impl Connection {
     }
 
     /// Changes a packet's addresses to those that it has behind this point, where `end` is translated.
-    pub fn translate(&self, end: End, flow: &mut Flow) {
+    pub(super) fn translate(&self, end: End, flow: &mut Flow) {
         let changed = match (end, self.is_reply) {
             (End::Source, false) | (End::Destination, true) => self.translates(End::Source),
             (End::Source, true) | (End::Destination, false) => self.translates(End::Destination),
@@ -130,7 +130,7 @@ impl Connection {
 }
 
 /// The state bits of a packet.
-pub fn state(packet: &Packet) -> u32 {
+pub(super) fn state(packet: &Packet) -> u32 {
     match &packet.tracking {
         Tracking::Unseen => INVALID,
         Tracking::Untracked => UNTRACKED,
@@ -141,11 +141,11 @@ pub fn state(packet: &Packet) -> u32 {
 
 /// The connections of one network namespace that this trace has made.
 #[derive(Debug, Clone, Default)]
-pub struct Connections(Vec<Connection>);
+pub(super) struct Connections(Vec<Connection>);
 
 impl Connections {
     /// The connection of a packet: one that is known, or a new one.
-    pub fn find(&self, flow: Flow) -> Connection {
+    pub(super) fn find(&self, flow: Flow) -> Connection {
         let known = |connection: &&Connection| connection.original == flow || connection.reply == flow;
         match self.0.iter().find(known) {
             Some(known) => Connection { is_reply: known.reply == flow && known.original != flow, ..known.clone() },
@@ -154,7 +154,7 @@ impl Connections {
     }
 
     /// Notes a connection, whose first packet came through.
-    pub fn confirm(&mut self, connection: &Connection) {
+    pub(super) fn confirm(&mut self, connection: &Connection) {
         match self.0.iter_mut().find(|known| known.original == connection.original) {
             Some(known) => *known = connection.clone(),
             None => self.0.push(connection.clone()),

@@ -11,6 +11,8 @@ mod connection;
 mod evaluate;
 /// The hooks of netfilter.
 mod hook;
+/// Watching real packets.
+mod live;
 /// The packet.
 mod packet;
 /// What is asked, and the answer.
@@ -30,9 +32,13 @@ mod words;
 /// Matches and targets of iptables.
 mod xt;
 
+pub use live::{Event, Watch, Watched};
 pub use packet::{Flow, Transport};
 pub use question::{Question, Sender, trace};
-pub use space::{Place, Places, Role};
-pub use step::{ChainStep, End, Kind, Path, RuleName, RuleStep, Step, Trace, Verdict};
+pub use space::{Place, Places, Role, Space};
+pub use step::{ChainStep, End, Kind, Path, RuleName, RuleStep, Step, Trace, Verdict, json};
 pub use svg::svg;
 pub use text::{Colour, text};
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ pub struct Device {
 
 /// What connection tracking knows about a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tracking {
+pub(super) enum Tracking {
     /// Nothing yet.
     Unseen,
     /// It was told to keep away.
@@ -67,7 +67,7 @@ pub struct Flow {
 
 /// A packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Packet {
+pub(super) struct Packet {
     /// Where from, where to.
     pub flow: Flow,
     /// Whether it is the answer to the first.
@@ -171,7 +171,7 @@ impl std::fmt::Display for Flow {
 
 impl Packet {
     /// The first packet of a connection.
-    pub fn new(flow: Flow) -> Packet {
+    pub(super) fn new(flow: Flow) -> Packet {
         Packet {
             flow,
             answer: false,
@@ -188,22 +188,22 @@ impl Packet {
     }
 
     /// Whether it is one of IPv4.
-    pub fn is_ipv4(&self) -> bool {
+    pub(super) fn is_ipv4(&self) -> bool {
         self.flow.is_ipv4()
     }
 
     /// Its protocol above IP.
-    pub fn protocol_number(&self) -> u8 {
+    pub(super) fn protocol_number(&self) -> u8 {
         self.flow.protocol.number(self.flow.destination)
     }
 
     /// Its `EtherType`.
-    pub fn ether_type(&self) -> u16 {
+    pub(super) fn ether_type(&self) -> u16 {
         if self.is_ipv4() { 0x0800 } else { 0x86dd }
     }
 
     /// Its connection, if it is tracked.
-    pub fn connection(&self) -> Option<&Connection> {
+    pub(super) fn connection(&self) -> Option<&Connection> {
         match &self.tracking {
             Tracking::Tracked(connection) => Some(connection),
             _ => None,
@@ -211,7 +211,7 @@ impl Packet {
     }
 
     /// Its connection, to change it.
-    pub fn connection_mut(&mut self) -> Option<&mut Connection> {
+    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection> {
         match &mut self.tracking {
             Tracking::Tracked(connection) => Some(connection),
             _ => None,
@@ -219,13 +219,13 @@ impl Packet {
     }
 
     /// Its header of Ethernet; None before it was on a link.
-    pub fn link_header(&self) -> Option<Vec<u8>> {
+    pub(super) fn link_header(&self) -> Option<Vec<u8>> {
         let (from, to) = self.hardware?;
         Some([&to.0[..], &from.0[..], &self.ether_type().to_be_bytes()].concat())
     }
 
     /// Its header of IP.
-    pub fn network_header(&self) -> Vec<u8> {
+    pub(super) fn network_header(&self) -> Vec<u8> {
         let length = u16::try_from(self.transport_header().len()).unwrap_or(u16::MAX);
         let mut header = Vec::with_capacity(40);
         match (self.flow.source, self.flow.destination) {
@@ -249,7 +249,7 @@ impl Packet {
     }
 
     /// All from the header of the transport on.
-    pub fn transport_header(&self) -> Vec<u8> {
+    pub(super) fn transport_header(&self) -> Vec<u8> {
         let flow = self.flow;
         let mut ports = [flow.source_port.to_be_bytes(), flow.destination_port.to_be_bytes()].concat();
         match flow.protocol {
@@ -275,12 +275,12 @@ impl Packet {
     }
 
     /// Flags of TCP.
-    pub fn tcp_flags(&self) -> u8 {
+    pub(super) fn tcp_flags(&self) -> u8 {
         if self.answer { SYN | ACK } else { SYN }
     }
 
     /// The type of ICMP: an echo request, or its answer.
-    pub fn icmp_type(&self) -> u8 {
+    pub(super) fn icmp_type(&self) -> u8 {
         match (self.is_ipv4(), self.answer) {
             (true, false) => 8,
             (true, true) => 0,
@@ -290,12 +290,12 @@ impl Packet {
     }
 
     /// Its length, without the header of the link.
-    pub fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.network_header().len() + self.transport_header().len()
     }
 
     /// Overwrites bytes of the header of IP, as far as a trace looks at them: addresses and hops.
-    pub fn write_network(&mut self, offset: usize, bytes: &[u8]) {
+    pub(super) fn write_network(&mut self, offset: usize, bytes: &[u8]) {
         let mut header = self.network_header();
         let Some(range) = header.get_mut(offset..offset.saturating_add(bytes.len())) else { return };
         range.copy_from_slice(bytes);
@@ -309,7 +309,7 @@ impl Packet {
     }
 
     /// Overwrites bytes of the header of the transport, as far as a trace looks at them: ports.
-    pub fn write_transport(&mut self, offset: usize, bytes: &[u8]) {
+    pub(super) fn write_transport(&mut self, offset: usize, bytes: &[u8]) {
         let mut header = self.transport_header();
         let Some(range) = header.get_mut(offset..offset.saturating_add(bytes.len())) else { return };
         range.copy_from_slice(bytes);

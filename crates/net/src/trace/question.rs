@@ -55,9 +55,9 @@ pub fn trace(places: &Places, question: &Question) -> Result<Trace> {
     let walked = match (arriving, &question.from) {
         (Some((link, gateway)), _) => {
             packet.hardware = gateway;
-            walk.from_link(0, link, packet)
+            walk.start_at_link(0, link, packet)
         }
-        (None, Sender::Namespace(number, _)) => walk.from_socket(*number, packet),
+        (None, Sender::Namespace(number, _)) => walk.start_at_socket(*number, packet),
         (None, Sender::Outside(..)) => return Err(Error::invalid("a packet from outside needs a link to come in by")),
     };
     let answer = answer(&mut walk, places, &walked);
@@ -135,7 +135,7 @@ fn any_source(space: &Space, like: IpAddr) -> IpAddr {
 fn answer(walk: &mut Walk<'_>, places: &Places, walked: &Walked) -> Option<Path> {
     let packet = Packet { answer: true, ..Packet::new(walked.packet.flow.reversed()) };
     match &walked.path.end {
-        End::Delivered { .. } | End::Refused { .. } => Some(walk.from_socket(walked.at, packet).path),
+        End::Delivered { .. } | End::Refused { .. } => Some(walk.start_at_socket(walked.at, packet).path),
         End::Left { link, .. } => {
             let space = places.space(walked.at).ok()?;
             let link = space.link_named(link)?;
@@ -144,7 +144,7 @@ fn answer(walk: &mut Walk<'_>, places: &Places, walked: &Walked) -> Option<Path>
             }
             let hardware = walked.packet.hardware.map(|(from, to)| (to, from));
             let hardware = hardware.or_else(|| link.mac.map(|own| (Mac([2, 0, 0, 0, 0, 1]), own)));
-            Some(walk.from_link(walked.at, link.index, Packet { hardware, ..packet }).path)
+            Some(walk.start_at_link(walked.at, link.index, Packet { hardware, ..packet }).path)
         }
         _ => None,
     }

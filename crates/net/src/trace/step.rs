@@ -203,6 +203,11 @@ pub struct RuleName {
     pub comment: Option<String>,
 }
 
+/// The trace, for programs: an object of the shape above.
+pub fn json(trace: &Trace) -> String {
+    serde_json::to_string_pretty(trace).expect("there are no maps with keys that are no text")
+}
+
 impl End {
     /// Whether the packet arrived.
     pub fn arrives(&self) -> bool {

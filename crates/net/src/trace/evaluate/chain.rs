@@ -13,7 +13,7 @@ const RULES: usize = 1_000_000;
 
 /// Where a packet is when rules see it.
 #[derive(Debug, Clone, Copy)]
-pub struct Hooked<'a> {
+pub(in crate::trace) struct Hooked<'a> {
     /// At which point.
     pub hook: Hook,
     /// Whether this is the point of a bridge, not of IP.
@@ -26,7 +26,7 @@ pub struct Hooked<'a> {
 
 /// A rule that matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matched {
+pub(in crate::trace) struct Matched {
     /// In which chain.
     pub chain: String,
     /// Which one of the chain, from 0 on.
@@ -41,7 +41,7 @@ pub struct Matched {
 
 /// What a base chain does with a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+pub(in crate::trace) enum Decision {
     /// A rule has accepted it.
     Accepted,
     /// No rule decided, and the policy accepts.
@@ -60,7 +60,7 @@ pub enum Decision {
 
 /// The way of a packet through a base chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Walked {
+pub(in crate::trace) struct Walked {
     /// Rules that matched, in order.
     pub matched: Vec<Matched>,
     /// What became of it.
@@ -73,7 +73,7 @@ pub struct Walked {
 
 /// A rule of which it cannot be told whether it matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub(in crate::trace) struct Doubt {
     /// In which chain.
     pub chain: String,
     /// Which one of the chain, from 0 on.
@@ -102,12 +102,12 @@ struct Walk<'a> {
 
 impl Hooked<'_> {
     /// The point of IP that this is.
-    pub fn ip(hook: Hook) -> Hooked<'static> {
+    pub(in crate::trace) fn ip(hook: Hook) -> Hooked<'static> {
         Hooked { hook, in_bridge: false, input_bridge: None, output_bridge: None }
     }
 
     /// Which end of a connection is translated here.
-    pub fn end(&self) -> Option<End> {
+    pub(in crate::trace) fn end(&self) -> Option<End> {
         match self.hook {
             Hook::Prerouting | Hook::Output => Some(End::Destination),
             Hook::Postrouting | Hook::Input => Some(End::Source),
@@ -132,7 +132,7 @@ impl Hooked<'_> {
 }
 
 /// Runs a base chain. Its rules may change the packet.
-pub fn run(
+pub(in crate::trace) fn run(
     table: &Table,
     chain: &Chain,
     packet: &mut Packet,

@@ -20,11 +20,11 @@ use std::net::IpAddr;
 
 use super::packet::Device;
 
-pub use chain::{Decision, Hooked, Walked, run};
+pub(super) use chain::{Decision, Hooked, Walked, run};
 
 /// Whether a condition holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Judgement {
+pub(super) enum Judgement {
     /// It does.
     Yes,
     /// It does not.
@@ -37,13 +37,13 @@ pub enum Judgement {
 
 impl Judgement {
     /// Yes or no.
-    pub fn of(holds: bool) -> Judgement {
+    pub(super) fn of(holds: bool) -> Judgement {
         if holds { Judgement::Yes } else { Judgement::No }
     }
 }
 
 /// What rules ask about the network namespace that they are in, beyond the packet.
-pub trait Surroundings {
+pub(super) trait Surroundings {
     /// What kind of address that is (`RTN_*`: 1 unicast, 2 local, 3 broadcast, 5 multicast), of all or as one of a device.
     fn address_type(&self, address: IpAddr, device: Option<&Device>) -> u32;
 
@@ -57,3 +57,6 @@ pub trait Surroundings {
     /// The first address of a device, of the family of `like`.
     fn first_address(&self, device: &Device, like: IpAddr) -> Option<IpAddr>;
 }
+
+#[cfg(test)]
+mod tests;

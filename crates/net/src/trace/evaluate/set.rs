@@ -37,17 +37,17 @@ fn find_interval<'a>(set: &'a Set, key: &[u8]) -> Option<&'a Element> {
 /// Of concatenations: whether every part lies between its ends.
 fn contains_fields(set: &Set, element: &Element, key: &[u8]) -> bool {
     let last = element.end.as_deref().unwrap_or(&element.key);
-    let mut at = 0;
+    let mut at: usize = 0;
     let lengths = set.fields.iter().map(|length| usize::try_from(*length).unwrap_or(usize::MAX));
     let whole = key_length(set);
     let fields = if set.fields.is_empty() { vec![whole] } else { lengths.collect() };
     for length in fields {
-        let part = |bytes: &[u8]| bytes.get(at..at + length.min(whole)).map(<[u8]>::to_vec);
+        let part = |bytes: &[u8]| bytes.get(at..at.saturating_add(length)).map(<[u8]>::to_vec);
         match (part(&element.key), part(key), part(last)) {
             (Some(low), Some(own), Some(high)) if low <= own && own <= high => {}
             _ => return false,
         }
-        at += length.min(whole).next_multiple_of(4);
+        at = at.saturating_add(length).checked_next_multiple_of(4).unwrap_or(usize::MAX);
     }
     true
 }

@@ -25,10 +25,10 @@ use crate::nft::{self, Ruleset};
 use super::evaluate::Surroundings;
 use super::packet::{Device, Flow, octets};
 
-pub use detail::Detail;
+pub(super) use detail::Detail;
 pub use places::{Place, Places, Role};
-pub use route::Way;
-pub use socket::Listener;
+pub(super) use route::Way;
+pub(super) use socket::Listener;
 
 /// A network namespace.
 #[derive(Debug)]
@@ -183,6 +183,17 @@ impl Space {
     pub fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
         let route = self.route(Way::to(destination)).ok()?;
         route.source.or_else(|| (route.kind == RouteKind::Local).then_some(destination))
+    }
+
+    /// The next one on the way out.
+    pub fn default_gateway(&self) -> Option<IpAddr> {
+        self.route(Way::to(IpAddr::from([1, 1, 1, 1]))).ok().and_then(|route| route.gateway)
+    }
+
+    /// Whether an address is in the subnet of a link.
+    pub fn is_on_link(&self, address: IpAddr) -> bool {
+        let within = |own: &crate::link::InterfaceAddress| own.subnet().is_ok_and(|subnet| subnet.contains(address));
+        self.links.iter().any(|link| link.addresses.iter().any(within))
     }
 
     /// Whether bridged packets of a family pass the hooks of IP: of all bridges of the namespace, or of this one.

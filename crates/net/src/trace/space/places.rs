@@ -112,6 +112,12 @@ impl Places {
         space.get_or_init(read).as_ref().ok_or_else(missing)
     }
 
+    /// The number of the one that this file is.
+    pub fn of_path(&self, path: &Path) -> Option<usize> {
+        let inode = fs::metadata(path).ok()?.ino();
+        self.spaces.iter().position(|(sketch, _)| sketch.inode == inode)
+    }
+
     /// How many of them the caller knows.
     pub fn count(&self) -> usize {
         self.spaces.len()

@@ -56,13 +56,13 @@ impl<'a> Walk<'a> {
     }
 
     /// A socket of a namespace sends a packet.
-    pub(super) fn from_socket(&mut self, number: usize, mut packet: Packet) -> Walked {
+    pub(super) fn start_at_socket(&mut self, number: usize, mut packet: Packet) -> Walked {
         let end = self.send(number, &mut packet);
         self.walked(end, packet)
     }
 
     /// A packet arrives at a link of a namespace, from outside.
-    pub(super) fn from_link(&mut self, number: usize, link: u32, mut packet: Packet) -> Walked {
+    pub(super) fn start_at_link(&mut self, number: usize, link: u32, mut packet: Packet) -> Walked {
         let end = self.receive(number, link, &mut packet);
         self.walked(end, packet)
     }

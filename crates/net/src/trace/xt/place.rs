@@ -12,9 +12,9 @@ pub(super) fn addrtype(revision: u32, info: Info<'_>, packet: &Packet, around: &
         0 => (info.u32(4)? != 0, info.u32(8)? != 0, None),
         1 => {
             let flags = info.u32(4)?;
-            let device = match flags & 12 {
-                4 => packet.input.as_ref(),
-                8 => packet.output.as_ref(),
+            let device = match flags & 0xc {
+                0x4 => packet.input.as_ref(),
+                0x8 => packet.output.as_ref(),
                 _ => None,
             };
             (flags & 1 != 0, flags & 2 != 0, device)
@@ -103,7 +103,7 @@ pub(super) fn devgroup(info: Info<'_>, packet: &Packet) -> Option<Judgement> {
     Some(Judgement::of(source && destination))
 }
 
-/// `-m policy`: nothing that is traced goes by IPsec.
+/// `-m policy`: nothing that is traced goes by `IPsec`.
 pub(super) fn policy(info: Info<'_>) -> Option<Judgement> {
     const FLAGS: usize = 4 * 80;
     const NONE: u16 = 4;

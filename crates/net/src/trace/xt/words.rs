@@ -62,6 +62,7 @@ pub(in super::super) fn target_words(name: &str, revision: u32, info: &[u8], is_
     format!("-j {name}{}", options.unwrap_or_default())
 }
 
+const STATUSES: [(u32, &str); 4] = [(1, "EXPECTED"), (2, "SEEN_REPLY"), (4, "ASSURED"), (8, "CONFIRMED")];
 const STATES: [(u32, &str); 6] =
     [(1, "INVALID"), (2, "ESTABLISHED"), (4, "RELATED"), (8, "NEW"), (64, "SNAT"), (128, "DNAT")];
 
@@ -101,7 +102,6 @@ fn conntrack(revision: u32, info: Info<'_>, is_ipv4: bool) -> Option<String> {
     for (at, option) in ADDRESSES.into_iter().enumerate() {
         add(4 << at, option, info.address(32 * at, family(is_ipv4))?.to_string());
     }
-    const STATUSES: [(u32, &str); 4] = [(1, "EXPECTED"), (2, "SEEN_REPLY"), (4, "ASSURED"), (8, "CONFIRMED")];
     add(64, "ctstatus", names(statuses.into(), &STATUSES));
     for (at, option) in PORTS.into_iter().enumerate() {
         let low = if revision == 3 { info.u16(138 + 2 * at)? } else { info.port(138 + 2 * at)? };
@@ -219,9 +219,8 @@ fn family(is_ipv4: bool) -> IpAddr {
 fn range(revision: u32, info: Info<'_>, is_ipv4: bool) -> Option<String> {
     let (at, first, port) = if is_ipv4 && revision == 0 { (4, 8, 16) } else { (0, 4, 36) };
     let flags = info.u32(at)?;
-    let address = |at: usize| match is_ipv4 && revision == 0 {
-        true => info.bytes::<4>(at).map(IpAddr::from),
-        false => info.address(at, family(is_ipv4)),
+    let address = |at: usize| {
+        if is_ipv4 && revision == 0 { info.bytes::<4>(at).map(IpAddr::from) } else { info.address(at, family(is_ipv4)) }
     };
     let (low, high) = (address(first)?, address(if is_ipv4 && revision == 0 { 12 } else { 20 })?);
     let mut words = String::new();
