@@ -69,7 +69,9 @@ pub use images::registry::PushRequest;
 pub use images::saved::LoadedImage;
 pub use images::{PullPolicy, RemovedImage};
 pub use logs::{LogEntry, LogOptions, Stream};
-pub use networks::{ConnectOptions, NETWORK_FILTERS, NETWORK_PRUNE_FILTERS, NetworkConfig, NetworkSummary};
+pub use networks::{
+    ConnectOptions, NETWORK_FILTERS, NETWORK_PRUNE_FILTERS, NetworkConfig, NetworkSummary, TraceOptions,
+};
 pub use volumes::{VOLUME_FILTERS, VolumeConfig, VolumeSummary, VolumeUsage};
 pub use words::ago::ago;
 pub use words::filter::Filters;

@@ -29,6 +29,8 @@ mod resolve;
 pub(crate) mod start;
 /// Subnets that are free.
 mod subnets;
+/// Which packet `network trace` follows.
+mod trace;
 
 use std::collections::BTreeMap;
 
@@ -48,6 +50,7 @@ use crate::words::similar::similar;
 pub use connect::ConnectOptions;
 pub use list::{NETWORK_FILTERS, NetworkSummary};
 pub use remove::NETWORK_PRUNE_FILTERS;
+pub use trace::TraceOptions;
 
 /// What `network create` asks for, in docker's words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

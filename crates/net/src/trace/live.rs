@@ -100,17 +100,19 @@ impl Watch {
     pub fn begin(watched: &Watched) -> Result<Watch> {
         let system = |what: &'static str| move |errno| Error::system(what, errno);
         let flags = SocketFlags::CLOEXEC;
-        let events =
-            rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::NETFILTER))
-                .map_err(system("socket(AF_NETLINK, NETLINK_NETFILTER)"))?;
-        rustix::net::bind(&events, &SocketAddrNetlink::new(0, GROUP)).map_err(system("listening to traces of nftables"))?;
+        let events = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::NETFILTER))
+            .map_err(system("socket(AF_NETLINK, NETLINK_NETFILTER)"))?;
+        rustix::net::bind(&events, &SocketAddrNetlink::new(0, GROUP))
+            .map_err(system("listening to traces of nftables"))?;
         let table = format!("phial-trace-{}", std::process::id());
         let mut asking = nft::Socket::open()?;
         let mut batch = Batch::new();
         batch.add_whole_table(&marking(&table, watched));
         asking.commit(&batch).map_err(|error| match error.errno() {
-            Some(Errno::OPNOTSUPP) => Error::new(ErrorKind::Unsupported, "this kernel knows no tables that go with their owner")
-                .with_hint("Linux 5.12 or newer does"),
+            Some(Errno::OPNOTSUPP) => {
+                Error::new(ErrorKind::Unsupported, "this kernel knows no tables that go with their owner")
+                    .with_hint("Linux 5.12 or newer does")
+            }
             _ => error,
         })?;
         let rules = nft::dump(&mut asking)?;
@@ -123,18 +125,29 @@ impl Watch {
     /// `System`.
     pub fn read(&mut self) -> Result<Vec<Event>> {
         let mut buffer = vec![0; BUFFER];
-        let length = match rustix::net::recv(&self.events, buffer.as_mut_slice(), RecvFlags::DONTWAIT) {
+        loop {
+            let Some(told) = self.receive(&mut buffer)? else { return Ok(Vec::new()) };
+            // What our own rule does is nobody's concern.
+            let told: Vec<Told> = told.into_iter().filter(|told| told.table != self.table).collect();
+            // Rules that came later than what was read.
+            if told.iter().any(|told| told.handle.is_some() && told.rule(&self.rules).is_none()) {
+                self.rules = nft::dump(&mut self.asking)?;
+            }
+            if !told.is_empty() {
+                return Ok(told.into_iter().map(|told| told.event(&self.rules)).collect());
+            }
+        }
+    }
+
+    /// What one datagram tells; None if there is none.
+    fn receive(&self, buffer: &mut [u8]) -> Result<Option<Vec<Told>>> {
+        let length = match rustix::net::recv(&self.events, &mut *buffer, RecvFlags::DONTWAIT) {
             Ok((length, _)) => length,
             // So many packets that not all could be told.
-            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => return Ok(Vec::new()),
+            Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => return Ok(None),
             Err(errno) => return Err(Error::system("reading traces of nftables", errno)),
         };
-        let told: Vec<Told> = messages(buffer.get(..length).unwrap_or_default()).filter_map(Told::read).collect();
-        // Rules that came later than what was read.
-        if told.iter().any(|told| told.handle.is_some() && told.rule(&self.rules).is_none()) {
-            self.rules = nft::dump(&mut self.asking)?;
-        }
-        Ok(told.into_iter().filter(|told| told.table != self.table).map(|told| told.event(&self.rules)).collect())
+        Ok(Some(messages(buffer.get(..length).unwrap_or_default()).filter_map(Told::read).collect()))
     }
 }
 
@@ -216,7 +229,8 @@ impl Told {
         if kind != TRACE {
             return None;
         }
-        let handle = all.get(TRACE_RULE).and_then(|rule| rule.bytes.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)));
+        let handle =
+            all.get(TRACE_RULE).and_then(|rule| rule.bytes.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)));
         let is_policy = number(&all, TRACE_KIND) == Some(1);
         let verdict = match all.get(TRACE_VERDICT) {
             Some(verdict) => verdict_words(&verdict.nested()),
@@ -297,7 +311,10 @@ fn flow(all: &Attributes<'_>) -> Option<String> {
     let header = all.get(TRACE_NETWORK)?.bytes;
     let address = |at: usize, width: usize| {
         let bytes = header.get(at..at + width)?;
-        bytes.first_chunk::<16>().map(|all| IpAddr::from(*all)).or_else(|| bytes.first_chunk::<4>().map(|all| IpAddr::from(*all)))
+        bytes
+            .first_chunk::<16>()
+            .map(|all| IpAddr::from(*all))
+            .or_else(|| bytes.first_chunk::<4>().map(|all| IpAddr::from(*all)))
     };
     let (source, destination) = match header.first()? >> 4 {
         4 => (address(12, 4)?, address(16, 4)?),
@@ -370,8 +387,10 @@ mod tests {
                 }
                 events.extend(more);
             }
-            let seen: Vec<(&str, usize, &str)> =
-                events.iter().map(|event| (event.rule.table.as_str(), event.rule.number, event.verdict.as_str())).collect();
+            let seen: Vec<(&str, usize, &str)> = events
+                .iter()
+                .map(|event| (event.rule.table.as_str(), event.rule.number, event.verdict.as_str()))
+                .collect();
             assert_eq!(seen, [("t", 1, "drop")]);
             assert_eq!(events[0].rule.comment.as_deref(), Some("the end"));
             assert!(events[0].flow.as_ref().is_some_and(|flow| flow.ends_with("port 7")), "{:?}", events[0].flow);

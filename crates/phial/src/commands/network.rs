@@ -16,6 +16,8 @@ pub(super) mod prune;
 pub(super) mod reload;
 /// `rm`.
 pub(super) mod rm;
+/// `trace`.
+pub(super) mod trace;
 
 /// The group's table, in the order of the help.
 pub(super) const COMMANDS: &[Entry] = &[
@@ -27,4 +29,5 @@ pub(super) const COMMANDS: &[Entry] = &[
     leaf::<prune::Prune>("prune", "Remove networks that no running container is on"),
     leaf::<reload::Reload>("reload", "Put back links, addresses and rules that others have taken away"),
     also(leaf::<rm::Rm>("rm", "Remove networks"), &["remove"]),
+    leaf::<trace::TraceNetwork>("trace", "Show the way of a packet, rule by rule"),
 ];

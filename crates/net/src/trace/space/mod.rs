@@ -185,6 +185,16 @@ impl Space {
         route.source.or_else(|| (route.kind == RouteKind::Local).then_some(destination))
     }
 
+    /// How strictly packets must come the way that answers go (`net.ipv4.conf.*.rp_filter`): 0 not, 1 strictly, 2 loosely.
+    pub(in crate::trace) fn reverse_path_filter(&self, link: &str) -> u8 {
+        let value = |name: &str| {
+            let text = std::fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{name}/rp_filter")).unwrap_or_default();
+            text.trim().parse().unwrap_or(0)
+        };
+        let is_name = crate::link::check_name(link).is_ok();
+        in_namespace(self.fd(), || Ok(value("all").max(if is_name { value(link) } else { 0 }))).unwrap_or(0)
+    }
+
     /// The next one on the way out.
     pub fn default_gateway(&self) -> Option<IpAddr> {
         self.route(Way::to(IpAddr::from([1, 1, 1, 1]))).ok().and_then(|route| route.gateway)

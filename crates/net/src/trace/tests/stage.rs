@@ -140,18 +140,19 @@ impl Stage {
         let to: IpAddr = to.parse().expect("is an address");
         let outside = if to.is_ipv4() { "192.0.2.2" } else { "2001:db8::2" };
         let sender = match from {
-            "outside" => Sender::Outside(outside.parse().ok(), None),
+            "outside" => Sender::Outside(outside.parse().ok(), Some("eth0".to_owned())),
             name => Sender::Namespace(places.named(name).expect("is one of the stage"), None),
         };
         let transport = Transport::from_name(protocol).expect("is one");
         let question = Question { from: sender, to, protocol: transport, port, source_port: None };
+        let servers = self.servers(transport, port);
         let answer = trace(&places, &question).expect("the stage can be read");
         let words = text(&answer, Colour::Off);
         assert_eq!(answer.verdict, expected, "{from} → {to} {protocol} {port}\n{words}");
         assert!(answer.certain, "{words}");
         let seen = match transport {
             Transport::Tcp => self.connect(from, SocketAddr::new(to, port)),
-            _ => self.datagram(from, SocketAddr::new(to, port)),
+            _ => self.datagram(from, SocketAddr::new(to, port), &servers),
         };
         let fits = match answer.verdict {
             Verdict::Works => seen == Seen::Answer,
@@ -171,16 +172,24 @@ impl Stage {
         })
     }
 
-    /// A datagram to wherever there is a server, and back.
-    fn datagram(&self, from: &str, to: SocketAddr) -> Seen {
-        let server = |name: &str| {
+    /// What answers datagrams: in two containers, whatever the port.
+    fn servers(&self, transport: Transport, port: u16) -> Vec<UdpSocket> {
+        let ports = [port, 53];
+        let bind = |name: &str| {
             self.namespace(name).run(|| {
-                let socket = UdpSocket::bind(("::", to.port())).expect("the port is free");
-                socket.set_read_timeout(Some(PATIENCE)).expect("it can be set");
-                socket
+                let free = ports.iter().filter_map(|port| UdpSocket::bind(("::", *port)).ok());
+                let all: Vec<UdpSocket> = free.collect();
+                for socket in &all {
+                    socket.set_read_timeout(Some(PATIENCE / 4)).expect("it can be set");
+                }
+                all
             })
         };
-        let servers = [server("web"), server("db")];
+        if transport == Transport::Udp { ["web", "db"].into_iter().flat_map(bind).collect() } else { Vec::new() }
+    }
+
+    /// A datagram to wherever there is a server, and back.
+    fn datagram(&self, from: &str, to: SocketAddr, servers: &[UdpSocket]) -> Seen {
         let client = self.namespace(from).run(|| {
             let any: IpAddr = if to.is_ipv4() { [0, 0, 0, 0].into() } else { [0; 16].into() };
             UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(to).map(|()| socket))

@@ -88,11 +88,20 @@ impl Walk<'_> {
     /// Why the kernel knows no way for what came in.
     fn no_route(space: &Space, errno: Errno, packet: &Packet) -> Box<End> {
         let flow = packet.flow;
-        let link = packet.input.as_ref().map_or("", |device| &device.name);
+        let link = packet.input.as_ref().map(|device| device.name.clone()).unwrap_or_default();
         let back =
             space.route(Way::to(flow.source)).ok().and_then(|route| route.link).map(|link| space.device(link).name);
+        let filter = space.reverse_path_filter(&link);
+        let is_filtered = packet.is_ipv4()
+            && !flow.source.is_loopback()
+            && match filter {
+                0 => false,
+                1 => back.as_deref() != Some(link.as_str()),
+                _ => back.is_none(),
+            };
         match errno {
-            Errno::XDEV => dropped(
+            // Newer kernels say the same of both.
+            Errno::XDEV | Errno::INVAL if is_filtered => dropped(
                 space,
                 format!("is dropped by the reverse path filter: answers to {} would not leave by {link}", flow.source),
                 Some(format!(
