@@ -52,9 +52,8 @@ impl Engine {
         let scene = self.scene()?;
         let question = self.question(&scene, options)?;
         let from = match question.from {
-            Sender::Namespace(0, source) => source,
+            Sender::Namespace(0, source) | Sender::Outside(source, _) => source,
             Sender::Namespace(number, source) => source.or_else(|| scene.address_of(number, question.to)),
-            Sender::Outside(source, _) => source,
         };
         let port = question.protocol.has_ports().then_some(question.port);
         Ok(Watch::begin(&Watched { from, to: question.to, protocol: question.protocol, port })?)

@@ -27,7 +27,7 @@ const OWNER: u32 = 0x2;
 /// The group of traces (`NFNLGRP_NFTRACE`), as a bit.
 const GROUP: u32 = 1 << (9 - 1);
 /// `NFT_MSG_TRACE`, of the subsystem of nftables.
-const TRACE: u16 = 10 << 8 | 17;
+const TRACE: u16 = 0x0a11;
 /// Before everything, defragmentation too.
 const PRIORITY: i32 = -450;
 /// Longest datagram that a trace needs.

@@ -205,7 +205,7 @@ pub struct RuleName {
 
 /// The trace, for programs: an object of the shape above.
 pub fn json(trace: &Trace) -> String {
-    serde_json::to_string_pretty(trace).expect("there are no maps with keys that are no text")
+    serde_json::to_string_pretty(trace).unwrap_or_default()
 }
 
 impl End {
