@@ -9,6 +9,7 @@ fn well_then_not_then_well() -> Result {
     let phial = &stage.phial;
     let check = "echo looked; test ! -e /sick";
     let flags = ["--name", "web", "--health-cmd", check, "--health-interval", "100ms", "--health-retries", "2"];
+    let flags = [&flags[..], &["--network", "none"]].concat();
     stage.start(&flags, &["sleep", "1000"])?;
     let mut events = Followed::events(phial, "web")?;
     events.wait_for("health_status: healthy")?;

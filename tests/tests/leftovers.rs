@@ -2,6 +2,7 @@
 //! test does.
 
 use end_to_end::engines::{Containerd, Docker, Podman};
+use end_to_end::lan::Lan;
 use end_to_end::leftovers::{Snapshot, adopt_orphans, settle};
 use end_to_end::process::run;
 use end_to_end::{Context, Phial, Result, Stage, images, phial};
@@ -9,12 +10,14 @@ use end_to_end::{Context, Phial, Result, Stage, images, phial};
 #[test]
 fn nothing_is_left_of_containers_that_came_and_went() -> Result {
     let registry = images::registry()?;
-    let phial = Phial::new()?;
+    let (lan, phial) = (Lan::new()?, Phial::new()?);
     adopt_orphans()?;
     let before = Snapshot::take();
     let image = registry.name(images::BUSYBOX);
-    let stage = Stage { phial, registry, image };
+    let mut stage = Stage { phial, registry, image };
     stage.phial.ok(&["pull", &stage.image])?;
+    // The default network stays, as it does with docker.
+    stage.phial.enter(&lan.host.path());
     stage.run(&["-m", "64m", "--pids-limit", "50"], &["true"])?.exited(0)?;
     stage.run(&["--init", "--network", "none"], &["sh", "-c", "exit 3"])?.exited(3)?;
     stage.run(&["--network", "host"], &["no-such-program"])?.exited(127)?;
@@ -29,6 +32,11 @@ fn nothing_is_left_of_containers_that_came_and_went() -> Result {
     let rest = settle(&[registry]);
     assert!(rest.is_empty(), "processes are left: {rest:?}");
     assert_eq!(Snapshot::take().since(&before), Vec::<String>::new());
+    let register = std::fs::read_dir(stage.phial.run_dir().join("networks"))?.flatten().map(|entry| entry.path());
+    for file in register.filter(|path| path.extension().is_some_and(|end| end == "json")) {
+        let register: serde_json::Value = serde_json::from_slice(&std::fs::read(file)?)?;
+        assert_eq!(register["endpoints"], serde_json::json!([]));
+    }
     Ok(())
 }
 
