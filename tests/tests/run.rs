@@ -98,7 +98,7 @@ fn place_user_and_program() -> Result {
         (&["-u", "12345:678"], "id -u; id -g; id -G", "12345\n678\n678"),
         (&["-u", "reader"], "touch /etc/mine 2>/dev/null || echo no", "no"),
         (&["--hostname", "vessel"], "hostname; cat /etc/hostname", "vessel\nvessel"),
-        (&["--hostname", "vessel"], "grep -c vessel /etc/hosts", "1"),
+        (&["--hostname", "vessel"], "grep -c vessel /etc/hosts", "2"),
     ])?;
     let output = stage.run(&["--entrypoint", "echo"], &["a", "b"])?;
     assert_eq!(output.success()?, "a b\n");

@@ -46,7 +46,7 @@ fn memory_in_use(phial: &Phial, id: &str) -> Result<f64> {
 fn numbers_agree_with_the_kernels() -> Result {
     let stage = Stage::busybox()?;
     let phial = &stage.phial;
-    let id = stage.start(&["--name", "idle", "-m", "64m"], &["sleep", "1000"])?;
+    let id = stage.start(&["--name", "idle", "-m", "64m", "--network", "none"], &["sleep", "1000"])?;
     // Something to count: the kernel charges in advance for up to 64 pages on each processor.
     phial.ok(&["exec", "idle", "dd", "if=/dev/zero", "of=/dev/shm/filled", "bs=1M", "count=24"])?;
     stage.start(&["--name", "busy"], &["sh", "-c", "while :; do :; done"])?;

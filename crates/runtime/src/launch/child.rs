@@ -33,6 +33,8 @@ pub(super) fn run(work: &Work<'_>) -> i32 {
 }
 
 fn prepare(work: &Work<'_>) -> rustix::io::Result<()> {
+    // With a copy of it open, who waits for an answer would wait for ever for a parent that was killed meanwhile.
+    sys::exec::replace(work.parents_end, work.report)?;
     // While the parent writes its maps, a process must not hide from it: first of all.
     if matches!(work.plan.steps.first(), Some(Step::EnterUserNamespace)) {
         talk::ask(work.report, talk::Question::Maps)?;

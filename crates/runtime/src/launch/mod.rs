@@ -189,6 +189,7 @@ fn carry_out(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
         target: inputs.target,
         procfs: procfs.as_ref(),
         report: theirs.as_fd(),
+        parents_end: ours.as_fd(),
         die_with_parent: inputs.die_with_parent,
         traces: inputs.helper.as_ref().is_some_and(|helper| helper.traces()),
         born_outside: false,

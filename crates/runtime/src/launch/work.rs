@@ -23,6 +23,8 @@ pub(super) struct Work<'a> {
     pub(super) procfs: Option<&'a Procfs>,
     /// Where failures and the terminal are sent. Closed by the execution of the program.
     pub(super) report: BorrowedFd<'a>,
+    /// The parent's end of that, of which this process has a copy.
+    pub(super) parents_end: BorrowedFd<'a>,
     pub(super) die_with_parent: bool,
     /// Whether the parent wants to know how long each step takes.
     pub(super) traces: bool,
