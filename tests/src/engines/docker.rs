@@ -1,4 +1,5 @@
-//! Docker: Debian's dockerd with a containerd of its own, no bridge and no firewall rules, on private directories.
+//! Docker: Debian's dockerd with a containerd of its own, on private directories. It has no bridge and no firewall rules,
+//! unless it is on a host of the test's own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::containerd::Daemon;
 use super::{daemon, mark, rest};
+use crate::lan::Machine;
 use crate::process::{Output, Running, program, run, server};
 use crate::{Context, Result};
 
@@ -18,6 +20,8 @@ pub struct Docker {
     socket: PathBuf,
     dir: PathBuf,
     mark: String,
+    /// The network namespace that it runs in, if it is not the one of the test.
+    network: Option<PathBuf>,
     // Dropped in this order: dockerd needs containerd to the end.
     dockerd: Option<Running>,
     containerd: Option<Daemon>,
@@ -41,30 +45,64 @@ impl Docker {
     }
 
     fn with_config(dir: &Path, settings: &Value) -> Result<Docker> {
+        Docker::prepare(dir, settings, None)?.started()
+    }
+
+    /// Starts it on a host of the test's own, where it has its bridge and its firewall rules as it has them by default.
+    ///
+    /// # Errors
+    /// It is missing or ends at once.
+    pub fn on(dir: &Path, host: &Machine) -> Result<Docker> {
+        Docker::prepare(dir, &json!({}), Some(host.path()))?.started()
+    }
+
+    fn prepare(dir: &Path, settings: &Value, network: Option<PathBuf>) -> Result<Docker> {
         fs::create_dir_all(dir).context(dir.display())?;
-        let containerd = Daemon::start(&dir.join("containerd"))?;
-        let (socket, mark) = (dir.join("docker.sock"), mark());
-        let config = dir.join("daemon.json");
-        fs::write(&config, serde_json::to_vec(settings)?)?;
-        let mut dockerd = server(&program("dockerd", "docker.io")?)?;
-        dockerd.arg("--config-file").arg(&config).arg("--host").arg(format!("unix://{}", socket.display()));
-        dockerd.arg("--data-root").arg(dir.join("data")).arg("--exec-root").arg(dir.join("exec"));
-        dockerd.arg("--pidfile").arg(dir.join("pid")).arg("--containerd").arg(containerd.socket());
-        dockerd.args([
-            "--bridge=none",
-            "--iptables=false",
-            "--ip6tables=false",
-            "--ip-forward=false",
-            "--ip-masq=false",
-        ]);
-        dockerd.args(["--exec-opt", "native.cgroupdriver=cgroupfs", &format!("--cgroup-parent=/{mark}")]);
-        dockerd.args(["--storage-driver=overlay2", "--userland-proxy=false"]);
-        let dockerd = daemon(&mut dockerd, &socket, &dir.join("log"))?;
+        let containerd = Some(Daemon::start(&dir.join("containerd"))?);
+        fs::write(dir.join("daemon.json"), serde_json::to_vec(settings)?)?;
         // A newer client may stand earlier on the search path: Debian's own belongs to this daemon.
         let debian = PathBuf::from("/usr/bin/docker");
         let client = if debian.is_file() { debian } else { program("docker", "docker.io")? };
-        let dir = dir.to_owned();
-        Ok(Docker { client, socket, dir, mark, dockerd: Some(dockerd), containerd: Some(containerd) })
+        let (socket, dir) = (dir.join("docker.sock"), dir.to_owned());
+        Ok(Docker { client, socket, dir, mark: mark(), network, dockerd: None, containerd })
+    }
+
+    fn started(mut self) -> Result<Docker> {
+        self.start_daemon()?;
+        Ok(self)
+    }
+
+    /// Starts the daemon anew after [`Docker::stop_daemon`].
+    ///
+    /// # Errors
+    /// It ends at once.
+    pub fn start_daemon(&mut self) -> Result {
+        let (dir, containerd) = (&self.dir, self.containerd.as_ref().context("containerd runs")?);
+        let mut dockerd = match &self.network {
+            None => server(&program("dockerd", "docker.io")?)?,
+            Some(network) => {
+                let mut command = server(&program("nsenter", "util-linux")?)?;
+                command.arg(format!("--net={}", network.display())).arg(program("dockerd", "docker.io")?);
+                command
+            }
+        };
+        dockerd.arg("--config-file").arg(dir.join("daemon.json"));
+        dockerd.arg("--host").arg(format!("unix://{}", self.socket.display()));
+        dockerd.arg("--data-root").arg(dir.join("data")).arg("--exec-root").arg(dir.join("exec"));
+        dockerd.arg("--pidfile").arg(dir.join("pid")).arg("--containerd").arg(containerd.socket());
+        if self.network.is_none() {
+            let off = ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"];
+            dockerd.args(["--bridge=none", "--userland-proxy=false"]).args(off);
+        }
+        dockerd.args(["--exec-opt", "native.cgroupdriver=cgroupfs", &format!("--cgroup-parent=/{}", self.mark)]);
+        dockerd.arg("--storage-driver=overlay2");
+        self.dockerd = Some(daemon(&mut dockerd, &self.socket, &dir.join("log"))?);
+        Ok(())
+    }
+
+    /// Stops the daemon, and with it the containers.
+    pub fn stop_daemon(&mut self) {
+        self.dockerd = None;
     }
 
     /// A command line of `docker`, not started.
