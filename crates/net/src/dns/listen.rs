@@ -51,6 +51,8 @@ impl Sockets {
     /// # Errors
     /// `Conflict` if the container has a socket at the address itself, and it cannot be done otherwise.
     pub(super) fn open(network: BorrowedFd<'_>) -> Result<Sockets> {
+        // The container brings it up itself, which may be later than this; without it there is no 127.0.0.11.
+        sys::loopback::up().map_err(|errno| Error::system("bringing up lo", errno))?;
         Sockets::steered(network).or_else(|_| Sockets::bound())
     }
 
