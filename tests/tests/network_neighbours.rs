@@ -220,7 +220,7 @@ fn who_starts_puts_back_what_others_have_flushed() -> Result {
     assert!(before.contains("published-everywhere-ip"), "{before}");
     let flush = || host.lan.host.sh("nft flush ruleset");
     flush()?;
-    assert_eq!(Host::machine_gets(&host.lan.outside, HOST.0, PHIAL), None);
+    assert_eq!(host.phial_gets(OUTSIDE.0, BESIDE), None, "nothing translates what comes back");
     host.stage.run(&["--network", NETWORK], &["true"])?.success()?;
     assert_eq!(host.table()?, before, "after a start");
     host.check_phial()?;

@@ -25,6 +25,8 @@ pub(crate) mod ports;
 mod remove;
 /// What a configuration names, looked up.
 mod resolve;
+/// What the administrator of this host says.
+mod settings;
 /// What a container has of its networks before it starts.
 pub(crate) mod start;
 /// Subnets that are free.
@@ -190,7 +192,7 @@ impl Engine {
         })?;
         let network = definition(&inserted?)?;
         sys::fault::point("network: row written");
-        if let Err(error) = self.realm().make_network(&network) {
+        if let Err(error) = self.realm()?.make_network(&network) {
             self.store.remove_network(&network.id).ok();
             return Err(error.into());
         }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::dns::{self, Outside, Upstream};
-use crate::firewall::{Firewall, is_translated};
+use crate::firewall::is_translated;
 use crate::link::{self, Attach, Bridge, Interface, InterfaceAddress, Links, SubLink};
 use crate::network::IpvlanMode;
 use crate::port::{Proxy, Reservation, Wanted};
@@ -297,7 +297,7 @@ impl Plan {
         }
         let registers = self.realm.registers();
         let locked = registers.lock()?;
-        let mut firewall = Firewall::open(&self.realm.table)?;
+        let mut firewall = self.realm.firewall()?;
         let networks: Vec<(&Network, &[Endpoint])> = bridged().map(|place| (&place.network, &[][..])).collect();
         if !firewall.is_intact(&networks)? {
             return firewall.replace(&of_registers(&locked.registers().all()?));

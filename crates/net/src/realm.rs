@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::attach::ensure_bridge;
-use crate::firewall::Firewall;
+use crate::firewall::{Backend, Firewall};
 use crate::link::Links;
 use crate::register::{Locked, Register, Registers};
 use crate::{Endpoint, Network, Result};
@@ -17,12 +17,23 @@ pub struct Realm {
     pub registers: PathBuf,
     /// Its table of the firewall.
     pub table: String,
+    /// By what its rules come into the kernel; by nftables if that is there and nobody has chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<Backend>,
 }
 
 impl Realm {
     /// Its registers.
     pub fn registers(&self) -> Registers {
         Registers::new(&self.registers)
+    }
+
+    /// Its part of the firewall of this host.
+    ///
+    /// # Errors
+    /// Those of netlink.
+    pub fn firewall(&self) -> Result<Firewall> {
+        Firewall::open(&self.table, self.firewall)
     }
 
     /// Takes a container that has ended off all networks: its addresses are free, and nothing leads to it. The kernel
@@ -85,7 +96,7 @@ impl Realm {
             }
             let firewall = match &mut firewall {
                 Some(firewall) => firewall,
-                none => none.insert(Firewall::open(&self.table)?),
+                none => none.insert(self.firewall()?),
             };
             firewall.unpublish(network, &own)?;
             sys::fault::point("network: not published any more");
@@ -105,7 +116,15 @@ impl Realm {
         for register in all.iter().filter(|register| register.network.is_bridge()) {
             ensure_bridge(&mut links, &register.network)?;
         }
-        Firewall::open(&self.table)?.replace(&of_registers(&all))
+        let (mut firewall, registers) = (self.firewall()?, of_registers(&all));
+        firewall.replace(&registers)?;
+        // Whoever has chosen another backend since has the rules of the one before besides. Where there is none, there is
+        // nothing to remove.
+        let networks: Vec<&Network> = registers.iter().map(|(network, _)| *network).collect();
+        Firewall::open(&self.table, Some(firewall.backend().other()))
+            .and_then(|mut other| other.remove(&networks))
+            .ok();
+        Ok(())
     }
 
     /// Makes what the host has of a network, before anybody is on it: its bridge.
@@ -127,7 +146,7 @@ impl Realm {
     /// Those of links, of the firewall and of the register.
     pub fn remove_network(&self, locked: &Locked<'_>, network: &Network) -> Result<()> {
         if network.is_bridge() {
-            Firewall::open(&self.table)?.remove_network(network)?;
+            self.firewall()?.remove_network(network)?;
             sys::fault::point("network: rules gone");
             if !network.keeps_link {
                 Links::open()?.remove_bridge(&network.link)?;

@@ -61,6 +61,6 @@ impl Engine {
     /// # Errors
     /// `System` when the kernel refuses.
     pub fn reload_networks(&self) -> Result<()> {
-        Ok(self.realm().reload()?)
+        Ok(self.realm()?.reload()?)
     }
 }

@@ -40,7 +40,7 @@ impl Engine {
         }
         self.store.remove_network(&network.id)?;
         sys::fault::point("network: row removed");
-        self.realm().remove_network(&locked, &network)?;
+        self.realm()?.remove_network(&locked, &network)?;
         drop(locked);
         self.tell_network(&network, "destroy", &[]);
         Ok(())

@@ -54,8 +54,12 @@ impl Leased {
 
 impl Engine {
     /// The networks of this store on this host.
-    pub(crate) fn realm(&self) -> Realm {
-        Realm { registers: self.paths().run_networks(), table: table(self.paths()) }
+    ///
+    /// # Errors
+    /// `Invalid` for settings that are not understood.
+    pub(crate) fn realm(&self) -> Result<Realm> {
+        let firewall = super::settings::firewall()?;
+        Ok(Realm { registers: self.paths().run_networks(), table: table(self.paths()), firewall })
     }
 
     /// Connects a container that runs to a further network.
@@ -63,7 +67,7 @@ impl Engine {
     /// # Errors
     /// `Conflict` for addresses that are taken, or when it has ended meanwhile; `System` when the kernel refuses.
     pub(super) fn connect_live(&self, container: &Container, network: &Network, connection: &Connection) -> Result<()> {
-        let (id, realm) = (container.record.id.hex(), self.realm());
+        let (id, realm) = (container.record.id.hex(), self.realm()?);
         let registers = realm.registers();
         let locked = registers.lock()?;
         let endpoint = self.lease_one(&locked, &realm, network, connection, &id, &container.record.name)?;
@@ -107,7 +111,7 @@ impl Engine {
         let connections = if connections.is_empty() { &default[..] } else { connections };
         let networks = connections.iter().map(|connection| self.network_of(created, connection));
         let networks: Vec<Network> = networks.collect::<Result<_>>()?;
-        let realm = self.realm();
+        let realm = self.realm()?;
         let note = serde_json::to_string(&realm).map_err(|error| Error::invalid(format!("networks: {error}")))?;
         // Whoever finds the lock free from here on gives back what is leased.
         created.lock.note(&format!("{NETWORK_NOTE}{note}"))?;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::address::Subnet;
 use crate::endpoint::Endpoint;
 use crate::firewall::phrase::{self, End, phrases};
-use crate::firewall::{network, ports};
+use crate::firewall::{network, others, ports};
 use crate::network::Network;
 use crate::nft::{Base, Chain, DataKind, DataType, Element, Family, Hook, MetaKey, Rule, Set, Table, Verdict};
 
@@ -16,6 +16,8 @@ pub(super) const BRIDGES: &str = "bridges";
 pub(super) const FORWARD_FROM: &str = "forward-from";
 /// What decides about packets that come to a bridge.
 pub(super) const FORWARD_TO: &str = "forward-to";
+/// What decides about packets from a bridge to one of another engine.
+pub(super) const FORWARD_OTHERS: &str = "forward-others";
 /// What translates sources of packets to a bridge.
 pub(super) const POSTROUTING_TO: &str = "postrouting-to";
 /// What translates sources of packets from a bridge.
@@ -64,6 +66,7 @@ fn empty_sets() -> Vec<Set> {
         Set::new(BRIDGES, name, "bridges of all networks"),
         Set::map(FORWARD_FROM, name, DataKind::Verdict, "what may leave a bridge: only of internal networks"),
         Set::map(FORWARD_TO, name, DataKind::Verdict, "what may come to a bridge"),
+        Set::map(FORWARD_OTHERS, name, DataKind::Verdict, "what may come from a bridge to one of another engine"),
         Set::map(POSTROUTING_FROM, name, DataKind::Verdict, "with which source packets leave a bridge"),
         Set::map(POSTROUTING_TO, name, DataKind::Verdict, "with which source packets come to a bridge"),
     ];
@@ -73,7 +76,7 @@ fn empty_sets() -> Vec<Set> {
 
 /// The chains that are there without any network.
 pub(super) fn base_chains() -> Vec<Chain> {
-    vec![loopback_guard(), prerouting(), output(), published(), forward(), postrouting()]
+    vec![loopback_guard(), prerouting(), output(), published(), others(), forward(), postrouting()]
 }
 
 /// Bridges have `route_localnet`, so that 127.0.0.1 of the host leads to containers. That lets packets from containers be
@@ -135,10 +138,31 @@ fn published() -> Chain {
     Chain { rules: rules.collect(), ..Chain::new("published") }
 }
 
+/// Containers of another engine are reached where they are published, and not otherwise. See `others`.
+fn others() -> Chain {
+    let rules = vec![
+        Rule::new(
+            "connections that are there, and what belongs to them",
+            phrases([phrase::of_known_connections(), phrase::verdict(Verdict::Accept)]),
+        ),
+        Rule::new("published ports", phrases([phrase::translated_destination(), phrase::verdict(Verdict::Accept)])),
+        Rule::new("not published", phrase::count_and_drop()),
+    ];
+    Chain { rules, ..Chain::new(others::CHAIN) }
+}
+
+/// What comes to a bridge of ours has been decided about when the last rule is reached.
 fn forward() -> Chain {
     let rules = vec![
         Rule::new("from a bridge", phrase::by_interface(MetaKey::IifName, FORWARD_FROM)),
         Rule::new("to a bridge", phrase::by_interface(MetaKey::OifName, FORWARD_TO)),
+        Rule::new(
+            "from a bridge to one of another engine",
+            phrases([
+                phrase::interface_in(MetaKey::IifName, BRIDGES),
+                phrase::by_interface(MetaKey::OifName, FORWARD_OTHERS),
+            ]),
+        ),
     ];
     base("forward", "filter", Hook::Forward, FORWARD, rules)
 }

@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::endpoint::Endpoint;
 use crate::error::Result;
-use crate::firewall::{Firewall, compile, network, ports};
+use crate::firewall::nftables::Nftables;
+use crate::firewall::{compile, network, others, ports};
 use crate::network::Network;
 use crate::nft::{self, Chain, Element, Expression, Rule};
 
-impl Firewall {
+impl Nftables {
     /// Whether the rules of these networks and the elements of these endpoints are there, and those that are there without any network;
     /// nothing is said about other networks. To be asked before a container starts: of its networks, with what is
     /// published already, or should be.
     ///
     /// It costs reading these rules and asking for these elements: for one network and one container two tenths of a
     /// millisecond.
-    pub fn is_intact(&mut self, registers: &[(&Network, &[Endpoint])]) -> Result<bool> {
+    pub(super) fn is_intact(&mut self, registers: &[(&Network, &[Endpoint])]) -> Result<bool> {
         let networks: Vec<&Network> =
             registers.iter().map(|(network, _)| *network).filter(|network| network.is_bridge()).collect();
         let mut expected = compile::base_chains();
@@ -43,6 +44,10 @@ impl Firewall {
             for (set, element) in network::elements(network).into_iter().chain(published) {
                 expected.entry(set).or_default().push(element);
             }
+        }
+        let others = others::elements(&others::bridges()?);
+        if !others.is_empty() {
+            expected.insert(others::MAP, others);
         }
         let table = self.table.clone();
         let scope = nft::Scope { family: nft::Family::Inet, table: &table };

@@ -11,8 +11,8 @@
 use rustix::io::Errno;
 
 use crate::error::Result;
-use crate::firewall::Firewall;
 use crate::firewall::intact::do_same;
+use crate::firewall::nftables::Nftables;
 use crate::network::Network;
 use crate::nft::{
     self, Batch, Comparison, Expression, Family, Hook, MetaKey, Position, Register, Rule, Scope, Verdict,
@@ -28,7 +28,7 @@ const COMMENT: &str = "phial: its own chain has decided before";
 /// How often it is tried again because somebody else changes the ruleset meanwhile.
 const TRIES: usize = 8;
 
-impl Firewall {
+impl Nftables {
     /// Lets packets of these networks pass where they would be dropped.
     pub(super) fn admit<'a>(&mut self, networks: impl Iterator<Item = &'a Network>) -> Result<()> {
         let networks: Vec<&Network> = networks.filter(|network| network.is_bridge()).collect();

@@ -5,15 +5,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use rustix::io::Errno;
 
 use super::forwarding::Forwards;
-use super::list::{Found, ask_for, read_link};
+use super::list::{BRIDGE, Found, ask_for, read_link};
 use super::numbers::{F_CREATE, F_EXCL, IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINKINFO, IFLA_MTU, INFO_KIND, NEWLINK};
 use super::{InterfaceAddress, Links, add_address, check_name, link_header, set_up, sysctl, without_kind};
 use crate::address::Mac;
 use crate::error::{Error, ErrorKind, Result};
 use crate::netlink::Batch;
 
-/// What the kernel calls a bridge.
-const KIND: &str = "bridge";
 /// The link-local address of every bridge that speaks IPv6, as Docker has it.
 const LINK_LOCAL: InterfaceAddress =
     InterfaceAddress { ip: IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)), prefix: 64 };
@@ -109,9 +107,9 @@ impl Links {
             request.u32(IFLA_MTU, mtu);
         }
         request.nested(IFLA_LINKINFO, |info| {
-            info.text(INFO_KIND, KIND);
+            info.text(INFO_KIND, BRIDGE);
         });
-        self.socket.apply(batch).map_err(|error| without_kind(error, KIND, KIND))
+        self.socket.apply(batch).map_err(|error| without_kind(error, BRIDGE, BRIDGE))
     }
 
     /// Changes what is different. Settings come before the link is up and has addresses: from then on neighbours are
@@ -159,7 +157,7 @@ impl Bridge<'_> {
 /// Whether a link is a bridge.
 pub(super) fn is_bridge(found: &Found) -> Result<()> {
     let kind = found.link.kind.as_deref();
-    if kind == Some(KIND) {
+    if kind == Some(BRIDGE) {
         return Ok(());
     }
     let (name, kind) = (&found.link.name, kind.unwrap_or("device"));

@@ -13,6 +13,9 @@ use crate::address::Mac;
 use crate::error::Result;
 use crate::netlink::{Answer, Attribute, Batch, Request};
 
+/// What the kernel calls a bridge.
+pub(super) const BRIDGE: &str = "bridge";
+
 /// A link of a network namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
@@ -62,6 +65,24 @@ impl Links {
             }
         }
         Ok(links)
+    }
+
+    /// Names of all bridges. The kernel leaves everything else out, which is a container's end for the most part.
+    ///
+    /// # Errors
+    /// `System`.
+    pub fn bridges(&mut self) -> Result<Vec<String>> {
+        let ask = |batch: &mut Batch| {
+            let mut request = batch.list(GETLINK, &link_header(0, 0), "listing bridges");
+            without_counters(&mut request);
+            request.nested(IFLA_LINKINFO, |info| {
+                info.text(INFO_KIND, BRIDGE);
+            });
+        };
+        // Kernels that do not know of filters give all links.
+        let is_bridge = |found: &Found| found.link.kind.as_deref() == Some(BRIDGE);
+        let found = self.socket.collect(ask, |answer| read_link(answer).filter(is_bridge))?;
+        Ok(found.into_iter().map(|found| found.link.name).collect())
     }
 
     /// All links, without addresses.

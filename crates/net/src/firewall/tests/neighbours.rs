@@ -1,7 +1,7 @@
 //! Chains of others, made by `iptables-nft` as Docker does.
 
 use super::run;
-use super::world::{Outcome, Server, World, from};
+use super::world::{Outcome, Server, Way, World, from};
 use crate::testing::Namespace;
 use crate::{Endpoint, Network};
 
@@ -15,7 +15,7 @@ struct Neighbours {
 
 impl Neighbours {
     fn new() -> Neighbours {
-        let world = World::new();
+        let world = World::new(Way::Nftables);
         let container = world.container(0, &["172.17.0.2/16", "fd00:1::2/64"]);
         let outside = Server::new(&world.outside, "0.0.0.0:80");
         Neighbours { world, container, outside }

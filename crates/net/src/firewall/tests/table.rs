@@ -1,7 +1,8 @@
 //! The table as the kernel has it, and as `nft(8)` shows it.
 
 use super::{endpoint, network, run};
-use crate::firewall::{Firewall, compile};
+use crate::firewall::compile;
+use crate::firewall::nftables::Nftables;
 use crate::nft::{self, Family};
 use crate::testing::Namespace;
 use crate::{Endpoint, Network};
@@ -20,7 +21,7 @@ fn the_table_is_taken_and_shown() {
     ];
     let registers: [(&Network, &[Endpoint]); 2] = [(&internal, &[]), (&default, &all)];
     Namespace::new().run(|| {
-        let mut firewall = Firewall::open("phial").expect("there is nfnetlink");
+        let mut firewall = Nftables::open("phial").expect("there is nfnetlink");
         firewall.replace(&registers).expect("it is taken");
         let shown = nft::dump_table(&mut firewall.socket, SCOPE).expect("it is there").expect("it is").to_string();
         for (ours, theirs) in shown.lines().zip(run("nft list table inet phial").lines()) {
@@ -59,7 +60,7 @@ fn thousands_of_ports_are_one_transaction() {
     let endpoints = many(10_000);
     let registers: [(&Network, &[Endpoint]); 1] = [(&default, &endpoints)];
     Namespace::new().run(|| {
-        let mut firewall = Firewall::open("phial").expect("there is nfnetlink");
+        let mut firewall = Nftables::open("phial").expect("there is nfnetlink");
         firewall.replace(&registers).expect("it is taken");
         assert!(firewall.is_intact(&registers).expect("it answers"));
         run("nft delete element inet phial published-everywhere-ip { tcp . 9999 }");
@@ -81,8 +82,8 @@ fn how_long_it_takes() {
     let added = endpoint("added", &["172.17.99.2", "fd00:1::9:2"], &[("0.0.0.0", 65_000, 80), ("::", 65_000, 80)]);
     let at_hand = [(&default, &endpoints[..1])];
     Namespace::new().run(|| {
-        let mut firewall = Firewall::open("phial").expect("there is nfnetlink");
-        let mut measure = |what: &str, work: &mut dyn FnMut(&mut Firewall)| {
+        let mut firewall = Nftables::open("phial").expect("there is nfnetlink");
+        let mut measure = |what: &str, work: &mut dyn FnMut(&mut Nftables)| {
             let mut times = [std::time::Duration::ZERO; 21];
             for time in &mut times {
                 let start = std::time::Instant::now();
@@ -105,10 +106,10 @@ fn how_long_it_takes() {
             firewall.remove_network(&networks[3]).expect("it is taken");
             firewall.add_network(&networks[3]).expect("it is taken");
         });
-        measure("open", &mut |_| drop(Firewall::open("phial").expect("there is nfnetlink")));
+        measure("open", &mut |_| drop(Nftables::open("phial").expect("there is nfnetlink")));
     });
     Namespace::new().run(|| {
-        let mut firewall = Firewall::open("phial").expect("there is nfnetlink");
+        let mut firewall = Nftables::open("phial").expect("there is nfnetlink");
         firewall.replace(&at_hand).expect("it is taken");
         let start = std::time::Instant::now();
         assert!(firewall.is_intact(&at_hand).expect("it answers"));

@@ -1,6 +1,6 @@
 //! What passes and what does not.
 
-use super::world::{Outcome, Server, World, from};
+use super::world::{Outcome, Server, Way, World, from};
 use super::{endpoint, run};
 use crate::testing::Namespace;
 use crate::{Endpoint, Network, Protocol, Published};
@@ -17,8 +17,8 @@ struct Web {
 }
 
 impl Web {
-    fn new() -> Web {
-        let world = World::new();
+    fn new(way: Way) -> Web {
+        let world = World::new(way);
         let container = world.container(0, &WEB);
         let server = Server::new(&container, "[::]:80");
         let ports = [("0.0.0.0", 8080, 80), ("::", 8080, 80), ("127.0.0.1", 8081, 80), ("192.0.2.1", 8082, 80)];
@@ -49,9 +49,8 @@ fn mapped(address: &str) -> Outcome {
     from(&format!("::ffff:{address}"))
 }
 
-#[test]
-fn a_published_port_leads_to_its_container() {
-    let web = Web::new();
+fn a_published_port_leads_to_its_container(way: Way) {
+    let web = Web::new(way);
     let (server, world) = (&web.server, &web.world);
     assert_eq!(server.reached(&world.outside, "192.0.2.1:8080"), mapped("192.0.2.9"), "with the client's own address");
     assert_eq!(server.reached(&world.outside, "[2001:db8::1]:8080"), from("2001:db8::9"));
@@ -65,9 +64,8 @@ fn a_published_port_leads_to_its_container() {
 }
 
 /// With and without `br_netfilter`, which shows the firewall packets within a bridge.
-#[test]
-fn a_published_port_is_reached_from_its_own_network() {
-    let web = Web::new();
+fn a_published_port_is_reached_from_its_own_network(way: Way) {
+    let web = Web::new(way);
     let neighbour = web.world.container(0, &["172.17.0.3/16", "fd00:1::3/64"]);
     for shown in ["0", "1"] {
         web.world.host.run(|| {
@@ -83,9 +81,8 @@ fn a_published_port_is_reached_from_its_own_network() {
     }
 }
 
-#[test]
-fn what_is_not_published_is_not_reached() {
-    let web = Web::new();
+fn what_is_not_published_is_not_reached(way: Way) {
+    let web = Web::new(way);
     let (server, world) = (&web.server, &web.world);
     let other = world.container(1, &["10.8.0.2/24"]);
     for (who, from, to) in [
@@ -104,9 +101,8 @@ fn what_is_not_published_is_not_reached() {
 }
 
 /// CVE-2020-8558, and ports of loopback from the link (moby#45610): somebody sends packets for 127.0.0.1 to the host.
-#[test]
-fn nobody_else_reaches_loopback() {
-    let web = Web::new();
+fn nobody_else_reaches_loopback(way: Way) {
+    let web = Web::new(way);
     let (server, world) = (&web.server, &web.world);
     let local = Server::new(&world.host, "127.0.0.1:25");
     let evil = world.container(0, &["172.17.0.4/16"]);
@@ -123,17 +119,15 @@ fn nobody_else_reaches_loopback() {
     }
 }
 
-#[test]
-fn containers_have_the_hosts_address_outside() {
-    let web = Web::new();
+fn containers_have_the_hosts_address_outside(way: Way) {
+    let web = Web::new(way);
     let (four, six) = (Server::new(&web.world.outside, "0.0.0.0:80"), Server::new(&web.world.outside, "[::]:81"));
     assert_eq!(four.reached(&web.container, "192.0.2.9:80"), from("192.0.2.1"));
     assert_eq!(six.reached(&web.container, "[2001:db8::9]:81"), from("2001:db8::1"));
 }
 
-#[test]
-fn an_internal_network_is_alone() {
-    let web = Web::new();
+fn an_internal_network_is_alone(way: Way) {
+    let web = Web::new(way);
     let world = &web.world;
     let (one, other) = (world.container(2, &["10.7.0.2/24"]), world.container(2, &["10.7.0.3/24"]));
     let server = Server::new(&one, "0.0.0.0:80");
@@ -150,9 +144,8 @@ fn an_internal_network_is_alone() {
     assert_eq!(server.missed(&world.outside, "192.0.2.1:9090"), Outcome::Refused);
 }
 
-#[test]
-fn datagrams_are_led_as_well() {
-    let web = Web::new();
+fn datagrams_are_led_as_well(way: Way) {
+    let web = Web::new(way);
     let mut endpoint = web.endpoint.clone();
     endpoint.ports =
         vec![Published { protocol: Protocol::Udp, host: super::world::ip("0.0.0.0"), host_port: 5353, port: 53 }];
@@ -172,9 +165,8 @@ fn datagrams_are_led_as_well() {
     assert_eq!((&buffer[..length], peer.to_string()), (&b"answer"[..], "192.0.2.1:5353".to_owned()));
 }
 
-#[test]
-fn ports_come_and_go() {
-    let web = Web::new();
+fn ports_come_and_go(way: Way) {
+    let web = Web::new(way);
     let (server, world) = (&web.server, &web.world);
     let network = &world.networks[0];
     let firewall = |work: &(dyn Fn(&mut crate::firewall::Firewall) -> crate::Result<()> + Sync)| {
@@ -194,9 +186,8 @@ fn ports_come_and_go() {
     assert_eq!(server.reached(&world.outside, "192.0.2.1:8080"), mapped("192.0.2.9"));
 }
 
-#[test]
-fn networks_come_and_go() {
-    let web = Web::new();
+fn networks_come_and_go(way: Way) {
+    let web = Web::new(way);
     let (world, registers) = (&web.world, web.registers());
     let other = &world.networks[1];
     world.firewall(|firewall| {
@@ -214,10 +205,20 @@ fn networks_come_and_go() {
     });
 }
 
-#[test]
-fn what_others_break_is_noticed_and_put_right() {
-    let web = Web::new();
-    for breakage in [
+fn what_others_break_is_noticed_and_put_right(way: Way) {
+    let web = Web::new(way);
+    for breakage in breakages(way) {
+        assert!(web.is_intact());
+        web.world.host.run(|| run(&breakage));
+        assert!(!web.is_intact(), "{breakage}");
+        web.replace();
+    }
+    assert_eq!(web.server.reached(&web.world.outside, "192.0.2.1:8080"), mapped("192.0.2.9"));
+}
+
+/// What others do, in the words of their programs.
+fn breakages(way: Way) -> Vec<String> {
+    let nft = [
         "nft flush ruleset",
         "nft delete table inet phial",
         "nft flush table inet phial",
@@ -227,11 +228,47 @@ fn what_others_break_is_noticed_and_put_right() {
         "nft flush map inet phial forward-to",
         "nft flush map inet phial published-ip",
         "nft insert rule inet phial published accept",
-    ] {
-        assert!(web.is_intact());
-        web.world.host.run(|| run(breakage));
-        assert!(!web.is_intact(), "{breakage}");
-        web.replace();
+    ];
+    let iptables = [
+        "-t nat -F",
+        "-F FORWARD",
+        "-t mangle -F PHIAL-FORWARD",
+        "-t raw -D PREROUTING -j PHIAL-GUARD",
+        "-t nat -D PHIAL-PORTS 1",
+        "-t mangle -I PHIAL-FORWARD -j ACCEPT",
+        "-t nat -I PREROUTING ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j PHIAL-PORTS",
+    ];
+    match way {
+        Way::Nftables => nft.map(str::to_owned).to_vec(),
+        Way::Iptables => iptables.map(|words| format!("iptables-nft {words}")).to_vec(),
+        Way::Legacy => iptables.map(|words| format!("iptables-legacy {words}")).to_vec(),
     }
-    assert_eq!(web.server.reached(&web.world.outside, "192.0.2.1:8080"), mapped("192.0.2.9"));
 }
+
+/// Every test with every way.
+macro_rules! with_each {
+    ($($test:ident),+ $(,)?) => {
+        mod nftables {
+            $(#[test] fn $test() { super::$test(super::Way::Nftables); })+
+        }
+        mod iptables {
+            $(#[test] fn $test() { super::$test(super::Way::Iptables); })+
+        }
+        mod legacy {
+            $(#[test] fn $test() { super::$test(super::Way::Legacy); })+
+        }
+    };
+}
+
+with_each!(
+    a_published_port_leads_to_its_container,
+    a_published_port_is_reached_from_its_own_network,
+    what_is_not_published_is_not_reached,
+    nobody_else_reaches_loopback,
+    containers_have_the_hosts_address_outside,
+    an_internal_network_is_alone,
+    datagrams_are_led_as_well,
+    ports_come_and_go,
+    networks_come_and_go,
+    what_others_break_is_noticed_and_put_right,
+);

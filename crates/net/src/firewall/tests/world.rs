@@ -5,9 +5,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use super::network;
+use super::{network, run};
 use crate::address::Mac;
-use crate::firewall::Firewall;
+use crate::firewall::{Backend, Firewall};
 use crate::link::{Attach, Bridge, Interface, InterfaceAddress, Links};
 use crate::network::Network;
 use crate::testing::Namespace;
@@ -17,8 +17,20 @@ const NEVER: Duration = Duration::from_millis(200);
 /// How long a connection is waited for that must: a lost packet is sent again after a second.
 const SOON: Duration = Duration::from_secs(5);
 
+/// By what the rules come into the kernel of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By nftables.
+    Nftables,
+    /// By `iptables`, whose tables are made of nftables.
+    Iptables,
+    /// By `iptables` with the kernel's old tables.
+    Legacy,
+}
+
 /// The host and the machine outside, which is on `lan0`: 192.0.2.9 and `2001:db8::9`; the host there is `.1` and `::1`.
 pub(super) struct World {
+    way: Way,
     pub(super) host: Namespace,
     pub(super) outside: Namespace,
     pub(super) networks: Vec<Network>,
@@ -38,14 +50,18 @@ pub(super) enum Outcome {
 impl World {
     /// Networks: `phial0` (172.17.0.0/16, `fd00:1::/64`), `br-other` (10.8.0.0/24), and `br-inside` (10.7.0.0/24), which is
     /// internal.
-    pub(super) fn new() -> World {
+    pub(super) fn new(way: Way) -> World {
         let mut networks = vec![
             network("bridge", "phial0", &["172.17.0.0/16", "fd00:1::/64"]),
             network("other", "br-other", &["10.8.0.0/24"]),
             network("inside", "br-inside", &["10.7.0.0/24"]),
         ];
         networks[2].internal = true;
-        let world = World { host: Namespace::new(), outside: Namespace::new(), networks };
+        let world = World { way, host: Namespace::new(), outside: Namespace::new(), networks };
+        if way == Way::Legacy {
+            // Whose tables are in use, goes on using them.
+            world.host.run(|| ["iptables", "ip6tables"].map(|family| run(&format!("{family}-legacy -S"))));
+        }
         for network in &world.networks {
             let addresses: Vec<_> = network
                 .pools
@@ -98,7 +114,11 @@ impl World {
 
     /// Does something with the host's firewall.
     pub(super) fn firewall<T: Send>(&self, work: impl FnOnce(&mut Firewall) -> T + Send) -> T {
-        self.host.run(|| work(&mut Firewall::open("phial").expect("there is nfnetlink")))
+        let choice = match self.way {
+            Way::Nftables => Backend::Nftables,
+            Way::Iptables | Way::Legacy => Backend::Iptables,
+        };
+        self.host.run(|| work(&mut Firewall::open("phial", Some(choice)).expect("there is nfnetlink")))
     }
 }
 
