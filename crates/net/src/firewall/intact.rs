@@ -45,10 +45,7 @@ impl Nftables {
                 expected.entry(set).or_default().push(element);
             }
         }
-        let others = others::elements(&others::bridges()?);
-        if !others.is_empty() {
-            expected.insert(others::MAP, others);
-        }
+        expected.insert(others::MAP, others::elements(&others::bridges()?));
         let table = self.table.clone();
         let scope = nft::Scope { family: nft::Family::Inet, table: &table };
         for (set, elements) in expected {

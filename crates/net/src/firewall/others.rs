@@ -2,7 +2,8 @@
 //! nothing else; our containers have to pass there on their way out, so that it would be us who lets them in.
 //!
 //! They go by their names: what other bridges lead to, such as the one that the host's own link is a port of, is none of our
-//! business. One that is made later is noticed when the next container starts.
+//! business. Those that an engine has by default need not be there yet; another one that is made later is noticed when the
+//! next container starts.
 
 use crate::error::Result;
 use crate::firewall::compile::FORWARD_OTHERS;
@@ -13,24 +14,28 @@ use crate::nft::{Data, Element, Verdict};
 /// The chain that decides about packets to them.
 pub(super) const CHAIN: &str = "others";
 
-/// The bridges of this network namespace that an engine has made. Our own are among them, about which others decide before.
+/// Bridges that an engine has by default.
+const DEFAULT: [&str; 6] = ["docker0", "docker_gwbridge", "podman0", "cni-podman0", "virbr0", "phial0"];
+
+/// The bridges that engines have by default, and those in this network namespace that one has made. Our own may be among
+/// them, about which others decide before.
 pub(super) fn bridges() -> Result<Vec<String>> {
     let mut names = Links::open()?.bridges()?;
     names.retain(|name| is_of_engine(name));
+    names.extend(DEFAULT.map(str::to_owned));
     names.sort_unstable();
+    names.dedup();
     Ok(names)
 }
 
-/// Whether Docker, podman or libvirt would call its bridge so.
+/// Whether Docker, podman or libvirt would call a further bridge so.
 fn is_of_engine(name: &str) -> bool {
     let numbered = |prefix: &str| {
         name.strip_prefix(prefix)
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|letter| letter.is_ascii_digit()))
     };
     let is_id = |rest: &str| rest.len() == 12 && rest.bytes().all(|letter| letter.is_ascii_hexdigit());
-    matches!(name, "docker0" | "docker_gwbridge" | "phial0")
-        || ["podman", "cni-podman", "virbr"].into_iter().any(numbered)
-        || name.strip_prefix("br-").is_some_and(is_id)
+    ["podman", "cni-podman", "virbr"].into_iter().any(numbered) || name.strip_prefix("br-").is_some_and(is_id)
 }
 
 /// The elements for them.
@@ -48,7 +53,7 @@ mod tests {
 
     #[test]
     fn engines_are_known_by_their_bridges() {
-        for name in ["docker0", "br-0123456789ab", "podman0", "podman12", "virbr0", "phial0"] {
+        for name in ["br-0123456789ab", "podman0", "podman12", "cni-podman1", "virbr0"] {
             assert!(is_of_engine(name), "{name}");
         }
         for name in
