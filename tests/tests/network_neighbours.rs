@@ -47,7 +47,6 @@ impl Host {
         let (port, www) = (BESIDE.to_string(), dir.path().display().to_string());
         let beside = lan.outside.command("busybox", &["httpd", "-f", "-p", &port, "-h", &www]);
         let beside = Running::start(&mut { beside })?;
-        stage.phial.ok(&["network", "create", NETWORK])?;
         Ok(Host { docker: None, lan, stage, dir, _beside: beside })
     }
 
@@ -78,8 +77,9 @@ impl Host {
         Ok(())
     }
 
-    /// Starts phial's containers, likewise.
+    /// Starts phial's containers, likewise, on a new network.
     fn start_phial(&self) -> Result {
+        self.stage.phial.ok(&["network", "create", NETWORK])?;
         let published = format!("{PHIAL}:80");
         let of_network = ["--network", NETWORK, "--name"];
         self.stage.start_ready(&[&of_network[..], &["phial", "-p", &published]].concat(), &serve("phial"))?;
@@ -87,7 +87,8 @@ impl Host {
     }
 
     fn remove_phial(&self) -> Result {
-        self.stage.phial.ok(&["rm", "-f", "phial", "secret"]).map(drop)
+        self.stage.phial.ok(&["rm", "-f", "phial", "secret"])?;
+        self.stage.phial.ok(&["network", "rm", NETWORK]).map(drop)
     }
 
     /// What a machine gets from a server.
@@ -174,17 +175,19 @@ fn docker_is_there_first() -> Result {
     let mut host = Host::new()?;
     host.start_docker()?;
     let before = host.rules()?;
+    assert!(before.contains(":FORWARD DROP"), "{before}");
     host.check_docker();
     host.start_phial()?;
     host.check()?;
+    host.remove_phial()?;
+    assert_eq!(host.rules()?, before, "removing phial's last network");
+    host.start_phial()?;
     host.docker.as_mut().expect("it was started").stop_daemon();
     host.check_phial()?;
     host.docker.as_mut().expect("it was started").start_daemon()?;
     host.await_docker()?;
     host.check()?;
     host.remove_phial()?;
-    host.stage.phial.ok(&["network", "rm", NETWORK])?;
-    assert_eq!(host.rules()?, before, "removing phial's last network");
     host.check_docker();
     Ok(())
 }

@@ -39,6 +39,8 @@ mod phrase;
 mod ports;
 #[cfg(test)]
 mod tests;
+/// firewalld, which has the last word about what passes.
+mod zones;
 
 pub use compile::compile;
 

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use crate::error::Result;
 use crate::firewall::intact::do_same;
 use crate::firewall::nftables::Nftables;
+use crate::firewall::zones;
 use crate::network::Network;
 use crate::nft::{
     self, Batch, Comparison, Expression, Family, Hook, MetaKey, Position, Register, Rule, Scope, Verdict,
@@ -32,6 +33,7 @@ impl Nftables {
     /// Lets packets of these networks pass where they would be dropped.
     pub(super) fn admit<'a>(&mut self, networks: impl Iterator<Item = &'a Network>) -> Result<()> {
         let networks: Vec<&Network> = networks.filter(|network| network.is_bridge()).collect();
+        zones::trust(&mut self.socket, &networks)?;
         self.change(|scope, found, batch| {
             let end = found.iter().find(|rule| ends_all(rule)).and_then(|rule| rule.handle);
             if !drops_the_rest(scope, found) {
@@ -47,7 +49,7 @@ impl Nftables {
 
     /// Whether packets of these networks pass.
     pub(super) fn are_admitted(&mut self, networks: &[&Network]) -> Result<bool> {
-        let mut all = true;
+        let mut all = zones::are_trusted(&mut self.socket, networks)?;
         for neighbour in self.neighbours()? {
             let found = self.rules_of(neighbour)?;
             let mut expected = networks.iter().flat_map(|network| rules(network));
@@ -59,6 +61,7 @@ impl Nftables {
 
     /// Removes what was added for a network.
     pub(super) fn dismiss(&mut self, network: &Network) -> Result<()> {
+        zones::forget(&mut self.socket, network)?;
         let ours = rules(network);
         self.change(|neighbour, found, batch| {
             for rule in found {

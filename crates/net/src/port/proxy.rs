@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SocketFlags, accept_with, getsockname, listen, recv};
+use rustix::net::{RecvFlags, SocketFlags, accept_with, getsockname, listen, recv, sockopt};
 
 use super::Token;
 use super::bind::affordable;
@@ -156,6 +156,8 @@ impl Proxy {
                 // What was wrong with one connection says nothing about the next one (`accept(2)`).
                 Err(_) => continue,
             };
+            // If the container ends it first, the port is left in TIME_WAIT, and could not be held anew for a minute.
+            sockopt::set_socket_reuseaddr(&client, true).ok();
             let number = self.next;
             self.next += 1;
             if let Ok(relay) = Relay::new(client, service.target, &self.watch, number) {

@@ -29,8 +29,9 @@ use rustix::io::Errno;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
-use crate::firewall::others;
+use crate::firewall::{others, zones};
 use crate::network::Network;
+use crate::nft::Socket;
 
 use program::Programs;
 use rules::{CHAINS, Chain, Jump, Line, Names};
@@ -56,7 +57,8 @@ impl Change {
     }
 
     fn text(&self) -> String {
-        self.0.iter().map(|(table, lines)| format!("*{table}\n{lines}COMMIT\n")).collect()
+        let tables: Vec<String> = self.0.iter().map(|(table, lines)| format!("*{table}\n{lines}COMMIT\n")).collect();
+        tables.concat()
     }
 }
 
@@ -81,11 +83,13 @@ impl Iptables {
                 change.add(line.chain.table(), format_args!("-A {}", names.line(line)));
             }
             change
-        })
+        })?;
+        let networks: Vec<&Network> = registers.iter().map(|(network, _)| *network).collect();
+        with_nftables(|socket| zones::trust(socket, &networks), ())
     }
 
     pub(super) fn remove(&mut self) -> Result<()> {
-        self.each_family(|names, is_ipv4, saved| without_all(names, is_ipv4, saved))
+        self.each_family(without_all)
     }
 
     pub(super) fn add_network(&mut self, network: &Network) -> Result<()> {
@@ -112,6 +116,7 @@ impl Iptables {
         if !network.is_bridge() {
             return Ok(());
         }
+        with_nftables(|socket| zones::forget(socket, network), ())?;
         self.each_family(|names, is_ipv4, saved| {
             let is_last = saved.lines(Chain::Admit).all(|line| mentions(line, &network.link));
             if is_last {
@@ -150,7 +155,8 @@ impl Iptables {
 
     pub(super) fn is_intact(&mut self, registers: &[(&Network, &[Endpoint])]) -> Result<bool> {
         let others = others::bridges()?;
-        let mut intact = true;
+        let networks: Vec<&Network> = registers.iter().map(|(network, _)| *network).collect();
+        let mut intact = with_nftables(|socket| zones::are_trusted(socket, &networks), true)?;
         self.each_family(|names, is_ipv4, saved| {
             let lines = rules::all(is_ipv4, registers, &others);
             let jumps = rules::jumps(is_ipv4);
@@ -166,10 +172,10 @@ impl Iptables {
     fn must_be_there(&self) -> Result<()> {
         let programs = Programs::choose()?;
         let saved = Saved::read(&programs.save(true)?, &self.names);
-        match saved.has_chain(Chain::Admit) && saved.has_chain(Chain::Ports) {
-            true => Ok(()),
-            false => Err(Error::system(format_args!("chain {}", self.names.chain(Chain::Ports)), Errno::NOENT)),
+        if saved.has_chain(Chain::Admit) && saved.has_chain(Chain::Ports) {
+            return Ok(());
         }
+        Err(Error::system(format_args!("chain {}", self.names.chain(Chain::Ports)), Errno::NOENT))
     }
 
     /// Reads what is there for IPv4, and for IPv6 if the host has it, and carries out what is decided about it.
@@ -187,6 +193,12 @@ impl Iptables {
         }
         Ok(())
     }
+}
+
+/// What concerns the rules of others in nftables; without nftables there are none.
+fn with_nftables<T>(work: impl FnOnce(&mut Socket) -> Result<T>, otherwise: T) -> Result<T> {
+    let Ok(mut socket) = Socket::open() else { return Ok(otherwise) };
+    if socket.generation().is_ok() { work(&mut socket) } else { Ok(otherwise) }
 }
 
 /// Whether a rule is about a bridge.

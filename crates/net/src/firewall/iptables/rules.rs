@@ -252,8 +252,14 @@ fn of_port(published: &Published, endpoint: &Endpoint) -> Option<Line> {
         IpAddr::V4(address) => format!("{address}:{port}"),
         IpAddr::V6(address) => format!("[{address}]:{port}"),
     };
-    let name: String =
-        endpoint.names.first().map(String::as_str).unwrap_or_default().chars().filter(is_plain).collect();
+    let name: String = endpoint
+        .names
+        .first()
+        .map(String::as_str)
+        .unwrap_or_default()
+        .chars()
+        .filter(|letter| is_plain(*letter))
+        .collect();
     let comment = if name.is_empty() { String::new() } else { format!("-m comment --comment {name} ") };
     let host_port = published.host_port;
     let text = format!("{on}-p {protocol} -m {protocol} --dport {host_port} {comment}-j DNAT --to-destination {to}");
@@ -261,6 +267,6 @@ fn of_port(published: &Published, endpoint: &Endpoint) -> Option<Line> {
 }
 
 /// Whether a letter of a comment is printed as it is.
-fn is_plain(letter: &char) -> bool {
+fn is_plain(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_')
 }
