@@ -23,6 +23,8 @@ pub struct Phial {
     dir: TempDir,
     /// The network namespace that it runs in, if it is not the one of the test.
     network: Option<PathBuf>,
+    /// What its environment has besides.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Phial {
@@ -36,12 +38,17 @@ impl Phial {
 
     pub(crate) fn of(program: PathBuf) -> Result<Phial> {
         let dir = tempfile::Builder::new().prefix("phial-").tempdir()?;
-        Ok(Phial { program, dir, network: None })
+        Ok(Phial { program, dir, network: None, variables: Vec::new() })
     }
 
     /// From now on it runs in the network namespace of this file.
     pub fn enter(&mut self, network: &Path) {
         self.network = Some(network.to_owned());
+    }
+
+    /// From now on it has this in its environment.
+    pub fn set(&mut self, variable: &'static str, value: &str) {
+        self.variables.push((variable, value.to_owned()));
     }
 
     /// Where images and containers are kept.

@@ -21,11 +21,12 @@ print "ready\n";
 while (defined $server->recv($text, 100)) { $server->send($server->peerhost . "\n") }
 "#;
 
-/// A host with a program on it that has Debian's image, which has perl.
-fn host() -> Result<(Lan, Stage)> {
+/// A host with a program on it that has Debian's image, which has perl; by what the rules of its firewall are made.
+fn host(firewall: &str) -> Result<(Lan, Stage)> {
     let lan = Lan::new()?;
     let mut stage = Stage::debian()?;
     stage.phial.enter(&lan.host.path());
+    stage.phial.set("PHIAL_FIREWALL", firewall);
     Ok((lan, stage))
 }
 
@@ -47,9 +48,8 @@ fn mapped(address: &str) -> String {
     if address.contains(':') { address.to_owned() } else { format!("::ffff:{address}") }
 }
 
-#[test]
-fn a_published_port_is_reached_from_everywhere_and_knows_its_clients() -> Result {
-    let (lan, stage) = host()?;
+fn a_published_port_is_reached_from_everywhere_and_knows_its_clients(firewall: &str) -> Result {
+    let (lan, stage) = host(firewall)?;
     for (program, protocol) in [(TCP, "tcp"), (UDP, "udp")] {
         serve(&stage, &["--name", protocol, "-p", &format!("8080:80/{protocol}")], program, "80")?;
         let ask = |machine: &end_to_end::lan::Machine, address: &str| match protocol {
@@ -68,9 +68,8 @@ fn a_published_port_is_reached_from_everywhere_and_knows_its_clients() -> Result
     Ok(())
 }
 
-#[test]
-fn what_is_not_published_is_reached_by_the_host_and_its_network_alone() -> Result {
-    let (lan, stage) = host()?;
+fn what_is_not_published_is_reached_by_the_host_and_its_network_alone(firewall: &str) -> Result {
+    let (lan, stage) = host(firewall)?;
     serve(&stage, &["--name", "web"], TCP, "80")?;
     let (ipv4, ipv6) = (address(&stage, "web", "IPAddress")?, address(&stage, "web", "GlobalIPv6Address")?);
     // The machine beside knows the way, and is not let in.
@@ -82,9 +81,8 @@ fn what_is_not_published_is_reached_by_the_host_and_its_network_alone() -> Resul
     Ok(())
 }
 
-#[test]
-fn what_is_published_on_loopback_stays_there() -> Result {
-    let (lan, stage) = host()?;
+fn what_is_published_on_loopback_stays_there(firewall: &str) -> Result {
+    let (lan, stage) = host(firewall)?;
     serve(&stage, &["--name", "web", "-p", "127.0.0.1:8080:80"], TCP, "80")?;
     lan.host.ask_tcp("127.0.0.1", 8080)?;
     assert!(lan.host.ask_tcp(HOST.0, 8080).is_err());
@@ -98,9 +96,8 @@ fn what_is_published_on_loopback_stays_there() -> Result {
     Ok(())
 }
 
-#[test]
-fn containers_of_one_network_know_one_another_and_nobody_else_does() -> Result {
-    let (_lan, stage) = host()?;
+fn containers_of_one_network_know_one_another_and_nobody_else_does(firewall: &str) -> Result {
+    let (_lan, stage) = host(firewall)?;
     let phial = &stage.phial;
     for network in ["one", "two"] {
         phial.ok(&["network", "create", network])?;
@@ -125,9 +122,8 @@ fn containers_of_one_network_know_one_another_and_nobody_else_does() -> Result {
     Ok(())
 }
 
-#[test]
-fn an_internal_network_leads_nowhere() -> Result {
-    let (lan, stage) = host()?;
+fn an_internal_network_leads_nowhere(firewall: &str) -> Result {
+    let (lan, stage) = host(firewall)?;
     stage.phial.ok(&["network", "create", "--internal", "cellar"])?;
     let inside = stage
         .sh(&["--network", "cellar"], "cat /proc/net/route; cat /proc/net/ipv6_route | grep -c ' 00000003 '; true")?;
@@ -143,3 +139,23 @@ fn an_internal_network_leads_nowhere() -> Result {
     drop(listener);
     Ok(())
 }
+
+/// Every test with every backend of the firewall.
+macro_rules! with_each {
+    ($($test:ident),+ $(,)?) => {
+        mod nftables {
+            $(#[test] fn $test() -> end_to_end::Result { super::$test("nftables") })+
+        }
+        mod iptables {
+            $(#[test] fn $test() -> end_to_end::Result { super::$test("iptables") })+
+        }
+    };
+}
+
+with_each!(
+    a_published_port_is_reached_from_everywhere_and_knows_its_clients,
+    what_is_not_published_is_reached_by_the_host_and_its_network_alone,
+    what_is_published_on_loopback_stays_there,
+    containers_of_one_network_know_one_another_and_nobody_else_does,
+    an_internal_network_leads_nowhere,
+);

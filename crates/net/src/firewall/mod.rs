@@ -37,6 +37,8 @@ mod others;
 mod phrase;
 /// What a published port adds.
 mod ports;
+/// Where programs are.
+mod program;
 #[cfg(test)]
 mod tests;
 /// firewalld, which has the last word about what passes.
@@ -162,6 +164,7 @@ impl Firewall {
     /// # Errors
     /// As [`Firewall::replace`].
     pub fn remove_network(&mut self, network: &Network) -> Result<()> {
+        zones::forget(network)?;
         match self {
             Firewall::Nftables(nftables) => nftables.remove_network(network),
             Firewall::Iptables(iptables) => iptables.remove_network(network),

@@ -61,7 +61,6 @@ impl Nftables {
 
     /// Removes what was added for a network.
     pub(super) fn dismiss(&mut self, network: &Network) -> Result<()> {
-        zones::forget(&mut self.socket, network)?;
         let ours = rules(network);
         self.change(|neighbour, found, batch| {
             for rule in found {

@@ -8,6 +8,7 @@
 use std::process::{Command, Stdio};
 
 use crate::error::Result;
+use crate::firewall::program;
 use crate::network::Network;
 use crate::nft::{self, Expression, Family, MetaKey, Scope, Socket};
 
@@ -30,8 +31,9 @@ pub(super) fn are_trusted(socket: &mut Socket, networks: &[&Network]) -> Result<
 }
 
 /// Takes the bridge of a network out of it.
-pub(super) fn forget(socket: &mut Socket, network: &Network) -> Result<()> {
-    if rules(socket)?.is_some() && missing(socket, &[network])?.is_empty() {
+pub(super) fn forget(network: &Network) -> Result<()> {
+    let Ok(mut socket) = Socket::open() else { return Ok(()) };
+    if network.is_bridge() && rules(&mut socket)?.is_some() && missing(&mut socket, &[network])?.is_empty() {
         ask("--remove-interface", &network.link);
     }
     Ok(())
@@ -45,10 +47,12 @@ fn missing<'a>(socket: &mut Socket, networks: &[&'a Network]) -> Result<Vec<&'a 
 }
 
 fn rules(socket: &mut Socket) -> Result<Option<Vec<nft::Rule>>> {
-    match nft::get_chain(socket, SCOPE, ZONES)? {
-        Some(_) => Ok(Some(nft::dump_rules(socket, SCOPE, Some(ZONES))?)),
-        None => Ok(None),
+    // A kernel without nftables knows nothing of the question.
+    if socket.generation().is_err() || nft::get_chain(socket, SCOPE, ZONES)?.is_none() {
+        return Ok(None);
     }
+    let rules = nft::dump_rules(socket, SCOPE, Some(ZONES))?;
+    Ok(Some(rules.into_iter().map(|(_, rule)| rule).collect()))
 }
 
 /// Whether a rule is about packets from this link: `iifname "phial0"`, whose name may be followed by any number of NULs.
@@ -64,7 +68,8 @@ fn names(expressions: &[Expression], link: &str) -> bool {
 }
 
 fn ask(what: &str, link: &str) {
-    let mut command = Command::new("firewall-cmd");
+    let Some(program) = program::find("firewall-cmd") else { return };
+    let mut command = Command::new(program);
     command.args(["--quiet", "--zone=trusted", &format!("{what}={link}")]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
 }

@@ -85,7 +85,12 @@ impl Proxy {
     pub fn serve(&mut self, socket: BorrowedFd<'_>, protocol: Protocol, target: SocketAddr) -> Result<()> {
         let failed = |errno| Error::system(format!("passing on to {target}/{protocol}"), errno);
         match protocol {
-            Protocol::Tcp => listen(socket, BACKLOG).map_err(failed)?,
+            Protocol::Tcp => {
+                // Connections have this from the socket. Without it, those that the container ends first would be in the way
+                // of whoever holds the port next, for a minute. As long as somebody listens, it lets nobody else have the port.
+                sockopt::set_socket_reuseaddr(socket, true).map_err(failed)?;
+                listen(socket, BACKLOG).map_err(failed)?;
+            }
             Protocol::Udp => take_datagrams(socket).map_err(failed)?,
             Protocol::Sctp => {
                 let message = format!("{target}/sctp: only the kernel passes on SCTP");
@@ -156,8 +161,6 @@ impl Proxy {
                 // What was wrong with one connection says nothing about the next one (`accept(2)`).
                 Err(_) => continue,
             };
-            // If the container ends it first, the port is left in TIME_WAIT, and could not be held anew for a minute.
-            sockopt::set_socket_reuseaddr(&client, true).ok();
             let number = self.next;
             self.next += 1;
             if let Ok(relay) = Relay::new(client, service.target, &self.watch, number) {
@@ -225,7 +228,9 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         for service in &self.services {
             match service.protocol {
-                Protocol::Tcp => rustix::net::shutdown(&service.socket, rustix::net::Shutdown::Read).ok(),
+                Protocol::Tcp => rustix::net::shutdown(&service.socket, rustix::net::Shutdown::Read)
+                    .and_then(|()| sockopt::set_socket_reuseaddr(&service.socket, false))
+                    .ok(),
                 _ => sys::socket::discard(service.socket.as_fd()).ok(),
             };
         }

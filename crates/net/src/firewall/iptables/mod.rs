@@ -116,7 +116,6 @@ impl Iptables {
         if !network.is_bridge() {
             return Ok(());
         }
-        with_nftables(|socket| zones::forget(socket, network), ())?;
         self.each_family(|names, is_ipv4, saved| {
             let is_last = saved.lines(Chain::Admit).all(|line| mentions(line, &network.link));
             if is_last {

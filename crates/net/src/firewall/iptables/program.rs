@@ -6,14 +6,12 @@
 //! know nothing of the other.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::firewall::program::find;
 use crate::nft;
 
-/// Where programs of the system are, whatever the caller's search path.
-const DIRECTORIES: [&str; 4] = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin"];
 /// Names of the old tables of this network that are in use.
 const OLD_TABLES: [&str; 2] = ["/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names"];
 
@@ -90,8 +88,4 @@ fn checked(name: &str, output: Output) -> Result<Output> {
     // The last line is about how to get help.
     let why = said.lines().find(|line| !line.starts_with('#') && !line.trim().is_empty()).unwrap_or_default();
     Err(Error::new(ErrorKind::System, format!("{name}: {} ({})", why.trim(), output.status)))
-}
-
-fn find(name: &str) -> Option<PathBuf> {
-    DIRECTORIES.iter().map(|directory| Path::new(directory).join(name)).find(|path| path.is_file())
 }

@@ -78,12 +78,12 @@ impl World {
         world
     }
 
-    fn bridge(&self, name: &str, addresses: &[InterfaceAddress]) {
+    pub(super) fn bridge(&self, name: &str, addresses: &[InterfaceAddress]) {
         let bridge = Bridge { name, addresses, mtu: None, mac: None };
         self.host.run(|| Links::open()?.ensure_bridge(&bridge)).expect("the bridge is made");
     }
 
-    fn attach(&self, namespace: &Namespace, bridge: &str, addresses: &[&str], gateways: &[&str]) {
+    pub(super) fn attach(&self, namespace: &Namespace, bridge: &str, addresses: &[&str], gateways: &[&str]) {
         let addresses: Vec<_> = addresses.iter().map(|text| address(text)).collect();
         let gateways: Vec<_> = gateways.iter().map(|text| ip(text)).collect();
         let mac = Mac::of(addresses[0].ip);
@@ -172,7 +172,7 @@ pub(super) fn from(text: &str) -> Outcome {
     Outcome::From(ip(text))
 }
 
-fn address(text: &str) -> InterfaceAddress {
+pub(super) fn address(text: &str) -> InterfaceAddress {
     let (address, prefix) = text.split_once('/').expect("has a prefix");
     InterfaceAddress { ip: ip(address), prefix: prefix.parse().expect("is one") }
 }
