@@ -88,14 +88,7 @@ impl Machine {
     /// # Errors
     /// The namespace cannot be entered, or that of the thread's work.
     pub fn within<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let namespace = File::open(self.path())?;
-        std::thread::scope(|scope| {
-            let thread = scope.spawn(move || {
-                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-                work()
-            });
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        within(&self.path(), work)
     }
 
     /// What a server says to a caller from here; an error if it cannot be reached.
@@ -179,6 +172,21 @@ impl Lan {
         stage.phial.enter(&lan.host.path());
         Ok((lan, stage))
     }
+}
+
+/// What a thread finds that is in the network namespace of this file: a machine's, or that of a process in `/proc`.
+///
+/// # Errors
+/// The namespace cannot be entered, or that of the thread's work.
+pub fn within<T: Send>(namespace: &Path, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let namespace = File::open(namespace).context(namespace.display())?;
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(move || {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+            work()
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn ip(address: &str) -> Result<IpAddr> {

@@ -14,6 +14,8 @@ mod large;
 mod many;
 /// Memory that stays per container.
 mod memory;
+/// Bridges, ports and names, on a host of their own.
+mod network;
 /// The words after `bench`.
 mod options;
 /// What every peer can do.
@@ -37,6 +39,7 @@ use end_to_end::leftovers::{self, Snapshot};
 use end_to_end::process::run;
 use end_to_end::registry::{Access, Options as RegistryOptions, Registry};
 use end_to_end::{Context, Failure, Result, images};
+use tempfile::TempDir;
 
 use self::options::{Measurement, Options};
 use self::peer::Peer;
@@ -57,7 +60,10 @@ pub(crate) fn main(words: &[String]) -> Result {
     setup::packages(setup::TESTS)?;
     setup::packages(setup::RUNTIMES)?;
     setup::packages(setup::ENGINES)?;
-    let phial = if options.peers.iter().any(|name| name == phial::NAME) { Some(programs::build()?) } else { None };
+    if options.measures(Measurement::Network) {
+        setup::packages(setup::NETWORK)?;
+    }
+    let phial = if options.has_peer(phial::NAME) { Some(programs::build()?) } else { None };
     let small = images::prepare()?;
     let large = if options.needs_large_image() { Some(large::prepare()?) } else { None };
 
@@ -76,20 +82,13 @@ pub(crate) fn main(words: &[String]) -> Result {
 }
 
 fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<&Path>) -> Result<Report> {
-    let serve = |storage: &Path| {
-        let storage = Some(storage.to_owned());
-        Registry::with(RegistryOptions {
-            storage,
-            read_only: true,
-            access: Access::Anonymous,
-            ..RegistryOptions::default()
-        })
-    };
-    let temporary = || tempfile::Builder::new().prefix("phial-bench-").to_owned();
-    let (dir, memory) = (temporary().tempdir()?, temporary().tempdir_in("/dev/shm")?);
+    let (dir, memory) = directories()?;
     let mut report = Report::new();
     if options.measures(Measurement::Runtime) {
         runtimes::measure(&mut report, options.runs, dir.path())?;
+    }
+    if let (true, Some(program)) = (options.measures(Measurement::Network), phial) {
+        network::measure(&mut report, options, program, small)?;
     }
     if !options.needs_engines() {
         return Ok(report);
@@ -139,20 +138,28 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
     Ok(report)
 }
 
+/// A registry with these images, which nobody can change.
+fn serve(storage: &Path) -> Result<Registry> {
+    let storage = Some(storage.to_owned());
+    let options = RegistryOptions { storage, read_only: true, access: Access::Anonymous, ..RegistryOptions::default() };
+    Registry::with(options)
+}
+
+/// A directory on the disk, and one in memory.
+fn directories() -> Result<(TempDir, TempDir)> {
+    let temporary = || tempfile::Builder::new().prefix("phial-bench-").to_owned();
+    Ok((temporary().tempdir()?, temporary().tempdir_in("/dev/shm")?))
+}
+
 /// What each peer has below /run when it is installed, by its name in its directory.
 const VOLATILE: [&str; 6] =
     ["phial/run", "docker/exec", "docker/containerd/state", "containerd/state", "podman/run", "podman/tmp"];
 
 /// Starts the peers with directories below `dir`, but for what is on a tmpfs wherever they are installed.
 fn start(options: &Options, phial: Option<&Path>, dir: &Path, memory: &Path) -> Result<Vec<Box<dyn Peer>>> {
-    for name in VOLATILE {
-        let (there, here) = (memory.join(dir.strip_prefix("/").unwrap_or(dir)).join(name), dir.join(name));
-        fs::create_dir_all(&there).context(there.display())?;
-        fs::create_dir_all(here.parent().unwrap_or(dir)).context(here.display())?;
-        std::os::unix::fs::symlink(there, &here).context(here.display())?;
-    }
+    in_memory(dir, memory)?;
     let mut peers: Vec<Box<dyn Peer>> = Vec::new();
-    let wanted = |name: &str| options.peers.iter().any(|peer| peer == name);
+    let wanted = |name: &str| options.has_peer(name);
     if let Some(program) = phial {
         peers.push(Box::new(phial::Phial::new(program, dir)));
     }
@@ -166,6 +173,17 @@ fn start(options: &Options, phial: Option<&Path>, dir: &Path, memory: &Path) -> 
         peers.push(Box::new(Podman::new(&dir.join("podman"), podman::RUNTIME)?));
     }
     Ok(peers)
+}
+
+/// Puts below `memory`, a tmpfs, what is on one wherever the peers are installed.
+fn in_memory(dir: &Path, memory: &Path) -> Result {
+    for name in VOLATILE {
+        let (there, here) = (memory.join(dir.strip_prefix("/").unwrap_or(dir)).join(name), dir.join(name));
+        fs::create_dir_all(&there).context(there.display())?;
+        fs::create_dir_all(here.parent().unwrap_or(dir)).context(here.display())?;
+        std::os::unix::fs::symlink(there, &here).context(here.display())?;
+    }
+    Ok(())
 }
 
 /// The name of this run, for what peers would otherwise share with another one on the same host.

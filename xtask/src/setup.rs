@@ -75,6 +75,12 @@ pub(crate) const RUNTIMES: &[Package] = &[
     package("crun", "crun", "the runtime of podman"),
 ];
 
+/// What the bench of networks needs besides.
+pub(crate) const NETWORK: &[Package] = &[
+    package("iperf3", "iperf3", "counts what goes through in a second"),
+    package("containernetworking-plugins", "/usr/lib/cni/bridge", "podman's networks"),
+];
+
 /// The C compiler's target and the standard library for it.
 const TARGET: &str = "x86_64-unknown-linux-musl";
 

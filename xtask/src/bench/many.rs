@@ -98,8 +98,8 @@ fn running(peers: &Peers, rounds: usize) -> Result<Option<Table>> {
     table.map(Some)
 }
 
-/// Runs commands, so many at a time.
-fn at_once(commands: Vec<Command>) -> Result {
+/// Runs commands, several at a time.
+pub(super) fn at_once(commands: Vec<Command>) -> Result {
     let commands = std::sync::Mutex::new(commands.into_iter());
     let next = || commands.lock().ok()?.next();
     let work = || {
@@ -119,6 +119,7 @@ fn at_once(commands: Vec<Command>) -> Result {
     })
 }
 
-fn milliseconds(begun: Instant) -> f64 {
+/// Since then.
+pub(super) fn milliseconds(begun: Instant) -> f64 {
     begun.elapsed().as_secs_f64() * 1000.0
 }

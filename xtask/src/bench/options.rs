@@ -8,10 +8,11 @@ use super::{containerd, docker, phial, podman};
 pub(crate) const HELP: &str = "\
 usage: cargo xtask bench [OPTION…]
 
-  --only WHAT[,WHAT…]    runtime, run, exec, memory, many, lists, pull, push, save (all)
+  --only WHAT[,WHAT…]    runtime, run, exec, memory, many, lists, network, pull, push, save
+                         (all)
   --peers NAME[,NAME…]   phial, docker, podman, containerd (all)
-  --runs N               rounds of run, exec and lists (20)
-  --pulls N              rounds of pull, push and save (3)
+  --runs N               rounds of run, exec, lists and starts with a network (20)
+  --pulls N              rounds of pull, push, save and throughput (3)
 ";
 
 /// Something that is measured.
@@ -23,6 +24,7 @@ pub(crate) enum Measurement {
     Memory,
     Many,
     Lists,
+    Network,
     Pull,
     Push,
     Save,
@@ -30,13 +32,14 @@ pub(crate) enum Measurement {
 
 impl Measurement {
     /// Every one, and its word.
-    const ALL: [(&str, Measurement); 9] = [
+    const ALL: [(&str, Measurement); 10] = [
         ("runtime", Measurement::Runtime),
         ("run", Measurement::Run),
         ("exec", Measurement::Exec),
         ("memory", Measurement::Memory),
         ("many", Measurement::Many),
         ("lists", Measurement::Lists),
+        ("network", Measurement::Network),
         ("pull", Measurement::Pull),
         ("push", Measurement::Push),
         ("save", Measurement::Save),
@@ -69,9 +72,15 @@ impl Options {
         [Measurement::Pull, Measurement::Push, Measurement::Save].into_iter().any(|of_it| self.measures(of_it))
     }
 
-    /// Whether anything is measured of more than the runtimes alone.
+    /// Whether anything is measured for which engines run on this machine: not for the runtimes alone, nor for networks,
+    /// which have a host of their own.
     pub(crate) fn needs_engines(&self) -> bool {
-        self.only.iter().any(|measurement| *measurement != Measurement::Runtime)
+        let others = [Measurement::Runtime, Measurement::Network];
+        self.only.iter().any(|measurement| !others.contains(measurement))
+    }
+
+    pub(crate) fn has_peer(&self, name: &str) -> bool {
+        self.peers.iter().any(|peer| peer == name)
     }
 
     pub(crate) fn parse(words: &[String]) -> Result<Options> {

@@ -7,27 +7,46 @@ use std::path::PathBuf;
 use end_to_end::{Context, Result};
 use serde_json::{Value, json};
 
-use super::phial;
+use super::{docker, phial};
+
+/// The column of phial's starts without a network, beside those with one.
+pub(super) const WITHOUT_NETWORK: &str = "phial none";
 
 /// What a sample counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Milliseconds,
+    Microseconds,
     Kibibytes,
     Calls,
+    /// Throughput: 10⁹ bits per second.
+    Gigabits,
+    /// Answers per second.
+    PerSecond,
 }
 
 impl Unit {
+    const ALL: [Unit; 6] =
+        [Unit::Milliseconds, Unit::Microseconds, Unit::Kibibytes, Unit::Calls, Unit::Gigabits, Unit::PerSecond];
+
+    /// Whether more is better.
+    fn counts_up(self) -> bool {
+        matches!(self, Unit::Gigabits | Unit::PerSecond)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Unit::Milliseconds => "ms",
+            Unit::Microseconds => "µs",
             Unit::Kibibytes => "KiB",
             Unit::Calls => "calls",
+            Unit::Gigabits => "Gbit/s",
+            Unit::PerSecond => "/s",
         }
     }
 
     fn from_name(name: &str) -> Option<Unit> {
-        [Unit::Milliseconds, Unit::Kibibytes, Unit::Calls].into_iter().find(|unit| unit.name() == name)
+        Unit::ALL.into_iter().find(|unit| unit.name() == name)
     }
 }
 
@@ -58,6 +77,10 @@ impl Series {
     fn least(&self) -> f64 {
         self.sorted()[0]
     }
+
+    fn most(&self) -> f64 {
+        self.sorted()[self.samples.len() - 1]
+    }
 }
 
 /// One measurement of everybody.
@@ -68,17 +91,30 @@ pub(crate) struct Table {
     pub(crate) series: Vec<Series>,
 }
 
-/// What Phial promises for a measurement, with the section of SPECIFICATION.md in mind: at most this part of the peer's
-/// median, or of the best peer's; or at most this many units.
+/// What Phial promises for a measurement, with the section of SPECIFICATION.md in mind.
 enum Budget {
+    /// At most this part of the peer's median.
     PartOf(f64, &'static str),
+    /// Of the best peer's.
     PartOfBest(f64),
+    /// At most this many units.
     AtMost(f64),
+    /// At least.
+    AtLeast(f64),
+    /// At most this many units more than another median.
+    Adds(f64, &'static str),
+    /// As good as the peer's median, but for what two measurements of one thing differ by.
+    NoWorse(&'static str),
 }
+
+/// What counts as equal.
+const EQUAL: f64 = 0.05;
 
 fn budgets(title: &str) -> Vec<Budget> {
     if title.starts_with("runtime: ") {
         of_runtimes(title)
+    } else if title.starts_with("network: ") {
+        of_networks(title)
     } else if title.starts_with("run ") {
         vec![Budget::PartOf(0.1, "containerd"), Budget::PartOf(0.2, "podman")]
     } else if title.starts_with("exec ") {
@@ -107,6 +143,19 @@ fn of_runtimes(title: &str) -> Vec<Budget> {
     }
 }
 
+/// Budgets of networks beside docker's.
+fn of_networks(title: &str) -> Vec<Budget> {
+    if title.contains("on the default bridge") {
+        vec![Budget::PartOf(1.0 / 15.0, docker::NAME), Budget::Adds(3.0, WITHOUT_NETWORK)]
+    } else if title.contains("throughput") || title.contains("latency") {
+        vec![Budget::NoWorse(docker::NAME)]
+    } else if title.contains("answers") {
+        vec![Budget::AtLeast(50_000.0)]
+    } else {
+        Vec::new()
+    }
+}
+
 impl Table {
     /// A table that another process has measured, with the names of its columns.
     pub(crate) fn from_json(json: &Value, names: &[&'static str]) -> Result<Table> {
@@ -127,12 +176,14 @@ impl Table {
     fn text(&self) -> String {
         let own = self.median(phial::NAME);
         let unit = self.unit.name();
-        let mut text = format!("\n{}\n  {:<12}{:>12}{:>12}{:>10}\n", self.title, "", "median", "least", "× phial");
+        let best = if self.unit.counts_up() { "most" } else { "least" };
+        let mut text = format!("\n{}\n  {:<12}{:>14}{:>14}{:>10}\n", self.title, "", "median", best, "× phial");
         for series in &self.series {
             let ratio = own.map_or_else(String::new, |own| format!("{:.1}", series.median() / own));
-            let (median, least) = (format!("{:.1} {unit}", series.median()), format!("{:.1} {unit}", series.least()));
+            let best = if self.unit.counts_up() { series.most() } else { series.least() };
+            let (median, best) = (format!("{:.1} {unit}", series.median()), format!("{best:.1} {unit}"));
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {:<12}{median:>12}{least:>12}{ratio:>10}", series.name);
+            let _ = writeln!(text, "  {:<12}{median:>14}{best:>14}{ratio:>10}", series.name);
         }
         for verdict in self.verdicts() {
             let _ = writeln!(text, "  {verdict}");
@@ -143,10 +194,12 @@ impl Table {
     fn verdicts(&self) -> Vec<String> {
         let Some(own) = self.median(phial::NAME) else { return Vec::new() };
         let unit = self.unit.name();
-        let verdict = |limit: f64, words: String| {
-            let met = if own <= limit { "met" } else { "MISSED" };
+        let judged = |met: bool, limit: f64, words: String| {
+            let met = if met { "met" } else { "MISSED" };
             format!("budget {words} = {limit:.1} {unit}: {met} ({own:.1} {unit})")
         };
+        let verdict = |limit: f64, words: String| judged(own <= limit, limit, words);
+        let at_least = |limit: f64, words: String| judged(own >= limit, limit, words);
         let best =
             self.series.iter().filter(|series| series.name != phial::NAME).map(Series::median).min_by(f64::total_cmp);
         let one = |budget: Budget| match budget {
@@ -157,6 +210,17 @@ impl Table {
                 best.map(|best| verdict(best * part, format!("≤ 1/{:.0} × the best", 1.0 / part)))
             }
             Budget::AtMost(limit) => Some(verdict(limit, "at most".to_owned())),
+            Budget::AtLeast(limit) => Some(at_least(limit, "at least".to_owned())),
+            Budget::Adds(limit, other) => {
+                self.median(other).map(|median| verdict(median + limit, format!("≤ {other} + {limit:.1} {unit}")))
+            }
+            Budget::NoWorse(peer) => self.median(peer).map(|median| {
+                let words = format!("no worse than {peer} by {:.0} %", EQUAL * 100.0);
+                match self.unit.counts_up() {
+                    true => at_least(median * (1.0 - EQUAL), words),
+                    false => verdict(median * (1.0 + EQUAL), words),
+                }
+            }),
         };
         budgets(&self.title).into_iter().filter_map(one).collect()
     }
@@ -235,5 +299,20 @@ mod tests {
         assert_eq!(table(200.0).verdicts(), ["budget ≤ 1/4 × the best = 200.0 ms: met (200.0 ms)"]);
         assert_eq!(table(201.0).verdicts(), ["budget ≤ 1/4 × the best = 200.0 ms: MISSED (201.0 ms)"]);
         assert!(table(200.0).text().contains("docker"), "{}", table(200.0).text());
+    }
+
+    #[test]
+    fn more_throughput_and_less_latency_is_better() {
+        let verdicts = |title: &str, unit: Unit, own: f64, docker: f64| {
+            let series = |name, sample| Series { name, samples: vec![sample] };
+            let series = vec![series(phial::NAME, own), series(docker::NAME, docker)];
+            Table { title: title.to_owned(), unit, series }.verdicts()
+        };
+        let throughput = |own| verdicts("network: throughput of x", Unit::Gigabits, own, 10.0);
+        assert_eq!(throughput(12.0), ["budget no worse than docker by 5 % = 9.5 Gbit/s: met (12.0 Gbit/s)"]);
+        assert_eq!(throughput(9.0), ["budget no worse than docker by 5 % = 9.5 Gbit/s: MISSED (9.0 Gbit/s)"]);
+        let latency = |own| verdicts("network: latency of x", Unit::Microseconds, own, 100.0);
+        assert_eq!(latency(90.0), ["budget no worse than docker by 5 % = 105.0 µs: met (90.0 µs)"]);
+        assert_eq!(latency(110.0), ["budget no worse than docker by 5 % = 105.0 µs: MISSED (110.0 µs)"]);
     }
 }
