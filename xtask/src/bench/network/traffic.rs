@@ -67,7 +67,7 @@ fn stream(pair: &Pair, mut client: Command, address: &str, port: u16) -> Result<
     let reader = std::thread::spawn(move || said.for_each(drop));
     client.args(["--client", address, "--port", &port.to_string(), "--time", SECONDS, "--json"]);
     let output = run(&mut client)?.success().context(pair.name)?;
-    drop(server);
+    server.wait()?;
     // A thread that only reads does not panic.
     let _ = reader.join();
     let json: serde_json::Value = serde_json::from_str(&output)?;
