@@ -101,6 +101,9 @@ fn pair(port: u16) -> std::result::Result<(OwnedFd, OwnedFd), Errno> {
     for one in [&udp, &tcp] {
         // The container's own servers set it as well, and then none is in the way of connections that are left.
         sockopt::set_socket_reuseaddr(one, true)?;
+        // The container's first process brings its loopback interface up at the same time, and may not have got there: until
+        // then nobody has the address.
+        sockopt::set_ip_freebind(one, true)?;
         bind(one, &address)?;
     }
     listen(&tcp, BACKLOG)?;

@@ -155,3 +155,21 @@ fn without_programs_of_the_kernel_the_address_itself_is_bound() {
     let again = site.host.run(|| Server::open_bound(site.container.fd(), Vec::new(), Outside::Closed).map(drop));
     assert_eq!(again.expect_err("it is taken").to_string(), "127.0.0.11:53 is in use");
 }
+
+#[test]
+fn the_loopback_interface_may_come_up_later() {
+    let lo = |site: &Site, state: &str| {
+        let ip = || std::process::Command::new("ip").args(["link", "set", "lo", state]).status();
+        assert!(site.container.run(ip).is_ok_and(|status| status.success()), "lo {state}");
+    };
+    for open in [Server::open_bound, Server::open] {
+        let mut site = Site::new();
+        site.register("web", &[(&["front"], &["10.0.0.2"])]);
+        lo(&site, "down");
+        let paths = site.paths(&["web"]);
+        site.serve_with(move |container| open(container, paths, Outside::Closed));
+        lo(&site, "up");
+        assert_eq!(last_words(&site.dig("front A")), ["10.0.0.2"]);
+        assert_eq!(last_words(&site.dig("front A +tcp")), ["10.0.0.2"]);
+    }
+}
