@@ -216,9 +216,10 @@ impl Table {
             }
             Budget::NoWorse(peer) => self.median(peer).map(|median| {
                 let words = format!("no worse than {peer} by {:.0} %", EQUAL * 100.0);
-                match self.unit.counts_up() {
-                    true => at_least(median * (1.0 - EQUAL), words),
-                    false => verdict(median * (1.0 + EQUAL), words),
+                if self.unit.counts_up() {
+                    at_least(median * (1.0 - EQUAL), words)
+                } else {
+                    verdict(median * (1.0 + EQUAL), words)
                 }
             }),
         };

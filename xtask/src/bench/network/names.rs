@@ -123,7 +123,7 @@ fn question(id: u16, name: &str) -> Vec<u8> {
 /// Whether it is an answer without an error, and not an empty one.
 fn is_good(answer: &[u8]) -> Result {
     match answer {
-        [_, _, flags, code, _, _, high, low, ..] if flags & 0x80 != 0 && code & 0xf == 0 && high | low != 0 => Ok(()),
+        [_, _, flags, code, _, _, high, low, ..] if flags & 0x80 != 0 && code % 16 == 0 && high | low != 0 => Ok(()),
         _ => Err(Failure::new(format!("no good answer: {:02x?}", answer.get(..12)))),
     }
 }

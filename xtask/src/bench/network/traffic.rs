@@ -85,7 +85,9 @@ pub(super) fn latency(pairs: &[Pair], lan: &Lan) -> Result<Table> {
     let listeners = pairs.iter().map(listen).collect::<Result<Vec<TcpListener>>>()?;
     let mut series: Vec<Series> = pairs.iter().map(|pair| Series::new(pair.name)).collect();
     let result = std::thread::scope(|scope| {
-        listeners.iter().for_each(|listener| drop(scope.spawn(|| echo(listener))));
+        for listener in &listeners {
+            scope.spawn(|| echo(listener));
+        }
         let result = lan.outside.within(|| connections(pairs, &mut series));
         // Whoever waits for a connection is told that there will be none (EINVAL of accept(2)).
         listeners.iter().try_for_each(|listener| shutdown(listener, Shutdown::Both))?;
