@@ -300,7 +300,7 @@ impl Plan {
         let mut firewall = self.realm.firewall()?;
         let networks: Vec<(&Network, &[Endpoint])> = bridged().map(|place| (&place.network, &[][..])).collect();
         if !firewall.is_intact(&networks)? {
-            return firewall.replace(&of_registers(&locked.registers().all()?));
+            return self.realm.replace(&mut firewall, &of_registers(&locked.registers().all()?));
         }
         for place in bridged().filter(|place| !place.endpoint.ports.is_empty()) {
             firewall.publish(&place.network, &place.endpoint)?;

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::attach::ensure_bridge;
 use crate::firewall::{Backend, Firewall};
 use crate::link::Links;
 use crate::register::{Locked, Register, Registers};
-use crate::{Endpoint, Network, Result};
+use crate::{Endpoint, Error, Network, Result};
+
+/// File among the registers that says that this kernel's nftables is not enough. It goes with the boot.
+const WITHOUT_NFTABLES: &str = "without-nftables";
 
 /// Where the networks of a store are on this host. Several stores on one host know nothing of one another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +37,22 @@ impl Realm {
     /// # Errors
     /// Those of netlink.
     pub fn firewall(&self) -> Result<Firewall> {
-        Firewall::open(&self.table, self.firewall)
+        let found = || self.registers.join(WITHOUT_NFTABLES).exists().then_some(Backend::Iptables);
+        Firewall::open(&self.table, self.firewall.or_else(found))
+    }
+
+    /// Puts all rules there. A kernel may have nftables and lack a part of it that is needed, such as translation in the family
+    /// `inet` (Linux 5.2): that shows here, and is noted for everybody else.
+    pub(crate) fn replace(&self, firewall: &mut Firewall, registers: &[(&Network, &[Endpoint])]) -> Result<()> {
+        let Err(error) = firewall.replace(registers) else { return Ok(()) };
+        if self.firewall.is_some() || firewall.backend() != Backend::Nftables || !is_lack(&error) {
+            return Err(error);
+        }
+        *firewall = Firewall::open(&self.table, Some(Backend::Iptables))?;
+        // What kept nftables from working is the better error of the two.
+        firewall.replace(registers).map_err(|_| error)?;
+        let path = self.registers.join(WITHOUT_NFTABLES);
+        std::fs::write(&path, "").map_err(|error| Error::io(path.display(), &error))
     }
 
     /// Takes a container that has ended off all networks: its addresses are free, and nothing leads to it. The kernel
@@ -117,7 +136,7 @@ impl Realm {
             ensure_bridge(&mut links, &register.network)?;
         }
         let (mut firewall, registers) = (self.firewall()?, of_registers(&all));
-        firewall.replace(&registers)?;
+        self.replace(&mut firewall, &registers)?;
         // Whoever has chosen another backend since has the rules of the one before besides. Where there is none, there is
         // nothing to remove.
         let networks: Vec<&Network> = registers.iter().map(|(network, _)| *network).collect();
@@ -146,7 +165,13 @@ impl Realm {
     /// Those of links, of the firewall and of the register.
     pub fn remove_network(&self, locked: &Locked<'_>, network: &Network) -> Result<()> {
         if network.is_bridge() {
-            self.firewall()?.remove_network(network)?;
+            let (mut firewall, all) = (self.firewall()?, self.registers().all()?);
+            firewall.remove_network(network)?;
+            // The default network cannot be removed. With nothing on it, the host is left as it was found all the same.
+            if all.iter().all(|register| register.endpoints.is_empty() || register.network.id == network.id) {
+                let idle = of_registers(&all);
+                firewall.withdraw(&idle.iter().map(|(network, _)| *network).collect::<Vec<_>>())?;
+            }
             sys::fault::point("network: rules gone");
             if !network.keeps_link {
                 Links::open()?.remove_bridge(&network.link)?;
@@ -157,8 +182,27 @@ impl Realm {
     }
 }
 
+/// Whether the kernel refuses because it lacks something: a table that is made whole misses nothing that was there before.
+fn is_lack(error: &Error) -> bool {
+    matches!(error.errno(), Some(Errno::OPNOTSUPP | Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT | Errno::NOENT))
+}
+
 /// Networks and what lives on them, as the firewall takes them.
 pub(crate) fn of_registers(registers: &[Register]) -> Vec<(&Network, &[Endpoint])> {
     let bridged = registers.iter().filter(|register| register.network.is_bridge());
     bridged.map(|register| (&register.network, register.endpoints.as_slice())).collect()
+}
+
+#[test]
+fn a_kernel_whose_nftables_is_not_enough_is_remembered() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let realm = Realm { registers: directory.path().to_owned(), table: "phial".to_owned(), firewall: None };
+    crate::testing::Namespace::new().run(|| {
+        assert_eq!(realm.firewall().expect("there is one").backend(), Backend::Nftables);
+        std::fs::write(directory.path().join(WITHOUT_NFTABLES), "").expect("is written");
+        assert_eq!(realm.firewall().expect("there is one").backend(), Backend::Iptables);
+        let chosen = Realm { firewall: Some(Backend::Nftables), ..realm.clone() };
+        assert_eq!(chosen.firewall().expect("there is one").backend(), Backend::Nftables);
+    });
+    assert_eq!(realm.registers().all().expect("none"), [], "it is no register");
 }

@@ -171,6 +171,18 @@ impl Firewall {
         }
     }
 
+    /// Takes back what was put into chains of others for networks on which nothing lives. Whoever starts a container finds that it
+    /// is not there, and puts it there again.
+    ///
+    /// # Errors
+    /// As [`Firewall::replace`].
+    pub fn withdraw(&mut self, networks: &[&Network]) -> Result<()> {
+        match self {
+            Firewall::Nftables(nftables) => networks.iter().try_for_each(|network| nftables.dismiss(network)),
+            Firewall::Iptables(iptables) => iptables.remove(),
+        }
+    }
+
     /// Lets ports of the host lead to a container. What they led to before is forgotten: who holds a port of the host, by a
     /// socket that is bound to it, says where it leads.
     ///

@@ -2,8 +2,8 @@
 //! from a link that is in no zone of its own; what our chain says about these does not count there, and the chain is firewalld's
 //! alone to change. So bridges are put into its zone `trusted`, which lets pass what ours has let pass before.
 //!
-//! It is asked for that by its own program, once per bridge and start of firewalld: it keeps that over a reload. Whether it is
-//! needed shows in the kernel.
+//! It is asked for that by its own program, once per bridge: for now, and for good, or it would forget it when it reloads.
+//! Whether it is needed shows in the kernel.
 
 use std::process::{Command, Stdio};
 
@@ -69,7 +69,9 @@ fn names(expressions: &[Expression], link: &str) -> bool {
 
 fn ask(what: &str, link: &str) {
     let Some(program) = program::find("firewall-cmd") else { return };
-    let mut command = Command::new(program);
-    command.args(["--quiet", "--zone=trusted", &format!("{what}={link}")]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
+    for for_good in [&[][..], &["--permanent"]] {
+        let mut command = Command::new(&program);
+        command.arg("--quiet").args(for_good).args(["--zone=trusted", &format!("{what}={link}")]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
+    }
 }
