@@ -5,6 +5,8 @@
 //!
 //! There are two without a row, `host` and `none`, and one whose row is made by itself: the default network.
 
+/// What killed processes have left on networks.
+mod collect;
 /// Containers that come to a network, or leave it.
 mod connect;
 /// From what was asked for to a definition.
@@ -126,6 +128,8 @@ impl Engine {
             let message = format!("operation is not permitted on predefined {} network", config.name);
             return Err(Error::invalid(message).with_hint("use another name"));
         }
+        // Its subnet may be that of one that is half removed.
+        self.collect_networks()?;
         // It has the first subnet, whoever comes first.
         self.default_network()?;
         let network = self.insert_network(&config.name, |facts| define(config, facts))?;

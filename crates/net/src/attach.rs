@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dns::{self, Outside, Upstream};
 use crate::firewall::is_translated;
+use crate::lease::{Wish, lease};
 use crate::link::{self, Attach, Bridge, Interface, InterfaceAddress, Links, SubLink};
 use crate::network::IpvlanMode;
 use crate::port::{Proxy, Reservation, Wanted};
@@ -49,10 +50,29 @@ pub struct Place {
     pub interface: String,
     /// Whether the way out leads over it.
     pub ways_out: WaysOut,
-    /// Parameters of the interface: paths below `/proc/sys/net` and what is written there.
+    /// Parameters of the interface: paths below `/proc/sys/net`, in which it is called [`IFNAME`], and what is written there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sysctls: Vec<(String, String)>,
 }
+
+/// What a container that runs shall have of a further network.
+///
+/// Its supervisor leases the addresses: it lives as long as they are used, and who has asked may be killed at any moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joining {
+    /// The network.
+    pub network: Network,
+    /// Which addresses and names.
+    pub wish: Wish,
+    /// What the interface is called; if there is one of that name, it gets the next number.
+    pub interface: String,
+    /// As of [`Place::sysctls`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sysctls: Vec<(String, String)>,
+}
+
+/// What stands for the name of the interface in the names of its parameters, as docker has it.
+pub const IFNAME: &str = "IFNAME";
 
 /// Which families leave a container over a network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,14 +114,10 @@ impl Attached {
     pub fn reserve(mut plan: Plan) -> Result<Attached> {
         let reservation = Reservation::take(&plan.ports)?;
         sys::fault::point("network: ports reserved");
-        let ports: Vec<Published> = reservation.published().cloned().collect();
-        let mut proxy = None;
-        if let Some(place) = plan.publishing().filter(|_| !ports.is_empty()) {
-            place.endpoint.ports = ports;
-            let place = place.clone();
-            plan.note_ports(&place)?;
-            proxy = serve(&reservation, &place.endpoint)?;
-        }
+        let proxy = match plan.publish(&reservation)? {
+            Some(at) => serve(&reservation, &plan.places[at].endpoint)?,
+            None => None,
+        };
         Ok(Attached { plan, reservation, proxy, namespace: None, names: None })
     }
 
@@ -126,9 +142,17 @@ impl Attached {
     }
 
     /// A run of the container has ended. It may start anew, with what it has leased.
-    pub fn detach(&mut self) {
-        // The kernel removes the links with the namespace. It takes its time, which attaching anew does not wait for.
-        (self.names, self.namespace) = (None, None);
+    ///
+    /// The kernel removes the links with the namespace. It takes its time, which attaching anew does not wait for. Where others
+    /// are in the namespace as well, it stays, and the addresses with it, which are about to be somebody else's: `is_shared`
+    /// has the links removed at once, which takes 20 ms. As in docker, the others have no network from then on.
+    pub fn detach(&mut self, is_shared: bool) {
+        self.names = None;
+        let Some(namespace) = self.namespace.take().filter(|_| is_shared) else { return };
+        for place in &self.plan.places {
+            // Somebody in there may have removed it.
+            link::detach(namespace.as_fd(), &place.interface).ok();
+        }
     }
 
     /// The container has ended and stays so: everything is given back.
@@ -142,55 +166,79 @@ impl Attached {
         released
     }
 
-    /// Attaches the running container to a further network.
+    /// Attaches the running container to a further network. If it is on it already, who asked before was killed before he
+    /// heard of it.
     ///
     /// # Errors
-    /// As [`Attached::attach`].
-    pub fn connect(&mut self, mut place: Place) -> Result<()> {
-        place.interface = self.plan.free_interface(&place.interface);
-        if let Some(namespace) = &self.namespace {
-            place.attach(&mut Links::open()?, namespace.as_fd())?;
-            self.plan.tell_firewall(std::slice::from_ref(&place))?;
-        }
-        self.plan.answers |= place.network.names;
-        self.plan.places.push(place);
-        self.publish_again()?;
-        self.follow()
-    }
-
-    /// Ports that lost the place that they led to lead to the new one, if they can.
-    fn publish_again(&mut self) -> Result<()> {
-        let ports: Vec<Published> = self.reservation.published().cloned().collect();
-        if ports.is_empty() || self.plan.places.iter().any(|place| !place.endpoint.ports.is_empty()) {
+    /// As [`crate::lease::lease`] and [`Attached::attach`].
+    pub fn connect(&mut self, joining: Joining) -> Result<()> {
+        let Joining { network, wish, interface, sysctls } = joining;
+        if self.plan.places.iter().any(|place| place.network.id == network.id) {
             return Ok(());
         }
-        let Some(place) = self.plan.publishing() else { return Ok(()) };
-        place.endpoint.ports = ports;
-        let place = place.clone();
-        self.plan.note_ports(&place)?;
-        self.proxy = serve(&self.reservation, &place.endpoint)?;
-        self.plan.tell_firewall(std::slice::from_ref(&place))
+        let registers = self.plan.realm.registers();
+        // Who is dead is for the engine to know, which has looked.
+        let endpoint = lease(&registers.lock()?, &network, &wish, &|_| false)?.endpoint;
+        sys::fault::point("network: address leased");
+        let (interface, ways_out) = (self.plan.free_interface(&interface), WaysOut::default());
+        self.plan.answers |= network.names;
+        let id = network.id.clone();
+        self.plan.places.push(Place { network, endpoint, interface, ways_out, sysctls });
+        let joined = self.join_last().and_then(|()| self.publish_anew()).and_then(|()| self.follow());
+        if joined.is_err() {
+            // The error that matters is why it could not be connected.
+            self.disconnect(&id).ok();
+        }
+        joined
     }
 
-    /// Takes the running container off a network.
+    fn join_last(&self) -> Result<()> {
+        let (Some(namespace), Some(place)) = (&self.namespace, self.plan.places.last()) else { return Ok(()) };
+        place.attach(&mut Links::open()?, namespace.as_fd())?;
+        sys::fault::point("network: link made");
+        self.plan.tell_firewall(std::slice::from_ref(place))
+    }
+
+    /// Takes the running container off a network. If it is not on it, who asked before was killed before he heard of it.
     ///
     /// # Errors
-    /// `NotFound` when it is not on it; those of links, of the firewall and of the register.
+    /// Those of links, of the firewall and of the register.
     pub fn disconnect(&mut self, network: &str) -> Result<()> {
-        let at = self.plan.places.iter().position(|place| place.network.id == network);
-        let Some(at) = at else {
-            return Err(Error::new(crate::ErrorKind::NotFound, "the container is not on this network"));
-        };
-        let place = self.plan.places.remove(at);
+        let Some(at) = self.plan.places.iter().position(|place| place.network.id == network) else { return Ok(()) };
         if let Some(namespace) = &self.namespace {
-            link::detach(namespace.as_fd(), &place.interface)?;
+            link::detach(namespace.as_fd(), &self.plan.places[at].interface)?;
+            sys::fault::point("network: link gone");
         }
         self.plan.realm.leave(network, &self.plan.container)?;
-        if !place.endpoint.ports.is_empty() {
-            self.proxy = None;
-            self.publish_again()?;
-        }
+        self.plan.places.remove(at);
+        self.publish_anew()?;
         self.follow()
+    }
+
+    /// Ports that lead nowhere, because the network that they led over was left, or there was none, lead over another one.
+    fn publish_anew(&mut self) -> Result<()> {
+        if self.plan.places.iter().any(|place| !place.endpoint.ports.is_empty()) {
+            return Ok(());
+        }
+        self.plan.keep_a_way_out();
+        self.proxy = None;
+        let Some(at) = self.plan.publish(&self.reservation)? else { return Ok(()) };
+        let place = &self.plan.places[at];
+        self.proxy = serve(&self.reservation, &place.endpoint)?;
+        match self.namespace {
+            Some(_) => self.plan.tell_firewall(std::slice::from_ref(place)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down once more where the container is: the registers were lost, or damaged.
+    ///
+    /// # Errors
+    /// Those of the registers.
+    pub fn note_anew(&self) -> Result<()> {
+        let registers = self.plan.realm.registers();
+        let locked = registers.lock()?;
+        self.plan.places.iter().try_for_each(|place| locked.note(&place.network, &place.endpoint))
     }
 
     /// The names that are answered, and the ways out, follow from where the container is.
@@ -272,21 +320,22 @@ fn serve(reservation: &Reservation, endpoint: &Endpoint) -> Result<Option<Proxy>
 }
 
 impl Plan {
-    /// The place whose addresses ports of the host lead to: where the way out is.
-    fn publishing(&mut self) -> Option<&mut Place> {
+    /// Notes the ports that are reserved in the register of the network over which they lead to the container: the one of its
+    /// way out. Returns the number of its place; None if there are none, or no such network.
+    fn publish(&mut self, reservation: &Reservation) -> Result<Option<usize>> {
+        let ports: Vec<Published> = reservation.published().cloned().collect();
         let open = |place: &Place| place.network.is_bridge() && !place.network.internal;
         let way_out = |place: &Place| open(place) && (place.ways_out.ipv4 || place.ways_out.ipv6);
-        let at = self.places.iter().position(way_out).or_else(|| self.places.iter().position(open))?;
-        self.places.get_mut(at)
-    }
-
-    /// Notes in the register which ports lead to a place.
-    fn note_ports(&self, place: &Place) -> Result<()> {
-        let endpoint = &place.endpoint;
-        self.realm.registers().lock()?.change(&place.network.id, |register| {
+        let at = self.places.iter().position(way_out).or_else(|| self.places.iter().position(open));
+        let Some(at) = at.filter(|_| !ports.is_empty()) else { return Ok(None) };
+        let Place { network, endpoint, .. } = &mut self.places[at];
+        endpoint.ports = ports;
+        let registers = self.realm.registers();
+        registers.lock()?.change(&network.id, |register| {
             let own = register.endpoints.iter_mut().find(|known| known.id == endpoint.id);
             own.map(|known| known.ports.clone_from(&endpoint.ports)).is_some()
-        })
+        })?;
+        Ok(Some(at))
     }
 
     /// Tells the firewall of these places, and puts it right if somebody has changed it.
@@ -395,7 +444,7 @@ impl Place {
         }
         link::in_namespace(namespace, || {
             self.sysctls.iter().try_for_each(|(path, value)| {
-                let file = PathBuf::from("/proc/sys/net").join(path);
+                let file = PathBuf::from("/proc/sys/net").join(path.replace(IFNAME, &self.interface));
                 std::fs::write(&file, value).map_err(|error| Error::io(file.display(), &error))
             })
         })

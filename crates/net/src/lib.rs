@@ -23,6 +23,8 @@ pub mod lease;
 pub mod realm;
 /// What lives on each network, as files.
 pub mod register;
+/// What is on this host and belongs to nobody.
+pub mod stray;
 
 /// Answering names of containers, and forwarding the rest.
 pub mod dns;

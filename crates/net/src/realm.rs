@@ -64,15 +64,49 @@ impl Realm {
     pub fn release(&self, container: &str) -> Result<()> {
         let registers = self.registers();
         let locked = registers.lock()?;
-        let mut all = registers.all()?;
+        self.take_out(&locked, &|other| other == container, &|_| Ok(()))
+    }
+
+    /// Takes containers off all networks whose supervisors were killed: those of which `is_dead` says so. Other processes may
+    /// keep their network namespaces, so that their links are removed here.
+    ///
+    /// # Errors
+    /// As of [`Realm::release`].
+    pub fn collect(&self, is_dead: &dyn Fn(&str) -> bool) -> Result<()> {
+        let registers = self.registers();
+        let locked = registers.lock()?;
+        self.take_out(&locked, is_dead, &remove_links)
+    }
+
+    /// Lets nothing lead any more to containers whose supervisors were killed, and which are on no register.
+    ///
+    /// # Errors
+    /// Those of links and of the firewall.
+    pub fn bury(&self, all: &[Register], network: &Network, dead: &[Endpoint]) -> Result<()> {
+        self.unpublish(all, network, dead).and(remove_links(dead))
+    }
+
+    fn take_out(
+        &self,
+        locked: &Locked<'_>,
+        is_gone: &dyn Fn(&str) -> bool,
+        besides: &dyn Fn(&[Endpoint]) -> Result<()>,
+    ) -> Result<()> {
         let mut result = Ok(());
+        let mut all = Vec::new();
+        for id in self.registers().ids()? {
+            match self.registers().read(&id) {
+                Ok(register) => all.extend(register),
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
         for at in 0..all.len() {
-            let of_container = |endpoint: &mut Endpoint| endpoint.container == container;
-            let gone: Vec<Endpoint> = all[at].endpoints.extract_if(.., of_container).collect();
+            let gone = all[at].endpoints.extract_if(.., |endpoint| is_gone(&endpoint.container));
+            let gone: Vec<Endpoint> = gone.collect();
             if gone.is_empty() {
                 continue;
             }
-            result = result.and(self.unpublish(&all, &all[at].network, &gone));
+            result = result.and(self.unpublish(&all, &all[at].network, &gone)).and(besides(&gone));
             // The entry goes last: as long as it is there, whoever comes next finds what is left.
             result = result.and(locked.write(&all[at]));
         }
@@ -93,11 +127,8 @@ impl Realm {
         self.unpublish(&all, &all[at].network, &gone).and(locked.write(&all[at]))
     }
 
-    /// Lets nothing lead any more to endpoints that are on no register.
-    ///
-    /// # Errors
-    /// Those of the firewall.
-    pub fn unpublish(&self, all: &[Register], network: &Network, gone: &[Endpoint]) -> Result<()> {
+    /// Lets no port lead any more to endpoints that are on no register.
+    fn unpublish(&self, all: &[Register], network: &Network, gone: &[Endpoint]) -> Result<()> {
         let mut firewall = None;
         for endpoint in gone {
             // The ports of one whose supervisor was killed were free at once, and may be somebody else's by now.
@@ -185,6 +216,18 @@ impl Realm {
 /// Whether the kernel refuses because it lacks something: a table that is made whole misses nothing that was there before.
 fn is_lack(error: &Error) -> bool {
     matches!(error.errno(), Some(Errno::OPNOTSUPP | Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT | Errno::NOENT))
+}
+
+/// Removes the links of these endpoints from the host, and with them the containers' interfaces.
+fn remove_links(gone: &[Endpoint]) -> Result<()> {
+    let mut links = Links::open()?;
+    for endpoint in gone.iter().filter(|endpoint| !endpoint.link.is_empty()) {
+        // Most are gone with their namespaces, and to look costs less than a message.
+        if links.index(&endpoint.link)?.is_some() {
+            links.delete(&endpoint.link)?;
+        }
+    }
+    Ok(())
 }
 
 /// Networks and what lives on them, as the firewall takes them.

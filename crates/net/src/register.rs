@@ -93,7 +93,9 @@ impl Registers {
     pub fn read(&self, network: &str) -> Result<Option<Register>> {
         let path = self.path(network);
         match File::open(&path) {
-            Ok(file) => Register::from_file(&file, &path).map(Some),
+            Ok(file) => Register::from_file(&file, &path)
+                .map(Some)
+                .map_err(|error| error.with_hint("phial system check --repair writes it anew, from what runs")),
             Err(error) if error.kind() == NotFound => Ok(None),
             Err(error) => Err(Error::io(path.display(), &error)),
         }
@@ -104,6 +106,14 @@ impl Registers {
     /// # Errors
     /// As [`Registers::read`].
     pub fn all(&self) -> Result<Vec<Register>> {
+        self.ids()?.iter().filter_map(|id| self.read(id).transpose()).collect()
+    }
+
+    /// The ids of the networks that have one, whether it can be read or not.
+    ///
+    /// # Errors
+    /// `System` when the directory cannot be read.
+    pub fn ids(&self) -> Result<Vec<String>> {
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
             Err(error) if error.kind() == NotFound => return Ok(Vec::new()),
@@ -113,7 +123,7 @@ impl Registers {
         let mut ids: Vec<String> = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
         ids.retain(|id| !id.starts_with('.'));
         ids.sort_unstable();
-        ids.iter().filter_map(|id| self.read(id).transpose()).collect()
+        Ok(ids)
     }
 
     /// Waits until nobody else changes them.
@@ -172,6 +182,29 @@ impl Locked<'_> {
             Err(error) if error.kind() != NotFound => Err(Error::io(path.display(), &error)),
             _ => Ok(()),
         }
+    }
+
+    /// Begins the register of a network anew, whatever is there.
+    ///
+    /// # Errors
+    /// As [`Locked::write`].
+    pub fn begin(&self, network: &Network) -> Result<()> {
+        self.write(&Register::new(network.clone()))
+    }
+
+    /// Notes a container's place on a network, in place of what was noted of it.
+    ///
+    /// # Errors
+    /// As [`Registers::read`] and [`Locked::write`].
+    pub fn note(&self, network: &Network, endpoint: &Endpoint) -> Result<()> {
+        let register = self.registers.read(&network.id)?;
+        let mut register = register.unwrap_or_else(|| Register::new(network.clone()));
+        if register.of_container(&endpoint.container) == Some(endpoint) {
+            return Ok(());
+        }
+        register.endpoints.retain(|known| known.container != endpoint.container);
+        register.endpoints.push(endpoint.clone());
+        self.write(&register)
     }
 
     /// Changes the register of a network that has one, if `change` says that it has changed something.

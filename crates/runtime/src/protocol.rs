@@ -49,6 +49,8 @@ pub const LOCK_FILE: &str = "lock";
 pub const NETWORK_NOTE: &str = "network ";
 /// File name of [`Status`] in the container's run directory.
 pub const STATUS_FILE: &str = "status.json";
+/// File name of an empty file in the run directory of a container whose network namespace others have entered.
+pub const SHARED_FILE: &str = "shared";
 /// File name of the container's name in its run directory: there once it was renamed while it ran.
 pub const NAME_FILE: &str = "name";
 /// File name of [`ExitRecord`] in the container's persistent directory.
@@ -80,10 +82,13 @@ pub enum Kind {
     Resume = b'U',
     /// engine → supervisor, first frame: [`policy::Update`]. Answered as [`Kind::Pause`].
     Update = b'V',
-    /// engine → supervisor, first frame: a further network, as a `net::Place`. Answered as [`Kind::Pause`].
+    /// engine → supervisor, first frame: a further network, as a `net::attach::Joining`. Answered as [`Kind::Pause`].
     Connect = b'N',
     /// engine → supervisor, first frame: [`Disconnect`]. Answered as [`Kind::Pause`].
     Disconnect = b'D',
+    /// engine → supervisor, first frame: the registers of its networks are to say once more what it has. No payload. Answered
+    /// as [`Kind::Pause`].
+    Note = b'M',
     /// engine → supervisor: bytes for the process's stdin.
     Stdin = b'0',
     /// engine → supervisor: no more stdin. No payload.
@@ -107,7 +112,7 @@ pub enum Kind {
 impl Kind {
     /// The kind with this byte, if there is one.
     pub fn from_byte(byte: u8) -> Option<Kind> {
-        const ALL: [Kind; 20] = [
+        const ALL: [Kind; 21] = [
             Kind::Request,
             Kind::Attach,
             Kind::Exec,
@@ -119,6 +124,7 @@ impl Kind {
             Kind::Update,
             Kind::Connect,
             Kind::Disconnect,
+            Kind::Note,
             Kind::Stdin,
             Kind::StdinEnd,
             Kind::Resize,

@@ -1,4 +1,4 @@
-//! `system check`: blobs, layers, database, directories and /run are held against one another.
+//! `system check`: blobs, layers, database, directories, /run, and what the kernel has of networks are held against one another.
 //!
 //! Damage is what nobody wrote: a blob or layer with other content, a row without its directory, a file that cannot be
 //! read. It is told, each in one line with what to do about it, and with `repair` what can be is done. What a killed
@@ -6,6 +6,7 @@
 
 mod containers;
 mod images;
+mod networks;
 
 use std::fmt;
 
@@ -56,8 +57,12 @@ pub struct CheckReport {
     pub containers: usize,
     /// Volumes that were looked at.
     pub volumes: usize,
+    /// Networks that were looked at.
+    pub networks: usize,
     /// What killed commands left; collected if repairing.
     pub garbage: Garbage,
+    /// What they left on networks: places of containers that are gone, and networks that are half removed.
+    pub left_on_networks: usize,
 }
 
 impl CheckReport {
@@ -87,6 +92,7 @@ pub fn check(options: Options, how: CheckOptions, tell: &dyn Fn(usize, usize)) -
     let engine = Engine::open(options)?;
     images::check(&engine, how, &mut report, tell)?;
     containers::check(&engine, how, &mut report)?;
+    networks::check(&engine, how, &mut report)?;
     report.garbage = engine.store().garbage()?;
     if how.repair {
         let collected = engine.store().collect();

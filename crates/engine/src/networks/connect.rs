@@ -74,12 +74,14 @@ impl Engine {
         };
         let container = &*self.settled(container)?;
         let default = self.default_network()?.id;
+        let is_on = self.endpoints_of(&container.record.id)?.iter().any(|(on, _)| on.id == network.id);
         let without = |config: &ContainerConfig| {
             let mut connections = connections(config, &default)?;
             let before = connections.len();
             connections.retain(|known| known.network != network.id);
             match connections.len() {
-                after if after == before && force => Ok(config.network.clone()),
+                // Who connected it was killed before he had noted that.
+                after if after == before && (force || is_on) => Ok(config.network.clone()),
                 after if after == before => {
                     Err(Error::conflict(format!("container {name} is not connected to network {}", network.name)))
                 }
@@ -88,11 +90,10 @@ impl Engine {
                 _ => Ok(Mode::Own(connections)),
             }
         };
-        without(&container.config)?;
-        if container.state.is_running() {
-            self.disconnect_live(container, &network)?;
-        }
-        self.change_networks(container, without)
+        // The row first: killed in between, it is on more networks than its row says, and never on fewer.
+        self.change_networks(container, without)?;
+        sys::fault::point("network: connection forgotten");
+        if container.state.is_running() { self.disconnect_live(container, &network) } else { Ok(()) }
     }
 
     /// Writes down which networks a container is on.
@@ -125,7 +126,7 @@ fn without_gone(config: &ContainerConfig, id: &str) -> Mode {
 }
 
 /// The networks of a configuration, the default one as well, by their ids.
-fn connections(config: &ContainerConfig, default: &str) -> Result<Vec<Connection>> {
+pub(super) fn connections(config: &ContainerConfig, default: &str) -> Result<Vec<Connection>> {
     match &config.network {
         Mode::None => Ok(Vec::new()),
         Mode::Own(connections) if connections.is_empty() => Ok(vec![Connection::to(default)]),

@@ -47,6 +47,7 @@ impl Engine {
         check(filters, "scope", &["local", "global", "swarm"])?;
         check(filters, "type", &["builtin", "custom"])?;
         self.default_network()?;
+        self.collect_networks().ok();
         let mut lines: Vec<NetworkSummary> = Predefined::ALL.map(NetworkSummary::predefined).into();
         for network in self.networks()? {
             // Who lives there is asked only where that matters.

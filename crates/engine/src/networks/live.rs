@@ -73,7 +73,9 @@ impl Engine {
         let names = self.store.networks().unwrap_or_default();
         let mut live =
             Live { names: names.into_iter().map(|network| (network.id, network.name)).collect(), ..Live::default() };
-        for register in self.registers().all().unwrap_or_default() {
+        let registers = self.registers();
+        let ids = registers.ids().unwrap_or_default();
+        for register in ids.iter().filter_map(|id| registers.read(id).ok().flatten()) {
             let at = live.networks.len();
             live.networks.push(register.network);
             for endpoint in register.endpoints {

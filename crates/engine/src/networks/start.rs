@@ -4,13 +4,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use image::ImageConfig;
-use net::attach::{Place, Plan, Resolver, WaysOut};
+use net::attach::{Joining, Place, Plan, Resolver, WaysOut};
 use net::lease::{Wish, lease};
 use net::port::Wanted;
 use net::register::Locked;
 use net::{Endpoint, Network, Realm};
 use runtime::protocol::{Disconnect, Kind, NETWORK_NOTE};
-use store::{ContainerId, ContainerRecord};
+use store::ContainerRecord;
 
 use super::table;
 use crate::config::network::{DEFAULT_NETWORK, IFNAME, SYSCTLS};
@@ -67,16 +67,13 @@ impl Engine {
     /// # Errors
     /// `Conflict` for addresses that are taken, or when it has ended meanwhile; `System` when the kernel refuses.
     pub(super) fn connect_live(&self, container: &Container, network: &Network, connection: &Connection) -> Result<()> {
-        let (id, realm) = (container.record.id.hex(), self.realm()?);
-        let registers = realm.registers();
-        let locked = registers.lock()?;
-        let endpoint = self.lease_one(&locked, &realm, network, connection, &id, &container.record.name)?;
-        drop(locked);
-        let place = place(network, connection, endpoint, 0);
-        if let Err(error) = self.ask(container, Kind::Connect, &place) {
-            realm.leave(&network.id, &id).ok();
-            return Err(error);
-        }
+        let id = container.record.id.hex();
+        // Whose addresses are free only its supervisor does not know.
+        self.collect_networks()?;
+        let (interface, sysctls) = interface(network, connection, 0);
+        let wish = wish(network, connection, &id, &container.record.name);
+        self.ask(container, Kind::Connect, &Joining { network: network.clone(), wish, interface, sysctls })?;
+        sys::fault::point("network: connected");
         self.tell_network(network, "connect", &[("container", &id)]);
         self.rewrite_names(container)
     }
@@ -87,6 +84,7 @@ impl Engine {
     /// `Conflict` when it has ended meanwhile; `System` when the kernel refuses.
     pub(super) fn disconnect_live(&self, container: &Container, network: &Network) -> Result<()> {
         self.ask(container, Kind::Disconnect, &Disconnect { network: network.id.clone() })?;
+        sys::fault::point("network: disconnected");
         self.tell_network(network, "disconnect", &[("container", &container.record.id.hex())]);
         self.rewrite_names(container)
     }
@@ -171,21 +169,10 @@ impl Engine {
         container: &str,
         name: &str,
     ) -> Result<Endpoint> {
-        let mut names = vec![name.to_owned()];
-        if network.names {
-            names.extend(connection.aliases.iter().cloned());
-            names.push(container[..12].to_owned());
-        }
-        let (ipv4, ipv6, mac) = (connection.ipv4, connection.ipv6, connection.mac);
-        let wish = Wish { container: container.to_owned(), names, ipv4, ipv6, mac };
-        let is_dead = |other: &str| {
-            other
-                .parse::<ContainerId>()
-                .is_ok_and(|other| self.store().container_is_live(&other).is_ok_and(|live| !live))
-        };
-        let leased = lease(locked, network, &wish, &is_dead)?;
+        let wish = wish(network, connection, container, name);
+        let leased = lease(locked, network, &wish, &|other| self.is_dead(other))?;
         if !leased.evicted.is_empty() {
-            realm.unpublish(&locked.registers().all()?, network, &leased.evicted)?;
+            realm.bury(&locked.registers().all()?, network, &leased.evicted)?;
         }
         Ok(leased.endpoint)
     }
@@ -257,18 +244,32 @@ impl Engine {
 }
 
 fn place(network: &Network, connection: &Connection, endpoint: Endpoint, number: usize) -> Place {
-    let prefix = network.options.get(INTERFACE_PREFIX).map_or("eth", String::as_str);
-    let interface = connection.options.get(IFNAME).cloned().unwrap_or_else(|| format!("{prefix}{number}"));
-    let sysctls = connection.options.get(SYSCTLS).map(String::as_str).unwrap_or_default();
-    let sysctls = sysctls.split(',').filter_map(|pair| sysctl(pair, &interface)).collect();
+    let (interface, sysctls) = interface(network, connection, number);
     Place { network: network.clone(), endpoint, interface, ways_out: WaysOut::default(), sysctls }
 }
 
+fn wish(network: &Network, connection: &Connection, container: &str, name: &str) -> Wish {
+    let mut names = vec![name.to_owned()];
+    if network.names {
+        names.extend(connection.aliases.iter().cloned());
+        names.push(container[..12].to_owned());
+    }
+    let (ipv4, ipv6, mac) = (connection.ipv4, connection.ipv6, connection.mac);
+    Wish { container: container.to_owned(), names, ipv4, ipv6, mac }
+}
+
+/// The name and the parameters of an interface.
+fn interface(network: &Network, connection: &Connection, number: usize) -> (String, Vec<(String, String)>) {
+    let prefix = network.options.get(INTERFACE_PREFIX).map_or("eth", String::as_str);
+    let interface = connection.options.get(IFNAME).cloned().unwrap_or_else(|| format!("{prefix}{number}"));
+    let sysctls = connection.options.get(SYSCTLS).map(String::as_str).unwrap_or_default();
+    (interface, sysctls.split(',').filter_map(sysctl).collect())
+}
+
 /// The path below `/proc/sys/net` and the value of a parameter of the interface.
-fn sysctl(pair: &str, interface: &str) -> Option<(String, String)> {
+fn sysctl(pair: &str) -> Option<(String, String)> {
     let (name, value) = pair.split_once('=')?;
-    let parts = name.strip_prefix("net.")?.split('.').map(|part| if part == "IFNAME" { interface } else { part });
-    Some((parts.collect::<Vec<_>>().join("/"), value.to_owned()))
+    Some((name.strip_prefix("net.")?.replace('.', "/"), value.to_owned()))
 }
 
 /// The way out is the network with the highest priority that leads out, the first one of several.

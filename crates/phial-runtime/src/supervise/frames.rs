@@ -34,11 +34,15 @@ impl Dispatcher {
                 self.answer(number, done);
             }
             (Role::New, Kind::Connect) => {
-                let done = parse(&frame).and_then(|place| self.connect(place));
+                let done = parse(&frame).and_then(|joining| self.connect(joining));
                 self.answer(number, done);
             }
             (Role::New, Kind::Disconnect) => {
                 let done = parse(&frame).and_then(|asked| self.disconnect(&asked));
+                self.answer(number, done);
+            }
+            (Role::New, Kind::Note) => {
+                let done = self.note_networks();
                 self.answer(number, done);
             }
             (Role::New, Kind::Signal) => {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use runtime::plan::{Links, Plan, Source, Step};
-use runtime::protocol::{Join, first_process};
+use runtime::protocol::{Join, SHARED_FILE, first_process};
 use runtime::{Error, ErrorKind, Result};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -54,6 +54,14 @@ impl Joined {
             _ => "ipc",
         };
         let failed = |error: std::io::Error| Error::system(format!("{namespace} of container {}", join.name), error);
+        if namespace == LinuxNamespaceType::Network {
+            // Made before the namespace is open: whose it is looks for the file when its first process has ended.
+            let shared = join.run_dir.join(SHARED_FILE);
+            std::fs::write(&shared, []).map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => not_running(),
+                _ => Error::system(shared.display(), error),
+            })?;
+        }
         let process = first_process(&join.run_dir).map_err(failed)?.ok_or_else(not_running)?;
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = openat(process, format!("ns/{name}"), flags, Mode::empty()).map_err(|errno| match errno {

@@ -185,7 +185,7 @@ impl Dispatcher {
         record.restarts = self.life.restarts;
         self.life.kill_at = None;
         self.life.oom = None;
-        self.network.as_mut().map(Attached::detach);
+        self.detach_networks();
         let asked = std::mem::take(&mut self.life.asked_for_another);
         // Who waits for the end, with or without the lock, gets it.
         if asked && self.clients_with(|role| matches!(role, Role::Stopping { .. })).is_empty() {

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 
-use net::attach::{Attached, Place, Plan};
-use runtime::protocol::{Disconnect, Request};
+use net::attach::{Attached, Joining, Plan};
+use runtime::protocol::{Disconnect, Request, SHARED_FILE};
 use runtime::{Error, ErrorKind, Result};
 use rustix::process::Pid;
 
@@ -55,6 +55,14 @@ impl Dispatcher {
         watch(self.network.as_ref(), &self.poll);
     }
 
+    /// A run of the container has ended.
+    pub(super) fn detach_networks(&mut self) {
+        let Some(network) = &mut self.network else { return };
+        // Who enters the namespace has made the file before, and can only do so while the first process lives.
+        let is_shared = std::fs::remove_file(self.request.run_dir.join(SHARED_FILE)).is_ok();
+        network.detach(is_shared);
+    }
+
     /// The container has ended and stays so.
     pub(super) fn leave_networks(&mut self) {
         let Some(network) = self.network.take() else { return };
@@ -65,17 +73,27 @@ impl Dispatcher {
     }
 
     /// Asked for a further network.
-    pub(super) fn connect(&mut self, place: Place) -> Result<()> {
+    pub(super) fn connect(&mut self, joining: Joining) -> Result<()> {
         self.must_live()?;
         let network = self.network.as_mut().ok_or_else(without)?;
-        network.connect(place).map_err(error_of)
+        let connected = network.connect(joining).map_err(error_of);
+        self.watch_network();
+        connected
     }
 
     /// Asked to leave one.
     pub(super) fn disconnect(&mut self, asked: &Disconnect) -> Result<()> {
         self.must_live()?;
         let network = self.network.as_mut().ok_or_else(without)?;
-        network.disconnect(&asked.network).map_err(error_of)
+        let disconnected = network.disconnect(&asked.network).map_err(error_of);
+        self.watch_network();
+        disconnected
+    }
+
+    /// Asked to write down once more where the container is.
+    pub(super) fn note_networks(&self) -> Result<()> {
+        self.must_live()?;
+        self.network.as_ref().map_or(Ok(()), |network| network.note_anew().map_err(error_of))
     }
 }
 

@@ -124,7 +124,8 @@ pub(crate) fn end_noted(id: &ContainerId, note: &str) {
 fn release(id: &ContainerId, realm: &str) -> Result<()> {
     let unreadable = |error| Error::invalid(format!("networks of container {id}: {error}"));
     let realm: net::Realm = serde_json::from_str(realm).map_err(unreadable)?;
-    Ok(realm.release(&id.hex())?)
+    let id = id.hex();
+    Ok(realm.collect(&|other| other == id)?)
 }
 
 fn end_cgroups(id: &ContainerId, cgroups: impl Iterator<Item = PathBuf>) -> Result<()> {

@@ -124,6 +124,8 @@ impl Engine {
         if changed > 0 {
             containers = self.observe_all()?;
         }
+        // What cannot be given back now can be later, and is named by `system check`.
+        self.collect_networks().ok();
         containers.retain(|container| all || container.state.is_running());
         Ok(containers)
     }

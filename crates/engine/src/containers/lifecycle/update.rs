@@ -78,6 +78,8 @@ impl Engine {
             other => other,
         };
         renamed?;
+        sys::fault::point("rename: row changed");
+        self.rename_on_networks(id)?;
         // Its supervisor tells events and has the name it was started with. Without a run directory there is none.
         std::fs::write(self.paths().run_container(id).join(NAME_FILE), name).ok();
         let mut after = container.clone();

@@ -62,11 +62,12 @@ fn new_bar(layers: usize) -> ProgressBar {
 
 fn summary(report: &CheckReport, repaired: bool) -> String {
     let mut lines = vec![format!(
-        "checked {}, {}, {} and {}: {}",
+        "checked {}, {}, {}, {} and {}: {}",
         counted(report.images, "image"),
         counted(report.layers, "layer"),
         counted(report.containers, "container"),
         counted(report.volumes, "volume"),
+        counted(report.networks, "network"),
         if report.problems.is_empty() { "all is well".to_owned() } else { counted(report.problems.len(), "problem") },
     )];
     if report.unproven > 0 {
@@ -77,6 +78,7 @@ fn summary(report: &CheckReport, repaired: bool) -> String {
     let left = [
         (garbage.containers.len(), "container"),
         (garbage.volumes.len(), "volume"),
+        (report.left_on_networks, "network lease"),
         (garbage.layers.len(), "layer"),
         (garbage.blobs.len(), "blob"),
         (garbage.temporary.len(), "unfinished piece"),

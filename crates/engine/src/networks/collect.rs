@@ -1,0 +1,163 @@
+//! What killed processes have left on networks, and its removal: addresses, names and ports of containers whose supervisor,
+//! or who was about to start them, was killed; what the host has of networks whose rows are gone; names that containers had
+//! before they were renamed.
+//!
+//! All of it is found in the registers, where it was noted before it was made. Commands that list containers or networks
+//! collect it, as do those that make networks; who starts a container looks at some of the others on its networks.
+
+use std::collections::HashMap;
+
+use net::Network;
+use net::register::Register;
+use runtime::protocol::Kind;
+use store::ContainerId;
+
+use super::connect::connections;
+use crate::config::Network as Mode;
+use crate::containers::lifecycle::Container;
+use crate::engine::Engine;
+use crate::error::Result;
+
+/// What there is to collect.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Leftovers {
+    /// Places on networks of containers that do not live.
+    pub(crate) endpoints: usize,
+    /// Networks without a row.
+    pub(crate) networks: usize,
+    /// Containers that are called there what they were called before.
+    renamed: Vec<ContainerId>,
+}
+
+impl Engine {
+    /// Whether nobody answers for a container. Who starts it has its lock before he leases addresses.
+    pub(crate) fn is_dead(&self, container: &str) -> bool {
+        let Ok(id) = container.parse::<ContainerId>() else { return true };
+        // What cannot be looked at lives.
+        self.store.container_is_live(&id).is_ok_and(|live| !live)
+    }
+
+    /// Clears away what killed processes have left on networks. A register that cannot be read keeps nothing else from being
+    /// looked at.
+    ///
+    /// # Errors
+    /// `Store`; `System` when something of it cannot be removed.
+    pub(crate) fn collect_networks(&self) -> Result<()> {
+        let left = self.network_leftovers()?;
+        let mut result = Ok(());
+        if left.endpoints > 0 {
+            result = self.realm().collect(&|container| self.is_dead(container)).map_err(Into::into);
+        }
+        if left.networks > 0 {
+            result = result.and(self.collect_rowless());
+        }
+        for id in left.renamed {
+            result = result.and(self.rename_on_networks(&id));
+        }
+        result
+    }
+
+    /// What [`Engine::collect_networks`] would clear away. Without a lock: what is being made or removed may be among it.
+    ///
+    /// # Errors
+    /// `Store`; `System` when the registers cannot be listed.
+    pub(crate) fn network_leftovers(&self) -> Result<Leftovers> {
+        let registers = self.readable_registers()?;
+        if registers.is_empty() {
+            return Ok(Leftovers::default());
+        }
+        let rows = self.store.networks()?;
+        let names: HashMap<String, String> =
+            self.store.containers()?.into_iter().map(|row| (row.id.hex(), row.name)).collect();
+        let mut left = Leftovers::default();
+        for register in registers {
+            let has_row = rows.iter().any(|row| row.id == register.network.id);
+            left.networks += usize::from(!has_row && !self.is_lived_on(&register));
+            for endpoint in &register.endpoints {
+                if self.is_dead(&endpoint.container) {
+                    left.endpoints += 1;
+                } else if names.get(&endpoint.container).is_some_and(|name| endpoint.names.first() != Some(name)) {
+                    left.renamed.extend(endpoint.container.parse::<ContainerId>());
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// The networks that a container runs on, but for what the registers say: they were lost, or written by somebody else.
+    ///
+    /// # Errors
+    /// `Store`; `System` for a register that cannot be read.
+    pub(crate) fn unnoted_networks(&self, container: &Container) -> Result<Vec<Network>> {
+        let has_networks = container.state.status().is_some_and(|status| status.network.is_some());
+        let Mode::Own(_) = container.config.network else { return Ok(Vec::new()) };
+        if !has_networks {
+            return Ok(Vec::new());
+        }
+        let on = self.endpoints_of(&container.record.id)?;
+        let connections = connections(&container.config, &self.default_network()?.id)?;
+        let mut unnoted = self.networks()?;
+        unnoted.retain(|network| {
+            connections.iter().any(|connection| connection.network == network.id)
+                && !on.iter().any(|(on, _)| on.id == network.id)
+        });
+        Ok(unnoted)
+    }
+
+    /// Has the supervisor of a container write down where the container is.
+    ///
+    /// # Errors
+    /// `Conflict` when it has ended meanwhile; `System`.
+    pub(crate) fn note_networks(&self, container: &Container) -> Result<()> {
+        self.ask(container, Kind::Note, &()).map(drop)
+    }
+
+    /// The registers that can be read.
+    fn readable_registers(&self) -> Result<Vec<Register>> {
+        let registers = self.registers();
+        Ok(registers.ids()?.iter().filter_map(|id| registers.read(id).ok().flatten()).collect())
+    }
+
+    /// Removes what the host has of networks that have no row, and on which nothing lives. Who removes one does so with the same
+    /// lock in hand, and who makes one has written the row before.
+    fn collect_rowless(&self) -> Result<()> {
+        let registers = self.registers();
+        let locked = registers.lock()?;
+        let rows = self.store.networks()?;
+        let has_row = |network: &Network| rows.iter().any(|row| row.id == network.id);
+        let is_left = |register: &Register| !has_row(&register.network) && !self.is_lived_on(register);
+        for register in self.readable_registers()?.iter().filter(|register| is_left(register)) {
+            self.realm().remove_network(&locked, &register.network)?;
+        }
+        Ok(())
+    }
+
+    /// With the database lost, its containers may still live.
+    pub(crate) fn is_lived_on(&self, register: &Register) -> bool {
+        register.endpoints.iter().any(|endpoint| !self.is_dead(&endpoint.container))
+    }
+
+    /// Has a container called by its name on all its networks: by those who ask for addresses, from now on.
+    ///
+    /// # Errors
+    /// Those of the registers.
+    pub(crate) fn rename_on_networks(&self, id: &ContainerId) -> Result<()> {
+        let container = id.hex();
+        let registers = self.registers();
+        let is_on = |register: &Register| register.of_container(&container).is_some();
+        if !self.readable_registers()?.iter().any(is_on) {
+            return Ok(());
+        }
+        let locked = registers.lock()?;
+        // Another may have renamed it meanwhile: with the lock in hand the last one finds the last name.
+        let name = self.store.find_container(&container)?.name;
+        for register in self.readable_registers()?.iter().filter(|register| is_on(register)) {
+            locked.change(&register.network.id, |register| {
+                let mut own = register.endpoints.iter_mut().filter(|endpoint| endpoint.container == container);
+                let first = own.next().and_then(|endpoint| endpoint.names.first_mut());
+                first.filter(|first| **first != name).map(|first| first.clone_from(&name)).is_some()
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! What of a realm is on this host and belongs to nobody, or is missing: registers, links and firewall held against one
+//! another.
+//!
+//! Nothing of this is on the way of any other command: killed processes leave only what is in the registers. What is found here
+//! was made, changed or removed by others.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::firewall::{Firewall, compile};
+use crate::link::{Link, Links};
+use crate::nft::{self, Family, Scope};
+use crate::realm::of_registers;
+use crate::register::Register;
+use crate::{Realm, Result};
+
+/// How long the kernel may take to remove the links of a network namespace that is gone, and a container to start.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is asked meanwhile.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What is there of a realm and should not be, and the other way round.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Strays {
+    /// Ports of its bridges that are named as ours, and are nobody's.
+    pub links: Vec<String>,
+    /// Elements of its table of the firewall that lead to nobody, each with its set.
+    pub elements: Vec<String>,
+    /// Bridges that are missing although containers are on them.
+    pub bridges: Vec<String>,
+    /// Whether rules or elements of the firewall are missing for what lives.
+    pub lacks_rules: bool,
+}
+
+impl Strays {
+    /// Whether all is as it should be.
+    pub fn is_empty(&self) -> bool {
+        *self == Strays::default()
+    }
+}
+
+impl Realm {
+    /// Looks for what belongs to nobody. Of registers that cannot be read nothing is known, so nothing is said about links and
+    /// firewall then.
+    ///
+    /// # Errors
+    /// Those of the registers, of links and of the firewall.
+    pub fn strays(&self) -> Result<Strays> {
+        let begun = Instant::now();
+        loop {
+            let strays = self.look()?;
+            if strays.is_empty() || begun.elapsed() > PATIENCE {
+                return Ok(strays);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Removes what belongs to nobody, and makes what is missing.
+    ///
+    /// # Errors
+    /// Those of links and of the firewall.
+    pub fn put_right(&self, strays: &Strays) -> Result<()> {
+        let mut links = Links::open()?;
+        strays.links.iter().try_for_each(|link| links.delete(link))?;
+        self.reload()
+    }
+
+    fn look(&self) -> Result<Strays> {
+        let registers = self.registers();
+        let _locked = registers.lock()?;
+        let all = registers.all()?;
+        let links = Links::open()?.list()?;
+        let lacks_rules = all.iter().any(|register| !register.endpoints.is_empty())
+            && !Firewall::open(&self.table)?.is_intact(&lived_on(&all))?;
+        Ok(Strays {
+            links: stray_links(&all, &links),
+            elements: self.stray_elements(&all)?,
+            bridges: missing_bridges(&all, &links),
+            lacks_rules,
+        })
+    }
+
+    fn stray_elements(&self, all: &[Register]) -> Result<Vec<String>> {
+        let mut socket = nft::Socket::open()?;
+        let found = nft::dump_table(&mut socket, Scope { family: Family::Inet, table: &self.table })?;
+        let expected = compile(&self.table, &of_registers(all));
+        let mut strays = Vec::new();
+        for set in found.iter().flat_map(|table| &table.sets) {
+            let own = expected.sets.iter().find(|own| own.name == set.name);
+            let keys: HashSet<&[u8]> =
+                own.into_iter().flat_map(|own| &own.elements).map(|element| element.key.as_slice()).collect();
+            for element in set.elements.iter().filter(|element| !keys.contains(element.key.as_slice())) {
+                let whose = element.comment.as_deref().unwrap_or("nobody");
+                strays.push(format!("an element of {} for {whose}", set.name));
+            }
+        }
+        Ok(strays)
+    }
+}
+
+/// Those of the networks on which something lives: of others, who comes first makes what is missing.
+fn lived_on(all: &[Register]) -> Vec<(&crate::Network, &[crate::Endpoint])> {
+    of_registers(all).into_iter().filter(|(_, endpoints)| !endpoints.is_empty()).collect()
+}
+
+fn stray_links(all: &[Register], links: &[Link]) -> Vec<String> {
+    let bridges: HashSet<u32> = links
+        .iter()
+        .filter(|link| all.iter().any(|register| register.network.is_bridge() && register.network.link == link.name))
+        .map(|link| link.index)
+        .collect();
+    let known: HashSet<&str> =
+        all.iter().flat_map(|register| &register.endpoints).map(|endpoint| endpoint.link.as_str()).collect();
+    let is_stray = |link: &&Link| {
+        link.kind.as_deref() == Some("veth")
+            && link.master.is_some_and(|master| bridges.contains(&master))
+            && is_ours(&link.name)
+            && !known.contains(link.name.as_str())
+    };
+    links.iter().filter(is_stray).map(|link| link.name.clone()).collect()
+}
+
+/// Whether a name is one that leases give to links.
+fn is_ours(name: &str) -> bool {
+    name.strip_prefix("veth").is_some_and(|rest| rest.len() == 7 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn missing_bridges(all: &[Register], links: &[Link]) -> Vec<String> {
+    let lived_on = lived_on(all).into_iter().map(|(network, _)| network);
+    lived_on.filter(|network| !links.iter().any(|link| link.name == network.link)).map(|network| network.link.clone()).collect()
+}
