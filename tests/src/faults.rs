@@ -95,7 +95,11 @@ fn die(
 /// What `phial system check` finds, and cgroups of containers that are gone.
 pub fn whole(phial: &Phial) -> Result {
     phial.ok(RECOVERY)?;
-    phial.ok(&["system", "check"])?;
+    let checked = phial.ok(&["system", "check"])?;
+    if checked.contains("network lease") {
+        return Err(Failure::new(format!("something is left on networks: {checked}")));
+    }
+    networks_are_whole(phial)?;
     let there = phial.ok(&["ps", "-aq", "--no-trunc"])?;
     let created =
         phial.ok(&["events", "--since", "0", "--until", "0s", "-f", "event=create", "--format", "{{.ID}}"])?;
@@ -103,6 +107,41 @@ pub fn whole(phial: &Phial) -> Result {
     match created.lines().filter(gone).find_map(cgroup_of) {
         Some(left) => Err(Failure::new(format!("{} is left of a container that is gone", left.display()))),
         None => Ok(()),
+    }
+}
+
+/// What is on the networks lives, what does not live is on none, and bridges are those of networks. What is in the firewall,
+/// and which links are there, `system check` has looked at.
+fn networks_are_whole(phial: &Phial) -> Result {
+    let running = phial.ok(&["ps", "-q", "--no-trunc"])?;
+    let networks = phial.ok(&["network", "ls", "-q", "--no-trunc"])?;
+    for entry in fs::read_dir(phial.run_dir().join("networks")).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let register: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)?;
+        let id = register["network"]["id"].as_str().unwrap_or_default();
+        if !networks.contains(id) {
+            return Err(Failure::new(format!("{} is of a network that is gone", path.display())));
+        }
+        let places = register["endpoints"].as_array().into_iter().flatten();
+        let gone = |place: &&serde_json::Value| !running.contains(place["container"].as_str().unwrap_or("none"));
+        if let Some(place) = places.into_iter().find(gone) {
+            return Err(Failure::new(format!("{}: nobody lives at {place}", path.display())));
+        }
+    }
+    let bridges = crate::process::run(&mut phial.there("ip", &["-o", "link", "show", "type", "bridge"]))?.success()?;
+    let names = bridges.lines().filter_map(|line| line.split(": ").nth(1));
+    match names
+        .filter_map(|name| name.strip_prefix("br-"))
+        .find(|id| !networks.lines().any(|network| network.starts_with(id)))
+    {
+        // The host of the test may be one on which others have networks as well.
+        Some(left) if phial.has_host_of_its_own() => {
+            Err(Failure::new(format!("bridge br-{left} is of a network that is gone")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -51,6 +51,11 @@ impl Phial {
         self.variables.push((variable, value.to_owned()));
     }
 
+    /// Whether that is so.
+    pub(crate) fn has_host_of_its_own(&self) -> bool {
+        self.network.is_some()
+    }
+
     /// Where images and containers are kept.
     pub fn root(&self) -> PathBuf {
         self.dir.path().join("root")
@@ -77,7 +82,7 @@ impl Phial {
     }
 
     /// A command that runs in the network namespace that the program runs in.
-    fn there(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+    pub(crate) fn there(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         let mut command = match &self.network {
             None => Command::new(program),
             Some(network) => {

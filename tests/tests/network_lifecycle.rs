@@ -3,14 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use end_to_end::followed::Followed;
 use end_to_end::lan::{HOST, Lan};
 use end_to_end::{Context, Phial, Result, Stage, supervisor};
 use serde_json::Value;
 
+/// What takes longer does not come.
+const LONG: Duration = Duration::from_secs(20);
+
 /// Says its host's name to everybody who comes to port 80, and `ready` once it can.
-const SERVER: &str = "nc -ll -p 80 -e hostname & \
+const SERVER: &str = "nc -ll -p 80 -e sh -c 'read line; hostname' & \
                       while ! netstat -ltn | grep -q ':80 '; do usleep 10000; done; echo ready; wait";
 
 /// A program on a host of its own, with a network `web`.
@@ -26,7 +30,9 @@ fn serve(stage: &Stage, name: &str, flags: &[&str]) -> Result<String> {
 }
 
 fn sleeper(stage: &Stage, name: &str, flags: &[&str]) -> Result<String> {
-    stage.start(&[&["--name", name], flags].concat(), &["sleep", "1000"])
+    // Names that nobody has are asked of the host's resolvers, which are not there.
+    let impatient = ["--dns-option", "timeout:1", "--dns-option", "attempts:1"];
+    stage.start(&[&["--name", name], &impatient[..], flags].concat(), &["sleep", "1000"])
 }
 
 /// The address that a container finds for a name.
@@ -66,7 +72,7 @@ fn registered(phial: &Phial) -> Result<Vec<String>> {
 /// Whether the firewall says anything about a port.
 fn is_published(lan: &Lan, port: u16) -> Result<bool> {
     let ruleset = lan.host.sh("nft list ruleset")?;
-    Ok(ruleset.contains(&format!(". {port} :")))
+    Ok(ruleset.contains(&format!(". {port} ")))
 }
 
 /// The hosts' ends of attachments to bridges.
@@ -77,7 +83,19 @@ fn attachments(lan: &Lan) -> Result<usize> {
 
 /// Waits until there are so many: the kernel removes them a while after the namespace has gone.
 fn await_attachments(lan: &Lan, expected: usize) -> Result {
-    while attachments(lan)? != expected {}
+    let begun = Instant::now();
+    while attachments(lan)? != expected {
+        assert!(begun.elapsed() < LONG, "not {expected}: {}", lan.host.ip("-o link show type veth")?);
+    }
+    Ok(())
+}
+
+/// Waits until a port answers.
+fn await_answer(lan: &Lan, port: u16) -> Result {
+    let begun = Instant::now();
+    while let Err(error) = lan.outside.ask_tcp(HOST.0, port) {
+        assert!(begun.elapsed() < LONG, "{error}");
+    }
     Ok(())
 }
 
@@ -138,21 +156,20 @@ fn a_start_anew_keeps_addresses_and_ports() -> Result {
     assert_eq!(lan.outside.ask_tcp(HOST.0, number)?, "one");
 
     // By its policy.
-    let mut logs = Followed::start(phial, &["logs", "-f", "--since", "0s", "one"])?;
+    let mut events = Followed::events(phial, "one")?;
+    events.wait_for("start")?;
     phial.ok(&["exec", "one", "sh", "-c", "kill -9 $(pidof nc)"])?;
-    logs.wait_for("ready")?;
+    events.wait_for("start")?;
+    await_answer(&lan, number)?;
     assert_eq!((place(phial, "one", "web", "IPAddress")?, port()?), (address.clone(), port_before.clone()));
     assert_eq!(lan.outside.ask_tcp(HOST.0, number)?, "one");
     let second = namespace()?;
     assert_ne!(first, second);
 
     // By hand.
-    let mut logs = Followed::start(phial, &["logs", "-f", "--tail", "0", "one"])?;
     phial.ok(&["restart", "-t", "0", "one"])?;
-    if logs.wait_for("ready").is_err() {
-        Followed::start(phial, &["logs", "-f", "--tail", "1", "one"])?.wait_for("ready")?;
-    }
-    assert_eq!(place(phial, "one", "web", "IPAddress")?, address);
+    await_answer(&lan, number)?;
+    assert_eq!((place(phial, "one", "web", "IPAddress")?, port()?), (address, port_before));
     assert_ne!(namespace()?, second);
     is_whole(&lan, phial)
 }
@@ -172,7 +189,7 @@ fn a_stopped_container_gives_back_and_gets_anew_what_it_has_asked_for() -> Resul
     phial.ok(&["rm", "-f", "guest"])?;
     phial.ok(&["start", "fixed"])?;
     assert_eq!(place(phial, "fixed", "web", "IPAddress")?, "10.99.0.77");
-    while lan.outside.ask_tcp(HOST.0, 8080).is_err() {}
+    await_answer(&lan, 8080)?;
     is_whole(&lan, phial)
 }
 
@@ -317,7 +334,7 @@ fn a_network_that_is_shared_goes_with_its_owner() -> Result {
     let (lan, stage) = host()?;
     let phial = &stage.phial;
     let owner = serve(&stage, "owner", &["-p", "8080:80"])?;
-    sleeper(&stage, "guest", &["--network", "container:owner"])?;
+    stage.start(&["--name", "guest", "--network", "container:owner"], &["sleep", "1000"])?;
     assert_eq!(interfaces(phial, "guest")?, ["eth0".to_owned()].into());
     let address = place(phial, "owner", "web", "IPAddress")?;
     phial.ok(&["stop", "-t", "0", "owner"])?;
@@ -377,13 +394,12 @@ fn after_a_boot_everything_is_made_anew() -> Result {
     let address = place(phial, "always", "web", "IPAddress")?;
     supervisor::power_failure(phial)?;
     std::fs::remove_dir_all(phial.run_dir())?;
-    lan.host.sh("nft flush ruleset; for link in $(ls /sys/class/net); do ip link del $link type bridge; done 2> /dev/null; true")?;
-    await_attachments(&lan, 0)?;
+    lan.host.sh("nft flush ruleset; for link in $(ip -o link show type bridge | cut -d ' ' -f 2); do ip link del ${link%:}; done")?;
     let checked = phial.ok(&["system", "check"])?;
     assert!(checked.contains("all is well"), "{checked}");
     assert_eq!(phial.ok(&["system", "boot"])?, "always");
     assert_eq!(place(phial, "always", "web", "IPAddress")?, address);
-    while lan.outside.ask_tcp(HOST.0, 8080).is_err() {}
+    await_answer(&lan, 8080)?;
     is_whole(&lan, phial)
 }
 

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::firewall::{Firewall, compile};
+use crate::firewall::{Backend, compile};
 use crate::link::{Link, Links};
 use crate::nft::{self, Family, Scope};
 use crate::realm::of_registers;
@@ -72,7 +72,7 @@ impl Realm {
         let all = registers.all()?;
         let links = Links::open()?.list()?;
         let lacks_rules = all.iter().any(|register| !register.endpoints.is_empty())
-            && !Firewall::open(&self.table)?.is_intact(&lived_on(&all))?;
+            && !self.firewall()?.is_intact(&lived_on(&all))?;
         Ok(Strays {
             links: stray_links(&all, &links),
             elements: self.stray_elements(&all)?,
@@ -82,6 +82,9 @@ impl Realm {
     }
 
     fn stray_elements(&self, all: &[Register]) -> Result<Vec<String>> {
+        if self.firewall()?.backend() != Backend::Nftables {
+            return Ok(Vec::new());
+        }
         let mut socket = nft::Socket::open()?;
         let found = nft::dump_table(&mut socket, Scope { family: Family::Inet, table: &self.table })?;
         let expected = compile(&self.table, &of_registers(all));
@@ -128,5 +131,8 @@ fn is_ours(name: &str) -> bool {
 
 fn missing_bridges(all: &[Register], links: &[Link]) -> Vec<String> {
     let lived_on = lived_on(all).into_iter().map(|(network, _)| network);
-    lived_on.filter(|network| !links.iter().any(|link| link.name == network.link)).map(|network| network.link.clone()).collect()
+    lived_on
+        .filter(|network| !links.iter().any(|link| link.name == network.link))
+        .map(|network| network.link.clone())
+        .collect()
 }

@@ -7,6 +7,7 @@
 mod archives;
 mod containers;
 mod images;
+mod networks;
 mod running;
 mod scene;
 mod supervised;

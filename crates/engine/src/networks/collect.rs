@@ -46,7 +46,7 @@ impl Engine {
         let left = self.network_leftovers()?;
         let mut result = Ok(());
         if left.endpoints > 0 {
-            result = self.realm().collect(&|container| self.is_dead(container)).map_err(Into::into);
+            result = self.realm()?.collect(&|container| self.is_dead(container)).map_err(Into::into);
         }
         if left.networks > 0 {
             result = result.and(self.collect_rowless());
@@ -127,7 +127,7 @@ impl Engine {
         let has_row = |network: &Network| rows.iter().any(|row| row.id == network.id);
         let is_left = |register: &Register| !has_row(&register.network) && !self.is_lived_on(register);
         for register in self.readable_registers()?.iter().filter(|register| is_left(register)) {
-            self.realm().remove_network(&locked, &register.network)?;
+            self.realm()?.remove_network(&locked, &register.network)?;
         }
         Ok(())
     }

@@ -99,7 +99,7 @@ fn strays(engine: &Engine, how: CheckOptions, report: &mut CheckReport) -> Resul
     if fs::symlink_metadata(engine.paths().run_networks()).is_err() {
         return Ok(());
     }
-    let realm = engine.realm();
+    let realm = engine.realm()?;
     let strays = realm.strays()?;
     if strays.is_empty() {
         return Ok(());
