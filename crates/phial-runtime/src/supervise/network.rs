@@ -36,6 +36,7 @@ pub(super) fn attach(network: &mut Attached, process: Pid) -> Result<()> {
 }
 
 /// An error of networks as one of a start.
+#[expect(clippy::needless_pass_by_value, reason = "it takes the place of the other")]
 pub(super) fn error_of(error: net::Error) -> Error {
     let kind = match error.kind() {
         net::ErrorKind::Invalid | net::ErrorKind::Conflict | net::ErrorKind::NotFound => ErrorKind::Invalid,

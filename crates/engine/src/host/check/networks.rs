@@ -23,7 +23,7 @@ pub(super) fn check(engine: &Engine, how: CheckOptions, report: &mut CheckReport
     }
     let unreadable = unreadable(engine)?;
     for (network, what) in &unreadable {
-        register(engine, network, what.clone(), how, report)?;
+        register(engine, network, what, how, report)?;
     }
     if !unreadable.is_empty() && !how.repair {
         // Of the rest, nothing can be said.
@@ -46,7 +46,7 @@ fn unreadable(engine: &Engine) -> Result<Vec<(String, String)>> {
 }
 
 /// A register is begun anew; what belongs into it the supervisors know.
-fn register(engine: &Engine, id: &str, what: String, how: CheckOptions, report: &mut CheckReport) -> Result<()> {
+fn register(engine: &Engine, id: &str, what: &str, how: CheckOptions, report: &mut CheckReport) -> Result<()> {
     let network = engine.store().network(id).ok().and_then(|row| engine.network(&row.id).ok());
     let name = network.as_ref().map_or(id, |network| network.name.as_str());
     let what = format!("network {name}: its register {what}");
