@@ -16,13 +16,13 @@ const PATIENCE: Duration = Duration::from_millis(400);
 /// The namespaces, with what listens in them.
 pub(super) struct Stage {
     pub(super) host: Namespace,
-    /// On the first bridge, 172.17.0.2 and fd00:17::2.
+    /// On the first bridge, 172.17.0.2 and `fd00:17::2`.
     pub(super) web: Namespace,
-    /// On the first bridge, 172.17.0.3 and fd00:17::3.
+    /// On the first bridge, 172.17.0.3 and `fd00:17::3`.
     pub(super) db: Namespace,
-    /// On the second bridge, 172.18.0.2 and fd00:18::2.
+    /// On the second bridge, 172.18.0.2 and `fd00:18::2`.
     pub(super) other: Namespace,
-    /// 192.0.2.2 and 2001:db8::2, beside the host's 192.0.2.1 and 2001:db8::1.
+    /// 192.0.2.2 and `2001:db8::2`, beside the host's 192.0.2.1 and `2001:db8::1`.
     pub(super) outside: Namespace,
     listeners: Vec<TcpListener>,
 }
