@@ -91,12 +91,11 @@ fn await_attachments(lan: &Lan, expected: usize) -> Result {
 }
 
 /// Waits until a port answers.
-fn await_answer(lan: &Lan, port: u16) -> Result {
+fn await_answer(lan: &Lan, port: u16) {
     let begun = Instant::now();
     while let Err(error) = lan.outside.ask_tcp(HOST.0, port) {
         assert!(begun.elapsed() < LONG, "{error}");
     }
-    Ok(())
 }
 
 /// Nothing is left, and nothing is lost.
@@ -160,7 +159,7 @@ fn a_start_anew_keeps_addresses_and_ports() -> Result {
     events.wait_for("start")?;
     phial.ok(&["exec", "one", "sh", "-c", "kill -9 $(pidof nc)"])?;
     events.wait_for("start")?;
-    await_answer(&lan, number)?;
+    await_answer(&lan, number);
     assert_eq!((place(phial, "one", "web", "IPAddress")?, port()?), (address.clone(), port_before.clone()));
     assert_eq!(lan.outside.ask_tcp(HOST.0, number)?, "one");
     let second = namespace()?;
@@ -168,7 +167,7 @@ fn a_start_anew_keeps_addresses_and_ports() -> Result {
 
     // By hand.
     phial.ok(&["restart", "-t", "0", "one"])?;
-    await_answer(&lan, number)?;
+    await_answer(&lan, number);
     assert_eq!((place(phial, "one", "web", "IPAddress")?, port()?), (address, port_before));
     assert_ne!(namespace()?, second);
     is_whole(&lan, phial)
@@ -189,7 +188,7 @@ fn a_stopped_container_gives_back_and_gets_anew_what_it_has_asked_for() -> Resul
     phial.ok(&["rm", "-f", "guest"])?;
     phial.ok(&["start", "fixed"])?;
     assert_eq!(place(phial, "fixed", "web", "IPAddress")?, "10.99.0.77");
-    await_answer(&lan, 8080)?;
+    await_answer(&lan, 8080);
     is_whole(&lan, phial)
 }
 
@@ -399,7 +398,7 @@ fn after_a_boot_everything_is_made_anew() -> Result {
     assert!(checked.contains("all is well"), "{checked}");
     assert_eq!(phial.ok(&["system", "boot"])?, "always");
     assert_eq!(place(phial, "always", "web", "IPAddress")?, address);
-    await_answer(&lan, 8080)?;
+    await_answer(&lan, 8080);
     is_whole(&lan, phial)
 }
 
