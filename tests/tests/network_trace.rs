@@ -1,0 +1,73 @@
+//! `phial network trace`: what it says of a packet, and what becomes of a real one.
+
+use end_to_end::followed::Followed;
+use end_to_end::lan::{HOST, Lan};
+use end_to_end::{Context, Result, Stage};
+
+const SERVER: &str = "use IO::Socket::IP; $s = IO::Socket::IP->new(LocalHost => '::', LocalPort => 80, Listen => 9, V6Only => 0) \
+                      or die; $| = 1; print qq(ready\n); while ($c = $s->accept) { <$c>; print $c qq(hi\n); close $c }";
+
+/// A host with two networks, a server on the first that is published, and a client on each.
+fn host() -> Result<(Lan, Stage)> {
+    let lan = Lan::new()?;
+    let mut stage = Stage::debian()?;
+    stage.phial.enter(&lan.host.path());
+    for network in ["one", "two"] {
+        stage.phial.ok(&["network", "create", network])?;
+    }
+    let web = ["--name", "web", "--network", "one", "-p", "8080:80"];
+    let id = stage.start(&web, &["perl", "-e", SERVER])?;
+    Followed::start(&stage.phial, &["logs", "-f", &id])?.wait_for("ready")?;
+    stage.start(&["--name", "near", "--network", "one"], &["sleep", "1000"])?;
+    stage.start(&["--name", "far", "--network", "two"], &["sleep", "1000"])?;
+    Ok((lan, stage))
+}
+
+#[test]
+fn what_it_says_is_what_happens() -> Result {
+    let (lan, stage) = host()?;
+    let trace = |words: &[&str]| stage.phial.run(&[&["network", "trace"], words].concat());
+    let call =
+        "use IO::Socket::IP; IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1], Timeout => 1) or exit 1";
+    let web = stage.phial.inspect("web")?;
+    let address =
+        web["NetworkSettings"]["Networks"]["one"]["IPAddress"].as_str().context("it has an address")?.to_owned();
+    for (from, to, port, works) in [
+        ("near", address.as_str(), "80", true),
+        ("far", address.as_str(), "80", false),
+        ("far", HOST.0, "8080", true),
+        ("near", HOST.0, "8080", true),
+        ("near", address.as_str(), "81", false),
+    ] {
+        let really = stage.phial.run(&["exec", from, "perl", "-e", call, to, port])?.code;
+        let said = trace(&["--from", from, "--to", &format!("{to}:{port}")])?;
+        assert_eq!((said.code, really), if works { (0, 0) } else { (1, 1) }, "{from} to {to}:{port}\n{}", said.stdout);
+    }
+    let outside = trace(&["--to", "web"])?.success()?;
+    assert!(outside.contains("WORKS") && outside.contains("published"), "{outside}");
+    lan.outside.ask_tcp(HOST.0, 8080)?;
+    let dropped = trace(&["--from", "far", "--to", "web:80"])?.exited(1)?.stdout;
+    assert!(dropped.contains("DROPPED") && dropped.contains("not published"), "{dropped}");
+    Ok(())
+}
+
+#[test]
+fn rules_of_others_are_shown() -> Result {
+    let (lan, stage) = host()?;
+    let words = ["network", "trace", "--to", "web", "--format", "json"];
+    let verdict = || -> Result<String> {
+        let said: serde_json::Value = serde_json::from_str(&stage.phial.run(&words)?.stdout)?;
+        assert_eq!(said["version"], 1);
+        Ok(said["verdict"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(verdict()?, "works");
+    let jump = "iptables-nft -N GUARD; iptables-nft -A GUARD -p tcp --dport 80 -m conntrack --ctstate NEW -j DROP";
+    lan.host.sh(&format!("{jump}; iptables-nft -I FORWARD -j GUARD"))?;
+    assert_eq!(verdict()?, "dropped");
+    assert!(lan.outside.ask_tcp(HOST.0, 8080).is_err());
+    let text = stage.phial.run(&["network", "trace", "--to", "web"])?.exited(1)?.stdout;
+    assert!(text.contains("GUARD"), "{text}");
+    let picture = stage.phial.run(&["network", "trace", "--to", "web", "--format", "svg"])?.exited(1)?.stdout;
+    assert!(picture.starts_with("<svg") && picture.contains("GUARD") && !picture.contains("<script"), "{picture}");
+    Ok(())
+}
