@@ -54,7 +54,7 @@ fn save() -> Result {
 #[test]
 fn export() -> Result {
     let scene = Scene::with_image()?;
-    scene.phial.ok(&["create", "--name", "source", &scene.image])?;
+    scene.phial.ok(&["create", "--network", "none", "--name", "source", &scene.image])?;
     writes_an_archive(&scene, "export", "source")
 }
 
@@ -64,7 +64,7 @@ fn cp() -> Result {
     let file = scene.phial.scratch().join("file");
     fs::write(&file, vec![b'x'; 1 << 20])?;
     let file = file.to_str().context("is text")?;
-    scene.phial.ok(&["run", "-d", "--name", "busy", &scene.image, "sleep", "1000"])?;
+    scene.phial.ok(&["run", "-d", "--network", "none", "--name", "busy", &scene.image, "sleep", "1000"])?;
     let before = |phial: &Phial| phial.ok(&["exec", "busy", "rm", "-f", "/tmp/file"]).map(drop);
     let after = |phial: &Phial| {
         // It goes on, and is copied to again.

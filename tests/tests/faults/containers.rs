@@ -8,7 +8,7 @@ use super::scene::{Scene, died, is_one_of, no_containers, only, status, status_b
 #[test]
 fn run_in_the_background() -> Result {
     let scene = Scene::with_image()?;
-    let words = ["run", "-d", "--name", "web", &scene.image, "sleep", "1000"];
+    let words = ["run", "-d", "--network", "none", "--name", "web", &scene.image, "sleep", "1000"];
     let after = |phial: &Phial| {
         match status_begun(phial, "web")? {
             Some(line) if line.contains("Up ") => phial.ok(&["exec", "web", "true"]).map(drop),
@@ -24,12 +24,12 @@ fn run_in_the_background() -> Result {
 #[test]
 fn run_to_the_end() -> Result {
     let scene = Scene::with_image()?;
-    let words = ["run", "--rm", "--name", "once", &scene.image, "true"];
+    let words = ["run", "--rm", "--network", "none", "--name", "once", &scene.image, "true"];
     let after = |phial: &Phial| {
         if status(phial, "once")?.is_some_and(|line| line.contains("Dead")) {
             phial.ok(&["rm", "once"])?;
         }
-        phial.ok(&["run", "--rm", "--name", "once", &scene.image, "true"]).map(drop)
+        phial.ok(&["run", "--rm", "--network", "none", "--name", "once", &scene.image, "true"]).map(drop)
     };
     died(&scene, 140, &Operation { words: &words, before: &no_containers, after: &after })
 }
@@ -41,7 +41,7 @@ fn create() -> Result {
         None => Ok(()),
         Some(_) => phial.ok(&["start", "new"]).map(drop),
     };
-    let words = ["create", "--name", "new", &scene.image, "sleep", "1000"];
+    let words = ["create", "--network", "none", "--name", "new", &scene.image, "sleep", "1000"];
     died(&scene, 40, &Operation { words: &words, before: &no_containers, after: &after })
 }
 
@@ -49,7 +49,7 @@ fn create() -> Result {
 fn start() -> Result {
     let scene = Scene::with_image()?;
     let before = |phial: &Phial| {
-        only(phial, &["create", "--name", "again", &scene.image, "sleep", "1000"])?;
+        only(phial, &["create", "--network", "none", "--name", "again", &scene.image, "sleep", "1000"])?;
         phial.ok(&["start", "again"])?;
         phial.ok(&["stop", "--time", "0", "again"]).map(drop)
     };
@@ -64,7 +64,7 @@ fn start() -> Result {
 #[test]
 fn rename() -> Result {
     let scene = Scene::with_image()?;
-    let before = |phial: &Phial| only(phial, &["create", "--name", "one", &scene.image, "true"]);
+    let before = |phial: &Phial| only(phial, &["create", "--network", "none", "--name", "one", &scene.image, "true"]);
     let after = |phial: &Phial| {
         let names = phial.ok(&["ps", "-a", "--format", "{{.Names}}"])?;
         assert!(names == "one" || names == "two", "{names}");
@@ -76,7 +76,7 @@ fn rename() -> Result {
 #[test]
 fn rm() -> Result {
     let scene = Scene::with_image()?;
-    let before = |phial: &Phial| only(phial, &["run", "--name", "old", &scene.image, "true"]);
+    let before = |phial: &Phial| only(phial, &["run", "--network", "none", "--name", "old", &scene.image, "true"]);
     let after = |phial: &Phial| match status(phial, "old")? {
         Some(line) => {
             assert!(line.contains("Exited (0)"), "{line}");
@@ -90,8 +90,12 @@ fn rm() -> Result {
 #[test]
 fn rm_of_a_running_one() -> Result {
     let scene = Scene::with_image()?;
-    let before = |phial: &Phial| only(phial, &["run", "-d", "--name", "busy", &scene.image, "sleep", "1000"]);
-    let after = |phial: &Phial| phial.ok(&["run", "--rm", "--name", "free", &scene.image, "true"]).map(drop);
+    let before = |phial: &Phial| {
+        only(phial, &["run", "-d", "--network", "none", "--name", "busy", &scene.image, "sleep", "1000"])
+    };
+    let after = |phial: &Phial| {
+        phial.ok(&["run", "--rm", "--network", "none", "--name", "free", &scene.image, "true"]).map(drop)
+    };
     died(&scene, 20, &Operation { words: &["rm", "-f", "busy"], before: &before, after: &after })
 }
 
@@ -101,7 +105,7 @@ fn prune() -> Result {
     let before = |phial: &Phial| {
         no_containers(phial)?;
         for name in ["one", "two"] {
-            phial.ok(&["run", "--name", name, &scene.image, "true"])?;
+            phial.ok(&["run", "--network", "none", "--name", name, &scene.image, "true"])?;
         }
         Ok(())
     };
@@ -123,8 +127,8 @@ fn prune_of_the_system() -> Result {
     let before = |phial: &Phial| {
         no_containers(phial)?;
         phial.ok(&["pull", &scene.image])?;
-        phial.ok(&["run", "-d", "--name", "busy", &scene.image, "sleep", "1000"])?;
-        phial.ok(&["run", "--name", "old", "-v", "/anonymous", &scene.image, "true"]).map(drop)
+        phial.ok(&["run", "-d", "--network", "none", "--name", "busy", &scene.image, "sleep", "1000"])?;
+        phial.ok(&["run", "--network", "none", "--name", "old", "-v", "/anonymous", &scene.image, "true"]).map(drop)
     };
     let after = |phial: &Phial| {
         // What is used stays.

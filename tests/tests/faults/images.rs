@@ -16,7 +16,7 @@ fn pull() -> Result {
         if phial.ok(&["images"])?.lines().count() <= 1 { Ok(()) } else { phial.ok(&["rmi", "-f", image]).map(drop) }
     };
     // What is listed is whole, and what is not can be had.
-    let after = |phial: &Phial| phial.ok(&["run", "--rm", image, "true"]).map(drop);
+    let after = |phial: &Phial| phial.ok(&["run", "--rm", "--network", "none", image, "true"]).map(drop);
     died(&scene, 8, &Operation { words: &["pull", image], before: &without, after: &after })
 }
 
@@ -25,7 +25,7 @@ fn rmi() -> Result {
     let scene = Scene::with_image()?;
     let image = scene.image.as_str();
     let before = |phial: &Phial| phial.ok(&["pull", image]).map(drop);
-    let after = |phial: &Phial| phial.ok(&["run", "--rm", image, "true"]).map(drop);
+    let after = |phial: &Phial| phial.ok(&["run", "--rm", "--network", "none", image, "true"]).map(drop);
     died(&scene, 3, &Operation { words: &["rmi", image], before: &before, after: &after })
 }
 
@@ -38,7 +38,7 @@ fn tag() -> Result {
     };
     let after = |phial: &Phial| {
         phial.ok(&["tag", &scene.image, "second:name"])?;
-        phial.ok(&["run", "--rm", "second:name", "true"]).map(drop)
+        phial.ok(&["run", "--rm", "--network", "none", "second:name", "true"]).map(drop)
     };
     died(&scene, 2, &Operation { words: &["tag", &scene.image, "second:name"], before: &before, after: &after })
 }
@@ -52,7 +52,7 @@ fn load() -> Result {
     let before = |phial: &Phial| phial.run(&["rmi", "-f", &scene.image]).map(drop);
     let after = |phial: &Phial| {
         phial.ok(&["load", "-i", file])?;
-        phial.ok(&["run", "--rm", &scene.image, "true"]).map(drop)
+        phial.ok(&["run", "--rm", "--network", "none", &scene.image, "true"]).map(drop)
     };
     died(&scene, 8, &Operation { words: &["load", "-i", file], before: &before, after: &after })
 }
@@ -62,14 +62,14 @@ fn import() -> Result {
     let scene = Scene::with_image()?;
     let file = scene.phial.scratch().join("exported.tar");
     let file = file.to_str().expect("a temporary directory has a plain name");
-    scene.phial.ok(&["create", "--name", "source", &scene.image])?;
+    scene.phial.ok(&["create", "--network", "none", "--name", "source", &scene.image])?;
     scene.phial.ok(&["export", "-o", file, "source"])?;
     let before = |phial: &Phial| phial.run(&["rmi", "-f", "im:ported"]).map(drop);
     let after = |phial: &Phial| {
         if phial.ok(&["images", "-q", "im:ported"])?.is_empty() {
             phial.ok(&["import", file, "im:ported"])?;
         }
-        phial.ok(&["run", "--rm", "im:ported", "/bin/true"]).map(drop)
+        phial.ok(&["run", "--rm", "--network", "none", "im:ported", "/bin/true"]).map(drop)
     };
     died(&scene, 4, &Operation { words: &["import", file, "im:ported"], before: &before, after: &after })
 }
@@ -77,7 +77,17 @@ fn import() -> Result {
 #[test]
 fn commit() -> Result {
     let scene = Scene::with_image()?;
-    scene.phial.ok(&["run", "--name", "changed", &scene.image, "sh", "-c", "echo kept > /kept"])?;
+    scene.phial.ok(&[
+        "run",
+        "--network",
+        "none",
+        "--name",
+        "changed",
+        &scene.image,
+        "sh",
+        "-c",
+        "echo kept > /kept",
+    ])?;
     let before = |phial: &Phial| phial.run(&["rmi", "-f", "of:changed"]).map(drop);
     let after = |phial: &Phial| {
         // What it was made of is as it was.
@@ -85,7 +95,7 @@ fn commit() -> Result {
         if phial.ok(&["images", "-q", "of:changed"])?.is_empty() {
             phial.ok(&["commit", "changed", "of:changed"])?;
         }
-        assert_eq!(phial.ok(&["run", "--rm", "of:changed", "cat", "/kept"])?, "kept");
+        assert_eq!(phial.ok(&["run", "--rm", "--network", "none", "of:changed", "cat", "/kept"])?, "kept");
         Ok(())
     };
     died(&scene, 4, &Operation { words: &["commit", "changed", "of:changed"], before: &before, after: &after })
@@ -100,7 +110,7 @@ fn push() -> Result {
     let nothing = |_: &Phial| Ok(());
     let after = |phial: &Phial| {
         phial.ok(&["push", &target])?;
-        phial.ok(&["run", "--rm", "--pull", "always", &target, "true"]).map(drop)
+        phial.ok(&["run", "--rm", "--network", "none", "--pull", "always", &target, "true"]).map(drop)
     };
     died(&scene, 6, &Operation { words: &["push", &target], before: &nothing, after: &after })
 }
@@ -112,7 +122,7 @@ fn image_prune() -> Result {
         phial.ok(&["pull", &scene.image])?;
         phial.ok(&["tag", &scene.image, "second:name"]).map(drop)
     };
-    let after = |phial: &Phial| phial.ok(&["run", "--rm", &scene.image, "true"]).map(drop);
+    let after = |phial: &Phial| phial.ok(&["run", "--rm", "--network", "none", &scene.image, "true"]).map(drop);
     died(&scene, 8, &Operation { words: &["image", "prune", "-af"], before: &before, after: &after })
 }
 

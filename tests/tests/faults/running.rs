@@ -10,7 +10,7 @@ use super::scene::{Scene, died, is_one_of, only};
 fn on_a_running_one(first: &[&str], words: &[&str], least: usize, can_be: &[&str]) -> Result {
     let scene = Scene::with_image()?;
     let before = |phial: &Phial| {
-        only(phial, &["run", "-d", "--name", "busy", &scene.image, "sleep", "1000"])?;
+        only(phial, &["run", "-d", "--network", "none", "--name", "busy", &scene.image, "sleep", "1000"])?;
         if first.is_empty() { Ok(()) } else { phial.ok(first).map(drop) }
     };
     let after = |phial: &Phial| {

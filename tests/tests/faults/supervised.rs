@@ -8,7 +8,8 @@ use super::scene::{Scene, died, is_one_of, no_containers, only, status, status_b
 #[test]
 fn run_that_is_to_come_back() -> Result {
     let scene = Scene::with_image()?;
-    let words = ["run", "-d", "--name", "web", "--restart", "always", &scene.image, "sleep", "1000"];
+    let words =
+        ["run", "-d", "--network", "none", "--name", "web", "--restart", "always", &scene.image, "sleep", "1000"];
     let after = |phial: &Phial| {
         match status_begun(phial, "web")? {
             Some(line) if line.contains("Up ") => phial.ok(&["exec", "web", "true"]).map(drop),
@@ -25,7 +26,8 @@ fn run_that_is_to_come_back() -> Result {
 fn run_with_checks() -> Result {
     let scene = Scene::with_image()?;
     let health = ["--health-cmd", "true", "--health-interval", "1h"];
-    let words = [&["run", "-d", "--name", "web"], &health[..], &[&scene.image, "sleep", "1000"]].concat();
+    let words =
+        [&["run", "-d", "--network", "none", "--name", "web"], &health[..], &[&scene.image, "sleep", "1000"]].concat();
     let after = |phial: &Phial| match status_begun(phial, "web")? {
         Some(line) if line.contains("Dead") => phial.ok(&["rm", "web"]).map(drop),
         Some(line) => {
@@ -50,7 +52,23 @@ fn restarts() -> Result {
     let scene = Scene::with_image()?;
     let before = |phial: &Phial| {
         let script = "echo run; usleep 300000; exit 3";
-        only(phial, &["run", "-d", "--name", "fails", "--restart", "on-failure:1", &scene.image, "sh", "-c", script])
+        only(
+            phial,
+            &[
+                "run",
+                "-d",
+                "--network",
+                "none",
+                "--name",
+                "fails",
+                "--restart",
+                "on-failure:1",
+                &scene.image,
+                "sh",
+                "-c",
+                script,
+            ],
+        )
     };
     let after = |phial: &Phial| {
         ended(phial, "fails")?;
@@ -66,7 +84,11 @@ fn checks_that_fail() -> Result {
     let scene = Scene::with_image()?;
     let before = |phial: &Phial| {
         let health = ["--health-cmd", "false", "--health-interval", "100ms", "--health-retries", "2"];
-        only(phial, &[&["run", "-d", "--name", "sick"], &health[..], &[&scene.image, "usleep", "400000"]].concat())
+        only(
+            phial,
+            &[&["run", "-d", "--network", "none", "--name", "sick"], &health[..], &[&scene.image, "usleep", "400000"]]
+                .concat(),
+        )
     };
     let after = |phial: &Phial| {
         ended(phial, "sick")?;
@@ -80,7 +102,8 @@ fn checks_that_fail() -> Result {
 fn rotation_of_the_log() -> Result {
     let scene = Scene::with_image()?;
     let options = ["max-size=20k", "max-file=5", "compress=true"].map(|option| ["--log-opt", option]).concat();
-    let words = [&["run", "--name", "talks"], &options[..], &[&scene.image, "seq", "1", "1000"]].concat();
+    let words =
+        [&["run", "--network", "none", "--name", "talks"], &options[..], &[&scene.image, "seq", "1", "1000"]].concat();
     let after = |phial: &Phial| {
         if status(phial, "talks")?.is_none_or(|line| line.contains("Created")) {
             return Ok(());
@@ -100,7 +123,19 @@ fn boot() -> Result {
     let before = |phial: &Phial| {
         no_containers(phial)?;
         for name in ["one", "two"] {
-            phial.ok(&["run", "-d", "--name", name, "--restart", "always", &scene.image, "sleep", "1000"])?;
+            phial.ok(&[
+                "run",
+                "-d",
+                "--network",
+                "none",
+                "--name",
+                name,
+                "--restart",
+                "always",
+                &scene.image,
+                "sleep",
+                "1000",
+            ])?;
         }
         supervisor::power_failure(phial)
     };

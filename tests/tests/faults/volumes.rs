@@ -26,13 +26,25 @@ fn first_use_of_a_volume() -> Result {
         phial.run(&["volume", "rm", "-f", "filled"]).map(drop)
     };
     // Whatever died, the next to use it finds all that the image has there.
-    let count = ["run", "--rm", "-v", "filled:/bin", &scene.image, "/bin/busybox", "sh", "-c", "ls /bin | wc -l"];
-    let all = scene.phial.ok(&["run", "--rm", &scene.image, "sh", "-c", "ls /bin | wc -l"])?;
+    let count = [
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "-v",
+        "filled:/bin",
+        &scene.image,
+        "/bin/busybox",
+        "sh",
+        "-c",
+        "ls /bin | wc -l",
+    ];
+    let all = scene.phial.ok(&["run", "--rm", "--network", "none", &scene.image, "sh", "-c", "ls /bin | wc -l"])?;
     let after = |phial: &Phial| {
         assert_eq!(phial.ok(&count)?, all);
         Ok(())
     };
-    let words = ["run", "--rm", "-v", "filled:/bin", &scene.image, "/bin/busybox", "true"];
+    let words = ["run", "--rm", "--network", "none", "-v", "filled:/bin", &scene.image, "/bin/busybox", "true"];
     died(&scene, 155, &Operation { words: &words, before: &before, after: &after })
 }
 
@@ -42,7 +54,7 @@ fn rm_with_anonymous_volumes() -> Result {
     let before = |phial: &Phial| {
         no_containers(phial)?;
         phial.run(&["volume", "prune", "-f"])?;
-        phial.ok(&["run", "--name", "old", "-v", "/anonymous", &scene.image, "true"]).map(drop)
+        phial.ok(&["run", "--network", "none", "--name", "old", "-v", "/anonymous", &scene.image, "true"]).map(drop)
     };
     let after = |phial: &Phial| {
         phial.run(&["rm", "-v", "old"])?;
@@ -59,7 +71,19 @@ fn prune() -> Result {
     let before = |phial: &Phial| {
         no_containers(phial)?;
         phial.run(&["volume", "rm", "-f", "kept"])?;
-        phial.ok(&["run", "--name", "user", "-v", "kept:/kept", &scene.image, "sh", "-c", "echo kept > /kept/file"])?;
+        phial.ok(&[
+            "run",
+            "--network",
+            "none",
+            "--name",
+            "user",
+            "-v",
+            "kept:/kept",
+            &scene.image,
+            "sh",
+            "-c",
+            "echo kept > /kept/file",
+        ])?;
         for name in ["one", "two"] {
             phial.ok(&["volume", "create", name])?;
         }
@@ -68,7 +92,10 @@ fn prune() -> Result {
     let after = |phial: &Phial| {
         phial.ok(&["volume", "prune", "-af"])?;
         assert_eq!(phial.ok(&["volume", "ls", "-q"])?, "kept");
-        assert_eq!(phial.ok(&["run", "--rm", "-v", "kept:/kept", &scene.image, "cat", "/kept/file"])?, "kept");
+        assert_eq!(
+            phial.ok(&["run", "--rm", "--network", "none", "-v", "kept:/kept", &scene.image, "cat", "/kept/file"])?,
+            "kept"
+        );
         Ok(())
     };
     died(&scene, 11, &Operation { words: &["volume", "prune", "-af"], before: &before, after: &after })
