@@ -88,12 +88,12 @@ fn privileges_are_dropped_after_everything_that_needs_them() {
     link /dev/stdout to /proc/self/fd/1
     link /dev/stderr to /proc/self/fd/2
     link /dev/ptmx to pts/ptmx
-    write 1 to /proc/sys/net/ipv4/ip_forward
     make /proc/sys read-only
     mask /proc/kcore
     make working directory /srv
     change mount /
     make it the root
+    write 1 to /proc/sys/net/ipv4/ip_forward
     new session
     open terminal
     set limit nofile to 10:20

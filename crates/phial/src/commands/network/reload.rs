@@ -10,7 +10,7 @@ use crate::failure::{Cannot, Result};
 
 const EXAMPLES: &str = "\
 Examples:
-  nft flush ruleset; phial network reload";
+  phial network reload                          after somebody has flushed all rules";
 
 /// What `phial network reload` takes.
 #[derive(Debug, Args)]
