@@ -279,7 +279,8 @@ mod tests {
 
     #[test]
     fn a_flag_that_docker_has_is_not_an_unknown_one() {
-        let words: Vec<OsString> = ["phial", "--root", "/x", "run", "--storage-opt", "size=1G", "alpine"].map(OsString::from).into();
+        let words: Vec<OsString> =
+            ["phial", "--root", "/x", "run", "--storage-opt", "size=1G", "alpine"].map(OsString::from).into();
         let error = program().try_get_matches_from(&words).expect_err("there is no --storage-opt");
         assert!(not_yet(&error, &words).is_some());
     }
