@@ -12,7 +12,7 @@ use runtime::protocol::CONFIG_FILE;
 use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
 
 use super::etc_files::{self, Names};
-use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Signal};
+use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Network, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::events;
@@ -232,17 +232,16 @@ impl Prepared<'_> {
         };
         written.context(|| path.display())?;
         sys::fault::point("create: configuration written");
-        let host_file = |path: &str| fs::read(path).unwrap_or_default();
-        let names = Names::default();
-        for (name, content) in etc_files::contents(&self.config, inputs.hostname(), &names, host_file) {
-            readable(&bundle.join(name), |path| fs::write(path, content), 0o644)?;
+        // Those of a container on networks say which addresses it has, and it gets these when it starts.
+        match self.config.network {
+            Network::Own(_) => Ok(()),
+            _ => etc_files::write(bundle, &self.config, inputs.hostname(), &Names::default()),
         }
-        Ok(())
     }
 }
 
 /// Makes something whose mode is `mode` whatever the umask of this process is.
-fn readable(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>, mode: u32) -> Result<()> {
+pub(super) fn readable(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>, mode: u32) -> Result<()> {
     make(path).and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode))).context(|| path.display())
 }
 

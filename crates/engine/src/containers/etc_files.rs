@@ -1,9 +1,13 @@
 //! The three files below /etc that a container gets from its engine. Their content is computed here, purely; they are
 //! written into the container's own directory and bind mounted, so that no path of the image is ever written through.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 
+use super::create::readable;
 use crate::config::{ContainerConfig, HostAddress, Network};
+use crate::error::Result;
 
 /// What is known of a container's networks: nothing before it starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,8 +30,17 @@ const LOCALHOST: &str = "127.0.0.1\tlocalhost\n\
     ff02::1\tip6-allnodes\n\
     ff02::2\tip6-allrouters\n";
 
+/// Writes the files into a container's bundle. In one that runs they are mounted, so they stay the files that they are.
+pub(crate) fn write(bundle: &Path, config: &ContainerConfig, hostname: &str, names: &Names) -> Result<()> {
+    let of_host = |path: &str| fs::read(path).unwrap_or_default();
+    for (name, content) in contents(config, hostname, names, of_host) {
+        readable(&bundle.join(name), |path| fs::write(path, content), 0o644)?;
+    }
+    Ok(())
+}
+
 /// Names and contents of the files. `host` reads a file of the host.
-pub(crate) fn contents(
+fn contents(
     config: &ContainerConfig,
     hostname: &str,
     names: &Names,

@@ -19,7 +19,7 @@ use crate::containers::create::Created;
 use crate::containers::etc_files::{self, Names, host_resolvers};
 use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec;
 
 /// Docker's option of a network: what its interfaces are called in containers.
@@ -224,8 +224,7 @@ impl Engine {
         Ok(Names { addresses, gateways, linked, answered })
     }
 
-    /// Writes the container's files below /etc anew, with what is known of its networks now. They are mounted in it, so
-    /// they stay the files that they are.
+    /// Writes the container's files below /etc with what is known of its networks now.
     ///
     /// # Errors
     /// Those of the file system.
@@ -233,13 +232,7 @@ impl Engine {
         let bundle = self.bundle(record);
         let node = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let id = record.id.hex();
-        let hostname = spec::hostname(config, &id, &node);
-        let of_host = |path: &str| std::fs::read(path).unwrap_or_default();
-        for (name, content) in etc_files::contents(config, hostname, names, of_host) {
-            let path = bundle.join(name);
-            std::fs::write(&path, content).context(|| path.display())?;
-        }
-        Ok(())
+        etc_files::write(&bundle, config, spec::hostname(config, &id, &node), names)
     }
 }
 
