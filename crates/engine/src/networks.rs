@@ -6,7 +6,7 @@
 //! There are two without a row, `host` and `none`, and one whose row is made by itself: the default network.
 
 /// What killed processes have left on networks.
-mod collect;
+pub(crate) mod collect;
 /// Containers that come to a network, or leave it.
 mod connect;
 /// From what was asked for to a definition.

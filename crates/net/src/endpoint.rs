@@ -93,6 +93,11 @@ impl Display for Protocol {
 }
 
 impl Endpoint {
+    /// Whether this is the container's name, and not only one of its further names.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.names.first().is_some_and(|first| first == name)
+    }
+
     /// Its address of the family of `like`.
     pub fn address_like(&self, like: IpAddr) -> Option<IpAddr> {
         if like.is_ipv4() { self.ipv4.map(IpAddr::V4) } else { self.ipv6.map(IpAddr::V6) }

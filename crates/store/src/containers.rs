@@ -251,6 +251,19 @@ impl Store {
         })
     }
 
+    /// What all containers are called, the newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn container_names(&self) -> Result<Vec<(ContainerId, String)>> {
+        self.read("listing names of containers", |transaction| {
+            let mut statement =
+                transaction.prepare_cached("SELECT id, name FROM containers ORDER BY created DESC, id")?;
+            let names = statement.query_map([], |row| Ok((id_column(row, 0)?, row.get(1)?)))?;
+            Ok(names.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     /// Removes a container: its row, then its directories. The anonymous volumes of one that goes with its end go too,
     /// unless another container uses them.
     ///

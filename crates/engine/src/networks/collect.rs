@@ -5,7 +5,7 @@
 //! All of it is found in the registers, where it was noted before it was made. Commands that list containers or networks
 //! collect it, as do those that make networks; who starts a container looks at some of the others on its networks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use net::Network;
 use net::register::Register;
@@ -17,6 +17,27 @@ use crate::config::Network as Mode;
 use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
 use crate::error::Result;
+
+/// What is known of containers before the registers are looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// What they are called.
+    names: HashMap<ContainerId, String>,
+    /// Those of which it was seen that they live.
+    living: HashSet<ContainerId>,
+}
+
+impl Known {
+    /// What who lists containers has seen of them.
+    pub(crate) fn of(containers: &[Container]) -> Known {
+        let name = |container: &Container| (container.record.id, container.record.name.clone());
+        let living = containers.iter().filter(|container| container.state.is_running());
+        Known {
+            names: containers.iter().map(name).collect(),
+            living: living.map(|container| container.record.id).collect(),
+        }
+    }
+}
 
 /// What there is to collect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,7 +64,16 @@ impl Engine {
     /// # Errors
     /// `Store`; `System` when something of it cannot be removed.
     pub(crate) fn collect_networks(&self) -> Result<()> {
-        let left = self.network_leftovers()?;
+        let known = Known { names: self.store.container_names()?.into_iter().collect(), ..Known::default() };
+        self.collect_networks_but(&known)
+    }
+
+    /// The same for somebody who has just looked at all containers.
+    ///
+    /// # Errors
+    /// As of [`Engine::collect_networks`].
+    pub(crate) fn collect_networks_but(&self, known: &Known) -> Result<()> {
+        let left = self.network_leftovers(known)?;
         let mut result = Ok(());
         if left.endpoints > 0 {
             result = self.realm()?.collect(&|container| self.is_dead(container)).map_err(Into::into);
@@ -61,25 +91,26 @@ impl Engine {
     ///
     /// # Errors
     /// `Store`; `System` when the registers cannot be listed.
-    pub(crate) fn network_leftovers(&self) -> Result<Leftovers> {
+    pub(crate) fn network_leftovers(&self, known: &Known) -> Result<Leftovers> {
         let registers = self.readable_registers()?;
         if registers.is_empty() {
             return Ok(Leftovers::default());
         }
         let rows = self.store.networks()?;
-        let names: HashMap<String, String> =
-            self.store.containers()?.into_iter().map(|row| (row.id.hex(), row.name)).collect();
         let mut left = Leftovers::default();
         for register in registers {
-            let has_row = rows.iter().any(|row| row.id == register.network.id);
-            left.networks += usize::from(!has_row && !self.is_lived_on(&register));
+            let mut is_lived_on = false;
             for endpoint in &register.endpoints {
-                if self.is_dead(&endpoint.container) {
+                let id: Option<ContainerId> = endpoint.container.parse().ok();
+                if !id.is_some_and(|id| known.living.contains(&id)) && self.is_dead(&endpoint.container) {
                     left.endpoints += 1;
-                } else if names.get(&endpoint.container).is_some_and(|name| endpoint.names.first() != Some(name)) {
-                    left.renamed.extend(endpoint.container.parse::<ContainerId>());
+                    continue;
                 }
+                is_lived_on = true;
+                left.renamed.extend(id.filter(|id| known.names.get(id).is_some_and(|name| !endpoint.is_called(name))));
             }
+            let has_row = rows.iter().any(|row| row.id == register.network.id);
+            left.networks += usize::from(!has_row && !is_lived_on);
         }
         Ok(left)
     }

@@ -15,6 +15,7 @@ use store::ContainerRecord;
 use crate::config::ContainerConfig;
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::networks::collect::Known;
 use crate::session::Connection;
 use crate::words::similar::similar;
 
@@ -102,9 +103,8 @@ impl Engine {
         if error.kind() != ErrorKind::NotFound {
             return error;
         }
-        let names: Vec<String> =
-            self.store.containers().unwrap_or_default().into_iter().map(|record| record.name).collect();
-        match similar(key, names.iter().map(String::as_str)) {
+        let names = self.store.container_names().unwrap_or_default();
+        match similar(key, names.iter().map(|(_, name)| name.as_str())) {
             Some(name) => error.with_hint(format!("did you mean {name}?")),
             None => error,
         }
@@ -125,7 +125,7 @@ impl Engine {
             containers = self.observe_all()?;
         }
         // What cannot be given back now can be later, and is named by `system check`.
-        self.collect_networks().ok();
+        self.collect_networks_but(&Known::of(&containers)).ok();
         containers.retain(|container| all || container.state.is_running());
         Ok(containers)
     }

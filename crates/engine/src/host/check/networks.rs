@@ -10,6 +10,7 @@ use net::stray::Strays;
 use super::{CheckOptions, CheckReport};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::networks::collect::Known;
 
 /// What mends most of this.
 const REPAIR: &str = "phial system check --repair";
@@ -30,7 +31,7 @@ pub(super) fn check(engine: &Engine, how: CheckOptions, report: &mut CheckReport
         return Ok(());
     }
     unnoted(engine, how, report)?;
-    let left = engine.network_leftovers()?;
+    let left = engine.network_leftovers(&Known::default())?;
     report.left_on_networks = left.endpoints + left.networks;
     if how.repair {
         engine.collect_networks()?;
