@@ -23,6 +23,8 @@ pub(crate) mod live;
 mod options;
 /// Ports as `ps` and `port` show them.
 pub(crate) mod ports;
+/// Ports of the host that lead to containers.
+mod publish;
 /// Networks that go.
 mod remove;
 /// What a configuration names, looked up.

@@ -118,6 +118,11 @@ impl Network {
         self.pools.iter().find(|pool| pool.gateway.is_ipv6())
     }
 
+    /// Whether ports of the host can lead to its containers.
+    pub fn can_publish(&self) -> bool {
+        self.is_bridge() && !self.internal
+    }
+
     /// Whether it is made of a bridge, which the firewall is about.
     pub fn is_bridge(&self) -> bool {
         self.driver == Driver::Bridge

@@ -1,12 +1,10 @@
 //! Networks of a container that is about to start: addresses are leased here, and everything else is its supervisor's
 //! (`net::attach`).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use image::ImageConfig;
-use net::attach::{Joining, Place, Plan, Resolver, WaysOut};
+use net::attach::{Joining, Place, Plan, Resolver};
 use net::lease::{Wish, lease};
-use net::port::Wanted;
 use net::register::Locked;
 use net::{Endpoint, Network, Realm};
 use runtime::protocol::{Disconnect, Kind, NETWORK_NOTE};
@@ -14,7 +12,7 @@ use store::ContainerRecord;
 
 use super::table;
 use crate::config::network::{DEFAULT_NETWORK, IFNAME, SYSCTLS};
-use crate::config::{Connection, ContainerConfig, Network as Mode, PortMapping};
+use crate::config::{Connection, ContainerConfig, Network as Mode};
 use crate::containers::create::Created;
 use crate::containers::etc_files::{self, Names, host_resolvers};
 use crate::containers::lifecycle::Container;
@@ -72,7 +70,9 @@ impl Engine {
         self.collect_networks()?;
         let (interface, sysctls) = interface(network, connection, 0);
         let wish = wish(network, connection, &id, &container.record.name);
-        self.ask(container, Kind::Connect, &Joining { network: network.clone(), wish, interface, sysctls })?;
+        let priority = connection.gateway_priority;
+        let joining = Joining { network: network.clone(), wish, interface, priority, sysctls };
+        self.ask(container, Kind::Connect, &joining)?;
         sys::fault::point("network: connected");
         self.tell_network(network, "connect", &[("container", &id)]);
         self.rewrite_names(container)
@@ -149,7 +149,6 @@ impl Engine {
         }
         drop(locked);
         sys::fault::point("start: addresses leased");
-        choose_ways_out(&mut places, connections);
         let ports = self.ports(created, &places)?;
         let (resolver, answers) = resolver(config, networks);
         let on: Vec<(&Network, &Endpoint)> = places.iter().map(|place| (&place.network, &place.endpoint)).collect();
@@ -175,22 +174,6 @@ impl Engine {
             realm.bury(&locked.registers().all()?, network, &leased.evicted)?;
         }
         Ok(leased.endpoint)
-    }
-
-    /// Which ports of the host are wanted.
-    fn ports(&self, created: &Created, places: &[Place]) -> Result<Vec<Wanted>> {
-        let config = &created.config;
-        let open = |place: &&Place| place.network.is_bridge() && !place.network.internal;
-        let Some(place) = places.iter().find(open) else { return Ok(Vec::new()) };
-        let mut wanted: Vec<Wanted> =
-            config.ports.iter().flat_map(|mapping| wanted(mapping, place.network.host_binding)).collect();
-        if config.publish_all {
-            let image = ImageConfig::parse(&self.store().blob(&created.record.image)?)?.config;
-            for mapping in exposed(config, &image).filter(|exposed| !is_mapped(config, exposed)) {
-                wanted.extend(self::wanted(&mapping, place.network.host_binding));
-            }
-        }
-        Ok(wanted)
     }
 
     /// What the container's files say about names.
@@ -238,7 +221,7 @@ impl Engine {
 
 fn place(network: &Network, connection: &Connection, endpoint: Endpoint, number: usize) -> Place {
     let (interface, sysctls) = interface(network, connection, number);
-    Place { network: network.clone(), endpoint, interface, ways_out: WaysOut::default(), sysctls }
+    Place { network: network.clone(), endpoint, interface, priority: connection.gateway_priority, sysctls }
 }
 
 fn wish(network: &Network, connection: &Connection, container: &str, name: &str) -> Wish {
@@ -265,19 +248,6 @@ fn sysctl(pair: &str) -> Option<(String, String)> {
     Some((name.strip_prefix("net.")?.replace('.', "/"), value.to_owned()))
 }
 
-/// The way out is the network with the highest priority that leads out, the first one of several.
-fn choose_ways_out(places: &mut [Place], connections: &[Connection]) {
-    let best = |leads: &dyn Fn(&Place) -> bool| {
-        let candidates = places.iter().enumerate().filter(|(_, place)| !place.network.internal && leads(place));
-        candidates.rev().max_by_key(|(number, _)| connections[*number].gateway_priority).map(|(number, _)| number)
-    };
-    let ipv4 = best(&|place| place.endpoint.ipv4.is_some());
-    let ipv6 = best(&|place| place.endpoint.ipv6.is_some());
-    for (number, place) in places.iter_mut().enumerate() {
-        place.ways_out = WaysOut { ipv4: ipv4 == Some(number), ipv6: ipv6 == Some(number) };
-    }
-}
-
 /// Whom names are asked that are no containers', and whether anybody answers in the container.
 fn resolver(config: &ContainerConfig, networks: &[Network]) -> (Resolver, bool) {
     let given = &config.dns.servers;
@@ -286,35 +256,4 @@ fn resolver(config: &ContainerConfig, networks: &[Network]) -> (Resolver, bool) 
     let needs_us = given.is_empty() && of_host.iter().any(IpAddr::is_loopback);
     let answers = needs_us || networks.iter().any(|network| network.names);
     (if given.is_empty() { Resolver::OfHost(of_host) } else { Resolver::Given(given.clone()) }, answers)
-}
-
-/// The ports of the host that a value of `-p` asks for.
-fn wanted(mapping: &PortMapping, binding: Option<IpAddr>) -> Vec<Wanted> {
-    let everywhere = || vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
-    let hosts = mapping.host.or(binding).map_or_else(everywhere, |host| vec![host]);
-    let (first, last) = mapping.ports;
-    let host_ports = |port: u16| match mapping.host_ports {
-        Some((from, to)) if first == last => Some(from..=to),
-        Some((from, _)) => Some(from + (port - first)..=from + (port - first)),
-        None => None,
-    };
-    (first..=last)
-        .map(|port| Wanted { protocol: mapping.protocol, hosts: hosts.clone(), host_ports: host_ports(port), port })
-        .collect()
-}
-
-/// What `-P` is about: the ports that the image and the user say are listened at.
-fn exposed<'a>(config: &'a ContainerConfig, image: &'a image::Config) -> impl Iterator<Item = PortMapping> + 'a {
-    let of_image = image.exposed_ports.iter().map(String::as_str);
-    let mut all: Vec<&str> = config.exposed_ports.iter().map(String::as_str).chain(of_image).collect();
-    all.sort_unstable();
-    all.dedup();
-    all.into_iter().filter_map(|text| PortMapping::parse(text).ok())
-}
-
-fn is_mapped(config: &ContainerConfig, exposed: &PortMapping) -> bool {
-    let covers = |mapping: &PortMapping| {
-        mapping.protocol == exposed.protocol && mapping.ports.0 <= exposed.ports.0 && exposed.ports.1 <= mapping.ports.1
-    };
-    config.ports.iter().any(covers)
 }

@@ -1,0 +1,49 @@
+//! `-p` and `-P`: which ports of the host a container that is about to start wants.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use image::ImageConfig;
+use net::attach::Place;
+use net::port::Wanted;
+
+use crate::config::{ContainerConfig, PortMapping};
+use crate::containers::create::Created;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::inspect::exposed_ports;
+
+impl Engine {
+    /// Which ports of the host are wanted.
+    pub(super) fn ports(&self, created: &Created, places: &[Place]) -> Result<Vec<Wanted>> {
+        let config = &created.config;
+        let Some(place) = places.iter().find(|place| place.network.can_publish()) else { return Ok(Vec::new()) };
+        let mut wanted: Vec<Wanted> =
+            config.ports.iter().flat_map(|mapping| wanted(mapping, place.network.host_binding)).collect();
+        if config.publish_all {
+            let image = ImageConfig::parse(&self.store().blob(&created.record.image)?)?.config;
+            let exposed = exposed_ports(config, &image).into_iter().filter_map(|text| PortMapping::parse(&text).ok());
+            for mapping in exposed.filter(|exposed| !is_mapped(config, exposed)) {
+                wanted.extend(self::wanted(&mapping, place.network.host_binding));
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+/// The ports of the host that a value of `-p` asks for.
+fn wanted(mapping: &PortMapping, binding: Option<IpAddr>) -> Vec<Wanted> {
+    let everywhere = || vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    let hosts = mapping.host.or(binding).map_or_else(everywhere, |host| vec![host]);
+    let one = |port| {
+        let host_ports = mapping.host_ports_of(port).map(|(first, last)| first..=last);
+        Wanted { protocol: mapping.protocol, hosts: hosts.clone(), host_ports, port }
+    };
+    mapping.container_ports().map(one).collect()
+}
+
+fn is_mapped(config: &ContainerConfig, exposed: &PortMapping) -> bool {
+    let covers = |mapping: &PortMapping| {
+        mapping.protocol == exposed.protocol && mapping.ports.0 <= exposed.ports.0 && exposed.ports.1 <= mapping.ports.1
+    };
+    config.ports.iter().any(covers)
+}
