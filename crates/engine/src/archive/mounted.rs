@@ -78,15 +78,14 @@ pub(super) fn mount_all(opened: Vec<Opened>, root: &Root) -> Result<Vec<Closed>>
         let is_directory = attributes::metadata(&tree).is_ok_and(|found| found.is_dir());
         let point = mount_point(root, &target, is_directory)
             .map_err(|error| Error::new(ErrorKind::System, format!("mounting on {shown}: {error}")))?;
-        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        let mounted = rustix::mount::move_mount(&tree, "", &point, "", flags);
-        match (why, mounted) {
-            (Some(why), Ok(())) => {
-                closed.push((tree, format!("{shown} is mounted only while the container runs: {why}")));
-            }
+        if why.is_some() && attributes::metadata(&point).is_ok_and(|found| !found.is_dir()) {
             // A file lies there, and what would be mounted on it is gone.
-            (Some(_), Err(Errno::NOTDIR)) => {}
-            (_, mounted) => mounted.context(|| format!("mounting on {shown}"))?,
+            continue;
+        }
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        rustix::mount::move_mount(&tree, "", &point, "", flags).context(|| format!("mounting on {shown}"))?;
+        if let Some(why) = why {
+            closed.push((tree, format!("{shown} is mounted only while the container runs: {why}")));
         }
     }
     // At the end, as something may be mounted deeper in it.

@@ -12,7 +12,7 @@ use runtime::protocol::CONFIG_FILE;
 use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
 
 use super::etc_files::{self, Names};
-use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Network, Signal};
+use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::events;
@@ -232,11 +232,8 @@ impl Prepared<'_> {
         };
         written.context(|| path.display())?;
         sys::fault::point("create: configuration written");
-        // Those of a container on networks say which addresses it has, and it gets these when it starts.
-        match self.config.network {
-            Network::Own(_) => Ok(()),
-            _ => etc_files::write(bundle, &self.config, inputs.hostname(), &Names::default()),
-        }
+        // Until its addresses are known, they say what they can: `cp` and `export` look into one that was not started, too.
+        etc_files::write(bundle, &self.config, inputs.hostname(), &Names::default())
     }
 }
 
