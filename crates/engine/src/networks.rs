@@ -193,14 +193,15 @@ impl Engine {
             let others: Vec<Network> = known.iter().map(definition).collect::<Result<_>>()?;
             let facts = Facts { id: &id, created: &created, others: &others, host: &host, seed };
             let mut network = make(&facts)?;
-            network.keeps_link = network.is_bridge() && Links::open()?.index(&network.link)?.is_some();
+            network.keeps_link = Links::open()?.index(&network.link)?.is_some();
             record(&network)
         })?;
         let network = definition(&inserted?)?;
         sys::fault::point("network: row written");
-        if let Err(error) = self.realm()?.make_network(&network) {
+        let made = self.realm().and_then(|realm| Ok(realm.make_network(&realm.registers().lock()?, &network)?));
+        if let Err(error) = made {
             self.store.remove_network(&network.id).ok();
-            return Err(error.into());
+            return Err(error);
         }
         drop(choice);
         Ok(network)

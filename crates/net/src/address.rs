@@ -69,12 +69,6 @@ impl Subnet {
         from_number(number(self.address) | !mask(self.address, self.prefix) & width(self.address), self.is_ipv4())
     }
 
-    /// The address this many behind the first; None outside of it.
-    pub fn nth(self, offset: u128) -> Option<IpAddr> {
-        let at = number(self.address).checked_add(offset)?;
-        (at <= number(self.last())).then(|| from_number(at, self.is_ipv4()))
-    }
-
     /// Whether an address may be given to somebody: the first and the last of IPv4 stand for the subnet, and the first
     /// of IPv6 for its routers (RFC 4291, 2.6.1). Subnets of two addresses have no such (RFC 3021, RFC 6164).
     pub fn is_assignable(self, address: IpAddr) -> bool {
@@ -259,8 +253,6 @@ mod tests {
         assert!(!subnet("0.0.0.0/0").overlaps(subnet("::/0")));
         assert!(subnet("0.0.0.0/0").contains(address("255.255.255.255")));
         assert_eq!(subnet("10.2.0.0/16").last(), address("10.2.255.255"));
-        assert_eq!(subnet("10.2.0.0/16").nth(1), Some(address("10.2.0.1")));
-        assert_eq!(subnet("10.2.0.0/30").nth(4), None);
         assert_eq!(subnet("::/0").last(), address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"));
     }
 

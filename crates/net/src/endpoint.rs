@@ -92,6 +92,13 @@ impl Display for Protocol {
     }
 }
 
+impl Published {
+    /// Whether it is the same port of the host, wherever it leads.
+    pub fn is_same(&self, other: &Published) -> bool {
+        (self.protocol, self.host, self.host_port) == (other.protocol, other.host, other.host_port)
+    }
+}
+
 impl Endpoint {
     /// Whether this is the container's name, and not only one of its further names.
     pub fn is_called(&self, name: &str) -> bool {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Mac;
-use crate::register::{Locked, Register};
+use crate::register::Register;
 use crate::{Endpoint, Error, ErrorKind, Network, Pool, Result};
 
 /// So many other containers of a network are looked at by the way, whether they have died without anybody noticing: two
@@ -28,41 +28,37 @@ pub struct Wish {
     pub mac: Option<Mac>,
 }
 
-/// What a container has got.
+/// A container's new place in a register, and who has left it for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// Its place on the network.
-    pub endpoint: Endpoint,
-    /// Endpoints of containers that are dead: they are out of the register.
-    pub evicted: Vec<Endpoint>,
+pub(crate) struct Lease {
+    /// Its place on the network, the last one of the register.
+    pub(crate) endpoint: Endpoint,
+    /// Endpoints that are in the register no more: what the container itself had before, and those of containers that are
+    /// dead.
+    pub(crate) evicted: Vec<Endpoint>,
 }
 
-/// Gives a container addresses on a network, and notes that in the register. One that it had before is given back.
-/// `is_dead` tells of another container whether it has ended without anybody noticing; it is asked about a few of them, and
-/// about all where their addresses are needed.
+/// Finds addresses for a container in a register, which has its place from then on. `is_dead` tells of another container
+/// whether it has ended without anybody noticing; it is asked about a few of them, and about all where their addresses are
+/// needed.
 ///
 /// # Errors
 /// `Conflict` when an address is taken, or none is left; `Invalid` for one that is not of the network.
-pub fn lease(locked: &Locked<'_>, network: &Network, wish: &Wish, is_dead: &dyn Fn(&str) -> bool) -> Result<Lease> {
-    check(network, wish)?;
-    let register = locked.registers().read(&network.id)?;
-    // The definition may have changed since; what the caller has is newer.
-    let endpoints = register.map(|register| register.endpoints).unwrap_or_default();
-    let mut register = Register::new(network.clone());
-    register.endpoints = endpoints;
-    register.endpoints.retain(|endpoint| endpoint.container != wish.container);
+pub(crate) fn lease(register: &mut Register, wish: &Wish, is_dead: &dyn Fn(&str) -> bool) -> Result<Lease> {
+    check(&register.network, wish.ipv4, wish.ipv6)?;
+    let own = |endpoint: &mut Endpoint| endpoint.container == wish.container;
+    let mut evicted: Vec<Endpoint> = register.endpoints.extract_if(.., own).collect();
     let dead = |endpoint: &mut Endpoint| is_dead(&endpoint.container);
     let some = some_of(register.endpoints.len())?;
-    let mut evicted: Vec<Endpoint> = register.endpoints.extract_if(some, dead).collect();
-    let endpoint = match choose(&register, wish) {
+    evicted.extend(register.endpoints.extract_if(some, dead));
+    let endpoint = match choose(register, wish) {
         Err(error) if error.kind() == ErrorKind::Conflict => {
             evicted.extend(register.endpoints.extract_if(.., dead));
-            choose(&register, wish)?
+            choose(register, wish)?
         }
         other => other?,
     };
     register.endpoints.push(endpoint.clone());
-    locked.write(&register)?;
     Ok(Lease { endpoint, evicted })
 }
 
@@ -118,10 +114,12 @@ fn address(register: &Register, pool: &Pool, asked: Option<IpAddr>) -> Result<Ip
     })
 }
 
-/// Whether the addresses that are wished for can be of the network at all.
-fn check(network: &Network, wish: &Wish) -> Result<()> {
-    let asked =
-        [("IPv4", network.ipv4(), wish.ipv4.map(IpAddr::V4)), ("IPv6", network.ipv6(), wish.ipv6.map(IpAddr::V6))];
+/// Whether addresses that are wished for can be of the network at all.
+///
+/// # Errors
+/// `Invalid` for one that is not of its subnets, `Conflict` for one that is somebody's by definition.
+pub fn check(network: &Network, ipv4: Option<Ipv4Addr>, ipv6: Option<Ipv6Addr>) -> Result<()> {
+    let asked = [("IPv4", network.ipv4(), ipv4.map(IpAddr::V4)), ("IPv6", network.ipv6(), ipv6.map(IpAddr::V6))];
     for (family, pool, address) in asked {
         let Some(address) = address else { continue };
         let name = &network.name;
@@ -152,7 +150,7 @@ fn random_mac() -> Result<Mac> {
 ///
 /// # Errors
 /// `System` when the kernel has none.
-pub fn random_hex<const N: usize>() -> Result<String> {
+fn random_hex<const N: usize>() -> Result<String> {
     let digits = random::<N>()?.map(|byte| format!("{byte:02x}"));
     Ok(digits.concat())
 }
@@ -169,13 +167,14 @@ fn random<const N: usize>() -> Result<[u8; N]> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::cell::RefCell;
+
     use super::*;
     use crate::Driver;
-    use crate::register::Registers;
 
     pub(crate) fn network(subnet: &str) -> Network {
         let subnet: crate::address::Subnet = subnet.parse().expect("is one");
-        let gateway = subnet.nth(1).expect("is in it");
+        let gateway = subnet.lowest_free(subnet, &[]).expect("is in it");
         Network {
             id: "1".repeat(64),
             name: "web".to_owned(),
@@ -201,16 +200,13 @@ pub(crate) mod tests {
 
     #[test]
     fn addresses_are_given_and_given_back() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let registers = Registers::new(directory.path());
-        let locked = registers.lock().expect("a lock");
-        let network = network("10.0.0.0/29");
+        let register = RefCell::new(Register::new(network("10.0.0.0/29")));
         let take = |wish: &Wish, dead: &str| {
-            lease(&locked, &network, wish, &|container| container == dead)
+            lease(&mut register.borrow_mut(), wish, &|container| container == dead)
                 .map(|lease| (lease.endpoint.ipv4.expect("it has one").to_string(), lease.evicted.len()))
         };
-        for (name, expected) in [("a", "10.0.0.2"), ("b", "10.0.0.3"), ("a", "10.0.0.2")] {
-            assert_eq!(take(&wish(name), "").expect("one is free"), (expected.to_owned(), 0));
+        for (name, expected, evicted) in [("a", "10.0.0.2", 0), ("b", "10.0.0.3", 0), ("a", "10.0.0.2", 1)] {
+            assert_eq!(take(&wish(name), "").expect("one is free"), (expected.to_owned(), evicted));
         }
         let fixed = |name: &str, address: [u8; 4]| Wish { ipv4: Some(address.into()), ..wish(name) };
         let refused = |wish: &Wish| take(wish, "").expect_err("it is refused").to_string();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attach::ensure_bridge;
 use crate::firewall::{Backend, Firewall};
+use crate::lease::{Lease, Wish, lease};
 use crate::link::Links;
 use crate::register::{Locked, Register, Registers};
 use crate::{Endpoint, Error, Network, Result};
@@ -55,6 +56,30 @@ impl Realm {
         std::fs::write(&path, "").map_err(|error| Error::io(path.display(), &error))
     }
 
+    /// Gives a container addresses on a network, and notes that in the register: what it had there before is given back, and
+    /// what some of the dead have left.
+    ///
+    /// # Errors
+    /// As of [`check`](crate::lease::check); `Conflict` when an address is taken, or none is left; those of links, of the
+    /// firewall and of the register.
+    pub fn lease(
+        &self,
+        locked: &Locked<'_>,
+        network: &Network,
+        wish: &Wish,
+        is_dead: &dyn Fn(&str) -> bool,
+    ) -> Result<Endpoint> {
+        // The definition may have changed since; what the caller has is newer.
+        let mut register = Register::new(network.clone());
+        if let Some(known) = locked.registers().read(&network.id)? {
+            register.endpoints = known.endpoints;
+        }
+        let Lease { endpoint, evicted } = lease(&mut register, wish, is_dead)?;
+        self.bury(network, &evicted)?;
+        locked.write(&register)?;
+        Ok(endpoint)
+    }
+
     /// Takes a container that has ended off all networks: its addresses are free, and nothing leads to it. The kernel
     /// removes its links together with its network namespace, a while later; to ask for that would take 20 ms. What cannot
     /// be done does not keep the rest from being done.
@@ -64,7 +89,16 @@ impl Realm {
     pub fn release(&self, container: &str) -> Result<()> {
         let registers = self.registers();
         let locked = registers.lock()?;
-        self.take_out(&locked, &|other| other == container, &|_| Ok(()))
+        self.take_out(&locked, &registers.ids()?, &|other| other == container, &|_| Ok(()))
+    }
+
+    /// The same for somebody who knows which networks it is on.
+    ///
+    /// # Errors
+    /// As of [`Realm::release`].
+    pub(crate) fn release_from(&self, networks: &[String], container: &str) -> Result<()> {
+        let registers = self.registers();
+        self.take_out(&registers.lock()?, networks, &|other| other == container, &|_| Ok(()))
     }
 
     /// Takes containers off all networks whose supervisors were killed: those of which `is_dead` says so. Other processes may
@@ -75,81 +109,58 @@ impl Realm {
     pub fn collect(&self, is_dead: &dyn Fn(&str) -> bool) -> Result<()> {
         let registers = self.registers();
         let locked = registers.lock()?;
-        self.take_out(&locked, is_dead, &remove_links)
+        self.take_out(&locked, &registers.ids()?, is_dead, &remove_links)
     }
 
-    /// Lets nothing lead any more to containers whose supervisors were killed, and which are on no register.
-    ///
-    /// # Errors
-    /// Those of links and of the firewall.
-    pub fn bury(&self, all: &[Register], network: &Network, dead: &[Endpoint]) -> Result<()> {
-        self.unpublish(all, network, dead).and(remove_links(dead))
+    /// Lets nothing lead any more to containers whose supervisors were killed. Their entries are still there.
+    fn bury(&self, network: &Network, dead: &[Endpoint]) -> Result<()> {
+        self.unpublish(network, dead).and(remove_links(dead))
     }
 
     fn take_out(
         &self,
         locked: &Locked<'_>,
+        networks: &[String],
         is_gone: &dyn Fn(&str) -> bool,
         besides: &dyn Fn(&[Endpoint]) -> Result<()>,
     ) -> Result<()> {
         let mut result = Ok(());
-        let mut all = Vec::new();
-        for id in self.registers().ids()? {
-            match self.registers().read(&id) {
-                Ok(register) => all.extend(register),
-                Err(error) => result = result.and(Err(error)),
-            }
-        }
-        for at in 0..all.len() {
-            let gone = all[at].endpoints.extract_if(.., |endpoint| is_gone(&endpoint.container));
-            let gone: Vec<Endpoint> = gone.collect();
-            if gone.is_empty() {
-                continue;
-            }
-            result = result.and(self.unpublish(&all, &all[at].network, &gone)).and(besides(&gone));
-            // The entry goes last: as long as it is there, whoever comes next finds what is left.
-            result = result.and(locked.write(&all[at]));
+        for id in networks {
+            let taken = locked.registers().read(id).and_then(|register| {
+                let Some(mut register) = register else { return Ok(()) };
+                let gone: Vec<Endpoint> =
+                    register.endpoints.extract_if(.., |endpoint| is_gone(&endpoint.container)).collect();
+                if gone.is_empty() {
+                    return Ok(());
+                }
+                // The entry goes last: as long as it is there, whoever comes next finds what is left.
+                self.unpublish(&register.network, &gone)?;
+                besides(&gone)?;
+                locked.write(&register)
+            });
+            result = result.and(taken);
         }
         result
     }
 
-    /// Takes a container that runs off one network, on which it has no interface any more.
-    ///
-    /// # Errors
-    /// Those of the firewall and of the register.
-    pub fn leave(&self, network: &str, container: &str) -> Result<()> {
-        let registers = self.registers();
-        let locked = registers.lock()?;
-        let mut all = registers.all()?;
-        let Some(at) = all.iter().position(|register| register.network.id == network) else { return Ok(()) };
-        let of_container = |endpoint: &mut Endpoint| endpoint.container == container;
-        let gone: Vec<Endpoint> = all[at].endpoints.extract_if(.., of_container).collect();
-        self.unpublish(&all, &all[at].network, &gone).and(locked.write(&all[at]))
-    }
-
-    /// Lets no port lead any more to endpoints that are on no register.
-    fn unpublish(&self, all: &[Register], network: &Network, gone: &[Endpoint]) -> Result<()> {
-        let mut firewall = None;
-        for endpoint in gone {
+    /// Lets no port lead any more to endpoints that are about to leave their register.
+    fn unpublish(&self, network: &Network, gone: &[Endpoint]) -> Result<()> {
+        let publishing = || gone.iter().filter(|endpoint| !endpoint.ports.is_empty());
+        if !network.is_bridge() || publishing().next().is_none() {
+            return Ok(());
+        }
+        let (others, _) = self.registers().readable()?;
+        let others = || others.iter().flat_map(|register| &register.endpoints);
+        let others = || others().filter(|other| gone.iter().all(|gone| gone.id != other.id));
+        let mut firewall = self.firewall()?;
+        for endpoint in publishing() {
             // The ports of one whose supervisor was killed were free at once, and may be somebody else's by now.
             let mut own = endpoint.clone();
-            own.ports.retain(|port| {
-                let has = |other: &Endpoint| {
-                    other.ports.iter().any(|other| {
-                        (other.protocol, other.host, other.host_port) == (port.protocol, port.host, port.host_port)
-                    })
-                };
-                !all.iter().flat_map(|register| &register.endpoints).any(has)
-            });
-            if own.ports.is_empty() || !network.is_bridge() {
-                continue;
+            own.ports.retain(|port| !others().any(|other| other.ports.iter().any(|theirs| theirs.is_same(port))));
+            if !own.ports.is_empty() {
+                firewall.unpublish(network, &own)?;
+                sys::fault::point("network: not published any more");
             }
-            let firewall = match &mut firewall {
-                Some(firewall) => firewall,
-                none => none.insert(self.firewall()?),
-            };
-            firewall.unpublish(network, &own)?;
-            sys::fault::point("network: not published any more");
         }
         Ok(())
     }
@@ -181,13 +192,11 @@ impl Realm {
     ///
     /// # Errors
     /// Those of links and of the register.
-    pub fn make_network(&self, network: &Network) -> Result<()> {
-        let registers = self.registers();
-        let locked = registers.lock()?;
-        if registers.read(&network.id)?.is_none() {
-            locked.write(&Register::new(network.clone()))?;
+    pub fn make_network(&self, locked: &Locked<'_>, network: &Network) -> Result<()> {
+        if locked.registers().read(&network.id)?.is_none() {
+            locked.begin(network)?;
         }
-        if network.is_bridge() { ensure_bridge(&mut Links::open()?, network) } else { Ok(()) }
+        if network.is_bridge() { ensure_bridge(&mut Links::open()?, network).map(drop) } else { Ok(()) }
     }
 
     /// Removes what the host has of a network that nobody is on any more, which the caller has seen to.
@@ -195,8 +204,9 @@ impl Realm {
     /// # Errors
     /// Those of links, of the firewall and of the register.
     pub fn remove_network(&self, locked: &Locked<'_>, network: &Network) -> Result<()> {
+        let (all, _) = self.registers().readable()?;
         if network.is_bridge() {
-            let (mut firewall, all) = (self.firewall()?, self.registers().all()?);
+            let mut firewall = self.firewall()?;
             firewall.remove_network(network)?;
             // The default network cannot be removed. With nothing on it, the host is left as it was found all the same.
             if all.iter().all(|register| register.endpoints.is_empty() || register.network.id == network.id) {
@@ -204,8 +214,14 @@ impl Realm {
                 firewall.withdraw(&idle.iter().map(|(network, _)| *network).collect::<Vec<_>>())?;
             }
             sys::fault::point("network: rules gone");
-            if !network.keeps_link {
-                Links::open()?.remove_bridge(&network.link)?;
+        }
+        let is_shared = || all.iter().any(|other| other.network.id != network.id && other.network.link == network.link);
+        if !network.keeps_link && !is_shared() {
+            let mut links = Links::open()?;
+            if network.is_bridge() {
+                links.remove_bridge(&network.link)?
+            } else {
+                links.remove_vlan(&network.link)?
             }
             sys::fault::point("network: bridge gone");
         }
@@ -219,7 +235,10 @@ fn is_lack(error: &Error) -> bool {
 }
 
 /// Removes the links of these endpoints from the host, and with them the containers' interfaces.
-fn remove_links(gone: &[Endpoint]) -> Result<()> {
+pub(crate) fn remove_links(gone: &[Endpoint]) -> Result<()> {
+    if gone.iter().all(|endpoint| endpoint.link.is_empty()) {
+        return Ok(());
+    }
     let mut links = Links::open()?;
     for endpoint in gone.iter().filter(|endpoint| !endpoint.link.is_empty()) {
         // Most are gone with their namespaces, and to look costs less than a message.
@@ -236,16 +255,22 @@ pub(crate) fn of_registers(registers: &[Register]) -> Vec<(&Network, &[Endpoint]
     bridged.map(|register| (&register.network, register.endpoints.as_slice())).collect()
 }
 
-#[test]
-fn a_kernel_whose_nftables_is_not_enough_is_remembered() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let realm = Realm { registers: directory.path().to_owned(), table: "phial".to_owned(), firewall: None };
-    crate::testing::Namespace::new().run(|| {
-        assert_eq!(realm.firewall().expect("there is one").backend(), Backend::Nftables);
-        std::fs::write(directory.path().join(WITHOUT_NFTABLES), "").expect("is written");
-        assert_eq!(realm.firewall().expect("there is one").backend(), Backend::Iptables);
-        let chosen = Realm { firewall: Some(Backend::Nftables), ..realm.clone() };
-        assert_eq!(chosen.firewall().expect("there is one").backend(), Backend::Nftables);
-    });
-    assert_eq!(realm.registers().all().expect("none"), [], "it is no register");
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Namespace;
+
+    #[test]
+    fn a_kernel_whose_nftables_is_not_enough_is_remembered() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let realm = Realm { registers: directory.path().to_owned(), table: "phial".to_owned(), firewall: None };
+        Namespace::new().run(|| {
+            assert_eq!(realm.firewall().expect("there is one").backend(), Backend::Nftables);
+            std::fs::write(directory.path().join(WITHOUT_NFTABLES), "").expect("is written");
+            assert_eq!(realm.firewall().expect("there is one").backend(), Backend::Iptables);
+            let chosen = Realm { firewall: Some(Backend::Nftables), ..realm.clone() };
+            assert_eq!(chosen.firewall().expect("there is one").backend(), Backend::Nftables);
+        });
+        assert_eq!(realm.registers().all().expect("none"), [], "it is no register");
+    }
 }

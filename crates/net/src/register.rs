@@ -109,6 +109,21 @@ impl Registers {
         self.ids()?.iter().filter_map(|id| self.read(id).transpose()).collect()
     }
 
+    /// Those that can be read; of the others, the ids of their networks and why not.
+    ///
+    /// # Errors
+    /// `System` when the directory cannot be read.
+    pub fn readable(&self) -> Result<(Vec<Register>, Vec<(String, Error)>)> {
+        let (mut readable, mut others) = (Vec::new(), Vec::new());
+        for id in self.ids()? {
+            match self.read(&id) {
+                Ok(register) => readable.extend(register),
+                Err(error) => others.push((id, error)),
+            }
+        }
+        Ok((readable, others))
+    }
+
     /// The ids of the networks that have one, whether it can be read or not.
     ///
     /// # Errors
@@ -121,7 +136,6 @@ impl Registers {
         };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let mut ids: Vec<String> = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
-        ids.retain(|id| !id.starts_with('.'));
         ids.sort_unstable();
         Ok(ids)
     }
@@ -163,8 +177,7 @@ impl Locked<'_> {
     /// # Errors
     /// Those of the file system.
     pub fn write(&self, register: &Register) -> Result<()> {
-        let path = self.registers.path(&register.network.id);
-        let beside = self.registers.directory.join(format!(".{}", register.network.id));
+        let (path, beside) = (self.registers.path(&register.network.id), self.beside(&register.network.id));
         let written = serde_json::to_vec(register).map_err(Into::into).and_then(|json| fs::write(&beside, json));
         sys::fault::point("network: register written");
         written.and_then(|()| fs::rename(&beside, &path)).map_err(|error| Error::io(path.display(), &error))?;
@@ -177,11 +190,17 @@ impl Locked<'_> {
     /// # Errors
     /// Those of the file system; none if there is no such file.
     pub fn remove(&self, network: &str) -> Result<()> {
-        let path = self.registers.path(network);
-        match fs::remove_file(&path) {
+        let remove = |path: PathBuf| match fs::remove_file(&path) {
             Err(error) if error.kind() != NotFound => Err(Error::io(path.display(), &error)),
             _ => Ok(()),
-        }
+        };
+        // Somebody may have been killed while he wrote.
+        remove(self.beside(network)).and(remove(self.registers.path(network)))
+    }
+
+    /// Where a register is written before it has its name.
+    fn beside(&self, network: &str) -> PathBuf {
+        self.registers.directory.join(format!(".{network}"))
     }
 
     /// Begins the register of a network anew, whatever is there.
@@ -220,8 +239,8 @@ impl Locked<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lease::lease;
     use crate::lease::tests::{network, wish};
-    use crate::lease::{Lease, lease};
 
     #[test]
     fn what_is_written_is_read() {
@@ -229,7 +248,9 @@ mod tests {
         let registers = Registers::new(directory.path().join("networks"));
         assert_eq!(registers.all().expect("none"), []);
         let locked = registers.lock().expect("a lock");
-        let Lease { endpoint, .. } = lease(&locked, &network("10.0.0.0/24"), &wish("a"), &|_| false).expect("a lease");
+        let mut register = Register::new(network("10.0.0.0/24"));
+        let endpoint = lease(&mut register, &wish("a"), &|_| false).expect("a lease").endpoint;
+        locked.write(&register).expect("is written");
         let register = registers.read(&"1".repeat(64)).expect("is one").expect("is there");
         assert_eq!(register.of_container(&endpoint.container), Some(&endpoint));
         assert_eq!(registers.all().expect("one"), [register]);

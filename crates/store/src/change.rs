@@ -28,22 +28,23 @@ impl Store {
     }
 
     /// Changes a container's configuration: `change` gets what it is now, and nobody else can change it meanwhile. What
-    /// `change` refuses stays as it is.
+    /// `change` refuses stays as it is. Returns what `change` returns.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the container is gone; `Ok(Err(…))` is what `change` said.
-    pub fn change_container<E>(
+    pub fn change_container<T, E>(
         &self,
         id: &ContainerId,
-        change: impl FnOnce(&mut serde_json::Value) -> std::result::Result<(), E>,
-    ) -> Result<std::result::Result<(), E>> {
+        change: impl FnOnce(&mut serde_json::Value) -> std::result::Result<T, E>,
+    ) -> Result<std::result::Result<T, E>> {
         self.write(Durability::Lazy, &format!("changing container {id}"), |transaction| {
             let mut config = config_of(transaction, id)?;
-            if let Err(refused) = change(&mut config) {
-                return Ok(Err(refused));
-            }
+            let changed = match change(&mut config) {
+                Ok(changed) => changed,
+                Err(refused) => return Ok(Err(refused)),
+            };
             transaction.execute("UPDATE containers SET config = ?2 WHERE id = ?1", [id.hex(), config.to_string()])?;
-            Ok(Ok(()))
+            Ok(Ok(changed))
         })
     }
 }

@@ -113,6 +113,14 @@ impl Network {
         }
     }
 
+    /// The networks that are named: none, also where none means the default one.
+    pub fn connections(&self) -> &[Connection] {
+        match self {
+            Network::Own(connections) => connections,
+            _ => &[],
+        }
+    }
+
     /// Whether the namespace is the container's own.
     pub fn is_own(&self) -> bool {
         matches!(self, Network::None | Network::Own(_))

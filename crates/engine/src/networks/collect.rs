@@ -92,7 +92,7 @@ impl Engine {
     /// # Errors
     /// `Store`; `System` when the registers cannot be listed.
     pub(crate) fn network_leftovers(&self, known: &Known) -> Result<Leftovers> {
-        let registers = self.readable_registers()?;
+        let (registers, _) = self.registers().readable()?;
         if registers.is_empty() {
             return Ok(Leftovers::default());
         }
@@ -143,12 +143,6 @@ impl Engine {
         self.ask(container, Kind::Note, &()).map(drop)
     }
 
-    /// The registers that can be read.
-    fn readable_registers(&self) -> Result<Vec<Register>> {
-        let registers = self.registers();
-        Ok(registers.ids()?.iter().filter_map(|id| registers.read(id).ok().flatten()).collect())
-    }
-
     /// Removes what the host has of networks that have no row, and on which nothing lives. Who removes one does so with the same
     /// lock in hand, and who makes one has written the row before.
     fn collect_rowless(&self) -> Result<()> {
@@ -157,7 +151,7 @@ impl Engine {
         let rows = self.store.networks()?;
         let has_row = |network: &Network| rows.iter().any(|row| row.id == network.id);
         let is_left = |register: &Register| !has_row(&register.network) && !self.is_lived_on(register);
-        for register in self.readable_registers()?.iter().filter(|register| is_left(register)) {
+        for register in registers.readable()?.0.iter().filter(|register| is_left(register)) {
             self.realm()?.remove_network(&locked, &register.network)?;
         }
         Ok(())
@@ -176,13 +170,13 @@ impl Engine {
         let container = id.hex();
         let registers = self.registers();
         let is_on = |register: &Register| register.of_container(&container).is_some();
-        if !self.readable_registers()?.iter().any(is_on) {
+        if !registers.readable()?.0.iter().any(is_on) {
             return Ok(());
         }
         let locked = registers.lock()?;
         // Another may have renamed it meanwhile: with the lock in hand the last one finds the last name.
         let name = self.store.find_container(&container)?.name;
-        for register in self.readable_registers()?.iter().filter(|register| is_on(register)) {
+        for register in registers.readable()?.0.iter().filter(|register| is_on(register)) {
             locked.change(&register.network.id, |register| {
                 let mut own = register.endpoints.iter_mut().filter(|endpoint| endpoint.container == container);
                 let first = own.next().and_then(|endpoint| endpoint.names.first_mut());

@@ -51,7 +51,8 @@ impl Engine {
         if container.state.is_running() {
             self.connect_live(container, &network, &connection)?;
         }
-        self.change_networks(container, with)
+        let config = self.change_networks(container, with)?;
+        if container.state.is_running() { self.rewrite_names(&container.record, &config) } else { Ok(()) }
     }
 
     /// Takes a container off a network. One that runs has left it at once. `force` also where it is not known that it is
@@ -68,7 +69,7 @@ impl Engine {
         }
         let network = match self.network(key) {
             Err(error) if error.kind() == ErrorKind::NotFound && names(&container.config, key) => {
-                return self.change_networks(container, |config| Ok(without_gone(config, key)));
+                return self.change_networks(container, |config| Ok(without_gone(config, key))).map(drop);
             }
             other => other?,
         };
@@ -91,23 +92,27 @@ impl Engine {
             }
         };
         // The row first: killed in between, it is on more networks than its row says, and never on fewer.
-        self.change_networks(container, without)?;
+        let config = self.change_networks(container, without)?;
         sys::fault::point("network: connection forgotten");
-        if container.state.is_running() { self.disconnect_live(container, &network) } else { Ok(()) }
+        if !container.state.is_running() {
+            return Ok(());
+        }
+        self.disconnect_live(container, &network)?;
+        self.rewrite_names(&container.record, &config)
     }
 
-    /// Writes down which networks a container is on.
+    /// Writes down which networks a container is on. Returns its configuration as it is now.
     fn change_networks(
         &self,
         container: &Container,
         change: impl FnOnce(&ContainerConfig) -> Result<Mode>,
-    ) -> Result<()> {
+    ) -> Result<ContainerConfig> {
         let changed = self.store.change_container(&container.record.id, |row| {
             let unreadable = |error| Error::new(ErrorKind::Store, format!("its configuration: {error}"));
             let mut config = ContainerConfig::deserialize(&*row).map_err(unreadable)?;
             config.network = change(&config)?;
             *row = config.stored();
-            Ok::<(), Error>(())
+            Ok::<_, Error>(config)
         });
         changed?
     }

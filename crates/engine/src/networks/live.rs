@@ -36,7 +36,7 @@ impl Engine {
     pub(crate) fn live_endpoints(&self, network: &Network) -> Result<Vec<Endpoint>> {
         let register = self.registers().read(&network.id)?;
         let mut endpoints = register.map(|register| register.endpoints).unwrap_or_default();
-        endpoints.retain(|endpoint| self.is_live(&endpoint.container));
+        endpoints.retain(|endpoint| !self.is_dead(&endpoint.container));
         Ok(endpoints)
     }
 
@@ -45,12 +45,13 @@ impl Engine {
     /// # Errors
     /// `System` for a register that cannot be read.
     pub(crate) fn endpoints_of(&self, id: &ContainerId) -> Result<Vec<(Network, Endpoint)>> {
-        if !self.is_live(&id.hex()) {
+        if self.is_dead(&id.hex()) {
             return Ok(Vec::new());
         }
         let hex = id.hex();
         let mut found = Vec::new();
-        for mut register in self.registers().all()? {
+        // One of another network that is damaged is no reason not to know where the container is.
+        for mut register in self.registers().readable()?.0 {
             let at = register.endpoints.iter().position(|endpoint| endpoint.container == hex);
             if let Some(at) = at {
                 found.push((register.network, register.endpoints.swap_remove(at)));
@@ -73,9 +74,7 @@ impl Engine {
         let names = self.store.networks().unwrap_or_default();
         let mut live =
             Live { names: names.into_iter().map(|network| (network.id, network.name)).collect(), ..Live::default() };
-        let registers = self.registers();
-        let ids = registers.ids().unwrap_or_default();
-        for register in ids.iter().filter_map(|id| registers.read(id).ok().flatten()) {
+        for register in self.registers().readable().unwrap_or_default().0 {
             let at = live.networks.len();
             live.networks.push(register.network);
             for endpoint in register.endpoints {
@@ -83,10 +82,6 @@ impl Engine {
             }
         }
         live
-    }
-
-    fn is_live(&self, container: &str) -> bool {
-        container.parse().is_ok_and(|id| self.store.container_is_live(&id).unwrap_or(false))
     }
 }
 

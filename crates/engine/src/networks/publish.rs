@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use image::ImageConfig;
-use net::attach::Place;
 use net::port::Wanted;
 
 use crate::config::{ContainerConfig, PortMapping};
@@ -13,17 +12,15 @@ use crate::error::Result;
 use crate::inspect::exposed_ports;
 
 impl Engine {
-    /// Which ports of the host are wanted.
-    pub(super) fn ports(&self, created: &Created, places: &[Place]) -> Result<Vec<Wanted>> {
+    /// Which ports of the host are wanted: at `binding`, where a mapping does not say where.
+    pub(super) fn ports(&self, created: &Created, binding: Option<IpAddr>) -> Result<Vec<Wanted>> {
         let config = &created.config;
-        let Some(place) = places.iter().find(|place| place.network.can_publish()) else { return Ok(Vec::new()) };
-        let mut wanted: Vec<Wanted> =
-            config.ports.iter().flat_map(|mapping| wanted(mapping, place.network.host_binding)).collect();
+        let mut wanted: Vec<Wanted> = config.ports.iter().flat_map(|mapping| wanted(mapping, binding)).collect();
         if config.publish_all {
             let image = ImageConfig::parse(&self.store().blob(&created.record.image)?)?.config;
             let exposed = exposed_ports(config, &image).into_iter().filter_map(|text| PortMapping::parse(&text).ok());
             for mapping in exposed.filter(|exposed| !is_mapped(config, exposed)) {
-                wanted.extend(self::wanted(&mapping, place.network.host_binding));
+                wanted.extend(self::wanted(&mapping, binding));
             }
         }
         Ok(wanted)

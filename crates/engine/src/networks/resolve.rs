@@ -1,8 +1,6 @@
 //! What a container's configuration names, looked up: ids in the place of names of networks, and of containers it links to.
 
-use std::net::IpAddr;
-
-use net::Network;
+use net::{Network, lease};
 
 use crate::config::network::check_default;
 use crate::config::{Connection, ContainerConfig, Network as Mode};
@@ -52,24 +50,12 @@ impl Engine {
 /// `Invalid`, naming the address and the subnet.
 pub(super) fn check(connection: &Connection, network: &Network) -> Result<()> {
     check_default(&Connection { network: network.name.clone(), ..connection.clone() })?;
-    let asked = [
-        ("--ip", "IPv4", connection.ipv4.map(IpAddr::V4), network.ipv4()),
-        ("--ip6", "IPv6", connection.ipv6.map(IpAddr::V6), network.ipv6()),
-    ];
-    let name = &network.name;
-    for (flag, family, address, pool) in asked {
-        let Some(address) = address else { continue };
-        let Some(pool) = pool else {
-            return Err(Error::invalid(format!("{flag} {address}: network {name} has no addresses of {family}")));
-        };
-        if !pool.subnet.is_assignable(address) {
-            let message = format!("{flag} {address}: no address of {}, the subnet of network {name}", pool.subnet);
-            return Err(Error::invalid(message));
-        }
-        let aux = pool.aux.iter().find(|(_, taken)| **taken == address).map(|(name, _)| name.as_str());
-        if let Some(holder) = aux.or((pool.gateway == address).then_some("gateway")) {
-            return Err(Error::conflict(format!("{flag} {address}: it is that of the {holder} of network {name}")));
-        }
-    }
-    Ok(())
+    let asked = |flag, ipv4, ipv6| {
+        lease::check(network, ipv4, ipv6).map_err(|error| {
+            let error = Error::from(error);
+            Error::new(error.kind(), format!("{flag}: {error}"))
+        })
+    };
+    asked("--ip", connection.ipv4, None)?;
+    asked("--ip6", None, connection.ipv6)
 }

@@ -4,15 +4,14 @@
 use std::net::IpAddr;
 
 use net::attach::{Joining, Place, Plan, Resolver};
-use net::lease::{Wish, lease};
-use net::register::Locked;
+use net::lease::Wish;
 use net::{Endpoint, Network, Realm};
 use runtime::protocol::{Disconnect, Kind, NETWORK_NOTE};
 use store::ContainerRecord;
 
 use super::table;
 use crate::config::network::{DEFAULT_NETWORK, IFNAME, SYSCTLS};
-use crate::config::{Connection, ContainerConfig, Network as Mode};
+use crate::config::{Connection, ContainerConfig, Link, Network as Mode};
 use crate::containers::create::Created;
 use crate::containers::etc_files::{self, Names, host_resolvers};
 use crate::containers::lifecycle::Container;
@@ -63,11 +62,20 @@ impl Engine {
     /// Connects a container that runs to a further network.
     ///
     /// # Errors
-    /// `Conflict` for addresses that are taken, or when it has ended meanwhile; `System` when the kernel refuses.
+    /// `NotFound` when the network has been removed meanwhile; `Conflict` for addresses that are taken, or when the container
+    /// has ended; `System` when the kernel refuses.
     pub(super) fn connect_live(&self, container: &Container, network: &Network, connection: &Connection) -> Result<()> {
         let id = container.record.id.hex();
-        // Whose addresses are free only its supervisor does not know.
-        self.collect_networks()?;
+        // Whose addresses are free only its supervisor does not know. If they are not needed, nobody has to know it.
+        self.collect_networks().ok();
+        let realm = self.realm()?;
+        let registers = realm.registers();
+        let locked = registers.lock()?;
+        // Who removes a network does so with the same lock in hand. The supervisor, which knows nothing of rows, leases no
+        // address of a network without a register.
+        self.store.network(&network.id)?;
+        realm.make_network(&locked, network)?;
+        drop(locked);
         let (interface, sysctls) = interface(network, connection, 0);
         let wish = wish(network, connection, &id, &container.record.name);
         let priority = connection.gateway_priority;
@@ -75,7 +83,7 @@ impl Engine {
         self.ask(container, Kind::Connect, &joining)?;
         sys::fault::point("network: connected");
         self.tell_network(network, "connect", &[("container", &id)]);
-        self.rewrite_names(container)
+        Ok(())
     }
 
     /// Takes a container that runs off a network.
@@ -86,17 +94,20 @@ impl Engine {
         self.ask(container, Kind::Disconnect, &Disconnect { network: network.id.clone() })?;
         sys::fault::point("network: disconnected");
         self.tell_network(network, "disconnect", &[("container", &container.record.id.hex())]);
-        self.rewrite_names(container)
+        Ok(())
     }
 
-    /// The files of a running container follow from where it is now.
-    fn rewrite_names(&self, container: &Container) -> Result<()> {
-        let found = self.endpoints_of(&container.record.id)?;
-        let places: Vec<(&Network, &Endpoint)> = found.iter().map(|(network, endpoint)| (network, endpoint)).collect();
-        let networks: Vec<Network> = found.iter().map(|(network, _)| network.clone()).collect();
-        let (_, answers) = resolver(&container.config, &networks);
-        let names = self.names(&container.config, &places, answers)?;
-        self.write_names(&container.record, &container.config, &names)
+    /// Writes the files of a running container below /etc anew, which follow from its configuration and from where it is now.
+    ///
+    /// # Errors
+    /// Those of the registers and of the file system.
+    pub(super) fn rewrite_names(&self, record: &ContainerRecord, config: &ContainerConfig) -> Result<()> {
+        let mut found = self.endpoints_of(&record.id)?;
+        let connections = config.network.connections();
+        found.sort_by_key(|(network, _)| connections.iter().position(|connection| connection.network == network.id));
+        let on: Vec<(&Network, &Endpoint)> = found.iter().map(|(network, endpoint)| (network, endpoint)).collect();
+        let answered = resolver(config).1 || on.iter().any(|(network, _)| network.names);
+        self.write_names(record, config, &self.names(config, &on, answered)?)
     }
 
     /// Leases addresses for a container that is about to start. None if it has no networks of its own.
@@ -105,15 +116,18 @@ impl Engine {
     /// `NotFound` for a network that is gone, `Conflict` for an address in use.
     pub(crate) fn lease_networks(&self, created: &Created) -> Result<Option<Leased>> {
         let (Mode::Own(connections), id) = (&created.config.network, created.record.id.hex()) else { return Ok(None) };
+        self.linked_run(&created.config)?;
         let default = [Connection::to(DEFAULT_NETWORK)];
         let connections = if connections.is_empty() { &default[..] } else { connections };
-        let networks = connections.iter().map(|connection| self.network_of(created, connection));
+        let networks = connections.iter().map(|connection| {
+            self.network(&connection.network).map_err(|error| removed(error, &connection.network, created))
+        });
         let networks: Vec<Network> = networks.collect::<Result<_>>()?;
         let realm = self.realm()?;
         let note = serde_json::to_string(&realm).map_err(|error| Error::invalid(format!("networks: {error}")))?;
         // Whoever finds the lock free from here on gives back what is leased.
         created.lock.note(&format!("{NETWORK_NOTE}{note}"))?;
-        let leased = self.lease_all(created, realm.clone(), &networks, connections);
+        let leased = self.lease_all(created, realm.clone(), networks, connections);
         if leased.is_err() {
             // The error that matters is why it is not started; what stays is found by its note.
             realm.release(&id).ok();
@@ -121,59 +135,40 @@ impl Engine {
         leased.map(Some)
     }
 
-    /// The network of a connection, which may have been removed since.
-    fn network_of(&self, created: &Created, connection: &Connection) -> Result<Network> {
-        self.network(&connection.network).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => {
-                let (id, name) = (connection.network.get(..12).unwrap_or(&connection.network), created.name());
-                error.with_hint(format!("the network was removed: phial network disconnect {id} {name}"))
-            }
-            _ => error,
-        })
-    }
-
     fn lease_all(
         &self,
         created: &Created,
         realm: Realm,
-        networks: &[Network],
+        networks: Vec<Network>,
         connections: &[Connection],
     ) -> Result<Leased> {
-        let (id, config) = (created.record.id.hex(), &created.config);
+        let (container, config, name) = (created.record.id.hex(), &created.config, &created.record.name);
         let registers = realm.registers();
         let locked = registers.lock()?;
         let mut places = Vec::new();
-        for (number, (network, connection)) in networks.iter().zip(connections).enumerate() {
-            let endpoint = self.lease_one(&locked, &realm, network, connection, &id, &created.record.name)?;
-            places.push(place(network, connection, endpoint, number));
+        for (number, (network, connection)) in networks.into_iter().zip(connections).enumerate() {
+            if !registers.path(&network.id).exists() {
+                // Nothing has lived on it since the boot, or it has been removed since it was looked up.
+                self.store.network(&network.id).map_err(|error| removed(error.into(), &network.id, created))?;
+            }
+            let wish = wish(&network, connection, &container, name);
+            let endpoint = realm.lease(&locked, &network, &wish, &|other| self.is_dead(other))?;
+            let (interface, sysctls) = interface(&network, connection, number);
+            places.push(Place { network, endpoint, interface, priority: connection.gateway_priority, sysctls });
         }
         drop(locked);
         sys::fault::point("start: addresses leased");
-        let ports = self.ports(created, &places)?;
-        let (resolver, answers) = resolver(config, networks);
-        let on: Vec<(&Network, &Endpoint)> = places.iter().map(|place| (&place.network, &place.endpoint)).collect();
-        let names = self.names(config, &on, answers)?;
-        for network in networks {
-            self.tell_network(network, "connect", &[("container", &id)]);
+        let (resolver, always_answers) = resolver(config);
+        let mut plan = Plan { realm, container, places, ports: Vec::new(), resolver, always_answers };
+        if let Some(at) = plan.publishing() {
+            plan.ports = self.ports(created, plan.places[at].network.host_binding)?;
         }
-        Ok(Leased { plan: Plan { realm, container: id, places, ports, resolver, answers }, names })
-    }
-
-    fn lease_one(
-        &self,
-        locked: &Locked<'_>,
-        realm: &Realm,
-        network: &Network,
-        connection: &Connection,
-        container: &str,
-        name: &str,
-    ) -> Result<Endpoint> {
-        let wish = wish(network, connection, container, name);
-        let leased = lease(locked, network, &wish, &|other| self.is_dead(other))?;
-        if !leased.evicted.is_empty() {
-            realm.bury(&locked.registers().all()?, network, &leased.evicted)?;
+        let on: Vec<_> = plan.places.iter().map(|place| (&place.network, &place.endpoint)).collect();
+        let names = self.names(config, &on, plan.answers())?;
+        for place in &plan.places {
+            self.tell_network(&place.network, "connect", &[("container", &plan.container)]);
         }
-        Ok(leased.endpoint)
+        Ok(Leased { plan, names })
     }
 
     /// What the container's files say about names.
@@ -186,25 +181,30 @@ impl Engine {
         let pools = bridged.map(|(network, _)| network.pools.as_slice()).unwrap_or_default();
         let gateways = pools.iter().map(|pool| pool.gateway).collect();
         let mut linked = Vec::new();
-        let of_connections = match &config.network {
-            Mode::Own(connections) => connections.as_slice(),
-            _ => &[],
-        };
-        for link in of_connections.iter().flat_map(|connection| &connection.links).chain(&config.links) {
+        for link in links(config) {
+            // One that is gone meanwhile has no address.
+            let Ok(other) = self.store.find_container(&link.container) else { continue };
+            let on_ours = |network: &Network| places.iter().any(|(own, _)| own.id == network.id);
+            let found = self.endpoints_of(&other.id)?;
+            for (_, endpoint) in found.iter().filter(|(network, _)| on_ours(network)) {
+                let names = format!("{} {}", link.alias, other.name);
+                linked.extend(of(endpoint).into_iter().map(|address| (address, names.clone())));
+            }
+        }
+        Ok(Names { addresses, gateways, linked, answered })
+    }
+
+    /// Refuses a configuration with links to containers that do not run.
+    fn linked_run(&self, config: &ContainerConfig) -> Result<()> {
+        for link in links(config) {
             let other = self.container(&link.container)?;
             if !other.state.is_running() {
                 let name = &other.record.name;
                 return Err(Error::conflict(format!("cannot link to {name}: it is not running"))
                     .with_hint(format!("phial start {name}")));
             }
-            let on_ours = |network: &Network| places.iter().any(|(own, _)| own.id == network.id);
-            let found = self.endpoints_of(&other.record.id)?;
-            for (_, endpoint) in found.iter().filter(|(network, _)| on_ours(network)) {
-                let names = format!("{} {}", link.alias, other.record.name);
-                linked.extend(of(endpoint).into_iter().map(|address| (address, names.clone())));
-            }
         }
-        Ok(Names { addresses, gateways, linked, answered })
+        Ok(())
     }
 
     /// Writes the container's files below /etc with what is known of its networks now.
@@ -219,9 +219,20 @@ impl Engine {
     }
 }
 
-fn place(network: &Network, connection: &Connection, endpoint: Endpoint, number: usize) -> Place {
-    let (interface, sysctls) = interface(network, connection, number);
-    Place { network: network.clone(), endpoint, interface, priority: connection.gateway_priority, sysctls }
+/// Says what to do about a network that is gone.
+fn removed(error: Error, network: &str, created: &Created) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            let (id, name) = (network.get(..12).unwrap_or(network), created.name());
+            error.with_hint(format!("the network was removed: phial network disconnect {id} {name}"))
+        }
+        _ => error,
+    }
+}
+
+/// All links of a container, those of its networks as well.
+fn links(config: &ContainerConfig) -> impl Iterator<Item = &Link> {
+    config.network.connections().iter().flat_map(|connection| &connection.links).chain(&config.links)
 }
 
 fn wish(network: &Network, connection: &Connection, container: &str, name: &str) -> Wish {
@@ -248,12 +259,14 @@ fn sysctl(pair: &str) -> Option<(String, String)> {
     Some((name.strip_prefix("net.")?.replace('.', "/"), value.to_owned()))
 }
 
-/// Whom names are asked that are no containers', and whether anybody answers in the container.
-fn resolver(config: &ContainerConfig, networks: &[Network]) -> (Resolver, bool) {
+/// Whom names are asked that are no containers', and whether somebody has to answer in the container whatever its networks
+/// are: a server at the host's loopback address is not one of the container's.
+fn resolver(config: &ContainerConfig) -> (Resolver, bool) {
     let given = &config.dns.servers;
+    if !given.is_empty() {
+        return (Resolver::Given(given.clone()), false);
+    }
     let of_host = host_resolvers();
-    // The default network has no names. A server at the host's loopback address is not one of the container's.
-    let needs_us = given.is_empty() && of_host.iter().any(IpAddr::is_loopback);
-    let answers = needs_us || networks.iter().any(|network| network.names);
-    (if given.is_empty() { Resolver::OfHost(of_host) } else { Resolver::Given(given.clone()) }, answers)
+    let needs_us = of_host.iter().any(IpAddr::is_loopback);
+    (Resolver::OfHost(of_host), needs_us)
 }

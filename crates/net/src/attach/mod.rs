@@ -2,7 +2,7 @@
 //!
 //! The engine computes a [`Plan`] and has leased the addresses in it. From there on the supervisor is alone: it reserves
 //! ports, makes links, tells the firewall, answers names, and does so again whenever the container starts anew. Whoever
-//! finds the container after its supervisor was killed calls [`Realm::release`] in its place.
+//! finds the container after its supervisor was killed calls [`Realm::collect`] in its place.
 
 mod place;
 mod plan;
@@ -13,15 +13,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 pub(crate) use self::place::ensure_bridge;
-pub use self::place::{IFNAME, Joining, PARENT, Place};
+pub use self::place::{IFNAME, Joining, Place};
 pub use self::plan::{Plan, Resolver};
 use crate::dns;
 use crate::firewall::is_translated;
-use crate::lease::lease;
+use crate::lease::Wish;
 use crate::link::{self, Links};
 use crate::port::{Proxy, Reservation};
 use crate::realm::Realm;
-use crate::{Endpoint, Protocol, Result};
+use crate::{Endpoint, Error, ErrorKind, Network, Protocol, Result};
 
 /// A container's networks, as its supervisor has them.
 #[derive(Debug)]
@@ -58,12 +58,12 @@ impl Attached {
     pub fn attach(&mut self, namespace: File) -> Result<()> {
         let mut links = Links::open()?;
         for (place, ways_out) in self.plan.ways() {
-            place.attach(&mut links, namespace.as_fd(), ways_out)?;
+            place.attach(&mut links, namespace.as_fd(), ways_out, self.plan.publishes())?;
             sys::fault::point("network: link made");
         }
         self.plan.tell_firewall(&self.plan.places)?;
         sys::fault::point("network: firewall told");
-        if self.plan.answers {
+        if self.plan.answers() {
             let (registers, outside) = (self.plan.registers_of_names(), self.plan.outside());
             self.names = Some(dns::Server::open(namespace.as_fd(), registers, outside)?);
         }
@@ -81,7 +81,7 @@ impl Attached {
         let Some(namespace) = self.namespace.take().filter(|_| is_shared) else { return };
         for place in &self.plan.places {
             // Somebody in there may have removed it.
-            link::detach(namespace.as_fd(), &place.interface).ok();
+            place.detach(namespace.as_fd()).ok();
         }
     }
 
@@ -90,7 +90,8 @@ impl Attached {
     /// # Errors
     /// As [`Realm::release`].
     pub fn release(self) -> Result<()> {
-        let released = self.plan.realm.release(&self.plan.container);
+        let networks: Vec<String> = self.plan.places.iter().map(|place| place.network.id.clone()).collect();
+        let released = self.plan.realm.release_from(&networks, &self.plan.container);
         // Who gets the ports from here on finds nothing of ours in the firewall.
         drop(self.reservation);
         released
@@ -100,18 +101,15 @@ impl Attached {
     /// heard of it.
     ///
     /// # Errors
-    /// As [`crate::lease::lease`] and [`Attached::attach`].
+    /// `NotFound` when the network is gone; as [`Realm::lease`] and [`Attached::attach`].
     pub fn connect(&mut self, joining: Joining) -> Result<()> {
         let Joining { network, wish, interface, priority, sysctls } = joining;
         if self.plan.places.iter().any(|place| place.network.id == network.id) {
             return Ok(());
         }
-        let registers = self.plan.realm.registers();
-        // Who is dead is for the engine to know, which has looked.
-        let endpoint = lease(&registers.lock()?, &network, &wish, &|_| false)?.endpoint;
+        let endpoint = self.lease(&network, &wish)?;
         sys::fault::point("network: address leased");
         let interface = self.plan.free_interface(&interface);
-        self.plan.answers |= network.names;
         let id = network.id.clone();
         self.plan.places.push(Place { network, endpoint, interface, priority, sysctls });
         let joined = self.join_last().and_then(|()| self.publish_anew()).and_then(|()| self.follow());
@@ -122,11 +120,23 @@ impl Attached {
         joined
     }
 
+    fn lease(&self, network: &Network, wish: &Wish) -> Result<Endpoint> {
+        let registers = self.plan.realm.registers();
+        let locked = registers.lock()?;
+        // Who asked has seen to the register with the row in view. Whoever removes the network removes both.
+        if registers.read(&network.id)?.is_none() {
+            let message = format!("network {} has been removed", network.name);
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        // Who is dead is for the engine to know, which has looked.
+        self.plan.realm.lease(&locked, network, wish, &|_| false)
+    }
+
     fn join_last(&self) -> Result<()> {
         let (Some(namespace), Some((place, ways_out))) = (&self.namespace, self.plan.ways().last()) else {
             return Ok(());
         };
-        place.attach(&mut Links::open()?, namespace.as_fd(), ways_out)?;
+        place.attach(&mut Links::open()?, namespace.as_fd(), ways_out, self.plan.publishes())?;
         sys::fault::point("network: link made");
         self.plan.tell_firewall(std::slice::from_ref(place))
     }
@@ -138,10 +148,10 @@ impl Attached {
     pub fn disconnect(&mut self, network: &str) -> Result<()> {
         let Some(at) = self.plan.places.iter().position(|place| place.network.id == network) else { return Ok(()) };
         if let Some(namespace) = &self.namespace {
-            link::detach(namespace.as_fd(), &self.plan.places[at].interface)?;
+            self.plan.places[at].detach(namespace.as_fd())?;
             sys::fault::point("network: link gone");
         }
-        self.plan.realm.leave(network, &self.plan.container)?;
+        self.plan.realm.release_from(&[network.to_owned()], &self.plan.container)?;
         self.plan.places.remove(at);
         self.publish_anew()?;
         self.follow()
@@ -178,7 +188,7 @@ impl Attached {
         let (registers, outside) = (self.plan.registers_of_names(), self.plan.outside());
         match &mut self.names {
             Some(names) => names.change(namespace.as_fd(), registers, outside)?,
-            None if self.plan.answers => {
+            None if self.plan.answers() => {
                 self.names = Some(dns::Server::open(namespace.as_fd(), registers, outside)?);
             }
             None => {}

@@ -9,10 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::lease::Wish;
 use crate::link::{self, Attach, Bridge, Interface, InterfaceAddress, Links, SubLink};
 use crate::network::IpvlanMode;
+use crate::realm::remove_links;
 use crate::{Driver, Endpoint, Error, Network, Pool, Result};
-
-/// Docker's option that names the link below macvlan and ipvlan.
-pub const PARENT: &str = "parent";
 
 /// What stands for the name of the interface in the names of its parameters, as docker has it.
 pub const IFNAME: &str = "IFNAME";
@@ -64,7 +62,16 @@ pub(super) struct WaysOut {
 
 impl Place {
     /// Makes the container's interface, and what of the host it needs.
-    pub(super) fn attach(&self, links: &mut Links, namespace: BorrowedFd<'_>, ways_out: WaysOut) -> Result<()> {
+    ///
+    /// A container that calls a port of the host that leads to itself gets the packet back by the way that it came. Where the
+    /// host's rules see what bridges pass on (`br_netfilter`), the bridge does that only with a port in `hairpin` mode.
+    pub(super) fn attach(
+        &self,
+        links: &mut Links,
+        namespace: BorrowedFd<'_>,
+        ways_out: WaysOut,
+        hairpin: bool,
+    ) -> Result<()> {
         let (network, endpoint) = (&self.network, &self.endpoint);
         let (addresses, gateways) = (self.addresses(), self.gateways(ways_out));
         let interface = Interface {
@@ -79,20 +86,25 @@ impl Place {
                 ensure_bridge(links, network)?;
                 sys::fault::point("network: bridge there");
                 let (host_link, bridge) = (endpoint.link.as_str(), network.link.as_str());
-                let isolated = !network.icc;
-                links.attach(&Attach { namespace, interface, host_link, bridge, isolated, hairpin: false })?;
+                links.attach(&Attach { namespace, interface, host_link, bridge, isolated: !network.icc, hairpin })?;
                 return self.set(namespace);
             }
             Driver::Macvlan(mode) => SubLink::Macvlan(mode),
             Driver::Ipvlan(mode) => SubLink::Ipvlan(mode),
         };
-        let parent = if network.options.contains_key(PARENT) {
-            links.ensure_parent(&network.link)?
-        } else {
-            links.ensure_inner_parent(&network.link)?
-        };
-        links.attach_to_parent(namespace, &interface, parent.index, sub)?;
+        let parent = links.ensure_parent(&network.link)?;
+        links.attach_to_parent(namespace, &interface, parent, sub)?;
         self.set(namespace)
+    }
+
+    /// Removes the container's interface at once. One that somebody in the container has given another name is found by its
+    /// other end, where there is one.
+    pub(super) fn detach(&self, namespace: BorrowedFd<'_>) -> Result<()> {
+        if self.network.is_bridge() {
+            remove_links(std::slice::from_ref(&self.endpoint))
+        } else {
+            link::detach(namespace, &self.interface)
+        }
     }
 
     /// Sets the parameters of the interface.
@@ -126,10 +138,9 @@ impl Place {
     }
 }
 
-/// Sees to the bridge of a network.
-pub(crate) fn ensure_bridge(links: &mut Links, network: &Network) -> Result<()> {
+/// Sees to the bridge of a network, and returns its number.
+pub(crate) fn ensure_bridge(links: &mut Links, network: &Network) -> Result<u32> {
     let address = |pool: &Pool| InterfaceAddress { ip: pool.gateway, prefix: pool.subnet.prefix() };
     let addresses: Vec<InterfaceAddress> = network.pools.iter().map(address).collect();
-    let bridge = Bridge { name: &network.link, addresses: &addresses, mtu: network.mtu, mac: None };
-    links.ensure_bridge(&bridge).map(drop)
+    links.ensure_bridge(&Bridge { name: &network.link, addresses: &addresses, mtu: network.mtu })
 }

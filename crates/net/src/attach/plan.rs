@@ -25,8 +25,8 @@ pub struct Plan {
     pub ports: Vec<Wanted>,
     /// Whom names are asked that are not those of containers, at [`dns::ADDRESS`].
     pub resolver: Resolver,
-    /// Whether names are answered there from the beginning, and not only once it is on a network that has names.
-    pub answers: bool,
+    /// Whether names are answered there also where no network has any: the host asks somebody whom only the host reaches.
+    pub always_answers: bool,
 }
 
 /// Whom a container's names are asked that are not those of containers; nobody as long as it is on internal networks only.
@@ -44,11 +44,7 @@ impl Plan {
     /// way out. Returns the number of its place; None if there are none, or no such network.
     pub(super) fn publish(&mut self, reservation: &Reservation) -> Result<Option<usize>> {
         let ports: Vec<Published> = reservation.published().cloned().collect();
-        let at = self
-            .ways()
-            .position(|(place, ways)| place.network.can_publish() && (ways.ipv4 || ways.ipv6))
-            .or_else(|| self.places.iter().position(|place| place.network.can_publish()));
-        let Some(at) = at.filter(|_| !ports.is_empty()) else { return Ok(None) };
+        let Some(at) = self.publishing().filter(|_| !ports.is_empty()) else { return Ok(None) };
         let Place { network, endpoint, .. } = &mut self.places[at];
         endpoint.ports = ports;
         let registers = self.realm.registers();
@@ -57,6 +53,24 @@ impl Plan {
             own.map(|known| known.ports.clone_from(&endpoint.ports)).is_some()
         })?;
         Ok(Some(at))
+    }
+
+    /// The place that ports of the host lead to: the way out if that can be, or else the first one that can.
+    pub fn publishing(&self) -> Option<usize> {
+        let can_publish = |place: &Place| place.network.can_publish();
+        self.ways()
+            .position(|(place, ways)| can_publish(place) && (ways.ipv4 || ways.ipv6))
+            .or_else(|| self.places.iter().position(can_publish))
+    }
+
+    /// Whether ports of the host lead to the container, over whichever network.
+    pub(super) fn publishes(&self) -> bool {
+        !self.ports.is_empty()
+    }
+
+    /// Whether names are answered in the container.
+    pub fn answers(&self) -> bool {
+        self.always_answers || self.places.iter().any(|place| place.network.names)
     }
 
     /// Tells the firewall of these places, and puts it right if somebody has changed it.

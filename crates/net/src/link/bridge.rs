@@ -27,9 +27,6 @@ pub struct Bridge<'a> {
     pub addresses: &'a [InterfaceAddress],
     /// Largest packet, bytes; the kernel's own otherwise.
     pub mtu: Option<u32>,
-    /// Its hardware address; one that follows from its first address otherwise. It must have one of its own: it would take
-    /// that of one of its ports, and change it when that port goes, while containers still send to the old one.
-    pub mac: Option<Mac>,
 }
 
 impl Links {
@@ -100,8 +97,10 @@ impl Links {
         let what = format!("making bridge {name}");
         let mut request = batch.change(NEWLINK, F_CREATE | F_EXCL, &link_header(0, 0), what);
         request.tolerate(Errno::EXIST).text(IFLA_IFNAME, name);
-        if let Some(mac) = bridge.mac.or_else(|| bridge.addresses.first().map(|first| Mac::of(first.ip))) {
-            request.bytes(IFLA_ADDRESS, &mac.0);
+        // It must have a hardware address of its own: it would take that of one of its ports, and change it when that port
+        // goes, while containers still send to the old one.
+        if let Some(first) = bridge.addresses.first() {
+            request.bytes(IFLA_ADDRESS, &Mac::of(first.ip).0);
         }
         if let Some(mtu) = bridge.mtu {
             request.u32(IFLA_MTU, mtu);

@@ -44,7 +44,7 @@ pub use bridge::Bridge;
 pub use interface::{Interface, set_gateways};
 pub use list::Link;
 pub use neighbour::{Forwarding, Neighbour, NeighbourState};
-pub use parent::{Parent, SubLink};
+pub use parent::SubLink;
 pub use route::{Route, RouteKind};
 pub use visit::in_namespace;
 

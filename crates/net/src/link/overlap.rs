@@ -6,15 +6,8 @@ use super::numbers::{
     TABLE_MAIN,
 };
 use crate::address::Subnet;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::netlink::{Answer, Batch};
-
-/// Whose bridge stays when two have the same addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Claim {
-    index: u32,
-    subnet: Subnet,
-}
 
 impl Links {
     /// Subnets that a new network must keep clear of, because packets to them go somewhere already: routes of the main table
@@ -28,35 +21,11 @@ impl Links {
             batch.list(GETROUTE, &header, "listing routes").u32(RTA_TABLE, TABLE_MAIN.into());
         };
         let mut subnets = self.socket.collect(ask, read_destination)?;
-        subnets.extend(self.claims()?.into_iter().map(|claim| claim.subnet));
+        let around = self.addresses(0)?.into_iter().filter_map(|(_, address)| address.subnet().ok());
+        subnets.extend(around.filter(|subnet| subnet.prefix() > 0 && !is_link_local(*subnet)));
         subnets.sort_unstable();
         subnets.dedup();
         Ok(subnets)
-    }
-
-    /// Whether a bridge has a subnet that another link had before: two stores may choose the same one at the same time, and
-    /// the link with the lower number wins. Returns the other link's name and its subnet.
-    ///
-    /// # Errors
-    /// `NotFound` without the bridge, `System`.
-    pub fn claims_conflict(&mut self, bridge: &str) -> Result<Option<(String, Subnet)>> {
-        let gone = || Error::new(ErrorKind::NotFound, format!("there is no bridge {bridge} on this host"));
-        let index = self.index(bridge)?.ok_or_else(gone)?;
-        let (own, others): (Vec<Claim>, Vec<Claim>) =
-            self.claims()?.into_iter().filter(|claim| claim.index <= index).partition(|claim| claim.index == index);
-        let overlaps = |other: &Claim| own.iter().any(|claim| claim.subnet.overlaps(other.subnet));
-        let Some(other) = others.into_iter().find(overlaps) else { return Ok(None) };
-        let link = self.found()?.into_iter().find(|found| found.link.index == other.index);
-        Ok(link.map(|found| (found.link.name, other.subnet)))
-    }
-
-    /// Subnets of links, but those that every link has.
-    fn claims(&mut self) -> Result<Vec<Claim>> {
-        let claims = self.addresses(0)?.into_iter().filter_map(|(index, address)| {
-            let subnet = address.subnet().ok()?;
-            (subnet.prefix() > 0 && !is_link_local(subnet)).then_some(Claim { index, subnet })
-        });
-        Ok(claims.collect())
     }
 }
 

@@ -13,6 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::netlink::{Batch, Request};
 use crate::network::{IpvlanMode, MacvlanMode};
 
+/// What the kernel calls a VLAN.
+const VLAN: &str = "vlan";
 /// Numbers that a VLAN may have (IEEE 802.1Q, 9.6).
 const VLANS: std::ops::RangeInclusive<u16> = 1..=4094;
 
@@ -25,24 +27,15 @@ pub enum SubLink {
     Ipvlan(IpvlanMode),
 }
 
-/// The link of the host that a network is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parent {
-    /// Its number.
-    pub index: u32,
-    /// Whether it was made for the network, with which it has to go.
-    pub made: bool,
-}
-
 impl Links {
     /// The link of the host with this name. One such as `eth0.10` is made if it is not there: VLAN 10 of `eth0`.
     ///
     /// # Errors
     /// `NotFound` if there is no such link, nor one to make it of; `Invalid` for names and VLANs that cannot be; `System`.
-    pub fn ensure_parent(&mut self, name: &str) -> Result<Parent> {
+    pub fn ensure_parent(&mut self, name: &str) -> Result<u32> {
         check_name(name)?;
         if let Some(index) = self.index(name)? {
-            return Ok(Parent { index, made: false });
+            return Ok(index);
         }
         let missing = || {
             Error::new(ErrorKind::NotFound, format!("there is no link {name} on this host"))
@@ -54,55 +47,35 @@ impl Links {
             return Err(Error::invalid(format!("{name}: a VLAN has a number from 1 to 4094")));
         }
         let below = self.index(below)?.ok_or_else(missing)?;
-        self.make_on_host(name, "vlan", "8021q", |request| {
-            request.u32(IFLA_LINK, below).nested(IFLA_LINKINFO, |info| {
-                info.text(INFO_KIND, "vlan").nested(INFO_DATA, |data| {
-                    data.u16(VLAN_ID, vlan);
-                });
-            });
-        })
+        self.make_vlan(name, below, vlan)
     }
 
-    /// A link of the host that leads nowhere, for a network whose containers only reach one another.
+    /// Removes a VLAN that was made for a network. That there is none is no error, and what is none stays.
     ///
     /// # Errors
-    /// `Unsupported` if the kernel has no dummy links, `System`.
-    pub fn ensure_inner_parent(&mut self, name: &str) -> Result<Parent> {
-        check_name(name)?;
-        if let Some(index) = self.index(name)? {
-            return Ok(Parent { index, made: false });
+    /// `System`.
+    pub fn remove_vlan(&mut self, name: &str) -> Result<()> {
+        match self.find(name)? {
+            Some(found) if found.link.kind.as_deref() == Some(VLAN) => self.delete(name),
+            _ => Ok(()),
         }
-        let made = self.make_on_host(name, "dummy", "dummy", |request| {
-            request.nested(IFLA_LINKINFO, |info| {
-                info.text(INFO_KIND, "dummy");
-            });
-        });
-        made.map_err(|error| match error.kind() {
-            ErrorKind::Unsupported => Error::new(
-                ErrorKind::Unsupported,
-                "a network without a parent is made of a dummy link, which this kernel does not have",
-            )
-            .with_hint("name a parent: -o parent=eth0"),
-            _ => error,
-        })
     }
 
-    /// Makes a link of the host and brings it up. Another process may be doing the same.
-    fn make_on_host(
-        &mut self,
-        name: &str,
-        kind: &str,
-        module: &str,
-        fill: impl FnOnce(&mut Request<'_>),
-    ) -> Result<Parent> {
+    /// Makes a VLAN of a link and brings it up. Another process may be doing the same.
+    fn make_vlan(&mut self, name: &str, below: u32, number: u16) -> Result<u32> {
         let mut batch = Batch::default();
-        let what = format!("making {kind} link {name}");
+        let what = format!("making {VLAN} link {name}");
         let mut request = batch.change(NEWLINK, F_CREATE | F_EXCL, &link_header(0, 0), what);
-        fill(request.tolerate(Errno::EXIST).text(IFLA_IFNAME, name));
+        request.tolerate(Errno::EXIST).text(IFLA_IFNAME, name).u32(IFLA_LINK, below);
+        request.nested(IFLA_LINKINFO, |info| {
+            info.text(INFO_KIND, VLAN).nested(INFO_DATA, |data| {
+                data.u16(VLAN_ID, number);
+            });
+        });
         set_up(&mut batch, 0, name, None).text(IFLA_IFNAME, name);
-        self.socket.apply(batch).map_err(|error| without_kind(error, kind, module))?;
+        self.socket.apply(batch).map_err(|error| without_kind(error, VLAN, "8021q"))?;
         let gone = || Error::new(ErrorKind::NotFound, format!("{name} was removed by others"));
-        Ok(Parent { index: self.index(name)?.ok_or_else(gone)?, made: true })
+        self.index(name)?.ok_or_else(gone)
     }
 
     /// Gives a container a link on top of one of the host, made right in its namespace, with addresses and routes.

@@ -238,8 +238,9 @@ impl Dispatcher {
     /// The container has ended and stays so. `died` tells whether that is the end of a run, which nobody knows of yet.
     pub(super) fn end(&mut self, record: ExitRecord, died: bool) {
         self.life.over(&self.request, &self.poll);
-        self.leave_networks();
+        // First of all how it ended: whoever is killed afterwards leaves what others find and clear away.
         record::ended(&self.request, &record);
+        self.leave_networks();
         if died {
             self.let_go();
             tell::died(&self.request, &record);

@@ -6,6 +6,7 @@ use net::attach::{Attached, Joining, Plan};
 use runtime::protocol::{Disconnect, Request, SHARED_FILE};
 use runtime::{Error, ErrorKind, Result};
 use rustix::process::Pid;
+use serde::Deserialize;
 
 use super::dispatch::Dispatcher;
 use super::poll::{Event, Interest, Poll};
@@ -15,7 +16,7 @@ use super::record;
 pub(super) fn reserve(request: &Request) -> Result<Option<Attached>> {
     let Some(plan) = &request.network else { return Ok(None) };
     let invalid = |error| Error::new(ErrorKind::Invalid, format!("request: network: {error}"));
-    let plan: Plan = serde_json::from_value(plan.clone()).map_err(invalid)?;
+    let plan = Plan::deserialize(plan).map_err(invalid)?;
     let realm = plan.realm.clone();
     Attached::reserve(plan).map(Some).map_err(|error| {
         realm.release(&request.id).ok();

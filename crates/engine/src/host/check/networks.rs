@@ -22,9 +22,9 @@ pub(super) fn check(engine: &Engine, how: CheckOptions, report: &mut CheckReport
             report.found(error.to_string(), format!("phial network rm {}, and create it anew", row.name));
         }
     }
-    let unreadable = unreadable(engine)?;
-    for (network, what) in &unreadable {
-        register(engine, network, what, how, report)?;
+    let (_, unreadable) = engine.registers().readable()?;
+    for (network, why) in &unreadable {
+        register(engine, network, why, how, report)?;
     }
     if !unreadable.is_empty() && !how.repair {
         // Of the rest, nothing can be said.
@@ -39,18 +39,11 @@ pub(super) fn check(engine: &Engine, how: CheckOptions, report: &mut CheckReport
     strays(engine, how, report)
 }
 
-/// The registers that cannot be read, by the ids of their networks, and why.
-fn unreadable(engine: &Engine) -> Result<Vec<(String, String)>> {
-    let registers = engine.registers();
-    let why = |id: String| registers.read(&id).err().map(|error| (id, error.to_string()));
-    Ok(registers.ids()?.into_iter().filter_map(why).collect())
-}
-
 /// A register is begun anew; what belongs into it the supervisors know.
-fn register(engine: &Engine, id: &str, what: &str, how: CheckOptions, report: &mut CheckReport) -> Result<()> {
+fn register(engine: &Engine, id: &str, why: &net::Error, how: CheckOptions, report: &mut CheckReport) -> Result<()> {
     let network = engine.store().network(id).ok().and_then(|row| engine.network(&row.id).ok());
     let name = network.as_ref().map_or(id, |network| network.name.as_str());
-    let what = format!("network {name}: its register {what}");
+    let what = format!("network {name}: its register {why}");
     if !how.repair {
         report.found(what, format!("{REPAIR} writes it anew, from what runs"));
         return Ok(());

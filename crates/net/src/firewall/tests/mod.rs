@@ -16,7 +16,7 @@ use crate::{Endpoint, Protocol, Published};
 fn network(name: &str, link: &str, subnets: &[&str]) -> Network {
     let pools = subnets.iter().map(|text| {
         let subnet: Subnet = text.parse().expect("is one");
-        let gateway = subnet.nth(1).expect("it has addresses");
+        let gateway = subnet.lowest_free(subnet, &[]).expect("it has addresses");
         Pool { subnet, range: None, gateway, aux: BTreeMap::new() }
     });
     Network {

@@ -79,7 +79,7 @@ impl World {
     }
 
     pub(super) fn bridge(&self, name: &str, addresses: &[InterfaceAddress]) {
-        let bridge = Bridge { name, addresses, mtu: None, mac: None };
+        let bridge = Bridge { name, addresses, mtu: None };
         self.host.run(|| Links::open()?.ensure_bridge(&bridge)).expect("the bridge is made");
     }
 

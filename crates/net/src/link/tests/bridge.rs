@@ -3,7 +3,7 @@
 use super::{Host, address, ip, link, links, setting};
 use crate::address::Mac;
 use crate::error::ErrorKind;
-use crate::link::{Bridge, Links, Parent};
+use crate::link::{Bridge, Links};
 use crate::testing::Namespace;
 
 const IPV4: &str = "10.8.0.1/24";
@@ -12,7 +12,7 @@ const IPV4: &str = "10.8.0.1/24";
 fn a_bridge_is_made_whole_and_made_whole_again() {
     let host = Namespace::new();
     let addresses = [address(IPV4), address("fd08::1/64")];
-    let bridge = Bridge { name: "br-test", addresses: &addresses, mtu: Some(1400), mac: None };
+    let bridge = Bridge { name: "br-test", addresses: &addresses, mtu: Some(1400) };
     let ensure = || links(&host, |links| links.ensure_bridge(&bridge)).expect("it is made");
     let index = ensure();
     let check = || {
@@ -50,10 +50,10 @@ fn a_bridge_is_made_whole_and_made_whole_again() {
 fn a_bridge_without_ipv6_has_no_address_of_it_and_leaves_the_hosts_routing_alone() {
     let host = Namespace::new();
     let addresses = [address(IPV4)];
-    let bridge = Bridge { name: "br-test", addresses: &addresses, mtu: None, mac: Some(Mac([2, 0, 0, 0, 0, 9])) };
+    let bridge = Bridge { name: "br-test", addresses: &addresses, mtu: None };
     links(&host, |links| links.ensure_bridge(&bridge)).expect("it is made");
     let found = link(&host, "br-test").expect("it is there");
-    assert_eq!((found.addresses.as_slice(), found.mac), (&addresses[..], bridge.mac));
+    assert_eq!(found.addresses, addresses);
     assert_eq!(setting(&host, "ipv6/conf/br-test/disable_ipv6"), "1");
     assert_eq!(setting(&host, "ipv6/conf/all/forwarding"), "0");
 }
@@ -62,7 +62,7 @@ fn a_bridge_without_ipv6_has_no_address_of_it_and_leaves_the_hosts_routing_alone
 fn links_that_listen_to_routers_go_on_when_the_host_becomes_one() {
     let host = Namespace::new();
     let uplink = |name, value: &str| {
-        let bridge = Bridge { name, addresses: &[], mtu: None, mac: None };
+        let bridge = Bridge { name, addresses: &[], mtu: None };
         links(&host, |links| links.ensure_bridge(&bridge)).expect("it is made");
         let path = format!("/proc/sys/net/ipv6/conf/{name}/accept_ra");
         host.run(|| std::fs::write(path, value)).expect("root may");
@@ -70,7 +70,7 @@ fn links_that_listen_to_routers_go_on_when_the_host_becomes_one() {
     uplink("listens", "1");
     uplink("does.not", "0");
     let addresses = [address("fd08::1/64")];
-    let bridge = Bridge { name: "br-test", addresses: &addresses, mtu: None, mac: None };
+    let bridge = Bridge { name: "br-test", addresses: &addresses, mtu: None };
     links(&host, |links| links.ensure_bridge(&bridge)).expect("it is made");
     let accept = |name: &str| setting(&host, &format!("ipv6/conf/{name}/accept_ra"));
     assert_eq!((accept("listens"), accept("does.not"), accept("br-test")), ("2".into(), "0".into(), "0".into()));
@@ -80,7 +80,7 @@ fn links_that_listen_to_routers_go_on_when_the_host_becomes_one() {
 fn a_name_that_is_taken_is_not_touched() {
     let host = Host::new();
     let _container = host.container(2);
-    let bridge = Bridge { name: "veth2", addresses: &[], mtu: None, mac: None };
+    let bridge = Bridge { name: "veth2", addresses: &[], mtu: None };
     let error = links(&host.0, |links| links.ensure_bridge(&bridge)).expect_err("it is a veth");
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert_eq!(error.to_string(), "veth2 is a veth of this host, not a bridge");
@@ -97,11 +97,11 @@ fn a_name_that_is_taken_is_not_touched() {
 fn an_error_names_the_step_and_has_the_kernels_words() {
     let host = Namespace::new();
     let addresses = [address("fd08::1/64")];
-    let bridge = Bridge { name: "br-test", addresses: &addresses, mtu: Some(1000), mac: None };
+    let bridge = Bridge { name: "br-test", addresses: &addresses, mtu: Some(1000) };
     let error = links(&host, |links| links.ensure_bridge(&bridge)).expect_err("IPv6 needs packets of 1280 bytes");
     // The kernel takes IPv6 away from such a link; its settings are gone.
     assert!(error.to_string().starts_with("adding fd08::1/64 to br-test: "), "{error}");
-    let bridge = Bridge { name: "br-other", addresses: &[address("224.0.0.1/24")], mtu: Some(1), mac: None };
+    let bridge = Bridge { name: "br-other", addresses: &[address("224.0.0.1/24")], mtu: Some(1) };
     let error = links(&host, |links| links.ensure_bridge(&bridge)).expect_err("too small");
     assert_eq!(
         error.to_string(),
@@ -113,7 +113,7 @@ fn an_error_names_the_step_and_has_the_kernels_words() {
 fn bridges_are_removed_and_made_by_many_at_once() {
     let host = Namespace::new();
     let addresses = [address(IPV4), address("fd08::1/64")];
-    let bridge = Bridge { name: "br-test", addresses: &addresses, mtu: None, mac: None };
+    let bridge = Bridge { name: "br-test", addresses: &addresses, mtu: None };
     std::thread::scope(|scope| {
         let make = || links(&host, |links| (0..20).map(|_| links.ensure_bridge(&bridge)).collect::<Vec<_>>());
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
@@ -131,22 +131,9 @@ fn bridges_are_removed_and_made_by_many_at_once() {
 }
 
 #[test]
-fn of_two_bridges_with_one_subnet_the_first_stays() {
-    let host = Host::new();
-    let addresses = [address("10.9.0.129/25")];
-    let bridge = Bridge { name: "late", addresses: &addresses, mtu: None, mac: None };
-    links(&host.0, |links| links.ensure_bridge(&bridge)).expect("it is made");
-    let conflict = |name: &'static str| links(&host.0, |links| links.claims_conflict(name)).expect("it is there");
-    assert_eq!(conflict("br0"), None);
-    assert_eq!(conflict("late"), Some(("br0".to_owned(), "10.9.0.0/24".parse().expect("is one"))));
-    let error = links(&host.0, |links| links.claims_conflict("missing")).expect_err("there is none");
-    assert_eq!(error.kind(), ErrorKind::NotFound);
-}
-
-#[test]
 fn parents_that_exist_are_taken_as_they_are() {
     let host = Host::new();
     let index = links(&host.0, |links| links.index("br0")).expect("it is asked for").expect("it is there");
     let parent = links(&host.0, |links: &mut Links| links.ensure_parent("br0")).expect("it is there");
-    assert_eq!(parent, Parent { index, made: false });
+    assert_eq!(parent, index);
 }

@@ -51,7 +51,7 @@ impl Host {
     fn new() -> Host {
         let host = Host(Namespace::new());
         let addresses = [address("10.9.0.1/24"), address("fd09::1/64")];
-        let bridge = Bridge { name: "br0", addresses: &addresses, mtu: None, mac: None };
+        let bridge = Bridge { name: "br0", addresses: &addresses, mtu: None };
         links(&host.0, |links| links.ensure_bridge(&bridge)).expect("the bridge is made");
         host
     }

@@ -25,7 +25,7 @@ fn attach(host: &Namespace, parent: &str, number: u8, sub: SubLink) -> (Namespac
         Interface { name: "eth0", mac: Mac::of(addresses[0].ip), addresses: &addresses, gateways: &[], mtu: None };
     let answer = links(host, |links| {
         let parent = links.ensure_parent(parent)?;
-        links.attach_to_parent(namespace.fd(), &interface, parent.index, sub)
+        links.attach_to_parent(namespace.fd(), &interface, parent, sub)
     });
     (namespace, answer)
 }
@@ -66,7 +66,7 @@ fn every_mode_of_macvlan_is_the_kernels() {
 fn a_wrong_address_leaves_no_link() {
     let (_outside, host) = uplink();
     let namespace = Namespace::new();
-    let parent = links(&host, |links| links.ensure_parent("eth0")).expect("it is there").index;
+    let parent = links(&host, |links| links.ensure_parent("eth0")).expect("it is there");
     let (addresses, gateways) = ([address("10.7.0.2/24")], [ip("192.0.2.1")]);
     let interface = Interface { name: "eth0", mac: Mac([2; 6]), addresses: &addresses, gateways: &gateways, mtu: None };
     let sub = SubLink::Macvlan(MacvlanMode::Bridge);
@@ -81,10 +81,14 @@ fn vlans_are_made_below_and_on_links_that_are_there() {
     let ensure = |name: &'static str| links(&host, |links| links.ensure_parent(name));
     match ensure("eth0.10") {
         Ok(made) => {
-            assert!(made.made);
             let found = link(&host, "eth0.10").expect("it is there");
-            assert_eq!((found.kind.as_deref(), found.up), (Some("vlan"), true));
-            assert_eq!(ensure("eth0.10").map(|parent| parent.made).ok(), Some(false));
+            assert_eq!((found.kind.as_deref(), found.up, found.index), (Some("vlan"), true, made));
+            assert_eq!(ensure("eth0.10").ok(), Some(made));
+            for name in ["eth0", "eth0.10", "eth0.10"] {
+                links(&host, |links| links.remove_vlan(name)).expect("it is removed if it is one");
+            }
+            assert_eq!(link(&host, "eth0.10"), None);
+            assert!(link(&host, "eth0").is_some());
         }
         Err(error) => {
             assert_eq!(error.to_string(), "this kernel has no links of kind vlan");
@@ -114,14 +118,6 @@ fn what_the_kernel_lacks_is_said() {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert_eq!(error.to_string(), "this kernel has no links of kind ipvlan");
         assert_eq!(error.hint(), Some("`modprobe ipvlan` loads it where it is a module"));
-    }
-    match links(&host, |links| links.ensure_inner_parent("dm-0123")) {
-        Ok(made) => assert!(made.made && link(&host, "dm-0123").is_some_and(|link| link.up)),
-        Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::Unsupported);
-            let text = "a network without a parent is made of a dummy link, which this kernel does not have";
-            assert_eq!(error.to_string(), text);
-        }
     }
     let error = in_namespace(host.fd(), || crate::link::Links::open()?.ensure_parent("no/name"));
     assert_eq!(error.expect_err("it is no name").kind(), ErrorKind::Invalid);

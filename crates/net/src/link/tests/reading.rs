@@ -86,7 +86,7 @@ fn a_list_longer_than_one_answer_is_read_to_its_end() {
     let names: Vec<String> = (0..200).map(|number| format!("br{number}")).collect();
     let make = |links: &mut Links| {
         for name in &names {
-            let bridge = crate::link::Bridge { name, addresses: &[], mtu: None, mac: None };
+            let bridge = crate::link::Bridge { name, addresses: &[], mtu: None };
             links.ensure_bridge(&bridge).expect("it is made");
         }
     };
