@@ -149,8 +149,9 @@ fn a_start_anew_keeps_addresses_and_ports() -> Result {
     let flags = ["--name", "one", "--hostname", "one", "--network", "web", "-p", "80", "--restart", "always"];
     stage.start_ready(&flags, &script)?;
     let port = || phial.ok(&["port", "one", "80"]);
-    let namespace = || phial.ok(&["exec", "one", "readlink", "/proc/self/ns/net"]);
-    let (address, port_before, first) = (place(phial, "one", "web", "IPAddress")?, port()?, namespace()?);
+    // The kernel gives the number of a namespace that is gone to the next one.
+    let process = || phial.ok(&["inspect", "-f", "{{.State.Pid}}", "one"]);
+    let (address, port_before, first) = (place(phial, "one", "web", "IPAddress")?, port()?, process()?);
     let number: u16 = port_before.rsplit(':').next().and_then(|number| number.parse().ok()).context("a port")?;
     assert_eq!(lan.outside.ask_tcp(HOST.0, number)?, "one");
 
@@ -162,14 +163,14 @@ fn a_start_anew_keeps_addresses_and_ports() -> Result {
     await_answer(&lan, number);
     assert_eq!((place(phial, "one", "web", "IPAddress")?, port()?), (address.clone(), port_before.clone()));
     assert_eq!(lan.outside.ask_tcp(HOST.0, number)?, "one");
-    let second = namespace()?;
+    let second = process()?;
     assert_ne!(first, second);
 
     // By hand.
     phial.ok(&["restart", "-t", "0", "one"])?;
     await_answer(&lan, number);
     assert_eq!((place(phial, "one", "web", "IPAddress")?, port()?), (address, port_before));
-    assert_ne!(namespace()?, second);
+    assert_ne!(process()?, second);
     is_whole(&lan, phial)
 }
 
@@ -403,6 +404,25 @@ fn after_a_boot_everything_is_made_anew() -> Result {
 }
 
 #[test]
+fn whoever_starts_puts_back_what_others_have_lost() -> Result {
+    let (lan, stage) = host()?;
+    let phial = &stage.phial;
+    serve(&stage, "one", &["-p", "8080:80"])?;
+    phial.ok(&["network", "create", "other"])?;
+    sleeper(&stage, "first", &["--network", "other"])?;
+    let table = lan.host.sh("nft list tables | sed 's/table inet //'")?;
+    let damages = ["flush map inet TABLE published-everywhere-ip", "flush chain inet TABLE forward", "flush ruleset"];
+    for (number, damage) in damages.into_iter().enumerate() {
+        lan.host.sh(&format!("nft {}", damage.replace("TABLE", &table)))?;
+        phial.run(&["system", "check"])?.exited(1)?;
+        sleeper(&stage, &format!("starts-{number}"), &["--network", "other"])?;
+        phial.ok(&["system", "check"]).context(damage)?;
+        assert_eq!(lan.outside.ask_tcp(HOST.0, 8080)?, "one", "{damage}");
+    }
+    Ok(())
+}
+
+#[test]
 fn check_finds_what_others_have_done_and_mends_it() -> Result {
     let (lan, stage) = host()?;
     let phial = &stage.phial;
@@ -421,13 +441,22 @@ fn check_finds_what_others_have_done_and_mends_it() -> Result {
             .sh(&format!("nft add element inet {table} published-everywhere-ip '{{ tcp . 9999 : 10.99.0.9 . 80 }}'"))
             .map(drop)
     };
+    let chain = || lan.host.sh(&format!("nft add chain inet {table} from-br-0123456789ab")).map(drop);
     let link = || lan.host.ip(&format!("link add veth0abcdef master {bridge} type veth peer name stray0")).map(drop);
-    let damages: [(&str, &dyn Fn() -> Result); 5] = [
+    let bridgeless = || lan.host.ip(&format!("link del {bridge}")).map(drop);
+    let astray = || {
+        let ports = lan.host.sh(&format!("ip -o link show master {bridge} | cut -d: -f2 | cut -d@ -f1"))?;
+        ports.split_whitespace().try_for_each(|port| lan.host.ip(&format!("link set {port} nomaster")).map(drop))
+    };
+    let damages: [(&str, &dyn Fn() -> Result); 8] = [
         ("network web: its register", &unreadable),
         ("the register of network web does not have it", &lost),
         ("rules of networks are missing", &flushed),
         ("an element of published-everywhere-ip", &element),
+        ("chain from-br-0123456789ab", &chain),
         ("veth0abcdef", &link),
+        ("is missing, and containers are on it", &bridgeless),
+        ("is not on its bridge any more", &astray),
     ];
     for (words, damage) in damages {
         damage().context(words)?;

@@ -50,6 +50,8 @@ mod running;
 mod testing;
 /// What a component waits for, behind one descriptor.
 mod watch;
+/// Whether all rules are in the kernel, without looking at them.
+mod whole;
 
 pub use endpoint::{Endpoint, Protocol, Published};
 pub use error::{Error, ErrorKind, Result};

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::attach::ensure_bridge;
+use crate::attach::{ensure_bridge, port};
 use crate::firewall::{Backend, Firewall};
 use crate::lease::{Lease, Wish, lease};
 use crate::link::Links;
 use crate::register::{Locked, Register, Registers};
+use crate::whole::Whole;
 use crate::{Endpoint, Error, Network, Result};
 
 /// File among the registers that says that this kernel's nftables is not enough. It goes with the boot.
@@ -69,13 +70,9 @@ impl Realm {
         wish: &Wish,
         is_dead: &dyn Fn(&str) -> bool,
     ) -> Result<Endpoint> {
-        // The definition may have changed since; what the caller has is newer.
-        let mut register = Register::new(network.clone());
-        if let Some(known) = locked.registers().read(&network.id)? {
-            register.endpoints = known.endpoints;
-        }
+        let mut register = locked.of(network)?;
         let Lease { endpoint, evicted } = lease(&mut register, wish, is_dead)?;
-        self.bury(network, &evicted)?;
+        self.bury(locked, network, &evicted)?;
         locked.write(&register)?;
         Ok(endpoint)
     }
@@ -113,8 +110,8 @@ impl Realm {
     }
 
     /// Lets nothing lead any more to containers whose supervisors were killed. Their entries are still there.
-    fn bury(&self, network: &Network, dead: &[Endpoint]) -> Result<()> {
-        self.unpublish(network, dead).and(remove_links(dead))
+    fn bury(&self, locked: &Locked<'_>, network: &Network, dead: &[Endpoint]) -> Result<()> {
+        self.unpublish(locked, network, dead).and(remove_links(dead))
     }
 
     fn take_out(
@@ -134,7 +131,7 @@ impl Realm {
                     return Ok(());
                 }
                 // The entry goes last: as long as it is there, whoever comes next finds what is left.
-                self.unpublish(&register.network, &gone)?;
+                self.unpublish(locked, &register.network, &gone)?;
                 besides(&gone)?;
                 locked.write(&register)
             });
@@ -144,15 +141,16 @@ impl Realm {
     }
 
     /// Lets no port lead any more to endpoints that are about to leave their register.
-    fn unpublish(&self, network: &Network, gone: &[Endpoint]) -> Result<()> {
+    fn unpublish(&self, locked: &Locked<'_>, network: &Network, gone: &[Endpoint]) -> Result<()> {
         let publishing = || gone.iter().filter(|endpoint| !endpoint.ports.is_empty());
         if !network.is_bridge() || publishing().next().is_none() {
             return Ok(());
         }
-        let (others, _) = self.registers().readable()?;
+        let (others, _) = locked.registers().readable()?;
         let others = || others.iter().flat_map(|register| &register.endpoints);
         let others = || others().filter(|other| gone.iter().all(|gone| gone.id != other.id));
         let mut firewall = self.firewall()?;
+        let whole = Whole::look(locked, &mut firewall)?;
         for endpoint in publishing() {
             // The ports of one whose supervisor was killed were free at once, and may be somebody else's by now.
             let mut own = endpoint.clone();
@@ -162,7 +160,7 @@ impl Realm {
                 sys::fault::point("network: not published any more");
             }
         }
-        Ok(())
+        if whole.is_known() { whole.note(&mut firewall) } else { Ok(()) }
     }
 
     /// Puts everything that should be on this host where it should be, whatever is there: bridges and the firewall.
@@ -171,14 +169,22 @@ impl Realm {
     /// Those of links and of the firewall.
     pub fn reload(&self) -> Result<()> {
         let registers = self.registers();
-        let _locked = registers.lock()?;
+        let locked = registers.lock()?;
         let all = registers.all()?;
         let mut links = Links::open()?;
+        // A container has its ports on one of its networks, and may be called by them from all.
+        let endpoints = || all.iter().flat_map(|register| &register.endpoints);
+        let publishes =
+            |one: &Endpoint| endpoints().any(|other| other.container == one.container && !other.ports.is_empty());
         for register in all.iter().filter(|register| register.network.is_bridge()) {
-            ensure_bridge(&mut links, &register.network)?;
+            let bridge = ensure_bridge(&mut links, &register.network)?;
+            let port = |endpoint| port(&register.network, endpoint, publishes(endpoint));
+            links.rejoin(bridge, &register.endpoints.iter().map(port).collect::<Vec<_>>())?;
         }
         let (mut firewall, registers) = (self.firewall()?, of_registers(&all));
+        let whole = Whole::look(&locked, &mut firewall)?;
         self.replace(&mut firewall, &registers)?;
+        whole.note(&mut firewall)?;
         // Whoever has chosen another backend since has the rules of the one before besides. Where there is none, there is
         // nothing to remove.
         let networks: Vec<&Network> = registers.iter().map(|(network, _)| *network).collect();

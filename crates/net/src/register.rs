@@ -14,6 +14,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::whole::Whole;
 use crate::{Endpoint, Error, Network, Result};
 
 /// Version of the file: raised when a reader of the one before would misunderstand.
@@ -84,6 +85,11 @@ impl Registers {
     /// The file of a network.
     pub fn path(&self, network: &str) -> PathBuf {
         self.directory.join(format!("{network}.json"))
+    }
+
+    /// A file that lies among them and is none.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
     }
 
     /// The register of a network; None if nothing has ever lived on it since the boot.
@@ -177,7 +183,7 @@ impl Locked<'_> {
     /// # Errors
     /// Those of the file system.
     pub fn write(&self, register: &Register) -> Result<()> {
-        let (path, beside) = (self.registers.path(&register.network.id), self.beside(&register.network.id));
+        let (path, beside) = (self.registers.path(&register.network.id), self.unfinished(&register.network.id));
         let written = serde_json::to_vec(register).map_err(Into::into).and_then(|json| fs::write(&beside, json));
         sys::fault::point("network: register written");
         written.and_then(|()| fs::rename(&beside, &path)).map_err(|error| Error::io(path.display(), &error))?;
@@ -195,12 +201,12 @@ impl Locked<'_> {
             _ => Ok(()),
         };
         // Somebody may have been killed while he wrote.
-        remove(self.beside(network)).and(remove(self.registers.path(network)))
+        remove(self.unfinished(network)).and(remove(self.registers.path(network)))
     }
 
     /// Where a register is written before it has its name.
-    fn beside(&self, network: &str) -> PathBuf {
-        self.registers.directory.join(format!(".{network}"))
+    fn unfinished(&self, network: &str) -> PathBuf {
+        self.registers.beside(&format!(".{network}"))
     }
 
     /// Begins the register of a network anew, whatever is there.
@@ -208,7 +214,23 @@ impl Locked<'_> {
     /// # Errors
     /// As [`Locked::write`].
     pub fn begin(&self, network: &Network) -> Result<()> {
+        Whole::forget(self)?;
         self.write(&Register::new(network.clone()))
+    }
+
+    /// The register of a network, which is as defined there: what is known may be older.
+    ///
+    /// # Errors
+    /// As [`Registers::read`].
+    pub(crate) fn of(&self, network: &Network) -> Result<Register> {
+        match self.registers.read(&network.id)? {
+            Some(register) if register.network == *network => Ok(register),
+            known => {
+                Whole::forget(self)?;
+                let endpoints = known.map(|known| known.endpoints).unwrap_or_default();
+                Ok(Register { endpoints, ..Register::new(network.clone()) })
+            }
+        }
     }
 
     /// Notes a container's place on a network, in place of what was noted of it.
@@ -216,8 +238,7 @@ impl Locked<'_> {
     /// # Errors
     /// As [`Registers::read`] and [`Locked::write`].
     pub fn note(&self, network: &Network, endpoint: &Endpoint) -> Result<()> {
-        let register = self.registers.read(&network.id)?;
-        let mut register = register.unwrap_or_else(|| Register::new(network.clone()));
+        let mut register = self.of(network)?;
         if register.of_container(&endpoint.container) == Some(endpoint) {
             return Ok(());
         }

@@ -24,8 +24,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Strays {
     /// Ports of its bridges that are named as ours, and are nobody's.
     pub links: Vec<String>,
-    /// Elements of its table of the firewall that lead to nobody, each with its set.
-    pub elements: Vec<String>,
+    /// Chains of its table of the firewall that are no network's, and elements that lead to nobody, each with its set.
+    pub rules: Vec<String>,
+    /// Links of containers that are not on the bridge that they belong to, which is there.
+    pub astray: Vec<String>,
     /// Bridges that are missing although containers are on them.
     pub bridges: Vec<String>,
     /// Whether rules or elements of the firewall are missing for what lives.
@@ -75,20 +77,23 @@ impl Realm {
             && !self.firewall()?.is_intact(&lived_on(&all))?;
         Ok(Strays {
             links: stray_links(&all, &links),
-            elements: self.stray_elements(&all)?,
+            astray: astray(&all, &links),
+            rules: self.stray_rules(&all)?,
             bridges: missing_bridges(&all, &links),
             lacks_rules,
         })
     }
 
-    fn stray_elements(&self, all: &[Register]) -> Result<Vec<String>> {
+    fn stray_rules(&self, all: &[Register]) -> Result<Vec<String>> {
         if self.firewall()?.backend() != Backend::Nftables {
             return Ok(Vec::new());
         }
         let mut socket = nft::Socket::open()?;
         let found = nft::dump_table(&mut socket, Scope { family: Family::Inet, table: &self.table })?;
         let expected = compile(&self.table, &of_registers(all));
-        let mut strays = Vec::new();
+        let is_known = |chain: &&nft::Chain| expected.chains.iter().any(|own| own.name == chain.name);
+        let chains = found.iter().flat_map(|table| &table.chains).filter(|chain| !is_known(chain));
+        let mut strays: Vec<String> = chains.map(|chain| format!("chain {}", chain.name)).collect();
         // Other sets have what follows from networks of others as well.
         let of_ports = |set: &&nft::Set| set.name.starts_with("published");
         for set in found.iter().flat_map(|table| &table.sets).filter(of_ports) {
@@ -129,6 +134,17 @@ fn stray_links(all: &[Register], links: &[Link]) -> Vec<String> {
 /// Whether a name is one that leases give to links.
 fn is_ours(name: &str) -> bool {
     name.strip_prefix("veth").is_some_and(|rest| rest.len() == 7 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Links of containers that have lost the bridge that they were on.
+fn astray(all: &[Register], links: &[Link]) -> Vec<String> {
+    let find = |name: &str| links.iter().find(|link| link.name == name);
+    let of_register = |register: &Register| {
+        let bridge = find(&register.network.link).map(|bridge| bridge.index);
+        let own = register.endpoints.iter().filter_map(|endpoint| find(&endpoint.link));
+        own.filter(|link| bridge.is_some() && link.master != bridge).map(|link| link.name.clone()).collect::<Vec<_>>()
+    };
+    all.iter().filter(|register| register.network.is_bridge()).flat_map(of_register).collect()
 }
 
 fn missing_bridges(all: &[Register], links: &[Link]) -> Vec<String> {

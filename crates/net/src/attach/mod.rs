@@ -12,8 +12,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-pub(crate) use self::place::ensure_bridge;
 pub use self::place::{IFNAME, Joining, Place};
+pub(crate) use self::place::{ensure_bridge, port};
 pub use self::plan::{Plan, Resolver};
 use crate::dns;
 use crate::firewall::is_translated;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::lease::Wish;
-use crate::link::{self, Attach, Bridge, Interface, InterfaceAddress, Links, SubLink};
+use crate::link::{self, Attach, Bridge, Interface, InterfaceAddress, Links, Port, SubLink};
 use crate::network::IpvlanMode;
 use crate::realm::remove_links;
 use crate::{Driver, Endpoint, Error, Network, Pool, Result};
@@ -85,8 +85,8 @@ impl Place {
             Driver::Bridge => {
                 ensure_bridge(links, network)?;
                 sys::fault::point("network: bridge there");
-                let (host_link, bridge) = (endpoint.link.as_str(), network.link.as_str());
-                links.attach(&Attach { namespace, interface, host_link, bridge, isolated: !network.icc, hairpin })?;
+                let port = port(network, endpoint, hairpin);
+                links.attach(&Attach { namespace, interface, bridge: &network.link, port })?;
                 return self.set(namespace);
             }
             Driver::Macvlan(mode) => SubLink::Macvlan(mode),
@@ -136,6 +136,11 @@ impl Place {
         let ipv6 = gateway(self.network.ipv6(), Ipv6Addr::UNSPECIFIED.into()).filter(|_| ways_out.ipv6);
         ipv4.into_iter().chain(ipv6).collect()
     }
+}
+
+/// The host's end of an endpoint.
+pub(crate) fn port<'a>(network: &Network, endpoint: &'a Endpoint, hairpin: bool) -> Port<'a> {
+    Port { name: &endpoint.link, isolated: !network.icc, hairpin }
 }
 
 /// Sees to the bridge of a network, and returns its number.

@@ -9,7 +9,9 @@ use super::place::{Place, WaysOut};
 use crate::dns::{self, Outside, Upstream};
 use crate::port::{Reservation, Wanted};
 use crate::realm::{Realm, of_registers};
-use crate::{Endpoint, Network, Published, Result};
+use crate::register::{Register, Registers};
+use crate::whole::Whole;
+use crate::{Endpoint, Published, Result};
 
 /// What a supervisor does about networks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,14 +84,24 @@ impl Plan {
         let registers = self.realm.registers();
         let locked = registers.lock()?;
         let mut firewall = self.realm.firewall()?;
-        let networks: Vec<(&Network, &[Endpoint])> = bridged().map(|place| (&place.network, &[][..])).collect();
-        if !firewall.is_intact(&networks)? {
-            return self.realm.replace(&mut firewall, &of_registers(&locked.registers().all()?));
+        let whole = Whole::look(&locked, &mut firewall)?;
+        if whole.is_known() || firewall.is_intact(&of_registers(&self.others(&registers)?))? {
+            for place in bridged().filter(|place| !place.endpoint.ports.is_empty()) {
+                firewall.publish(&place.network, &place.endpoint)?;
+            }
+        } else {
+            self.realm.replace(&mut firewall, &of_registers(&registers.all()?))?;
         }
-        for place in bridged().filter(|place| !place.endpoint.ports.is_empty()) {
-            firewall.publish(&place.network, &place.endpoint)?;
+        whole.note(&mut firewall)
+    }
+
+    /// All registers but for the container itself: its ports need not lead to it yet.
+    fn others(&self, registers: &Registers) -> Result<Vec<Register>> {
+        let (mut all, _) = registers.readable()?;
+        for register in &mut all {
+            register.endpoints.retain(|endpoint| endpoint.container != self.container);
         }
-        Ok(())
+        Ok(all)
     }
 
     /// The registers that have the names which are answered.

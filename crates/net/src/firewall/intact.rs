@@ -11,8 +11,7 @@ use crate::nft::{self, Chain, Element, Expression, Rule};
 
 impl Nftables {
     /// Whether the rules of these networks and the elements of these endpoints are there, and those that are there without any network;
-    /// nothing is said about other networks. To be asked before a container starts: of its networks, with what is
-    /// published already, or should be.
+    /// nothing is said about other networks.
     ///
     /// It costs reading these rules and asking for these elements: for one network and one container two tenths of a
     /// millisecond.

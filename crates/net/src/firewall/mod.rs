@@ -2,8 +2,8 @@
 //!
 //! All of it is one table of nftables, which [`compile`] computes from networks and their endpoints alone. [`Firewall`] puts it
 //! there whole, or changes what one network or one container adds; either is one transaction. Others may flush it at any time
-//! (`nft flush ruleset`): whoever starts a container asks whether it [is intact](Firewall::is_intact), and if not puts it
-//! there [anew](Firewall::replace).
+//! (`nft flush ruleset`): whoever starts a container asks whether anybody has changed any rule of the host since (`whole`), then
+//! whether ours [are intact](Firewall::is_intact), and if not puts them there [anew](Firewall::replace).
 //!
 //! A kernel without nftables has the same as chains of `iptables` ([`iptables`]), and so has who chooses that.
 //!
@@ -92,6 +92,15 @@ impl Backend {
     }
 }
 
+/// Which of the rulesets, one after another, the kernel has now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Generation {
+    /// Its number.
+    pub(crate) number: u32,
+    /// How many of the changes before it were made here.
+    pub(crate) own: u32,
+}
+
 /// The firewall of the network namespace that it was opened in.
 #[derive(Debug)]
 pub enum Firewall {
@@ -123,6 +132,17 @@ impl Firewall {
         match self {
             Firewall::Nftables(_) => Backend::Nftables,
             Firewall::Iptables(_) => Backend::Iptables,
+        }
+    }
+
+    /// The number that the kernel gives its rules now; None where it does not number them.
+    ///
+    /// # Errors
+    /// `System` when the kernel does not tell.
+    pub(crate) fn generation(&mut self) -> Result<Option<Generation>> {
+        match self {
+            Firewall::Nftables(nftables) => nftables.generation().map(Some),
+            Firewall::Iptables(_) => Ok(None),
         }
     }
 
@@ -208,8 +228,7 @@ impl Firewall {
     }
 
     /// Whether the rules of these networks and the ports of these endpoints are there, and what is there without any network;
-    /// nothing is said about other networks. To be asked before a container starts: of its networks, with what is
-    /// published already, or should be.
+    /// nothing is said about other networks.
     ///
     /// # Errors
     /// `System` when the kernel does not tell.

@@ -82,7 +82,7 @@ impl Nftables {
                 let found = self.rules_of(neighbour)?;
                 decide(neighbour, &found, &mut batch);
             }
-            match self.socket.commit(&batch) {
+            match self.commit(&batch) {
                 Err(error) if error.errno() == Some(Errno::RESTART) && tries < TRIES => {}
                 answer => return answer,
             }

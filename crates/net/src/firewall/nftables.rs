@@ -4,7 +4,7 @@ use rustix::io::Errno;
 
 use crate::endpoint::Endpoint;
 use crate::error::Result;
-use crate::firewall::{compile, network, others, ports};
+use crate::firewall::{Generation, compile, network, others, ports};
 use crate::network::Network;
 use crate::nft::{Batch, Element, Family, Scope, Socket, Table};
 
@@ -13,17 +13,30 @@ use crate::nft::{Batch, Element, Family, Scope, Socket, Table};
 pub struct Nftables {
     pub(super) socket: Socket,
     pub(super) table: String,
+    /// How many changes were made here.
+    own: u32,
 }
 
 impl Nftables {
     /// The table `inet <table>`. Nothing is changed yet.
     pub(super) fn open(table: &str) -> Result<Nftables> {
-        Ok(Nftables { socket: Socket::open()?, table: table.to_owned() })
+        Ok(Nftables { socket: Socket::open()?, table: table.to_owned(), own: 0 })
     }
 
     /// This, if the kernel has nftables at all: without, it knows nothing of the question.
     pub(super) fn if_there(mut self) -> Option<Nftables> {
         self.socket.generation().is_ok().then_some(self)
+    }
+
+    pub(super) fn generation(&mut self) -> Result<Generation> {
+        Ok(Generation { number: self.socket.generation()?, own: self.own })
+    }
+
+    /// Has the kernel make a change, as a whole.
+    pub(super) fn commit(&mut self, batch: &Batch) -> Result<()> {
+        self.socket.commit(batch)?;
+        self.own += u32::from(!batch.is_empty());
+        Ok(())
     }
 
     /// Puts the whole table there, in place of what there is of it, for all networks and what lives on them.
@@ -35,7 +48,7 @@ impl Nftables {
         batch.delete_table(self.scope());
         batch.add_whole_table(&table);
         batch.add_elements(self.scope(), others::MAP, &others::elements(&others::bridges()?));
-        self.socket.commit(&batch)?;
+        self.commit(&batch)?;
         self.admit(registers.iter().map(|(network, _)| *network))
     }
 
@@ -44,7 +57,7 @@ impl Nftables {
         let mut batch = Batch::new();
         batch.add_table(&Table::new(Family::Inet, &self.table));
         batch.delete_table(self.scope());
-        self.socket.commit(&batch)?;
+        self.commit(&batch)?;
         networks.iter().filter(|network| network.is_bridge()).try_for_each(|network| self.dismiss(network))
     }
 
@@ -69,7 +82,7 @@ impl Nftables {
         for (set, element) in network::elements(network) {
             batch.add_elements(scope, set, &[element]);
         }
-        self.socket.commit(&batch)?;
+        self.commit(&batch)?;
         self.admit(std::iter::once(network))
     }
 
@@ -78,10 +91,9 @@ impl Nftables {
         if !network.is_bridge() {
             return Ok(());
         }
-        match self.socket.commit(&self.without(network, false)) {
+        match self.commit(&self.without(network, false)) {
             // Something of it is missing: all of it is added first. If that is not possible, the table is not there.
-            Err(error) if error.errno() == Some(Errno::NOENT) => match self.socket.commit(&self.without(network, true))
-            {
+            Err(error) if error.errno() == Some(Errno::NOENT) => match self.commit(&self.without(network, true)) {
                 Err(error) if error.errno() == Some(Errno::NOENT) => {}
                 answer => answer?,
             },
@@ -117,10 +129,10 @@ impl Nftables {
     /// With ENOENT if the table is not there or not whole.
     pub(super) fn publish(&mut self, network: &Network, endpoint: &Endpoint) -> Result<()> {
         let elements = ports::elements(network, endpoint);
-        match self.socket.commit(&self.elements(&elements, Batch::add_elements)) {
+        match self.commit(&self.elements(&elements, Batch::add_elements)) {
             Err(error) if matches!(error.errno(), Some(Errno::EXIST | Errno::BUSY)) => {
                 self.delete(&elements)?;
-                self.socket.commit(&self.elements(&elements, Batch::add_elements))
+                self.commit(&self.elements(&elements, Batch::add_elements))
             }
             answer => answer,
         }
@@ -134,13 +146,13 @@ impl Nftables {
 
     fn delete(&mut self, elements: &[(&'static str, Element)]) -> Result<()> {
         let missing = |error: &crate::Error| error.errno() == Some(Errno::NOENT);
-        match self.socket.commit(&self.elements(elements, Batch::delete_elements)) {
+        match self.commit(&self.elements(elements, Batch::delete_elements)) {
             Err(error) if missing(&error) => {}
             answer => return answer,
         }
         // One is not there, so none was deleted.
         for element in elements {
-            match self.socket.commit(&self.elements(std::slice::from_ref(element), Batch::delete_elements)) {
+            match self.commit(&self.elements(std::slice::from_ref(element), Batch::delete_elements)) {
                 Err(error) if missing(&error) => {}
                 answer => answer?,
             }

@@ -25,10 +25,17 @@ pub struct Attach<'a> {
     pub namespace: BorrowedFd<'a>,
     /// The container's end.
     pub interface: Interface<'a>,
-    /// The name of the host's end: it is the attachment's own, and whatever pair has it is replaced.
-    pub host_link: &'a str,
     /// The bridge.
     pub bridge: &'a str,
+    /// The host's end. Its name is the attachment's own, and whatever pair has it is replaced.
+    pub port: Port<'a>,
+}
+
+/// The host's end, a port of a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Port<'a> {
+    /// Its name.
+    pub name: &'a str,
     /// Whether the bridge passes nothing from this port to others that are isolated as well.
     pub isolated: bool,
     /// Whether the bridge passes on what came from this port to this port.
@@ -41,15 +48,15 @@ impl Links {
     /// # Errors
     /// `Invalid` for names and addresses that cannot be, `NotFound` without the bridge, `System`. Nothing is left then.
     pub fn attach(&mut self, attach: &Attach<'_>) -> Result<u32> {
-        check_name(attach.host_link)?;
+        check_name(attach.port.name)?;
         attach.interface.check()?;
         let bridge = self.index(attach.bridge)?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("there is no bridge {} on this host", attach.bridge))
         })?;
         match self.socket.apply(attach.pair(bridge)) {
             // The name is that of an earlier run of the same container, whose namespace the kernel has not cleared away yet.
-            Err(error) if error.errno() == Some(Errno::EXIST) && self.is_pair(attach.host_link)? => {
-                self.delete(attach.host_link)?;
+            Err(error) if error.errno() == Some(Errno::EXIST) && self.is_pair(attach.port.name)? => {
+                self.delete(attach.port.name)?;
                 self.socket.apply(attach.pair(bridge))
             }
             // Either the kernel has no pairs, or this is not a bridge.
@@ -61,14 +68,35 @@ impl Links {
         }?;
         let done = self
             .socket
-            .apply(attach.port())
+            .apply(attach.port.settings())
             .and_then(|()| attach.interface.configure(attach.namespace))
-            .and_then(|()| self.settle(attach.host_link));
+            .and_then(|()| self.settle(attach.port.name));
         if done.is_err() {
             // The error that is returned is the one that matters.
-            let _ = self.delete(attach.host_link);
+            let _ = self.delete(attach.port.name);
         }
         done
+    }
+
+    /// Makes links of the host ports of a bridge that are there and are not: others have removed the bridge that was there before.
+    /// Those that are gone are left alone.
+    ///
+    /// # Errors
+    /// `System`.
+    pub fn rejoin(&mut self, bridge: u32, ports: &[Port<'_>]) -> Result<()> {
+        let found = self.found()?;
+        for port in ports {
+            if let Some(link) = found.iter().map(|found| &found.link).find(|link| link.name == port.name)
+                && link.master != Some(bridge)
+            {
+                let mut batch = Batch::default();
+                let what = format!("making {} a port of its bridge again", port.name);
+                batch.change(SETLINK, 0, &link_header(link.index, 0), what).u32(IFLA_MASTER, bridge);
+                port.set_up(&mut batch);
+                self.socket.apply(batch)?;
+            }
+        }
+        Ok(())
     }
 
     fn is_pair(&mut self, name: &str) -> Result<bool> {
@@ -90,7 +118,7 @@ impl Attach<'_> {
     /// Makes the pair, the host's end a port of the bridge, the container's end where it belongs, both down. It is sent
     /// alone: requests behind it would be carried out even if the name is somebody else's.
     fn pair(&self, bridge: u32) -> Batch {
-        let name = self.host_link;
+        let name = self.port.name;
         let mut batch = Batch::default();
         let what = format!("making {name} and {} in the container", self.interface.name);
         let mut request = batch.change(NEWLINK, F_CREATE | F_EXCL, &link_header(0, 0), what);
@@ -116,14 +144,21 @@ impl Attach<'_> {
         }
         peer.bytes(IFLA_NET_NS_FD, &self.namespace.as_raw_fd().to_ne_bytes());
     }
+}
 
-    /// What the kernel takes only once the link is there, and that it is up only then: settings of the port, and that the
-    /// host has no address on it.
-    fn port(&self) -> Batch {
+impl Port<'_> {
+    /// What the kernel takes only once the link is there, and that it is up only then.
+    fn settings(&self) -> Batch {
         let mut batch = Batch::default();
-        let what = format!("settings of {}", self.host_link);
-        let mut request = batch.change(NEWLINK, 0, &link_header(0, 0), what);
-        request.text(IFLA_IFNAME, self.host_link);
+        self.set_up(&mut batch);
+        batch
+    }
+
+    /// Settings of the port, that the host has no address on it, and that it is up.
+    fn set_up(&self, batch: &mut Batch) {
+        let name = self.name;
+        let mut request = batch.change(NEWLINK, 0, &link_header(0, 0), format!("settings of {name}"));
+        request.text(IFLA_IFNAME, name);
         if self.isolated || self.hairpin {
             request.nested(IFLA_LINKINFO, |info| {
                 info.text(INFO_SLAVE_KIND, "bridge");
@@ -137,9 +172,7 @@ impl Attach<'_> {
                 ipv6.u8(INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE);
             });
         });
-        let what = format!("bringing {} up", self.host_link);
-        batch.change(SETLINK, 0, &link_header(0, IFF_UP), what).text(IFLA_IFNAME, self.host_link);
-        batch
+        batch.change(SETLINK, 0, &link_header(0, IFF_UP), format!("bringing {name} up")).text(IFLA_IFNAME, name);
     }
 }
 

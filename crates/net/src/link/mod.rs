@@ -39,7 +39,7 @@ use std::os::fd::BorrowedFd;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-pub use attach::Attach;
+pub use attach::{Attach, Port};
 pub use bridge::Bridge;
 pub use interface::{Interface, set_gateways};
 pub use list::Link;

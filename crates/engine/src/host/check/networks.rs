@@ -115,10 +115,12 @@ fn strays(engine: &Engine, how: CheckOptions, report: &mut CheckReport) -> Resul
 fn describe(strays: &Strays) -> Vec<(String, &'static str, &'static str)> {
     let (removes, reloads) = ("phial system check --repair removes it", "phial network reload puts it back");
     let link = |link: &String| (format!("link {link} is on a bridge, and no container's"), removes, "removed");
-    let element = |element: &String| (format!("firewall: {element}, which is on no network"), removes, "removed");
+    let rule = |rule: &String| (format!("firewall: {rule}, which is on no network"), removes, "removed");
     let bridge = |bridge: &String| (format!("bridge {bridge} is missing, and containers are on it"), reloads, "made");
+    let astray = |link: &String| (format!("link {link} is not on its bridge any more"), reloads, "put back");
     let mut all: Vec<_> = strays.links.iter().map(link).collect();
-    all.extend(strays.elements.iter().map(element));
+    all.extend(strays.astray.iter().map(astray));
+    all.extend(strays.rules.iter().map(rule));
     all.extend(strays.bridges.iter().map(bridge));
     if strays.lacks_rules {
         all.push(("firewall: rules of networks are missing".to_owned(), reloads, "put back"));

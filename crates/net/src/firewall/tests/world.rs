@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{network, run};
 use crate::address::Mac;
 use crate::firewall::{Backend, Firewall};
-use crate::link::{Attach, Bridge, Interface, InterfaceAddress, Links};
+use crate::link::{Attach, Bridge, Interface, InterfaceAddress, Links, Port};
 use crate::network::Network;
 use crate::testing::Namespace;
 
@@ -92,10 +92,8 @@ impl World {
         let attach = Attach {
             namespace: namespace.fd(),
             interface,
-            host_link: &host_link,
             bridge,
-            isolated: false,
-            hairpin: true,
+            port: Port { name: &host_link, isolated: false, hairpin: true },
         };
         self.host.run(|| Links::open()?.attach(&attach)).expect("it is attached");
     }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use super::{Container, Host, address, ip, link, links, setting};
 use crate::address::Mac;
 use crate::error::ErrorKind;
-use crate::link::{Attach, RouteKind, detach, set_gateways};
+use crate::link::{Attach, Bridge, Port, RouteKind, detach, set_gateways};
 use crate::testing::Namespace;
 
 impl Container {
@@ -110,6 +110,25 @@ fn without_an_address_of_ipv6_there_is_none_whatever_the_container_says() {
 }
 
 #[test]
+fn who_has_lost_his_bridge_is_put_on_the_next_one() {
+    let host = Host::new();
+    let (one, other) = (host.container(2), host.container(3));
+    links(&host.0, |links| links.remove_bridge("br0")).expect("it is removed");
+    let addresses = [address("10.9.0.1/24"), address("fd09::1/64")];
+    let bridge = Bridge { name: "br0", addresses: &addresses, mtu: None };
+    let index = links(&host.0, |links| links.ensure_bridge(&bridge)).expect("it is made");
+    assert_eq!(link(&host.0, "veth2").map(|link| link.master), Some(None));
+    let port = |name| Port { name, isolated: false, hairpin: true };
+    let ports = [port("veth2"), port("gone"), port("veth3")];
+    // Whoever is on it already stays as he is.
+    for _ in 0..2 {
+        links(&host.0, |links| links.rejoin(index, &ports)).expect("they are put there");
+        assert_eq!(link(&host.0, "veth3").map(|link| link.master), Some(Some(index)));
+    }
+    passes(&one.bind("10.9.0.2"), &other.bind("10.9.0.3"));
+}
+
+#[test]
 fn mtu_and_names_are_those_of_the_description() {
     let host = Host::new();
     let container = Container { namespace: Namespace::new(), number: 2, ipv6: true };
@@ -129,7 +148,7 @@ fn isolated_ports_reach_the_host_and_not_one_another() {
         .map(|number| Container { namespace: Namespace::new(), number, ipv6: true })
         .into_iter()
         .inspect(|container| {
-            host.attach(container, |attach| attach.isolated = true).expect("it is attached");
+            host.attach(container, |attach| attach.port.isolated = true).expect("it is attached");
         })
         .collect();
     let free = host.container(4);
@@ -196,7 +215,7 @@ fn a_name_of_an_earlier_run_is_taken_over() {
     let h = host.0.run(|| UdpSocket::bind(("10.9.0.1", 7)).expect("it has it"));
     passes(&later.bind("10.9.0.2"), &h);
     let before = link(&host.0, "lo");
-    let error = host.attach(&earlier, |attach| attach.host_link = "lo").expect_err("it is no pair");
+    let error = host.attach(&earlier, |attach| attach.port.name = "lo").expect_err("it is no pair");
     assert_eq!(error.to_string(), "making lo and eth0 in the container: File exists (os error 17)");
     assert_eq!((link(&host.0, "lo"), setting(&host.0, "ipv6/conf/lo/addr_gen_mode")), (before, "0".into()));
 }
@@ -220,7 +239,7 @@ fn a_second_interface_takes_over_the_way_out() {
     let container = host.container(2);
     let second = |attach: &mut Attach<'_>| {
         attach.interface.name = "eth1";
-        attach.host_link = "veth2b";
+        attach.port.name = "veth2b";
         attach.interface.gateways = &[];
     };
     let again = Container { number: 3, ..container };

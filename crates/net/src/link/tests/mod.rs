@@ -7,7 +7,7 @@ mod reading;
 
 use std::net::IpAddr;
 
-use super::{Attach, Bridge, Interface, InterfaceAddress, Link, Links};
+use super::{Attach, Bridge, Interface, InterfaceAddress, Link, Links, Port};
 use crate::address::Mac;
 use crate::error::Result;
 use crate::testing::Namespace;
@@ -82,10 +82,8 @@ impl Host {
         let mut attach = Attach {
             namespace: container.namespace.fd(),
             interface,
-            host_link: &host_link,
             bridge: "br0",
-            isolated: false,
-            hairpin: false,
+            port: Port { name: &host_link, isolated: false, hairpin: false },
         };
         change(&mut attach);
         links(&self.0, |links| links.attach(&attach))
