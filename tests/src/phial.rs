@@ -9,6 +9,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::image::digest_of;
 use crate::process::{self, Output, run, run_with_input};
 use crate::{Failure, Result, faults};
 
@@ -183,19 +184,22 @@ impl Phial {
             if let (Some(link), Some("bridge")) = (network["link"].as_str(), network["driver"].as_str()) {
                 // It may have gone with its network namespace, or by hand.
                 run(&mut self.there("ip", &["link", "del", link]))?;
-                // Of a store that is not where stores are, table and default bridge have one name.
-                if network["name"] == "bridge" {
-                    run(&mut self.there("nft", &["delete", "table", "inet", link]))?;
-                }
             }
         }
+        // Of a store that is not where stores are, table and default bridge have one name; and a test may have lost the
+        // registers.
+        let root = digest_of(self.root().as_os_str().as_encoded_bytes())?;
+        let own = format!("phial-{}", &root["sha256:".len()..][..8]);
+        run(&mut self.there("ip", &["link", "del", &own]))?;
+        run(&mut self.there("nft", &["delete", "table", "inet", &own]))?;
         Ok(())
     }
 }
 
 impl Drop for Phial {
     fn drop(&mut self) {
-        let result = self.remove_containers().and_then(|()| self.remove_networks());
+        let result = self.remove_containers();
+        let result = self.remove_networks().and(result);
         self.end_syncs();
         // A second panic would hide the first one's message.
         if !std::thread::panicking() {

@@ -86,16 +86,21 @@ impl Realm {
     pub fn release(&self, container: &str) -> Result<()> {
         let registers = self.registers();
         let locked = registers.lock()?;
-        self.take_out(&locked, &registers.ids()?, &|other| other == container, &|_| Ok(()))
+        self.take_out(&locked, &registers.ids()?, &|other| other == container, &|_| Ok(()), &mut None)
     }
 
-    /// The same for somebody who knows which networks it is on.
+    /// The same for somebody who knows which networks it is on. He gets the firewall, if it was needed.
     ///
     /// # Errors
     /// As of [`Realm::release`].
-    pub(crate) fn release_from(&self, networks: &[String], container: &str) -> Result<()> {
+    pub(crate) fn release_from(
+        &self,
+        networks: &[String],
+        container: &str,
+        firewall: &mut Option<Firewall>,
+    ) -> Result<()> {
         let registers = self.registers();
-        self.take_out(&registers.lock()?, networks, &|other| other == container, &|_| Ok(()))
+        self.take_out(&registers.lock()?, networks, &|other| other == container, &|_| Ok(()), firewall)
     }
 
     /// Takes containers off all networks whose supervisors were killed: those of which `is_dead` says so. Other processes may
@@ -106,12 +111,12 @@ impl Realm {
     pub fn collect(&self, is_dead: &dyn Fn(&str) -> bool) -> Result<()> {
         let registers = self.registers();
         let locked = registers.lock()?;
-        self.take_out(&locked, &registers.ids()?, is_dead, &remove_links)
+        self.take_out(&locked, &registers.ids()?, is_dead, &remove_links, &mut None)
     }
 
     /// Lets nothing lead any more to containers whose supervisors were killed. Their entries are still there.
     fn bury(&self, locked: &Locked<'_>, network: &Network, dead: &[Endpoint]) -> Result<()> {
-        self.unpublish(locked, network, dead).and(remove_links(dead))
+        self.unpublish(locked, network, dead, &mut None).and(remove_links(dead))
     }
 
     fn take_out(
@@ -120,6 +125,7 @@ impl Realm {
         networks: &[String],
         is_gone: &dyn Fn(&str) -> bool,
         besides: &dyn Fn(&[Endpoint]) -> Result<()>,
+        firewall: &mut Option<Firewall>,
     ) -> Result<()> {
         let mut result = Ok(());
         for id in networks {
@@ -131,7 +137,7 @@ impl Realm {
                     return Ok(());
                 }
                 // The entry goes last: as long as it is there, whoever comes next finds what is left.
-                self.unpublish(locked, &register.network, &gone)?;
+                self.unpublish(locked, &register.network, &gone, firewall)?;
                 besides(&gone)?;
                 locked.write(&register)
             });
@@ -141,7 +147,13 @@ impl Realm {
     }
 
     /// Lets no port lead any more to endpoints that are about to leave their register.
-    fn unpublish(&self, locked: &Locked<'_>, network: &Network, gone: &[Endpoint]) -> Result<()> {
+    fn unpublish(
+        &self,
+        locked: &Locked<'_>,
+        network: &Network,
+        gone: &[Endpoint],
+        firewall: &mut Option<Firewall>,
+    ) -> Result<()> {
         let publishing = || gone.iter().filter(|endpoint| !endpoint.ports.is_empty());
         if !network.is_bridge() || publishing().next().is_none() {
             return Ok(());
@@ -149,8 +161,11 @@ impl Realm {
         let (others, _) = locked.registers().readable()?;
         let others = || others.iter().flat_map(|register| &register.endpoints);
         let others = || others().filter(|other| gone.iter().all(|gone| gone.id != other.id));
-        let mut firewall = self.firewall()?;
-        let whole = Whole::look(locked, &mut firewall)?;
+        let firewall = match firewall {
+            Some(firewall) => firewall,
+            none => none.insert(self.firewall()?),
+        };
+        let whole = Whole::look(locked, firewall)?;
         for endpoint in publishing() {
             // The ports of one whose supervisor was killed were free at once, and may be somebody else's by now.
             let mut own = endpoint.clone();
@@ -160,7 +175,7 @@ impl Realm {
                 sys::fault::point("network: not published any more");
             }
         }
-        if whole.is_known() { whole.note(&mut firewall) } else { Ok(()) }
+        if whole.is_known() { whole.note(firewall) } else { Ok(()) }
     }
 
     /// Puts everything that should be on this host where it should be, whatever is there: bridges and the firewall.

@@ -1,6 +1,6 @@
 //! `-p` and `-P`: which ports of the host a container that is about to start wants.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use image::ImageConfig;
 use net::port::Wanted;
@@ -12,15 +12,15 @@ use crate::error::Result;
 use crate::inspect::exposed_ports;
 
 impl Engine {
-    /// Which ports of the host are wanted: at `binding`, where a mapping does not say where.
-    pub(super) fn ports(&self, created: &Created, binding: Option<IpAddr>) -> Result<Vec<Wanted>> {
+    /// Which ports of the host are wanted.
+    pub(super) fn ports(&self, created: &Created) -> Result<Vec<Wanted>> {
         let config = &created.config;
-        let mut wanted: Vec<Wanted> = config.ports.iter().flat_map(|mapping| wanted(mapping, binding)).collect();
+        let mut wanted: Vec<Wanted> = config.ports.iter().flat_map(wanted).collect();
         if config.publish_all {
             let image = ImageConfig::parse(&self.store().blob(&created.record.image)?)?.config;
             let exposed = exposed_ports(config, &image).into_iter().filter_map(|text| PortMapping::parse(&text).ok());
             for mapping in exposed.filter(|exposed| !is_mapped(config, exposed)) {
-                wanted.extend(self::wanted(&mapping, binding));
+                wanted.extend(self::wanted(&mapping));
             }
         }
         Ok(wanted)
@@ -28,9 +28,8 @@ impl Engine {
 }
 
 /// The ports of the host that a value of `-p` asks for.
-fn wanted(mapping: &PortMapping, binding: Option<IpAddr>) -> Vec<Wanted> {
-    let everywhere = || vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
-    let hosts = mapping.host.or(binding).map_or_else(everywhere, |host| vec![host]);
+fn wanted(mapping: &PortMapping) -> Vec<Wanted> {
+    let hosts: Vec<IpAddr> = mapping.host.into_iter().collect();
     let one = |port| {
         let host_ports = mapping.host_ports_of(port).map(|(first, last)| first..=last);
         Wanted { protocol: mapping.protocol, hosts: hosts.clone(), host_ports, port }

@@ -159,10 +159,7 @@ impl Engine {
         drop(locked);
         sys::fault::point("start: addresses leased");
         let (resolver, always_answers) = resolver(config);
-        let mut plan = Plan { realm, container, places, ports: Vec::new(), resolver, always_answers };
-        if let Some(at) = plan.publishing() {
-            plan.ports = self.ports(created, plan.places[at].network.host_binding)?;
-        }
+        let plan = Plan { realm, container, places, ports: self.ports(created)?, resolver, always_answers };
         let on: Vec<_> = plan.places.iter().map(|place| (&place.network, &place.endpoint)).collect();
         let names = self.names(config, &on, plan.answers())?;
         for place in &plan.places {

@@ -16,7 +16,7 @@ pub use self::place::{IFNAME, Joining, Place};
 pub(crate) use self::place::{ensure_bridge, port};
 pub use self::plan::{Plan, Resolver};
 use crate::dns;
-use crate::firewall::is_translated;
+use crate::firewall::{Firewall, is_translated};
 use crate::lease::Wish;
 use crate::link::{self, Links};
 use crate::port::{Proxy, Reservation};
@@ -34,6 +34,9 @@ pub struct Attached {
     /// Of a container that runs: its network namespace, and who answers names in it.
     namespace: Option<File>,
     names: Option<dns::Server>,
+    /// Open to the end of the process, once rules were deleted: its closing waits until the kernel has freed them, which takes
+    /// it 6 ms (`nft_rcv_nl_event`, Linux 6.18).
+    firewall: Option<Firewall>,
 }
 
 impl Attached {
@@ -42,13 +45,13 @@ impl Attached {
     /// # Errors
     /// `Conflict` for a port in use; those of the register.
     pub fn reserve(mut plan: Plan) -> Result<Attached> {
-        let reservation = Reservation::take(&plan.ports)?;
+        let reservation = plan.reserve()?;
         sys::fault::point("network: ports reserved");
         let proxy = match plan.publish(&reservation)? {
             Some(at) => serve(&reservation, &plan.places[at].endpoint)?,
             None => None,
         };
-        Ok(Attached { plan, reservation, proxy, namespace: None, names: None })
+        Ok(Attached { plan, reservation, proxy, namespace: None, names: None, firewall: None })
     }
 
     /// Attaches a container that is about to run, whose network namespace this is.
@@ -89,11 +92,12 @@ impl Attached {
     ///
     /// # Errors
     /// As [`Realm::release`].
-    pub fn release(self) -> Result<()> {
-        let networks: Vec<String> = self.plan.places.iter().map(|place| place.network.id.clone()).collect();
-        let released = self.plan.realm.release_from(&networks, &self.plan.container);
+    pub fn release(&mut self) -> Result<()> {
+        (self.names, self.proxy, self.namespace) = (None, None, None);
+        let networks: Vec<String> = self.plan.places.drain(..).map(|place| place.network.id).collect();
+        let released = self.plan.realm.release_from(&networks, &self.plan.container, &mut self.firewall);
         // Who gets the ports from here on finds nothing of ours in the firewall.
-        drop(self.reservation);
+        self.reservation = Reservation::default();
         released
     }
 
@@ -151,18 +155,22 @@ impl Attached {
             self.plan.places[at].detach(namespace.as_fd())?;
             sys::fault::point("network: link gone");
         }
-        self.plan.realm.release_from(&[network.to_owned()], &self.plan.container)?;
+        self.plan.realm.release_from(&[network.to_owned()], &self.plan.container, &mut self.firewall)?;
         self.plan.places.remove(at);
         self.publish_anew()?;
         self.follow()
     }
 
-    /// Ports that lead nowhere, because the network that they led over was left, or there was none, lead over another one.
+    /// Ports that lead nowhere, because the network that they led over was left, or there was none, lead over another one. As
+    /// long as there is none, others may have them.
     fn publish_anew(&mut self) -> Result<()> {
         if self.plan.places.iter().any(|place| !place.endpoint.ports.is_empty()) {
             return Ok(());
         }
         self.proxy = None;
+        if self.reservation.is_empty() || self.plan.publishing().is_none() {
+            self.reservation = self.plan.reserve()?;
+        }
         let Some(at) = self.plan.publish(&self.reservation)? else { return Ok(()) };
         let place = &self.plan.places[at];
         self.proxy = serve(&self.reservation, &place.endpoint)?;

@@ -1,6 +1,6 @@
 //! What a supervisor does about the networks of its container, as data that an engine computes; and what follows from it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,18 @@ pub enum Resolver {
 }
 
 impl Plan {
+    /// Reserves the ports of the host, unless there is no network yet over which they could lead to the container.
+    pub(super) fn reserve(&self) -> Result<Reservation> {
+        let Some(at) = self.publishing() else { return Ok(Reservation::default()) };
+        let everywhere = || vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+        let hosts = self.places[at].network.host_binding.map_or_else(everywhere, |host| vec![host]);
+        let mut wanted = self.ports.clone();
+        for one in wanted.iter_mut().filter(|one| one.hosts.is_empty()) {
+            one.hosts.clone_from(&hosts);
+        }
+        Reservation::take(&wanted)
+    }
+
     /// Notes the ports that are reserved in the register of the network over which they lead to the container: the one of its
     /// way out. Returns the number of its place; None if there are none, or no such network.
     pub(super) fn publish(&mut self, reservation: &Reservation) -> Result<Option<usize>> {
@@ -58,7 +70,7 @@ impl Plan {
     }
 
     /// The place that ports of the host lead to: the way out if that can be, or else the first one that can.
-    pub fn publishing(&self) -> Option<usize> {
+    pub(super) fn publishing(&self) -> Option<usize> {
         let can_publish = |place: &Place| place.network.can_publish();
         self.ways()
             .position(|(place, ways)| can_publish(place) && (ways.ipv4 || ways.ipv6))

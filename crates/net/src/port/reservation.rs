@@ -16,7 +16,8 @@ use crate::{Error, ErrorKind, Protocol, Published, Result};
 pub struct Wanted {
     /// Which transport.
     pub protocol: Protocol,
-    /// At which addresses of the host: one of them, or 0.0.0.0 and `::`. All get the same port.
+    /// At which addresses of the host: one of them, or 0.0.0.0 and `::`. All get the same port. None where the network that
+    /// they lead over says.
     pub hosts: Vec<IpAddr>,
     /// The first of these ports of the host that is free at all of the addresses; where it is not said, of those that the
     /// host gives to anybody (`net.ipv4.ip_local_port_range`).
@@ -62,6 +63,11 @@ impl Reservation {
             }
         }
         Ok(reservation)
+    }
+
+    /// Whether nothing is reserved.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty()
     }
 
     /// What is reserved, in the order in which it was wanted.

@@ -78,7 +78,7 @@ fn started(
     match hierarchies.and_then(|hierarchies| start::start(request, hierarchies, lock, network.as_mut())) {
         Ok(started) => Ok((started, network)),
         Err(error) => {
-            network.map(Attached::release);
+            network.as_mut().map(Attached::release);
             Err(error)
         }
     }

@@ -67,7 +67,7 @@ impl Dispatcher {
 
     /// The container has ended and stays so.
     pub(super) fn leave_networks(&mut self) {
-        let Some(network) = self.network.take() else { return };
+        let Some(network) = &mut self.network else { return };
         let released = network.release();
         if let (Ok(()), Some(lock)) = (released, &self.lock) {
             record::forget_note(lock);
