@@ -1,4 +1,4 @@
-//! Matches on connections: `conntrack`, `state`, `connmark`, `helper`, `connlimit`.
+//! Matches on connections: `conntrack`, `state`, `connmark`, `helper`.
 
 use super::super::connection::{self, Connection};
 use super::super::evaluate::Judgement;
@@ -124,14 +124,4 @@ pub(super) fn connmark(info: Info<'_>, packet: &Packet) -> Option<Judgement> {
 /// `-m helper`: it matches connections that another one has announced. The first of all is none of them.
 pub(super) fn helper(info: Info<'_>) -> Option<Judgement> {
     Some(Judgement::of(info.u32(0)? != 0))
-}
-
-/// `-m connlimit`: there are not as many as the limit says.
-pub(super) fn connlimit(info: Info<'_>) -> Option<Judgement> {
-    let inverted = info.u32(20)? & 1 != 0;
-    Some(if inverted {
-        Judgement::Assumed("there are not as many connections as the limit says")
-    } else {
-        Judgement::No
-    })
 }

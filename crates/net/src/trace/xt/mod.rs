@@ -8,6 +8,8 @@ mod conntrack;
 mod header;
 /// Bytes of structures.
 mod info;
+/// Matches on how much there is.
+mod limit;
 /// Matches on interfaces, hardware addresses and routes.
 mod place;
 /// Targets.
@@ -48,8 +50,9 @@ pub(super) fn judge(name: &str, revision: u32, info: &[u8], packet: &Packet, aro
         "ttl" | "hl" => header::hops(info, packet),
         "dscp" => header::dscp(info),
         "owner" => header::owner(info, packet),
-        "limit" | "hashlimit" => Some(Judgement::Assumed("the limit is not reached")),
-        "connlimit" => conntrack::connlimit(info),
+        "limit" => Some(limit::limit()),
+        "hashlimit" => limit::hashlimit(revision, info),
+        "connlimit" => limit::connlimit(info),
         "policy" => place::policy(info),
         // Matches on protocols that no traced packet has.
         "ah" | "esp" | "ipcomp" | "dccp" | "l2tp" | "mh" | "frag" | "rt" | "hbh" | "dst" => Some(Judgement::No),

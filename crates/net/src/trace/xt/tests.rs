@@ -30,7 +30,7 @@ impl Surroundings for Nowhere {
     }
 }
 
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 35] = [
     "comment",
     "state",
     "conntrack",
@@ -55,6 +55,7 @@ const NAMES: [&str; 34] = [
     "dscp",
     "owner",
     "connlimit",
+    "hashlimit",
     "policy",
     "DNAT",
     "SNAT",
@@ -94,4 +95,26 @@ fn what_is_too_short_or_not_known_cannot_be_told() {
     assert!(matches!(judged("conntrack", &[0; 20]), Judgement::Unknown(_)));
     assert!(matches!(judged("statistic", &[0; 64]), Judgement::Unknown(_)));
     assert_eq!(judged("comment", &[]), Judgement::Yes);
+}
+
+/// The bytes of a structure that are zero but for these numbers, each of the host's order.
+fn structure(size: usize, numbers: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    for (at, number) in numbers {
+        bytes[*at..at + number.len()].copy_from_slice(number);
+    }
+    bytes
+}
+
+#[test]
+fn what_is_above_a_limit_is_not_reached() {
+    let above = (1_u32 | 1 << 4).to_ne_bytes();
+    let upto = 1_u32.to_ne_bytes();
+    for (revision, size, mode) in [(1, 64, 16), (2, 320, 272), (3, 320, 272)] {
+        let judged =
+            |bits: &[u8]| judge("hashlimit", revision, &structure(size, &[(mode, bits)]), &packet(true), &Nowhere);
+        assert_eq!(judged(&upto), Judgement::Assumed("the limit is not reached"));
+        assert_eq!(judged(&above), Judgement::No);
+    }
+    assert!(matches!(judge("hashlimit", 0, &[0; 320], &packet(true), &Nowhere), Judgement::Unknown(_)));
 }
