@@ -105,7 +105,8 @@ pub(super) fn devgroup(info: Info<'_>, packet: &Packet) -> Option<Judgement> {
 
 /// `-m policy`: nothing that is traced goes by `IPsec`.
 pub(super) fn policy(info: Info<'_>) -> Option<Judgement> {
-    const FLAGS: usize = 4 * 80;
+    /// Behind four of `struct xt_policy_elem`.
+    const FLAGS: usize = 4 * 76;
     const NONE: u16 = 4;
     Some(Judgement::of(info.u16(FLAGS)? & NONE != 0))
 }

@@ -118,3 +118,13 @@ fn what_is_above_a_limit_is_not_reached() {
     }
     assert!(matches!(judge("hashlimit", 0, &[0; 320], &packet(true), &Nowhere), Judgement::Unknown(_)));
 }
+
+#[test]
+fn only_that_there_is_to_be_no_policy_matches() {
+    let judged = |flags: u16| {
+        let info = structure(308, &[(304, &flags.to_ne_bytes())]);
+        judge("policy", 0, &info, &packet(true), &Nowhere)
+    };
+    assert_eq!(judged(1 | 4), Judgement::Yes, "--dir in --pol none");
+    assert_eq!(judged(1), Judgement::No, "--dir in --pol ipsec");
+}
