@@ -1,7 +1,7 @@
 //! From the words of `network trace` to what [`net::trace`] asks: who sends, where to, and which namespaces there are.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use net::trace::{Place, Places, Question, Role, Sender, Trace, Transport, Watch, Watched};
 use net::{Endpoint, Published};
@@ -14,11 +14,14 @@ use crate::error::{Error, Result};
 const INTERNET: (&str, u16) = ("1.1.1.1", 443);
 /// The port of a container that is meant if nobody says and it publishes none.
 const PORT: u16 = 80;
+/// Words that stand for no container, whatever containers are called.
+const HOST: &str = "host";
+const OUTSIDE: &str = "outside";
 
 /// What `network trace` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceOptions {
-    /// `--from`: a container, `host`, `outside`, or the address of another machine.
+    /// `--from`: `host`, `outside`, a container, or the address of another machine.
     pub from: String,
     /// `--to`: a container, `host`, a name or an address, each with or without a port.
     pub to: Option<String>,
@@ -60,14 +63,14 @@ impl Engine {
     }
 
     fn scene(&self) -> Result<Scene> {
-        let host = Place::open("host", Role::Host, Path::new("/proc/thread-self/ns/net"))?;
+        let host = Place::open(HOST, Role::Host, Path::new("/proc/thread-self/ns/net"))?;
         let mut containers = Vec::new();
         let mut places = Vec::new();
         for container in self.containers(false)? {
             let Some(pid) = container.state.status().map(|status| status.pid) else { continue };
             // One that ends meanwhile is not there any more.
-            let path = format!("/proc/{pid}/ns/net");
-            let Ok(place) = Place::open(&container.record.name, Role::Container, Path::new(&path)) else { continue };
+            let path = namespace_of(pid);
+            let Ok(place) = Place::open(shown_as(&container), Role::Container, &path) else { continue };
             let endpoints = self.endpoints_of(&container.record.id)?;
             places.push(place);
             containers.push((container, endpoints.into_iter().map(|(_, endpoint)| endpoint).collect()));
@@ -96,8 +99,8 @@ impl Engine {
 
     fn sender(&self, scene: &Scene, from: &str) -> Result<Sender> {
         match from {
-            "outside" => return Ok(Sender::Outside(None, None)),
-            "host" => return Ok(Sender::Namespace(0, None)),
+            OUTSIDE => return Ok(Sender::Outside(None, None)),
+            HOST => return Ok(Sender::Namespace(0, None)),
             _ => {}
         }
         if let Ok(address) = from.parse() {
@@ -135,7 +138,7 @@ impl Engine {
             }
             None => (to, None),
         };
-        if matches!(name, "host" | "localhost") {
+        if matches!(name, HOST | "localhost") {
             return Ok((scene.host_as_seen_by(from)?, port.unwrap_or(PORT)));
         }
         match self.running(name) {
@@ -147,12 +150,9 @@ impl Engine {
 }
 
 impl Scene {
+    /// The number of a container's namespace, which it may share with others or with the host.
     fn number(&self, container: &Container) -> Option<usize> {
-        // A container that shares another's namespace goes by that one's name.
-        self.places.named(&container.record.name).or_else(|| {
-            let pid = container.state.status()?.pid;
-            self.places.of_path(Path::new(&format!("/proc/{pid}/ns/net")))
-        })
+        self.places.of_path(&namespace_of(container.state.status()?.pid))
     }
 
     fn endpoints(&self, container: &Container) -> &[Endpoint] {
@@ -215,6 +215,18 @@ impl Scene {
             return false;
         };
         space.is_on_link(address)
+    }
+}
+
+fn namespace_of(pid: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/ns/net"))
+}
+
+/// What a container is called in a trace: by its name, unless that word means something else.
+fn shown_as(container: &Container) -> String {
+    match container.record.name.as_str() {
+        HOST | OUTSIDE => container.record.id.short(),
+        name => name.to_owned(),
     }
 }
 
