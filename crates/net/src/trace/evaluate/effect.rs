@@ -19,14 +19,28 @@ pub(super) enum Translated {
 }
 
 /// To what an end of a connection is translated.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct To {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in super::super) struct To {
     /// The lowest and the highest address; the packet's own if it is not said.
-    pub(super) addresses: Option<(IpAddr, IpAddr)>,
+    pub(in super::super) addresses: Option<(IpAddr, IpAddr)>,
     /// The lowest and the highest port.
-    pub(super) ports: Option<(u16, u16)>,
-    /// Whether the bits in which both addresses differ are those of the packet.
-    pub(super) whole_subnet: bool,
+    pub(in super::super) ports: Option<(u16, u16)>,
+    /// How, of [`range`].
+    pub(in super::super) flags: u32,
+}
+
+/// `NF_NAT_RANGE_*`: how an end is translated.
+pub(in super::super) mod range {
+    /// Addresses are given.
+    pub(in super::super::super) const ADDRESSES: u32 = 1;
+    /// Ports are given.
+    pub(in super::super::super) const PORTS: u32 = 1 << 1;
+    /// The port is a random one, by one way or by another.
+    pub(in super::super::super) const RANDOM: u32 = 1 << 2 | 1 << 4;
+    /// Ports are counted from one that is given.
+    pub(in super::super::super) const SHIFTED: u32 = 1 << 5;
+    /// The bits in which both addresses differ are those of the packet.
+    pub(in super::super::super) const NETMAP: u32 = 1 << 6;
 }
 
 /// Notes in a packet's connection how an end of it is translated. The packet itself changes when all rules have been seen.
@@ -41,7 +55,7 @@ pub(super) fn translate(packet: &mut Packet, end: End, to: To) -> Translated {
     let mut guess = None;
     let address = match to.addresses {
         None => own,
-        Some((low, high)) if to.whole_subnet => within_subnet(low, high, own),
+        Some((low, high)) if to.flags & range::NETMAP != 0 => within_subnet(low, high, own),
         Some((low, high)) => {
             if low != high {
                 guess = Some("which of several addresses is taken depends on chance; the lowest is assumed");
@@ -49,16 +63,8 @@ pub(super) fn translate(packet: &mut Packet, end: End, to: To) -> Translated {
             low
         }
     };
-    let port = match to.ports.filter(|_| has_ports) {
-        None => own_port,
-        Some((low, high)) if (low..=high).contains(&own_port) && end == End::Source => own_port,
-        Some((low, high)) => {
-            if low != high && end == End::Source {
-                guess = Some("which of several ports is taken depends on chance; the lowest is assumed");
-            }
-            low
-        }
-    };
+    let (port, by_chance) = port_of(own_port, end, to.ports.filter(|_| has_ports), to.flags & range::RANDOM != 0);
+    let guess = guess.or(by_chance);
     match end {
         End::Source => (connection.reply.destination, connection.reply.destination_port) = (address, port),
         End::Destination => (connection.reply.source, connection.reply.source_port) = (address, port),
@@ -83,6 +89,20 @@ pub(super) fn translate(packet: &mut Packet, end: End, to: To) -> Translated {
     guess.map_or(Translated::Done(words.clone()), |why| Translated::Guessed(words, why))
 }
 
+/// The port that an end gets, and whether that is a guess: its own if that is in the range, and for a server otherwise the
+/// first that is free, of which no other connection is assumed to have one.
+fn port_of(own: u16, end: End, ports: Option<(u16, u16)>, random: bool) -> (u16, Option<&'static str>) {
+    match ports {
+        None => (own, None),
+        Some((low, high)) if low == high => (low, None),
+        Some((low, high)) if !random && (low..=high).contains(&own) => (own, None),
+        Some((low, high)) if !random && end == End::Destination => (low.min(high), None),
+        Some((low, high)) => {
+            (low.min(high), Some("which of several ports is taken depends on chance; the lowest is assumed"))
+        }
+    }
+}
+
 /// The address of a subnet, given by its first and its last, that has the packet's bits where those differ.
 fn within_subnet(low: IpAddr, high: IpAddr, own: IpAddr) -> IpAddr {
     let bytes: Vec<u8> = octets(low)
@@ -102,25 +122,23 @@ fn within_subnet(low: IpAddr, high: IpAddr, own: IpAddr) -> IpAddr {
 }
 
 /// `masquerade`: the source becomes an address of the interface that the packet leaves by.
-pub(super) fn masquerade(packet: &mut Packet, ports: Option<(u16, u16)>, around: &dyn Surroundings) -> Translated {
+pub(super) fn masquerade(packet: &mut Packet, to: To, around: &dyn Surroundings) -> Translated {
     let Some(output) = packet.output.clone() else { return Translated::Impossible("it leaves by no interface") };
     match around.masquerade_address(&output, packet.flow.destination) {
-        Some(own) => translate(packet, End::Source, To { addresses: Some((own, own)), ports, whole_subnet: false }),
+        Some(own) => translate(packet, End::Source, To { addresses: Some((own, own)), ..to }),
         None => Translated::Impossible("the interface that it leaves by has no address"),
     }
 }
 
 /// `redirect`: the destination becomes this host; of what it sends itself, by its loopback interface.
-pub(super) fn redirect(packet: &mut Packet, ports: Option<(u16, u16)>, around: &dyn Surroundings) -> Translated {
+pub(super) fn redirect(packet: &mut Packet, to: To, around: &dyn Surroundings) -> Translated {
     let own = match &packet.input {
         None if packet.is_ipv4() => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         None => Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
         Some(input) => around.first_address(input, packet.flow.destination),
     };
     match own {
-        Some(own) => {
-            translate(packet, End::Destination, To { addresses: Some((own, own)), ports, whole_subnet: false })
-        }
+        Some(own) => translate(packet, End::Destination, To { addresses: Some((own, own)), ..to }),
         None => Translated::Impossible("the interface that it came in by has no address"),
     }
 }

@@ -21,6 +21,7 @@ use std::net::IpAddr;
 use super::packet::Device;
 
 pub(super) use chain::{Decision, Hooked, Walked, run};
+pub(super) use effect::{To, range};
 
 /// Whether a condition holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

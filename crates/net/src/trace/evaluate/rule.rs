@@ -16,8 +16,6 @@ use super::{Hooked, Judgement, Surroundings, set};
 
 /// `NFT_EXTHDR_F_PRESENT`.
 const PRESENT: u32 = 1;
-/// `NF_NAT_RANGE_NETMAP`.
-const NETMAP: u32 = 1 << 6;
 
 /// What became of a packet at a rule.
 #[derive(Debug, Default)]
@@ -352,11 +350,16 @@ impl Run<'_> {
                     Some(range) => Some((self.address(range.min, packet)?, self.address(range.max, packet)?)),
                     None => None,
                 };
-                let to = To { addresses, ports: self.ports(*port)?, whole_subnet: flags & NETMAP != 0 };
-                effect::translate(packet, end, to)
+                effect::translate(packet, end, To { addresses, ports: self.ports(*port)?, flags: *flags })
             }
-            Expression::Masquerade { port, .. } => effect::masquerade(packet, self.ports(*port)?, self.around),
-            Expression::Redirect { port, .. } => effect::redirect(packet, self.ports(*port)?, self.around),
+            Expression::Masquerade { port, flags } => {
+                let to = To { addresses: None, ports: self.ports(*port)?, flags: *flags };
+                effect::masquerade(packet, to, self.around)
+            }
+            Expression::Redirect { port, flags } => {
+                let to = To { addresses: None, ports: self.ports(*port)?, flags: *flags };
+                effect::redirect(packet, to, self.around)
+            }
             _ => return Ok(Step::Next),
         };
         Ok(translated(done))
@@ -400,11 +403,9 @@ impl Run<'_> {
             Target::Drop => verdict(Verdict::Drop),
             Target::Return => verdict(Verdict::Return),
             Target::Reject(how) => Step::Decided(Decided::Reject(how)),
-            Target::Translate { end, addresses, ports, whole_subnet } => {
-                translated(effect::translate(packet, end, To { addresses, ports, whole_subnet }))
-            }
-            Target::Masquerade(ports) => translated(effect::masquerade(packet, ports, self.around)),
-            Target::Redirect(ports) => translated(effect::redirect(packet, ports, self.around)),
+            Target::Translate(end, to) => translated(effect::translate(packet, end, to)),
+            Target::Masquerade(to) => translated(effect::masquerade(packet, to, self.around)),
+            Target::Redirect(to) => translated(effect::redirect(packet, to, self.around)),
             Target::Notrack => effect::notrack(packet).map_or(Step::Next, Step::Did),
             Target::Unknown(why) => Step::UnknownEffect(why),
             marks => effect::marks(&marks, packet).map_or(Step::Next, Step::Did),

@@ -174,6 +174,34 @@ fn translation_by_maps_and_back() {
 }
 
 #[test]
+fn a_port_that_is_in_the_range_stays_and_another_becomes_the_lowest() {
+    let stage = Stage::new().listen("web", &[8080, 8085]).listen("outside", &[80]);
+    stage.nft(
+        "
+        table ip t {
+            chain pre {
+                type nat hook prerouting priority dstnat; policy accept;
+                fib daddr type local tcp dport { 80, 8083, 8085 } dnat to 172.17.0.2:8080-8090
+            }
+            chain post {
+                type nat hook postrouting priority srcnat; policy accept;
+                oifname eth0 ip saddr 172.17.0.0/16 meta l4proto tcp masquerade to :1024-65535
+            }
+        }",
+    );
+    stage.check("outside", "192.0.2.1", "tcp", 8085, Verdict::Works);
+    stage.check("outside", "192.0.2.1", "tcp", 8083, Verdict::Refused);
+    stage.check("outside", "192.0.2.1", "tcp", 80, Verdict::Works);
+    stage.check("db", "192.0.2.2", "tcp", 80, Verdict::Works);
+    // Also where `iptables` says it.
+    stage.on_host(
+        "nft flush ruleset; iptables-nft -t nat -A PREROUTING -d 192.0.2.1 -p tcp -j DNAT --to-destination 172.17.0.2:8084-8086",
+    );
+    stage.check("outside", "192.0.2.1", "tcp", 8085, Verdict::Works);
+    stage.check("outside", "192.0.2.1", "tcp", 80, Verdict::Refused);
+}
+
+#[test]
 fn what_is_not_tracked_is_not_translated() {
     let stage = Stage::new().listen("web", &[80, 443]);
     stage.nft(

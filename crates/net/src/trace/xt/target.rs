@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::connection::End;
+use super::super::evaluate::{To, range};
 use super::super::packet::Packet;
 use super::info::Info;
 
@@ -20,11 +21,11 @@ pub(in super::super) enum Target {
     /// Drops and says so.
     Reject(String),
     /// Translates.
-    Translate { end: End, addresses: Option<(IpAddr, IpAddr)>, ports: Option<(u16, u16)>, whole_subnet: bool },
+    Translate(End, To),
     /// Translates the source to an address of the interface that the packet leaves by.
-    Masquerade(Option<(u16, u16)>),
+    Masquerade(To),
     /// Translates the destination to this host.
-    Redirect(Option<(u16, u16)>),
+    Redirect(To),
     /// Changes the packet's mark: these bits are cleared, then those are turned.
     Mark { clear: u32, turn: u32 },
     /// Changes the mark of the connection so.
@@ -37,14 +38,6 @@ pub(in super::super) enum Target {
     Notrack,
     /// Who knows.
     Unknown(String),
-}
-
-/// `NF_NAT_RANGE_*`.
-mod range {
-    pub(super) const ADDRESSES: u32 = 1;
-    pub(super) const PORTS: u32 = 2;
-    pub(super) const SHIFTED: u32 = 1 << 5;
-    pub(super) const NETMAP: u32 = 1 << 6;
 }
 
 /// `struct nf_nat_range` in one of its forms.
@@ -69,14 +62,12 @@ fn known(name: &str, revision: u32, info: Info<'_>, packet: &Packet, end: End) -
         "REJECT" => Target::Reject(reject(info, packet)?.to_owned()),
         "SNAT" => translate(End::Source, revision, info, packet)?,
         "DNAT" => translate(End::Destination, revision, info, packet)?,
-        "NETMAP" => Target::Translate {
-            end,
-            addresses: Some(nat_range(0, info, packet)?.addresses),
-            ports: None,
-            whole_subnet: true,
-        },
-        "MASQUERADE" => Target::Masquerade(nat_range(0, info, packet)?.ports()),
-        "REDIRECT" => Target::Redirect(nat_range(0, info, packet)?.ports()),
+        "NETMAP" => {
+            let addresses = Some(nat_range(0, info, packet)?.addresses);
+            Target::Translate(end, To { addresses, ports: None, flags: range::NETMAP })
+        }
+        "MASQUERADE" => Target::Masquerade(nat_range(0, info, packet)?.to()),
+        "REDIRECT" => Target::Redirect(nat_range(0, info, packet)?.to()),
         "MARK" => return mark(revision, info),
         "CONNMARK" => return connection_mark(revision, info),
         "NOTRACK" => Target::Notrack,
@@ -90,27 +81,27 @@ fn known(name: &str, revision: u32, info: Info<'_>, packet: &Packet, end: End) -
 
 fn translate(end: End, revision: u32, info: Info<'_>, packet: &Packet) -> Option<Target> {
     let range = nat_range(revision, info, packet)?;
-    let mut ports = range.ports();
+    let mut to = range.to();
     if range.flags & range::SHIFTED != 0 {
         // As far behind the first as the packet's port is behind the one that was named.
         let behind = packet.flow.destination_port.wrapping_sub(info.port(40)?);
-        ports = ports.map(|(low, high)| {
+        to.ports = to.ports.map(|(low, high)| {
             let size = high.wrapping_sub(low).saturating_add(1).max(1);
             let port = low.wrapping_add(behind % size);
             (port, port)
         });
     }
-    Some(Target::Translate {
-        end,
-        addresses: (range.flags & range::ADDRESSES != 0).then_some(range.addresses),
-        ports,
-        whole_subnet: range.flags & range::NETMAP != 0,
-    })
+    Some(Target::Translate(end, to))
 }
 
 impl Range {
-    fn ports(&self) -> Option<(u16, u16)> {
-        (self.flags & range::PORTS != 0).then_some(self.ports)
+    fn to(&self) -> To {
+        let has = |flag: u32| self.flags & flag != 0;
+        To {
+            addresses: has(range::ADDRESSES).then_some(self.addresses),
+            ports: has(range::PORTS).then_some(self.ports),
+            flags: self.flags,
+        }
     }
 }
 
