@@ -231,7 +231,7 @@ pub(super) fn fib(
     let mark = if flags & flag::MARK != 0 { packet.mark } else { 0 };
     let found = match own_loopback {
         Some(lo) => Some(lo.clone()),
-        None => around.way(address, mark, device).filter(|found| device.is_none_or(|own| own.index == found.index)),
+        None => around.way(address, mark).filter(|found| device.is_none_or(|own| own.index == found.index)),
     };
     match result {
         FibResult::Oif | FibResult::OifName if flags & flag::PRESENT != 0 => Loaded::byte(u8::from(found.is_some())),

@@ -48,9 +48,9 @@ pub(super) trait Surroundings {
     /// What kind of address that is (`RTN_*`: 1 unicast, 2 local, 3 broadcast, 5 multicast), of all or as one of a device.
     fn address_type(&self, address: IpAddr, device: Option<&Device>) -> u32;
 
-    /// By which device a packet with this mark would go to an address; by `through` if one of the ways is by that. None if
-    /// there is none, or the address is one of this namespace.
-    fn way(&self, address: IpAddr, mark: u32, through: Option<&Device>) -> Option<Device>;
+    /// By which device a packet with this mark would go to an address. None if there is no way, or the address is one of this
+    /// namespace.
+    fn way(&self, address: IpAddr, mark: u32) -> Option<Device>;
 
     /// The address of a device that a packet to somewhere is masqueraded with.
     fn masquerade_address(&self, device: &Device, destination: IpAddr) -> Option<IpAddr>;

@@ -248,17 +248,9 @@ impl Surroundings for Space {
         }
     }
 
-    fn way(&self, address: IpAddr, mark: u32, through: Option<&Device>) -> Option<Device> {
-        let ask = |through: Option<u32>| self.route(Way { through, mark, ..Way::to(address) }).ok();
-        let found = ask(None).filter(|route| route.kind == RouteKind::Unicast)?;
-        let wanted = through.map(|device| device.index);
-        let index = match wanted {
-            // One of several equal ways may be by this one.
-            Some(wanted) if found.link != Some(wanted) => return Some(self.device(found.link?)),
-            Some(wanted) => wanted,
-            None => found.link?,
-        };
-        Some(self.device(index))
+    fn way(&self, address: IpAddr, mark: u32) -> Option<Device> {
+        let found = self.route(Way { mark, ..Way::to(address) }).ok()?;
+        found.link.filter(|_| found.kind == RouteKind::Unicast).map(|link| self.device(link))
     }
 
     fn masquerade_address(&self, device: &Device, destination: IpAddr) -> Option<IpAddr> {

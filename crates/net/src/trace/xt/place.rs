@@ -38,7 +38,7 @@ pub(super) fn rpfilter(info: Info<'_>, packet: &Packet, around: &dyn Surrounding
         return Some(Judgement::of(!inverted));
     }
     let mark = if with_mark { packet.mark } else { 0 };
-    let back = around.way(packet.flow.source, mark, (!loose).then_some(input));
+    let back = around.way(packet.flow.source, mark);
     Some(Judgement::of(back.is_some_and(|device| loose || device.index == input.index) != inverted))
 }
 

@@ -17,7 +17,7 @@ impl Surroundings for Nowhere {
         1
     }
 
-    fn way(&self, _: IpAddr, _: u32, _: Option<&Device>) -> Option<Device> {
+    fn way(&self, _: IpAddr, _: u32) -> Option<Device> {
         None
     }
 
