@@ -51,14 +51,14 @@ pub(super) fn meta(key: MetaKey, packet: &Packet, hooked: &Hooked<'_>) -> Loaded
         Loaded::or_nothing(device.map(|device| Loaded::Value(device.hardware.to_ne_bytes().to_vec())))
     };
     let group = |device: Option<&Device>| Loaded::or_nothing(device.map(|device| Loaded::number(device.group)));
-    let root = || if packet.local { Loaded::number(0) } else { Loaded::Nothing };
+    // Whose socket it is: what is not sent by one of this namespace has none. Groups of `net_cls` have the number 0 unless
+    // somebody gave them another.
+    let of_socket = || if packet.local { Loaded::number(0) } else { Loaded::Nothing };
     match key {
         MetaKey::Length => Loaded::number(u32::try_from(packet.length()).unwrap_or(u32::MAX)),
         MetaKey::Protocol => Loaded::Value(packet.ether_type().to_be_bytes().to_vec()),
         MetaKey::Mark => Loaded::number(packet.mark),
-        MetaKey::Priority | MetaKey::SecMark | MetaKey::RealmClassId | MetaKey::Cgroup | MetaKey::Sdif => {
-            Loaded::number(0)
-        }
+        MetaKey::Priority | MetaKey::SecMark | MetaKey::RealmClassId | MetaKey::Sdif => Loaded::number(0),
         MetaKey::Iif => index(input),
         MetaKey::Oif => index(output),
         MetaKey::IifName => name(input),
@@ -70,7 +70,7 @@ pub(super) fn meta(key: MetaKey, packet: &Packet, hooked: &Hooked<'_>) -> Loaded
         MetaKey::OifKind => kind(output),
         MetaKey::IifGroup => group(input),
         MetaKey::OifGroup => group(output),
-        MetaKey::SkUid | MetaKey::SkGid => root(),
+        MetaKey::SkUid | MetaKey::SkGid | MetaKey::Cgroup => of_socket(),
         MetaKey::NfProto => Loaded::byte(hooked.family_number(packet.is_ipv4())),
         MetaKey::L4Proto => Loaded::byte(packet.protocol_number()),
         MetaKey::BridgeIifName => bridge_name(hooked.input_bridge),

@@ -202,6 +202,21 @@ fn a_port_that_is_in_the_range_stays_and_another_becomes_the_lowest() {
 }
 
 #[test]
+fn what_is_forwarded_belongs_to_no_group_of_this_host() {
+    let stage = Stage::new().listen("web", &[80]);
+    stage.nft(
+        "
+        table ip t {
+            chain f { type filter hook forward priority 0; policy accept; meta cgroup 0 drop; meta cgroup != 7 drop; }
+            chain o { type filter hook output priority 0; policy accept; meta cgroup 0 drop; }
+        }",
+    );
+    stage.check("outside", "172.17.0.2", "tcp", 80, Verdict::Works);
+    stage.check("other", "172.17.0.2", "tcp", 80, Verdict::Works);
+    stage.check("host", "172.17.0.2", "tcp", 80, Verdict::Dropped);
+}
+
+#[test]
 fn what_is_not_tracked_is_not_translated() {
     let stage = Stage::new().listen("web", &[80, 443]);
     stage.nft(
