@@ -83,7 +83,10 @@ impl Saved {
         let rules = self.theirs.get(&(table.to_owned(), from.to_owned()))?;
         let mut others = rules.iter().filter(|rule| *rule != without);
         others
-            .position(|rule| ["-j DROP", "-j ACCEPT", "-j REJECT"].iter().any(|end| rule.starts_with(end)))
+            .position(|rule| {
+                let target = rule.strip_prefix("-j ").and_then(|rule| rule.split(' ').next());
+                matches!(target, Some("DROP" | "ACCEPT" | "REJECT"))
+            })
             .map(|at| at + 1)
     }
 }
@@ -96,5 +99,23 @@ fn key(chain: Chain) -> &'static str {
         Chain::Others => "others",
         Chain::Admit => "admit",
         Chain::Source => "source",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_chain_is_a_rule_about_all_packets_and_not_a_chain_of_a_like_name() {
+        let end = |rules: &[&str]| {
+            let lines: Vec<String> = rules.iter().map(|rule| format!("-A FORWARD {rule}\n")).collect();
+            let text = format!("*filter\n:FORWARD ACCEPT [0:0]\n{}COMMIT\n", lines.concat());
+            Saved::read(&text, &Names::of("phial")).end_of("filter", "FORWARD", "-j PHIAL-ADMIT")
+        };
+        assert_eq!(end(&["-j DROP-INVALID", "-j ACCEPTED", "-i eth0 -j DROP"]), None);
+        assert_eq!(end(&["-j DROP-INVALID", "-j PHIAL-ADMIT", "-j DROP"]), Some(2));
+        assert_eq!(end(&["-j REJECT --reject-with icmp-port-unreachable"]), Some(1));
+        assert_eq!(end(&["-j ACCEPT"]), Some(1));
     }
 }
