@@ -31,6 +31,9 @@ const FEWEST_TRIES: usize = 2;
 /// How many servers are asked at most, as many as `resolv.conf(5)` has.
 const MOST_TRIES: usize = 3;
 
+/// How many datagrams of one server are read before others have their turn.
+const AT_ONCE: usize = 64;
+
 /// Who pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asker {
@@ -227,7 +230,7 @@ impl Pending {
         }
         // A reply that is longer than what was asked for is none of a server that keeps to the rules.
         let mut reply = Vec::with_capacity(self.limit);
-        loop {
+        for _ in 0..AT_ONCE {
             reply.clear();
             match recv(&attempt.socket, spare_capacity(&mut reply), RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
                 Ok((length, whole)) if length == whole && message::answers(&reply, attempt.id, question) => {
@@ -239,6 +242,8 @@ impl Pending {
                 Err(_) => return Some(End::Failed),
             }
         }
+        // What is left is reported again, after what others have sent.
+        None
     }
 
     /// A reply as it goes to who pending.

@@ -224,7 +224,7 @@ impl Server {
         Outcome::Reply
     }
 
-    /// Passes on what others replied. An asker that has its answer may ask again at once.
+    /// Passes on what others replied. A connection is told to go on after others: its next question may have its reply at once.
     fn deliver(&mut self) {
         while let Some((asker, reply)) = self.replies.pop() {
             match asker {
@@ -232,8 +232,12 @@ impl Server {
                 Asker::Stream(number) => {
                     if let Some(mut stream) = self.streams.take(number) {
                         stream.reply(&reply);
-                        self.streams.put(number, stream);
-                        self.stream(number);
+                        if stream.send().is_ok() {
+                            stream.again(&self.watch, number);
+                            self.streams.put(number, stream);
+                        } else {
+                            self.gone(number);
+                        }
                     }
                 }
             }

@@ -42,7 +42,7 @@ impl Stream {
     /// # Errors
     /// The connection is at its end.
     pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, Errno> {
-        if !self.outgoing.send(self.socket.as_fd())? || self.waits {
+        if !self.send()? || self.waits {
             return Ok(None);
         }
         let query = self.incoming.receive(self.socket.as_fd(), MOST_QUERY)?;
@@ -56,6 +56,14 @@ impl Stream {
     pub(super) fn reply(&mut self, bytes: &[u8]) {
         self.waits = false;
         self.outgoing.push(bytes);
+    }
+
+    /// Sends what can be sent of the replies; whether that is all.
+    ///
+    /// # Errors
+    /// The connection is at its end.
+    pub(super) fn send(&mut self) -> Result<bool, Errno> {
+        self.outgoing.send(self.socket.as_fd())
     }
 
     /// Comes again, after others.

@@ -1,7 +1,7 @@
 //! What askers cannot have, however many they are.
 
 use std::io::{Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::time::Instant;
 
 use simple_dns::{Packet, RCODE};
@@ -58,6 +58,49 @@ fn who_is_quiet_is_cut_off_and_so_is_who_has_been_quiet_longest() {
             stream.read_to_end(&mut answer).expect("comes to its end");
             assert_eq!(answer.is_empty(), number != 0);
         }
+    });
+}
+
+#[test]
+fn a_server_outside_that_floods_has_its_turn_like_others() {
+    let site = Site::new();
+    let outside = site.host.run(|| UdpSocket::bind("127.0.0.53:53").expect("is free"));
+    let address = outside.local_addr().expect("is bound");
+    site.by_hand(Outside::Servers(vec![Upstream { address, from: Place::Host }]), |site, server| {
+        let client = site.ask(server, 7, "example.com");
+        let mut query = [0; 512];
+        let (length, from) = outside.recv_from(&mut query).expect("is asked");
+        let reply = Packet::parse(&query[..length]).expect("is a query").into_reply();
+        for _ in 0..64 {
+            outside.send_to(b"?", from).expect("is sent");
+        }
+        outside.send_to(&reply.build_bytes_vec().expect("fits"), from).expect("is sent");
+        server.ready();
+        client.set_nonblocking(true).expect("is set");
+        assert!(client.recv(&mut [0; 512]).is_err(), "all of it was read at once");
+        server.ready();
+        assert_eq!(client.recv(&mut [0; 512]).expect("what was left is read later"), length);
+    });
+}
+
+#[test]
+fn a_connection_whose_questions_have_no_answer_has_its_turn_like_others() {
+    const QUESTIONS: usize = 200;
+    Site::new().by_hand(Outside::Servers(Vec::new()), |site, server| {
+        let mut stream = site.container.run(|| TcpStream::connect(ADDRESS).expect("it listens"));
+        server.ready();
+        let question = [&[0, 29][..], &query(7, "example.com")].concat();
+        stream.write_all(&question.repeat(QUESTIONS)).expect("is taken");
+        stream.shutdown(Shutdown::Write).expect("is connected");
+        let mut turns = 0;
+        while server.deadline().is_some() {
+            server.ready();
+            turns += 1;
+        }
+        assert!(turns > QUESTIONS / 64, "all was answered in {turns} turns");
+        let mut replies = Vec::new();
+        stream.read_to_end(&mut replies).expect("comes to its end");
+        assert_eq!(replies.len(), QUESTIONS * question.len());
     });
 }
 
