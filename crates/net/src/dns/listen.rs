@@ -51,8 +51,6 @@ impl Sockets {
     /// # Errors
     /// `Conflict` if the container has a socket at the address itself, and it cannot be done otherwise.
     pub(super) fn open(network: BorrowedFd<'_>) -> Result<Sockets> {
-        // The container brings it up itself, which may be later than this; without it there is no 127.0.0.11.
-        sys::loopback::up().map_err(|errno| Error::system("bringing up lo", errno))?;
         Sockets::steered(network).or_else(|_| Sockets::bound())
     }
 
@@ -95,15 +93,14 @@ impl Sockets {
 
 /// A socket of UDP and a listening one of TCP, at the server's address and a port.
 fn pair(port: u16) -> std::result::Result<(OwnedFd, OwnedFd), Errno> {
+    // The container brings it up itself, which may be later than this; without it nobody has the address.
+    sys::loopback::up()?;
     let address = SocketAddr::V4(SocketAddrV4::new(*ADDRESS.ip(), port));
     let udp = socket(SocketType::DGRAM, None)?;
     let tcp = socket(SocketType::STREAM, None)?;
     for one in [&udp, &tcp] {
         // The container's own servers set it as well, and then none is in the way of connections that are left.
         sockopt::set_socket_reuseaddr(one, true)?;
-        // The container's first process brings its loopback interface up at the same time, and may not have got there: until
-        // then nobody has the address.
-        sockopt::set_ip_freebind(one, true)?;
         bind(one, &address)?;
     }
     listen(&tcp, BACKLOG)?;
