@@ -168,17 +168,6 @@ impl Firewall {
         }
     }
 
-    /// Adds what a network needs; if it is there already, puts it right.
-    ///
-    /// # Errors
-    /// With ENOENT if the rest is not there or not whole, which [`Firewall::replace`] puts right.
-    pub fn add_network(&mut self, network: &Network) -> Result<()> {
-        match self {
-            Firewall::Nftables(nftables) => nftables.add_network(network),
-            Firewall::Iptables(iptables) => iptables.add_network(network),
-        }
-    }
-
     /// Removes what a network needed. That it is not there is no error.
     ///
     /// # Errors
@@ -207,7 +196,7 @@ impl Firewall {
     /// socket that is bound to it, says where it leads.
     ///
     /// # Errors
-    /// With ENOENT if the rest is not there or not whole.
+    /// With ENOENT if the rest is not there or not whole, which [`Firewall::replace`] puts right.
     pub fn publish(&mut self, network: &Network, endpoint: &Endpoint) -> Result<()> {
         match self {
             Firewall::Nftables(nftables) => nftables.publish(network, endpoint),

@@ -61,31 +61,6 @@ impl Nftables {
         networks.iter().filter(|network| network.is_bridge()).try_for_each(|network| self.dismiss(network))
     }
 
-    /// Adds what a network needs; if it is there already, puts it right.
-    ///
-    /// # Errors
-    /// With ENOENT if the table is not there or not whole, which [`Nftables::replace`] puts right.
-    pub(super) fn add_network(&mut self, network: &Network) -> Result<()> {
-        if !network.is_bridge() {
-            return Ok(());
-        }
-        let table = self.table.clone();
-        let scope = Scope { family: Family::Inet, table: &table };
-        let mut batch = Batch::new();
-        for chain in network::chains(network) {
-            batch.add_chain(scope, &chain);
-            batch.flush_chain(scope, &chain.name);
-            for rule in &chain.rules {
-                batch.add_rule(scope, &chain.name, rule, crate::nft::Position::Last);
-            }
-        }
-        for (set, element) in network::elements(network) {
-            batch.add_elements(scope, set, &[element]);
-        }
-        self.commit(&batch)?;
-        self.admit(std::iter::once(network))
-    }
-
     /// Removes what a network needed. That it is not there is no error.
     pub(super) fn remove_network(&mut self, network: &Network) -> Result<()> {
         if !network.is_bridge() {
@@ -126,7 +101,7 @@ impl Nftables {
     /// socket that is bound to it, says where it leads.
     ///
     /// # Errors
-    /// With ENOENT if the table is not there or not whole.
+    /// With ENOENT if the table is not there or not whole, which [`Nftables::replace`] puts right.
     pub(super) fn publish(&mut self, network: &Network, endpoint: &Endpoint) -> Result<()> {
         let elements = ports::elements(network, endpoint);
         match self.commit(&self.elements(&elements, Batch::add_elements)) {

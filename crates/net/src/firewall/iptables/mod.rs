@@ -82,34 +82,14 @@ impl Iptables {
             for line in &lines {
                 change.add(line.chain.table(), format_args!("-A {}", names.line(line)));
             }
-            change
+            Ok(change)
         })?;
         let networks: Vec<&Network> = registers.iter().map(|(network, _)| *network).collect();
         with_nftables(|socket| zones::trust(socket, &networks), ())
     }
 
     pub(super) fn remove(&mut self) -> Result<()> {
-        self.each_family(without_all)
-    }
-
-    pub(super) fn add_network(&mut self, network: &Network) -> Result<()> {
-        let others = others::bridges()?;
-        self.must_be_there()?;
-        self.each_family(|names, is_ipv4, saved| {
-            let mut change = Change::default();
-            delete(&mut change, names, saved, |line| mentions(line, &network.link));
-            for line in rules::of_network(is_ipv4, network) {
-                let command = if line.first { "-I" } else { "-A" };
-                change.add(line.chain.table(), format_args!("{command} {}", names.line(&line)));
-            }
-            for line in rules::of_others(&others, &[network]) {
-                // What is about this network was deleted just now.
-                if mentions(&line.text, &network.link) || !saved.has(line.chain, &names.line(&line)) {
-                    change.add(line.chain.table(), format_args!("-A {}", names.line(&line)));
-                }
-            }
-            change
-        })
+        self.each_family(|names, is_ipv4, saved| Ok(without_all(names, is_ipv4, saved)))
     }
 
     pub(super) fn remove_network(&mut self, network: &Network) -> Result<()> {
@@ -119,17 +99,21 @@ impl Iptables {
         self.each_family(|names, is_ipv4, saved| {
             let is_last = saved.lines(Chain::Admit).all(|line| mentions(line, &network.link));
             if is_last {
-                return without_all(names, is_ipv4, saved);
+                return Ok(without_all(names, is_ipv4, saved));
             }
             let mut change = Change::default();
             delete(&mut change, names, saved, |line| mentions(line, &network.link));
-            change
+            Ok(change)
         })
     }
 
     pub(super) fn publish(&mut self, network: &Network, endpoint: &Endpoint) -> Result<()> {
-        self.must_be_there()?;
         self.each_family(|names, is_ipv4, saved| {
+            if !saved.has_chain(Chain::Admit) || !saved.has_chain(Chain::Ports) {
+                // An error that `replace` puts right.
+                let missing = names.chain(Chain::Ports);
+                return Err(Error::system(format_args!("chain {missing}"), Errno::NOENT));
+            }
             let mut change = Change::default();
             for line in rules::of_ports(is_ipv4, network, endpoint) {
                 let key = line.key();
@@ -137,7 +121,7 @@ impl Iptables {
                 let command = if line.first { "-I" } else { "-A" };
                 change.add(line.chain.table(), format_args!("{command} {}", names.line(&line)));
             }
-            change
+            Ok(change)
         })
     }
 
@@ -148,7 +132,7 @@ impl Iptables {
                 let key = line.key();
                 delete(&mut change, names, saved, |found| Line::same_key(found, &key));
             }
-            change
+            Ok(change)
         })
     }
 
@@ -162,30 +146,20 @@ impl Iptables {
             intact &= jumps.iter().all(|jump| saved.jumps(jump.table, jump.from, &names.jump(jump)).count() == 1)
                 && lines.iter().all(|line| saved.has(line.chain, &names.line(line)))
                 && saved.only_known(names);
-            Change::default()
+            Ok(Change::default())
         })?;
         Ok(intact)
     }
 
-    /// An error that [`super::Firewall::replace`] puts right.
-    fn must_be_there(&self) -> Result<()> {
-        let programs = Programs::choose()?;
-        let saved = Saved::read(&programs.save(true)?, &self.names);
-        if saved.has_chain(Chain::Admit) && saved.has_chain(Chain::Ports) {
-            return Ok(());
-        }
-        Err(Error::system(format_args!("chain {}", self.names.chain(Chain::Ports)), Errno::NOENT))
-    }
-
     /// Reads what is there for IPv4, and for IPv6 if the host has it, and carries out what is decided about it.
-    fn each_family(&self, mut decide: impl FnMut(&Names, bool, &Saved) -> Change) -> Result<()> {
+    fn each_family(&self, mut decide: impl FnMut(&Names, bool, &Saved) -> Result<Change>) -> Result<()> {
         let programs = Programs::choose()?;
         for is_ipv4 in [true, false] {
             if !is_ipv4 && !std::path::Path::new("/proc/sys/net/ipv6").exists() {
                 continue;
             }
             let saved = Saved::read(&programs.save(is_ipv4)?, &self.names);
-            let change = decide(&self.names, is_ipv4, &saved);
+            let change = decide(&self.names, is_ipv4, &saved)?;
             if !change.0.is_empty() {
                 programs.restore(is_ipv4, &change.text())?;
             }

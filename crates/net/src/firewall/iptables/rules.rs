@@ -191,9 +191,7 @@ fn forward(network: &Network) -> Vec<Line> {
         texts.push(format!("! -i {bridge} -o {bridge} {INTERNAL}"));
         let then = if network.icc { "RETURN" } else { "DROP" };
         texts.push(format!("-i {bridge} -o {bridge} -j {then}"));
-        // One that is added later goes before the others; among its own rules the order does not matter.
-        let first = |text| Line { first: true, ..Line::new(Chain::Forward, text) };
-        return texts.into_iter().map(first).collect();
+        return texts.into_iter().map(|text| Line::new(Chain::Forward, text)).collect();
     }
     texts.push(format!("-o {bridge} {OF_KNOWN_CONNECTIONS_OR_PUBLISHED}"));
     if network.icc {

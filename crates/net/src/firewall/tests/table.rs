@@ -104,10 +104,6 @@ fn how_long_it_takes() {
             firewall.publish(&default, &added).expect("it is taken");
             firewall.unpublish(&default, &added).expect("it is taken");
         });
-        measure("remove and add a network", &mut |firewall| {
-            firewall.remove_network(&networks[3]).expect("it is taken");
-            firewall.add_network(&networks[3]).expect("it is taken");
-        });
         measure("open", &mut |_| drop(Nftables::open("phial").expect("there is nfnetlink")));
     });
     Namespace::new().run(|| {

@@ -195,12 +195,11 @@ fn networks_come_and_go(way: Way) {
         assert!(!firewall.is_intact(&registers).expect("it answers"));
         assert!(firewall.is_intact(&registers[..1]).expect("it answers"), "the others are as they were");
         firewall.remove_network(other).expect("that it is gone is no error");
-        firewall.add_network(other).expect("it is taken");
-        firewall.add_network(other).expect("it is put right");
+        firewall.replace(&registers).expect("it is taken");
         assert!(firewall.is_intact(&registers).expect("it answers"));
         firewall.remove(&[]).expect("it is taken");
         firewall.remove_network(other).expect("that the table is gone is no error");
-        let error = firewall.add_network(other).expect_err("the table is gone");
+        let error = firewall.publish(&world.networks[0], &web.endpoint).expect_err("the table is gone");
         assert_eq!(error.errno(), Some(rustix::io::Errno::NOENT), "{error}");
     });
 }
