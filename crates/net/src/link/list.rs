@@ -112,7 +112,8 @@ pub(super) fn ask_for<'a>(batch: &'a mut Batch, name: &str) -> Request<'a> {
     request
 }
 
-fn without_counters(request: &mut Request<'_>) {
+/// Leaves out what is most of an answer.
+pub(super) fn without_counters(request: &mut Request<'_>) {
     request.u32(IFLA_EXT_MASK, SKIP_STATS);
 }
 

@@ -8,6 +8,8 @@
 mod attach;
 /// Bridges of networks.
 mod bridge;
+/// What links say of themselves that only few want to know.
+mod detail;
 /// The forwarding of packets by this host.
 mod forwarding;
 /// The container's end of any attachment.
@@ -41,11 +43,12 @@ use serde::{Deserialize, Serialize};
 
 pub use attach::{Attach, Port};
 pub use bridge::Bridge;
+pub use detail::Detail;
 pub use interface::{Interface, set_gateways};
 pub use list::Link;
 pub use neighbour::{Forwarding, Neighbour, NeighbourState};
 pub use parent::SubLink;
-pub use route::{Route, RouteKind};
+pub use route::{Route, RouteKind, Way};
 pub use visit::in_namespace;
 
 use crate::address::Subnet;

@@ -34,11 +34,14 @@ pub(super) const IFLA_LINK: u16 = 5;
 pub(super) const IFLA_MASTER: u16 = 10;
 pub(super) const IFLA_LINKINFO: u16 = 18;
 pub(super) const IFLA_AF_SPEC: u16 = 26;
+pub(super) const IFLA_GROUP: u16 = 27;
 pub(super) const IFLA_NET_NS_FD: u16 = 28;
 pub(super) const IFLA_EXT_MASK: u16 = 29;
 pub(super) const IFLA_NUM_TX_QUEUES: u16 = 31;
 pub(super) const IFLA_NUM_RX_QUEUES: u16 = 32;
+pub(super) const IFLA_CARRIER: u16 = 33;
 pub(super) const IFLA_LINK_NETNSID: u16 = 37;
+pub(super) const IFLA_XDP: u16 = 43;
 
 /// In [`IFLA_EXT_MASK`]: no counters, which are most of an answer.
 pub(super) const SKIP_STATS: u32 = 1 << 3;
@@ -49,15 +52,24 @@ pub(super) const INFO_DATA: u16 = 2;
 pub(super) const INFO_SLAVE_KIND: u16 = 4;
 pub(super) const INFO_SLAVE_DATA: u16 = 5;
 
+/// In [`IFLA_XDP`].
+pub(super) const XDP_ATTACHED: u16 = 2;
+
 /// In [`INFO_DATA`], each of its kind.
 pub(super) const VETH_INFO_PEER: u16 = 1;
 pub(super) const VLAN_ID: u16 = 1;
 pub(super) const MACVLAN_MODE: u16 = 1;
 pub(super) const IPVLAN_MODE: u16 = 1;
+pub(super) const BRIDGE_VLANS: u16 = 7;
+pub(super) const BRIDGE_CALLS_IPTABLES: u16 = 36;
+pub(super) const BRIDGE_CALLS_IP6TABLES: u16 = 37;
 
 /// In [`INFO_SLAVE_DATA`] of a bridge.
+pub(super) const BRPORT_STATE: u16 = 1;
 pub(super) const BRPORT_HAIRPIN: u16 = 4;
 pub(super) const BRPORT_ISOLATED: u16 = 33;
+/// In [`BRPORT_STATE`].
+pub(super) const STATE_FORWARDING: u8 = 3;
 
 /// In [`IFLA_AF_SPEC`], below the number of the family.
 pub(super) const INET_CONF: u16 = 1;
@@ -86,7 +98,11 @@ pub(super) const RTA_OIF: u16 = 4;
 pub(super) const RTA_GATEWAY: u16 = 5;
 pub(super) const RTA_PREFSRC: u16 = 7;
 pub(super) const RTA_TABLE: u16 = 15;
+pub(super) const RTA_MARK: u16 = 16;
 pub(super) const RTA_VIA: u16 = 18;
+pub(super) const RTA_IP_PROTO: u16 = 27;
+pub(super) const RTA_SPORT: u16 = 28;
+pub(super) const RTA_DPORT: u16 = 29;
 
 pub(super) const TABLE_MAIN: u8 = 254;
 pub(super) const PROTOCOL_BOOT: u8 = 3;

@@ -1,4 +1,4 @@
-//! Which way a packet would go.
+//! Which way a packet would go, by all that the kernel goes by: the interface that it came in by, its mark, its ports.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::Links;
 use super::numbers::{
     GETROUTE, NEWROUTE, ROUTE_BLACKHOLE, ROUTE_BROADCAST, ROUTE_LOCAL, ROUTE_MULTICAST, ROUTE_PROHIBIT, ROUTE_UNICAST,
-    ROUTE_UNREACHABLE, RTA_DST, RTA_GATEWAY, RTA_IIF, RTA_OIF, RTA_PREFSRC, RTA_SRC, RTA_VIA, family,
+    ROUTE_UNREACHABLE, RTA_DPORT, RTA_DST, RTA_GATEWAY, RTA_IIF, RTA_IP_PROTO, RTA_MARK, RTA_OIF, RTA_PREFSRC,
+    RTA_SPORT, RTA_SRC, RTA_VIA, family,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::netlink::{Answer, Attribute, Batch};
@@ -47,13 +48,37 @@ pub enum RouteKind {
     Other,
 }
 
+/// The packet whose way is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// Where to.
+    pub destination: IpAddr,
+    /// Where from, if that is settled.
+    pub source: Option<IpAddr>,
+    /// The number of the link that it came in by; None of one that is made here.
+    pub arriving: Option<u32>,
+    /// The number of the link that it must leave by.
+    pub through: Option<u32>,
+    /// Its mark.
+    pub mark: u32,
+    /// The number of what it carries, TCP or UDP, with both ports; rules of routes may look at that.
+    pub carries: Option<(u8, u16, u16)>,
+}
+
+impl Way {
+    /// To somewhere, without anything settled.
+    pub fn to(destination: IpAddr) -> Way {
+        Way { destination, source: None, arriving: None, through: None, mark: 0, carries: None }
+    }
+}
+
 impl Links {
-    /// Which way a packet would go to `destination`: one of this namespace's own or, with the number of a link, one that
-    /// arrives there from `source`.
+    /// Which way a packet would go.
     ///
     /// # Errors
     /// `Invalid` for addresses of different families, `System` if there is no way: `ENETUNREACH`, `EHOSTUNREACH`.
-    pub fn route(&mut self, destination: IpAddr, source: Option<IpAddr>, arriving: Option<u32>) -> Result<Route> {
+    pub fn route(&mut self, way: Way) -> Result<Route> {
+        let Way { destination, source, .. } = way;
         if let Some(source) = source.filter(|source| source.is_ipv4() != destination.is_ipv4()) {
             return Err(Error::invalid(format!("{source} and {destination} are not of one family")));
         }
@@ -65,8 +90,14 @@ impl Links {
         if let Some(source) = source {
             request.address(RTA_SRC, source);
         }
-        if let Some(arriving) = arriving {
-            request.u32(RTA_IIF, arriving);
+        for (kind, number) in [(RTA_IIF, way.arriving), (RTA_OIF, way.through), (RTA_MARK, Some(way.mark))] {
+            if let Some(number) = number.filter(|number| *number != 0) {
+                request.u32(kind, number);
+            }
+        }
+        if let Some((protocol, from, to)) = way.carries {
+            request.u8(RTA_IP_PROTO, protocol);
+            request.bytes(RTA_SPORT, &from.to_be_bytes()).bytes(RTA_DPORT, &to.to_be_bytes());
         }
         let mut route = None;
         self.socket.exchange(batch, |_, answer| route = read_route(answer))?;

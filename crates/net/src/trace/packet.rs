@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::connection::Connection;
 use crate::address::Mac;
+use crate::link::Way;
 
 /// What a packet carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -154,6 +155,20 @@ impl Flow {
     /// Whether it is one of IPv4.
     pub fn is_ipv4(self) -> bool {
         self.destination.is_ipv4()
+    }
+
+    /// What the kernel is asked about its way: of one that came in by the link of a number, or that is made here.
+    pub(super) fn way(self, arriving: Option<u32>, mark: u32) -> Way {
+        // The kernel takes no other protocols here.
+        let protocol = Some(self.protocol).filter(|protocol| matches!(protocol, Transport::Tcp | Transport::Udp));
+        let number = protocol.map(|protocol| protocol.number(self.destination));
+        Way {
+            source: Some(self.source),
+            arriving,
+            mark,
+            carries: number.map(|number| (number, self.source_port, self.destination_port)),
+            ..Way::to(self.destination)
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use super::packet::{Flow, Packet, Transport};
-use super::space::{Places, Space, Way};
+use super::space::{Places, Space};
 use super::step::{End, Path, Trace, Verdict};
 use super::walk::{Walk, Walked};
 use crate::address::Mac;
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::Link;
+use crate::link::{Link, Way};
 
 /// Version of the shape of traces.
 const VERSION: u32 = 1;

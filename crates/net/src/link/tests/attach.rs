@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use super::{Container, Host, address, ip, link, links, setting};
 use crate::address::Mac;
 use crate::error::ErrorKind;
-use crate::link::{Attach, Bridge, Port, RouteKind, detach, set_gateways};
+use crate::link::{Attach, Bridge, Port, RouteKind, Way, detach, set_gateways};
 use crate::testing::Namespace;
 
 impl Container {
@@ -86,7 +86,7 @@ fn both_ends_are_as_described() {
     assert!(inner.addresses.contains(&address("fd09::2/64")));
     assert_eq!(setting(&container.namespace, "ipv6/conf/eth0/accept_ra"), "0");
     for (to, gateway) in [("192.0.2.1", "10.9.0.1"), ("2001:db8::1", "fd09::1")] {
-        let route = links(&container.namespace, |links| links.route(ip(to), None, None)).expect("there is one");
+        let route = links(&container.namespace, |links| links.route(Way::to(ip(to)))).expect("there is one");
         assert_eq!((route.kind, route.link), (RouteKind::Unicast, Some(inner.index)));
         assert_eq!(route.gateway, Some(ip(gateway)));
     }
@@ -244,7 +244,7 @@ fn a_second_interface_takes_over_the_way_out() {
     };
     let again = Container { number: 3, ..container };
     host.attach(&again, second).expect("it is attached");
-    let way = || links(&again.namespace, |links| links.route(ip("192.0.2.1"), None, None)).expect("there is one").link;
+    let way = || links(&again.namespace, |links| links.route(Way::to(ip("192.0.2.1")))).expect("there is one").link;
     let index = |name: &str| link(&again.namespace, name).map(|link| link.index);
     assert_eq!(way(), index("eth0"));
     set_gateways(again.namespace.fd(), "eth1", &[ip("10.9.0.1"), ip("fd09::1")]).expect("they are set");

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use super::{Host, ip, link, links};
 use crate::address::{Mac, Subnet};
 use crate::error::ErrorKind;
-use crate::link::{Forwarding, Links, NeighbourState, Route, RouteKind};
+use crate::link::{Forwarding, Links, NeighbourState, Route, RouteKind, Way};
 use crate::testing::Namespace;
 
 fn subnets(texts: &[&str]) -> Vec<Subnet> {
@@ -42,8 +42,9 @@ fn ways_of_packets() {
     let host = Host::new();
     let _container = host.container(2);
     let bridge = link(&host.0, "br0").expect("it is there").index;
-    let way =
-        |to: &str, from: Option<&str>, arriving| links(&host.0, |links| links.route(ip(to), from.map(ip), arriving));
+    let way = |to: &str, from: Option<&str>, arriving| {
+        links(&host.0, |links| links.route(Way { source: from.map(ip), arriving, ..Way::to(ip(to)) }))
+    };
     let direct =
         |source: &str| Route { kind: RouteKind::Unicast, link: Some(bridge), gateway: None, source: Some(ip(source)) };
     assert_eq!(way("10.9.0.2", None, None).ok(), Some(direct("10.9.0.1")));

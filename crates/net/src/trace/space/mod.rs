@@ -4,12 +4,8 @@
 //! they matter. Routes are never computed here: the kernel is asked, with the packet's interface and mark, so that rules of
 //! policy routing, reverse path filters and martian addresses are what they are.
 
-/// What links say of themselves beyond what everybody needs.
-mod detail;
 /// All namespaces of this host.
 mod places;
-/// Asking for the way.
-mod route;
 /// Sockets that wait for packets.
 mod socket;
 
@@ -17,17 +13,16 @@ use std::cell::{OnceCell, RefCell};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use rustix::io::Errno;
+
 use crate::error::Result;
-use crate::link::{Link, Links, Neighbour, NeighbourState, Route, RouteKind, in_namespace};
-use crate::netlink::Socket;
+use crate::link::{Detail, Link, Links, Neighbour, NeighbourState, Route, RouteKind, Way, in_namespace};
 use crate::nft::{self, Ruleset};
 
 use super::evaluate::Surroundings;
 use super::packet::{Device, Flow, octets};
 
-pub(super) use detail::Detail;
 pub use places::{Place, Places, Role};
-pub(super) use route::Way;
 pub(super) use socket::Listener;
 
 /// A network namespace.
@@ -45,7 +40,6 @@ pub struct Space {
     rules: OnceCell<std::result::Result<Ruleset, String>>,
     listeners: OnceCell<Vec<Listener>>,
     asking: RefCell<Links>,
-    routing: RefCell<Socket>,
 }
 
 /// What files below /proc say.
@@ -74,10 +68,9 @@ impl Space {
     /// # Errors
     /// `System`.
     pub fn read(place: Place) -> Result<Space> {
-        let (mut asking, mut routing, settings) =
-            in_namespace(place.fd(), || Ok((Links::open()?, Socket::open(None)?, Settings::read())))?;
+        let (mut asking, settings) = in_namespace(place.fd(), || Ok((Links::open()?, Settings::read())))?;
         let links = asking.list()?;
-        let details = detail::read(&mut routing, &links)?;
+        let details = asking.details(&links)?;
         let neighbours = asking.neighbours()?;
         Ok(Space {
             place,
@@ -88,7 +81,6 @@ impl Space {
             rules: OnceCell::new(),
             listeners: OnceCell::new(),
             asking: RefCell::new(asking),
-            routing: RefCell::new(routing),
         })
     }
 
@@ -175,8 +167,8 @@ impl Space {
     ///
     /// # Errors
     /// Why it goes no way: the kernel's number.
-    pub fn route(&self, way: Way) -> std::result::Result<Route, rustix::io::Errno> {
-        route::ask(&mut self.routing.borrow_mut(), way)
+    pub fn route(&self, way: Way) -> std::result::Result<Route, Errno> {
+        self.asking.borrow_mut().route(way).map_err(|error| error.errno().unwrap_or(Errno::PROTO))
     }
 
     /// The source that a packet of this namespace has if nobody says.

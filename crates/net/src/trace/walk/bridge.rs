@@ -7,7 +7,7 @@ use crate::nft::Hook;
 use super::super::evaluate::Hooked;
 use super::super::hook::Layer;
 use super::super::packet::Packet;
-use super::super::space::{Space, Way};
+use super::super::space::Space;
 use super::super::step::{End, Kind};
 use super::neighbour::Found;
 use super::{Walk, dropped, unreachable};
@@ -66,7 +66,7 @@ impl Walk<'_> {
     fn redirect_in_bridge(&mut self, number: usize, bridge: &Link, packet: &mut Packet) -> Result<(), Box<End>> {
         let space = self.space(number)?;
         let Some((from, _)) = packet.hardware else { return Ok(()) };
-        let route = space.route(Way::of(packet.flow, Some(bridge.index), packet.mark));
+        let route = space.route(packet.flow.way(Some(bridge.index), packet.mark));
         let on_bridge = route.is_ok_and(|route| route.kind == RouteKind::Unicast && route.link == Some(bridge.index));
         if on_bridge {
             return match self.neighbour(number, bridge, packet.flow.destination) {

@@ -2,13 +2,13 @@
 
 use rustix::io::Errno;
 
-use crate::link::{Link, RouteKind};
+use crate::link::{Link, RouteKind, Way};
 use crate::nft::Hook;
 
 use super::super::evaluate::Hooked;
 use super::super::hook::Layer;
 use super::super::packet::{Packet, Transport};
-use super::super::space::{Space, Way};
+use super::super::space::Space;
 use super::super::step::{End, Kind};
 use super::output::{refused_by_route, way_words};
 use super::{Walk, dropped, unreachable, unreachable_with_hint};
@@ -60,7 +60,7 @@ impl Walk<'_> {
         let route = if own {
             space.route(Way::to(packet.flow.destination))
         } else {
-            space.route(Way::of(packet.flow, input, packet.mark))
+            space.route(packet.flow.way(input, packet.mark))
         };
         let route = route.map_err(|errno| Self::no_route(space, errno, packet))?;
         refused_by_route(space, &route, packet)?;

@@ -10,7 +10,7 @@ use crate::nft::Hook;
 use super::super::evaluate::Hooked;
 use super::super::hook::Layer;
 use super::super::packet::{Packet, Tracking};
-use super::super::space::{Role, Space, Way};
+use super::super::space::{Role, Space};
 use super::super::step::{End, Kind};
 use super::neighbour::Found;
 use super::{Walk, dropped, unreachable, unreachable_with_hint};
@@ -38,7 +38,7 @@ impl Walk<'_> {
 
     /// Asks the way of a packet that is made here.
     fn route_out(&mut self, space: &Space, packet: &Packet) -> Result<Route, Box<End>> {
-        let route = space.route(Way::of(packet.flow, None, packet.mark)).map_err(|errno| {
+        let route = space.route(packet.flow.way(None, packet.mark)).map_err(|errno| {
             let to = packet.flow.destination;
             match errno {
                 Errno::NETUNREACH | Errno::HOSTUNREACH => unreachable_with_hint(

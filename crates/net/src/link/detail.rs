@@ -1,29 +1,14 @@
 //! What links say of themselves that only a trace wants to know.
 
+use super::list::without_counters;
+use super::numbers::{
+    BRIDGE_CALLS_IP6TABLES, BRIDGE_CALLS_IPTABLES, BRIDGE_VLANS, BRPORT_HAIRPIN, BRPORT_ISOLATED, BRPORT_STATE,
+    GETLINK, IFLA_CARRIER, IFLA_GROUP, IFLA_LINKINFO, IFLA_XDP, INFO_DATA, INFO_SLAVE_DATA, NEWLINK, STATE_FORWARDING,
+    XDP_ATTACHED,
+};
+use super::{Link, Links, link_header};
 use crate::error::Result;
-use crate::link::Link;
-use crate::netlink::{Answer, Attribute, Batch, Socket};
-
-const NEWLINK: u16 = 16;
-const GETLINK: u16 = 18;
-const IFLA_LINKINFO: u16 = 18;
-const IFLA_GROUP: u16 = 27;
-const IFLA_EXT_MASK: u16 = 29;
-const IFLA_CARRIER: u16 = 33;
-const IFLA_XDP: u16 = 43;
-const XDP_ATTACHED: u16 = 2;
-const SKIP_STATS: u32 = 1 << 3;
-const INFO_DATA: u16 = 2;
-const INFO_SLAVE_DATA: u16 = 5;
-const BRPORT_STATE: u16 = 1;
-const BRPORT_HAIRPIN: u16 = 4;
-const BRPORT_ISOLATED: u16 = 33;
-const BRIDGE_VLANS: u16 = 7;
-const BRIDGE_CALLS_IPTABLES: u16 = 36;
-const BRIDGE_CALLS_IP6TABLES: u16 = 37;
-
-/// `BR_STATE_FORWARDING`.
-const FORWARDING: u8 = 3;
+use crate::netlink::{Answer, Attribute, Batch};
 
 /// What a link says.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the kernel's")]
@@ -68,14 +53,19 @@ impl Default for Detail {
     }
 }
 
-/// Those of these links, in their order.
-pub(super) fn read(socket: &mut Socket, links: &[Link]) -> Result<Vec<Detail>> {
-    let ask = |batch: &mut Batch| {
-        batch.list(GETLINK, &[0; 16], "listing links").u32(IFLA_EXT_MASK, SKIP_STATS);
-    };
-    let all = socket.collect(ask, one)?;
-    let of = |link: &Link| all.iter().find(|(index, _)| *index == link.index).map(|(_, detail)| detail.clone());
-    Ok(links.iter().map(|link| of(link).unwrap_or_default()).collect())
+impl Links {
+    /// Those of these links, in their order.
+    ///
+    /// # Errors
+    /// `System`.
+    pub fn details(&mut self, links: &[Link]) -> Result<Vec<Detail>> {
+        let ask = |batch: &mut Batch| {
+            without_counters(&mut batch.list(GETLINK, &link_header(0, 0), "listing links"));
+        };
+        let all = self.socket.collect(ask, one)?;
+        let of = |link: &Link| all.iter().find(|(index, _)| *index == link.index).map(|(_, detail)| detail.clone());
+        Ok(links.iter().map(|link| of(link).unwrap_or_default()).collect())
+    }
 }
 
 fn one(answer: Answer<'_>) -> Option<(u32, Detail)> {
@@ -102,7 +92,7 @@ impl Detail {
     fn take(&mut self, info: Attribute<'_>) {
         let inside = |part: u16, kind: u16| info.nested().get(part)?.nested().get(kind).and_then(byte);
         if let Some(state) = inside(INFO_SLAVE_DATA, BRPORT_STATE) {
-            self.forwards = state == FORWARDING;
+            self.forwards = state == STATE_FORWARDING;
         }
         let is_on = |part: u16, kind: u16| inside(part, kind).is_some_and(|value| value != 0);
         self.hairpin = is_on(INFO_SLAVE_DATA, BRPORT_HAIRPIN);
