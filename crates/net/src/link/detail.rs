@@ -75,9 +75,9 @@ fn one(answer: Answer<'_>) -> Option<(u32, Detail)> {
     for attribute in attributes {
         match attribute.kind {
             IFLA_GROUP => detail.group = attribute.u32().unwrap_or(0),
-            IFLA_CARRIER => detail.carrier = byte(attribute) != Some(0),
+            IFLA_CARRIER => detail.carrier = attribute.u8() != Some(0),
             IFLA_XDP => {
-                detail.xdp = attribute.nested().get(XDP_ATTACHED).and_then(byte).is_some_and(|mode| mode != 0);
+                detail.xdp = attribute.nested().get(XDP_ATTACHED).and_then(Attribute::u8).is_some_and(|mode| mode != 0);
             }
             IFLA_LINKINFO => detail.take(attribute),
             _ => {}
@@ -90,7 +90,7 @@ impl Detail {
     /// What its kind and its bridge have to say. Numbers of kinds overlap; those that are no bridges or ports do not get here,
     /// because nobody asks them for what they do not have.
     fn take(&mut self, info: Attribute<'_>) {
-        let inside = |part: u16, kind: u16| info.nested().get(part)?.nested().get(kind).and_then(byte);
+        let inside = |part: u16, kind: u16| info.nested().get(part)?.nested().get(kind).and_then(Attribute::u8);
         if let Some(state) = inside(INFO_SLAVE_DATA, BRPORT_STATE) {
             self.forwards = state == STATE_FORWARDING;
         }
@@ -101,8 +101,4 @@ impl Detail {
         self.calls_iptables = is_on(INFO_DATA, BRIDGE_CALLS_IPTABLES);
         self.calls_ip6tables = is_on(INFO_DATA, BRIDGE_CALLS_IP6TABLES);
     }
-}
-
-fn byte(attribute: Attribute<'_>) -> Option<u8> {
-    attribute.bytes.first().copied()
 }

@@ -155,7 +155,7 @@ impl Found {
             IFLA_LINKINFO => {
                 link.kind = attribute.nested().get(INFO_KIND).map(Attribute::text);
             }
-            IFLA_AF_SPEC => attribute.nested().for_each(|family| self.take_settings(family)),
+            IFLA_AF_SPEC => attribute.nested().into_iter().for_each(|family| self.take_settings(family)),
             _ => {}
         }
     }

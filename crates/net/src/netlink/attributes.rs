@@ -8,8 +8,8 @@ use crate::address::Mac;
 /// `NLA_TYPE_MASK`: without the bits that say that there are attributes in it, or numbers in network order.
 const TYPE: u16 = 0x3fff;
 
-/// Attributes, one after the other.
-#[derive(Debug, Clone, Default)]
+/// Attributes, one after the other; they end at the first that is not whole.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Attributes<'a>(pub(crate) &'a [u8]);
 
 /// One attribute.
@@ -21,7 +21,20 @@ pub(crate) struct Attribute<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-impl<'a> Iterator for Attributes<'a> {
+/// Those that are still to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Each<'a>(&'a [u8]);
+
+impl<'a> IntoIterator for Attributes<'a> {
+    type Item = Attribute<'a>;
+    type IntoIter = Each<'a>;
+
+    fn into_iter(self) -> Each<'a> {
+        Each(self.0)
+    }
+}
+
+impl<'a> Iterator for Each<'a> {
     type Item = Attribute<'a>;
 
     fn next(&mut self) -> Option<Attribute<'a>> {
@@ -34,9 +47,29 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    /// The first one of a type.
-    pub(crate) fn get(&self, kind: u16) -> Option<Attribute<'a>> {
-        self.clone().find(|attribute| attribute.kind == kind)
+    /// The last one of a type, which is the one that the kernel goes by.
+    pub(crate) fn get(self, kind: u16) -> Option<Attribute<'a>> {
+        self.into_iter().filter(|attribute| attribute.kind == kind).last()
+    }
+
+    /// The number in network order of this type.
+    pub(crate) fn be32(self, kind: u16) -> Option<u32> {
+        self.get(kind).and_then(Attribute::be32)
+    }
+
+    /// The number in network order of this type.
+    pub(crate) fn be64(self, kind: u16) -> Option<u64> {
+        self.get(kind).and_then(Attribute::be64)
+    }
+
+    /// The text of this type.
+    pub(crate) fn text(self, kind: u16) -> Option<String> {
+        self.get(kind).map(Attribute::text)
+    }
+
+    /// The attributes in the one of this type; none if it is not there.
+    pub(crate) fn nested(self, kind: u16) -> Attributes<'a> {
+        self.get(kind).map_or(Attributes(&[]), Attribute::nested)
     }
 }
 
@@ -46,9 +79,29 @@ impl<'a> Attribute<'a> {
         Attributes(self.bytes)
     }
 
-    /// The number that it is.
+    /// The byte that it is.
+    pub(crate) fn u8(self) -> Option<u8> {
+        self.bytes.first().copied()
+    }
+
+    /// The number that it is, in the host's order.
     pub(crate) fn u32(self) -> Option<u32> {
         self.bytes.try_into().ok().map(u32::from_ne_bytes)
+    }
+
+    /// The number that it is, in network order.
+    pub(crate) fn be16(self) -> Option<u16> {
+        self.bytes.first_chunk().copied().map(u16::from_be_bytes)
+    }
+
+    /// The number that it is, in network order.
+    pub(crate) fn be32(self) -> Option<u32> {
+        self.bytes.first_chunk().copied().map(u32::from_be_bytes)
+    }
+
+    /// The number that it is, in network order.
+    pub(crate) fn be64(self) -> Option<u64> {
+        self.bytes.first_chunk().copied().map(u64::from_be_bytes)
     }
 
     /// The number at this place of an array of numbers.
@@ -88,7 +141,7 @@ mod tests {
         let mut bytes = [&u16::to_ne_bytes(8)[..], &u16::to_ne_bytes(0x8000 | 4), &number].concat();
         bytes.extend([&u16::to_ne_bytes(6)[..], &u16::to_ne_bytes(3), b"a\0", &[0, 0]].concat());
         bytes.extend([&u16::to_ne_bytes(200)[..], &u16::to_ne_bytes(5), b"cut off"].concat());
-        let mut attributes = Attributes(&bytes);
+        let mut attributes = Attributes(&bytes).into_iter();
         let first = attributes.next().expect("there are two");
         assert_eq!((first.kind, first.u32(), first.nth_u32(0), first.nth_u32(1)), (4, Some(7), Some(7), None));
         let second = attributes.next().expect("there are two");
@@ -99,7 +152,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_come_to_an_end(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let count = Attributes(&bytes).flat_map(Attribute::nested).count();
+            let count = Attributes(&bytes).into_iter().flat_map(Attribute::nested).count();
             assert!(count <= bytes.len());
         }
     }

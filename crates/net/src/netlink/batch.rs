@@ -4,19 +4,19 @@ use std::net::IpAddr;
 
 use rustix::io::Errno;
 
+use super::writer::{Start, Writer};
+
 /// `NLM_F_REQUEST`.
-const REQUEST: u16 = 0x1;
+pub(crate) const REQUEST: u16 = 0x1;
 /// `NLM_F_ACK`.
-const ACK: u16 = 0x4;
+pub(crate) const ACK: u16 = 0x4;
 /// `NLM_F_DUMP`.
-const DUMP: u16 = 0x300;
-/// `NLA_F_NESTED`.
-const NESTED: u16 = 0x8000;
+pub(crate) const DUMP: u16 = 0x300;
 
 /// Requests that are sent together. The kernel carries them out in order, and goes on after one that fails.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pub(super) bytes: Vec<u8>,
+    pub(super) writer: Writer,
     pub(super) steps: Vec<Step>,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 pub(super) struct Step {
     /// Where its message begins.
-    at: usize,
+    start: Start,
     /// What it does: "adding 10.0.0.1/24 to eth0".
     pub(super) what: String,
     pub(super) ends: Ends,
@@ -75,16 +75,10 @@ impl Batch {
     }
 
     fn push(&mut self, kind: u16, flags: u16, header: &[u8], what: String, ends: Ends) -> Request<'_> {
-        let at = self.bytes.len();
-        self.steps.push(Step { at, what, ends, tolerated: None });
-        self.bytes.extend([0; 4]);
-        self.bytes.extend(kind.to_ne_bytes());
-        self.bytes.extend((flags | REQUEST).to_ne_bytes());
-        self.bytes.extend([0; 8]);
-        self.bytes.extend(header);
-        let mut request = Request { batch: self };
-        request.finish();
-        request
+        let start = self.writer.begin(kind, flags | REQUEST, 0, header);
+        self.writer.end(start);
+        self.steps.push(Step { start, what, ends, tolerated: None });
+        Request { batch: self }
     }
 
     /// Numbers the requests, and has the last one acknowledged.
@@ -93,13 +87,7 @@ impl Batch {
             last.ends = Ends::WithAck;
         }
         for (step, sequence) in self.steps.iter().zip(first..) {
-            put(&mut self.bytes, step.at + 8, sequence.to_ne_bytes());
-            if step.ends == Ends::WithAck
-                && let Some(flags) = self.bytes.get(step.at + 6..).and_then(|bytes| bytes.first_chunk())
-            {
-                let flags = u16::from_ne_bytes(*flags) | ACK;
-                put(&mut self.bytes, step.at + 6, flags.to_ne_bytes());
-            }
+            self.writer.number(step.start, if step.ends == Ends::WithAck { ACK } else { 0 }, sequence);
         }
     }
 }
@@ -113,7 +101,7 @@ impl Request<'_> {
 
     /// An attribute of these bytes.
     pub(crate) fn bytes(&mut self, kind: u16, value: &[u8]) -> &mut Self {
-        self.nested_with(kind, |request| request.batch.bytes.extend(value))
+        self.write(|writer| writer.raw(kind, value))
     }
 
     /// An attribute of one byte.
@@ -133,10 +121,7 @@ impl Request<'_> {
 
     /// An attribute of a text, which ends with a zero.
     pub(crate) fn text(&mut self, kind: u16, value: &str) -> &mut Self {
-        self.nested_with(kind, |request| {
-            request.batch.bytes.extend(value.as_bytes());
-            request.batch.bytes.push(0);
-        })
+        self.write(|writer| writer.text(kind, value))
     }
 
     /// An attribute of an address.
@@ -149,43 +134,27 @@ impl Request<'_> {
 
     /// An attribute of the attributes that `fill` writes.
     pub(crate) fn nested(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) -> &mut Self {
-        self.nested_with(kind | NESTED, fill)
+        let start = self.batch.writer.open(kind);
+        fill(self);
+        self.write(|writer| writer.close(start))
     }
 
     /// Bytes that precede nested attributes.
     pub(crate) fn header(&mut self, bytes: &[u8]) {
-        self.batch.bytes.extend(bytes);
+        self.batch.writer.append(bytes);
     }
 
-    fn nested_with(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) -> &mut Self {
-        let at = self.batch.bytes.len();
-        self.batch.bytes.extend([0; 2]);
-        self.batch.bytes.extend(kind.to_ne_bytes());
-        fill(self);
-        let length = u16::try_from(self.batch.bytes.len() - at).expect("names and addresses are short");
-        put(&mut self.batch.bytes, at, length.to_ne_bytes());
-        self.finish();
+    /// Writes, and says how long the message is now.
+    fn write(&mut self, what: impl FnOnce(&mut Writer)) -> &mut Self {
+        what(&mut self.batch.writer);
+        let start = self.step().start;
+        self.batch.writer.end(start);
         self
     }
 
     fn step(&mut self) -> &mut Step {
         self.batch.steps.last_mut().expect("this request is the last one")
     }
-
-    /// Fills up to a multiple of four, and says how long the message is.
-    fn finish(&mut self) {
-        let bytes = &mut self.batch.bytes;
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        let at = self.step().at;
-        let length = self.batch.bytes.len() - at;
-        let length = u32::try_from(length).expect("attributes are shorter than 64 KiB, and there are few");
-        put(&mut self.batch.bytes, at, length.to_ne_bytes());
-    }
-}
-
-/// Writes a number of a header that lies at this place.
-fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
-    bytes[at..at + N].copy_from_slice(&value);
 }
 
 #[cfg(test)]
@@ -208,7 +177,7 @@ mod tests {
         expected.extend([&6_u16.to_ne_bytes()[..], &1_u16.to_ne_bytes(), &[1, 1, 0, 0]].concat());
         expected.extend([&20_u32.to_ne_bytes()[..], &17_u16.to_ne_bytes(), &0x5_u16.to_ne_bytes()].concat());
         expected.extend([&9_u32.to_ne_bytes()[..], &[0; 4], &[2; 4]].concat());
-        assert_eq!(batch.bytes, expected);
+        assert_eq!(batch.writer.bytes(), expected);
         assert_eq!(batch.steps[1].tolerated, Some(Errno::NODEV));
     }
 }

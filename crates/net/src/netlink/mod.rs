@@ -5,11 +5,20 @@
 
 /// Attributes that are read.
 mod attributes;
-/// Requests that are written.
+/// Requests that are written, with words for each.
 mod batch;
-/// The socket that carries them.
+/// Messages that are read.
+mod message;
+/// Requests and their answers.
 mod socket;
+/// The socket that carries all of it.
+mod wire;
+/// Messages that are written.
+mod writer;
 
 pub(crate) use attributes::{Attribute, Attributes};
-pub(crate) use batch::{Batch, Request};
+pub(crate) use batch::{ACK, Batch, DUMP, REQUEST, Request};
+pub(crate) use message::{DONE, ERROR, Message, Messages};
 pub(crate) use socket::{Answer, Socket};
+pub(crate) use wire::Wire;
+pub(crate) use writer::Writer;

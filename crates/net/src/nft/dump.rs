@@ -2,14 +2,14 @@
 
 use rustix::io::Errno;
 
-use super::attribute::{Attribute, Message, Writer};
 use super::decode;
 use super::encode::{self, Scope};
 use super::model::{Chain, Family, Rule, Ruleset, Table};
 use super::number::{chain, elements, message, rule, set};
 use super::set::{Element, Set};
-use super::socket::Socket;
+use super::socket::{Answer, Socket};
 use crate::error::{Error, Result};
+use crate::netlink::{Attribute, Writer};
 
 /// How often all is asked for anew because it changes meanwhile.
 const TRIES: usize = 16;
@@ -64,8 +64,8 @@ pub fn get_chain(socket: &mut Socket, scope: Scope<'_>, name: &str) -> Result<Op
         writer.text(chain::TABLE, scope.table);
         writer.text(chain::NAME, name);
     };
-    let take = |answer: Message<'_>| found = decode::chain(scope.family, answer.attributes());
-    match socket.request(message::GET_CHAIN, 0, scope.family.number(), fill, take) {
+    let take = |answer: Answer<'_>| found = decode::chain(scope.family, answer.attributes);
+    match socket.request(message::GET_CHAIN, scope.family.number(), fill, take) {
         Ok(()) => Ok(found),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(Error::system(format!("nftables: chain {name} of {scope}"), errno)),
@@ -88,7 +88,6 @@ pub fn get_elements(
     let asked: Vec<Element> = keys.iter().map(|element| Element::new(element.key.clone())).collect();
     let answer = socket.request(
         message::GET_ELEMENT,
-        0,
         scope.family.number(),
         |writer| encode::elements(writer, scope.table, set, &asked),
         |answer| found.extend(elements_of(answer)),
@@ -123,9 +122,9 @@ struct Owner {
 }
 
 impl Owner {
-    fn of(message: Message<'_>, kind: u16) -> Option<Owner> {
-        let family = Family::from_number(message.family());
-        message.attributes().text(kind).map(|table| Owner { family, table })
+    fn of(answer: Answer<'_>, kind: u16) -> Option<Owner> {
+        let family = Family::from_number(answer.family);
+        answer.attributes.text(kind).map(|table| Owner { family, table })
     }
 
     fn is(&self, table: &Table) -> bool {
@@ -134,9 +133,9 @@ impl Owner {
 }
 
 fn headers(socket: &mut Socket) -> std::result::Result<Vec<Table>, Errno> {
-    let take = |all: &mut Vec<Table>, answer: Message<'_>| {
-        let family = Family::from_number(answer.family());
-        all.extend(decode::table(family, answer.attributes()));
+    let take = |all: &mut Vec<Table>, answer: Answer<'_>| {
+        let family = Family::from_number(answer.family);
+        all.extend(decode::table(family, answer.attributes));
     };
     socket.dump(message::GET_TABLE, 0, |_| (), take, Vec::new)
 }
@@ -144,10 +143,10 @@ fn headers(socket: &mut Socket) -> std::result::Result<Vec<Table>, Errno> {
 fn chains(socket: &mut Socket, scope: Option<Scope<'_>>) -> std::result::Result<Vec<(Owner, Chain)>, Errno> {
     let family = scope.map_or(0, |scope| scope.family.number());
     // Older kernels ignore which table is meant, and answer with the chains of all.
-    let take = |all: &mut Vec<(Owner, Chain)>, answer: Message<'_>| {
+    let take = |all: &mut Vec<(Owner, Chain)>, answer: Answer<'_>| {
         let Some(owner) = Owner::of(answer, chain::TABLE) else { return };
         if scope.is_none_or(|scope| scope.family == owner.family && scope.table == owner.table) {
-            all.extend(decode::chain(owner.family, answer.attributes()).map(|chain| (owner, chain)));
+            all.extend(decode::chain(owner.family, answer.attributes).map(|chain| (owner, chain)));
         }
     };
     let fill = |writer: &mut Writer| {
@@ -166,8 +165,8 @@ fn rules(
     chain: Option<&str>,
 ) -> std::result::Result<Vec<OwnedRule>, Errno> {
     let family = scope.map_or(0, |scope| scope.family.number());
-    let take = |all: &mut Vec<OwnedRule>, answer: Message<'_>| {
-        let attributes = answer.attributes();
+    let take = |all: &mut Vec<OwnedRule>, answer: Answer<'_>| {
+        let attributes = answer.attributes;
         if let Some((owner, chain)) = Owner::of(answer, rule::TABLE).zip(attributes.text(rule::CHAIN)) {
             all.push((owner, chain, decode::rule(attributes)));
         }
@@ -196,9 +195,9 @@ fn give(rules: Vec<(String, Rule)>, chains: &mut [Chain]) {
 }
 
 fn sets(socket: &mut Socket, scope: Scope<'_>) -> std::result::Result<Vec<Set>, Errno> {
-    let take = |all: &mut Vec<Set>, answer: Message<'_>| {
+    let take = |all: &mut Vec<Set>, answer: Answer<'_>| {
         if Owner::of(answer, set::TABLE).is_some_and(|owner| owner.table == scope.table) {
-            all.extend(decode::set(answer.attributes()));
+            all.extend(decode::set(answer.attributes));
         }
     };
     let fill = |writer: &mut Writer| writer.text(set::TABLE, scope.table);
@@ -210,7 +209,7 @@ fn sets(socket: &mut Socket, scope: Scope<'_>) -> std::result::Result<Vec<Set>, 
 }
 
 fn list_elements(socket: &mut Socket, scope: Scope<'_>, set: &str) -> std::result::Result<Vec<Element>, Errno> {
-    let take = |all: &mut Vec<Element>, answer: Message<'_>| all.extend(elements_of(answer));
+    let take = |all: &mut Vec<Element>, answer: Answer<'_>| all.extend(elements_of(answer));
     let fill = |writer: &mut Writer| {
         writer.text(elements::TABLE, scope.table);
         writer.text(elements::SET, set);
@@ -218,6 +217,6 @@ fn list_elements(socket: &mut Socket, scope: Scope<'_>, set: &str) -> std::resul
     socket.dump(message::GET_ELEMENT, scope.family.number(), fill, take, Vec::new)
 }
 
-fn elements_of(answer: Message<'_>) -> impl Iterator<Item = Element> {
-    answer.attributes().nested(elements::ELEMENTS).into_iter().map(Attribute::nested).map(decode::element)
+fn elements_of(answer: Answer<'_>) -> impl Iterator<Item = Element> {
+    answer.attributes.nested(elements::ELEMENTS).into_iter().map(Attribute::nested).map(decode::element)
 }

@@ -12,8 +12,6 @@
 //! * A [`Verdict`] ends the rule as well: `accept` and `drop` end the hook's chain, `jump`, `goto` and `return` do what they say.
 //!   `accept` ends this base chain only: others on the same hook still see the packet; `drop` is final.
 
-/// Attributes of netlink, written and read.
-mod attribute;
 /// Messages to models; hostile input.
 mod decode;
 /// Whole rulesets of the kernel.
@@ -43,4 +41,5 @@ pub use expression::{
 };
 pub use model::{Base, Chain, Family, Hook, Rule, Ruleset, Table};
 pub use set::{Data, DataKind, DataType, Element, Set};
+pub(crate) use socket::Answer;
 pub use socket::Socket;

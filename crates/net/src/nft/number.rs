@@ -10,8 +10,6 @@ macro_rules! numbers {
 numbers! {
     /// Types of messages. Those of tables carry their subsystem in the high byte.
     message: u16 {
-        ERROR = 2,
-        DONE = 3,
         BATCH_BEGIN = 0x10,
         BATCH_END = 0x11,
         NEW_TABLE = 0xa00,
@@ -32,12 +30,8 @@ numbers! {
         NEW_GENERATION = 0xa0f,
         GET_GENERATION = 0xa10,
     }
-    /// Flags of messages.
+    /// Flags of messages that add.
     flag: u16 {
-        REQUEST = 0x1,
-        ACK = 0x4,
-        DUMP_INTERRUPTED = 0x10,
-        DUMP = 0x300,
         CREATE = 0x400,
         APPEND = 0x800,
     }

@@ -1,19 +1,13 @@
 //! The connection to the kernel: batches out, answers in.
 
-use std::os::fd::{AsFd, OwnedFd};
-
 use rustix::io::Errno;
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, sockopt};
+use rustix::net::{netlink, sockopt};
 
-use super::attribute::{Message, Messages, Writer};
-use super::encode::Batch;
-use super::number::{flag, generation, message};
+use super::encode::{self, Batch};
+use super::number::{generation, message};
 use crate::error::{Error, ErrorKind, Result};
+use crate::netlink::{ACK, Attributes, DONE, DUMP, ERROR, Message, Messages, REQUEST, Wire, Writer};
 
-/// What the kernel fills at once of a list, if it is offered that much. The memory is kept, because giving it back and asking for it anew
-/// takes longer than most questions.
-const RECEIVE: usize = 32 * 1024;
 /// How much may be sent without asking for more; what new sockets have (`net.core.wmem_default`), and some distance.
 const SEND: usize = 128 * 1024;
 /// How often a dump begins anew because the ruleset changes meanwhile.
@@ -22,9 +16,29 @@ const TRIES: usize = 32;
 /// A netlink socket of the network namespace that it was opened in.
 #[derive(Debug)]
 pub struct Socket {
-    fd: OwnedFd,
+    wire: Wire,
     sequence: u32,
+    /// Memory for answers, which is kept, because giving it back and asking for it anew takes longer than most questions.
     buffer: Vec<u8>,
+}
+
+/// A message that answers a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answer<'a> {
+    /// Its type.
+    pub(crate) kind: u16,
+    /// The family in its `nfgenmsg`.
+    pub(crate) family: u8,
+    /// What follows that.
+    pub(crate) attributes: Attributes<'a>,
+}
+
+impl<'a> Answer<'a> {
+    /// Any message, whose `nfgenmsg` may be missing.
+    pub(crate) fn of(message: Message<'a>) -> Answer<'a> {
+        let family = message.body.first().copied().unwrap_or(0);
+        Answer { kind: message.kind, family, attributes: Attributes(message.body.get(4..).unwrap_or_default()) }
+    }
 }
 
 impl Socket {
@@ -33,24 +47,14 @@ impl Socket {
     /// # Errors
     /// `Unsupported` for a kernel without nfnetlink.
     pub fn open() -> Result<Socket> {
-        let fd = rustix::net::socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            Some(netlink::NETFILTER),
-        )
-        .map_err(|errno| match errno {
-            Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT => {
+        let wire = Wire::open(Some(netlink::NETFILTER)).map_err(|error| match error.errno() {
+            Some(Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT) => {
                 Error::new(ErrorKind::Unsupported, "this kernel has no nfnetlink")
                     .with_hint("load the module nfnetlink")
             }
-            errno => Error::system("socket(AF_NETLINK, NETLINK_NETFILTER)", errno),
+            _ => error,
         })?;
-        rustix::net::connect(&fd, &SocketAddrNetlink::new(0, 0))
-            .map_err(|errno| Error::system("connect(netlink, kernel)", errno))?;
-        // Better messages, which older kernels do not have.
-        let _ = sys::netlink::extended_answers(fd.as_fd());
-        Ok(Socket { fd, sequence: 0, buffer: Vec::new() })
+        Ok(Socket { wire, sequence: 0, buffer: Vec::new() })
     }
 
     /// Carries out a batch: all of it, or nothing.
@@ -68,29 +72,27 @@ impl Socket {
         if messages.len() > SEND {
             self.let_send(messages.len())?;
         }
-        self.send(&messages)?;
-        let mut first: Option<(u32, i32)> = None;
+        let failed = |errno| Error::system(format!("nftables: sending {} bytes", messages.len()), errno);
+        self.wire.send(&messages).map_err(failed)?;
+        let mut first: Option<(u32, Errno)> = None;
         let mut buffer = std::mem::take(&mut self.buffer);
         loop {
-            match self.receive(&mut buffer) {
+            match self.wire.receive(&mut buffer) {
                 Ok(()) => {
-                    let errors = Messages(&buffer).filter(|message| message.kind == message::ERROR);
-                    for (sequence, number) in errors.filter_map(|error| error.failed_sequence().zip(error.error())) {
-                        if number != 0 {
-                            first.get_or_insert((sequence, number));
-                        }
-                    }
+                    let errors = Messages(&buffer).filter(|message| message.kind == ERROR);
+                    let mut refused = errors.filter_map(|error| Some((error.sequence, error.refusal()?.0)));
+                    first = first.or_else(|| refused.next());
                 }
                 Err(Errno::AGAIN) => break,
                 // So many errors that not all could be kept: the first ones were.
                 Err(Errno::NOBUFS) => {
-                    first.get_or_insert((0, Errno::NOBUFS.raw_os_error()));
+                    first.get_or_insert((0, Errno::NOBUFS));
                 }
                 Err(errno) => return Err(Error::system("recvmsg(netlink)", errno)),
             }
         }
         self.buffer = buffer;
-        first.map_or(Ok(()), |(sequence, number)| Err(refused(batch, sequence, number)))
+        first.map_or(Ok(()), |(sequence, errno)| Err(refused(batch, sequence, errno)))
     }
 
     /// The number that the kernel counts up with every batch.
@@ -99,11 +101,10 @@ impl Socket {
         self.request(
             message::GET_GENERATION,
             0,
-            0,
             |_| (),
             |answer| {
                 if answer.kind == message::NEW_GENERATION {
-                    found = answer.attributes().u32(generation::ID);
+                    found = answer.attributes.be32(generation::ID);
                 }
             },
         )
@@ -118,15 +119,15 @@ impl Socket {
         kind: u16,
         family: u8,
         fill: impl Fn(&mut Writer),
-        take: impl Fn(&mut T, Message<'_>),
+        take: impl Fn(&mut T, Answer<'_>),
         new: impl Fn() -> T,
     ) -> std::result::Result<T, Errno> {
         for _ in 0..TRIES {
             let mut all = new();
             let mut interrupted = false;
-            let answer = self.request(kind, flag::DUMP, family, &fill, |answer| {
-                interrupted |= answer.flags & flag::DUMP_INTERRUPTED != 0;
-                take(&mut all, answer);
+            let answer = self.ask(kind, DUMP, family, &fill, |message| {
+                interrupted |= message.is_interrupted();
+                take(&mut all, Answer::of(message));
             });
             match answer {
                 Err(Errno::INTR) => {}
@@ -142,6 +143,17 @@ impl Socket {
     pub(super) fn request(
         &mut self,
         kind: u16,
+        family: u8,
+        fill: impl FnOnce(&mut Writer),
+        mut take: impl FnMut(Answer<'_>),
+    ) -> std::result::Result<(), Errno> {
+        self.ask(kind, ACK, family, fill, |message| take(Answer::of(message)))
+    }
+
+    /// The same. A list ends with a message of its own; anything else with the acknowledgement.
+    fn ask(
+        &mut self,
+        kind: u16,
         flags: u16,
         family: u8,
         fill: impl FnOnce(&mut Writer),
@@ -150,15 +162,13 @@ impl Socket {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
         let mut writer = Writer::default();
-        // A dump ends with a message of its own; anything else with the acknowledgement.
-        let flags = if flags & flag::DUMP == 0 { flags | flag::ACK } else { flags };
-        let start = writer.begin(kind, flag::REQUEST | flags, sequence, family, 0);
+        let start = writer.begin(kind, REQUEST | flags, sequence, &encode::header(family, 0));
         fill(&mut writer);
         writer.end(start);
         if writer.overflow() {
             return Err(Errno::MSGSIZE);
         }
-        rustix::net::send(&self.fd, writer.bytes(), SendFlags::empty())?;
+        self.wire.send(writer.bytes())?;
         let mut buffer = std::mem::take(&mut self.buffer);
         let answer = self.answers(sequence, &mut buffer, &mut take);
         self.buffer = buffer;
@@ -173,47 +183,25 @@ impl Socket {
         take: &mut dyn FnMut(Message<'_>),
     ) -> std::result::Result<(), Errno> {
         loop {
-            self.receive(buffer)?;
+            self.wire.receive(buffer)?;
             for answer in Messages(buffer).filter(|answer| answer.sequence == sequence) {
                 match answer.kind {
-                    message::ERROR | message::DONE => return end(answer),
+                    ERROR | DONE => return answer.refusal().map_or(Ok(()), |(errno, _)| Err(errno)),
                     _ => take(answer),
                 }
             }
         }
     }
 
-    fn send(&self, messages: &[u8]) -> Result<()> {
-        let sent = rustix::io::retry_on_intr(|| rustix::net::send(&self.fd, messages, SendFlags::empty()));
-        sent.map(drop).map_err(|errno| Error::system(format!("nftables: sending {} bytes", messages.len()), errno))
-    }
-
-    fn receive(&self, buffer: &mut Vec<u8>) -> std::result::Result<(), Errno> {
-        buffer.clear();
-        buffer.reserve(RECEIVE);
-        let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
-        let (_, length) =
-            rustix::io::retry_on_intr(|| rustix::net::recv(&self.fd, rustix::buffer::spare_capacity(buffer), flags))?;
-        if length > buffer.len() { Err(Errno::MSGSIZE) } else { Ok(()) }
-    }
-
     /// One datagram has to fit into the socket's buffer. Beyond the limit of all only who may administer the network.
     fn let_send(&self, length: usize) -> Result<()> {
-        sockopt::set_socket_send_buffer_size_force(&self.fd, length)
-            .or_else(|_| sockopt::set_socket_send_buffer_size(&self.fd, length))
+        sockopt::set_socket_send_buffer_size_force(&self.wire, length)
+            .or_else(|_| sockopt::set_socket_send_buffer_size(&self.wire, length))
             .map_err(|errno| Error::system(format!("nftables: a buffer of {length} bytes"), errno))
     }
 }
 
-fn end(answer: Message<'_>) -> std::result::Result<(), Errno> {
-    match answer.error() {
-        Some(number) if number > 0 => Err(Errno::from_raw_os_error(number)),
-        _ => Ok(()),
-    }
-}
-
-fn refused(batch: &Batch, sequence: u32, number: i32) -> Error {
-    let errno = Errno::from_raw_os_error(number);
+fn refused(batch: &Batch, sequence: u32, errno: Errno) -> Error {
     let error = Error::system(format!("nftables: {}", batch.subject(sequence).unwrap_or("batch")), errno);
     match errno {
         Errno::PERM => error.with_hint("only root, or who has CAP_NET_ADMIN, may change the firewall"),

@@ -17,9 +17,10 @@ use super::step::RuleName;
 use super::text::printable;
 use super::words;
 use crate::error::{Error, ErrorKind, Result};
-use crate::netlink::{Attribute, Attributes};
+use crate::netlink::{Attribute, Attributes, Messages};
 use crate::nft::{
-    self, Base, Batch, Chain, Comparison, Expression, Family, HeaderBase, Hook, MetaKey, Register, Rule, Ruleset, Table,
+    self, Answer, Base, Batch, Chain, Comparison, Expression, Family, HeaderBase, Hook, MetaKey, Register, Rule,
+    Ruleset, Table,
 };
 
 /// `NFT_TABLE_F_OWNER`.
@@ -147,7 +148,8 @@ impl Watch {
             Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => return Ok(None),
             Err(errno) => return Err(Error::system("reading traces of nftables", errno)),
         };
-        Ok(Some(messages(buffer.get(..length).unwrap_or_default()).filter_map(Told::read).collect()))
+        let messages = Messages(buffer.get(..length).unwrap_or_default());
+        Ok(Some(messages.map(Answer::of).filter_map(Told::read).collect()))
     }
 }
 
@@ -222,32 +224,28 @@ struct Told {
 }
 
 impl Told {
-    /// A message: `nfgenmsg`, whose first byte is the family, and attributes with numbers in the network's order.
-    fn read((kind, body): (u16, &[u8])) -> Option<Told> {
-        let (header, rest) = body.split_first_chunk::<4>()?;
-        let all = Attributes(rest);
+    fn read(Answer { kind, family, attributes: all }: Answer<'_>) -> Option<Told> {
         if kind != TRACE {
             return None;
         }
-        let handle =
-            all.get(TRACE_RULE).and_then(|rule| rule.bytes.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)));
-        let is_policy = number(&all, TRACE_KIND) == Some(1);
+        let handle = all.be64(TRACE_RULE);
+        let is_policy = all.be32(TRACE_KIND) == Some(1);
         let verdict = match all.get(TRACE_VERDICT) {
-            Some(verdict) => verdict_words(&verdict.nested()),
-            None if is_policy => format!("policy {}", code_word(number(&all, TRACE_POLICY).unwrap_or(0))),
+            Some(verdict) => verdict_words(verdict.nested()),
+            None if is_policy => format!("policy {}", code_word(all.be32(TRACE_POLICY).unwrap_or(0))),
             None => "returns".to_owned(),
         };
         Some(Told {
-            family: Family::from_number(header[0]),
+            family: Family::from_number(family),
             table: all.get(TRACE_TABLE).map(Attribute::text)?,
             chain: all.get(TRACE_CHAIN).map(Attribute::text)?,
             handle,
-            packet: number(&all, TRACE_ID).unwrap_or(0),
+            packet: all.be32(TRACE_ID).unwrap_or(0),
             verdict,
-            input: number(&all, TRACE_INPUT),
-            output: number(&all, TRACE_OUTPUT),
-            mark: number(&all, TRACE_MARK).filter(|mark| *mark != 0),
-            flow: flow(&all),
+            input: all.be32(TRACE_INPUT),
+            output: all.be32(TRACE_OUTPUT),
+            mark: all.be32(TRACE_MARK).filter(|mark| *mark != 0),
+            flow: flow(all),
         })
     }
 
@@ -280,12 +278,8 @@ impl Told {
     }
 }
 
-fn number(all: &Attributes<'_>, kind: u16) -> Option<u32> {
-    all.get(kind)?.bytes.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
-}
-
-fn verdict_words(verdict: &Attributes<'_>) -> String {
-    let code = number(verdict, VERDICT_CODE).unwrap_or(0);
+fn verdict_words(verdict: Attributes<'_>) -> String {
+    let code = verdict.be32(VERDICT_CODE).unwrap_or(0);
     match verdict.get(VERDICT_CHAIN) {
         Some(chain) => format!("{} {}", code_word(code), chain.text()),
         None => code_word(code).to_owned(),
@@ -307,7 +301,7 @@ fn code_word(code: u32) -> &'static str {
 }
 
 /// Addresses and ports, from the headers that the kernel shows of a packet at its first rule of each chain.
-fn flow(all: &Attributes<'_>) -> Option<String> {
+fn flow(all: Attributes<'_>) -> Option<String> {
     let header = all.get(TRACE_NETWORK)?.bytes;
     let address = |at: usize, width: usize| {
         let bytes = header.get(at..at + width)?;
@@ -330,17 +324,6 @@ fn flow(all: &Attributes<'_>) -> Option<String> {
         None => format!("{source} → {destination}"),
     };
     Some(words)
-}
-
-/// Messages of a datagram, with their types; ends at the first that is not whole.
-fn messages(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let (header, _) = rest.split_first_chunk::<16>()?;
-        let length = usize::try_from(u32::from_ne_bytes([header[0], header[1], header[2], header[3]])).ok()?;
-        let body = rest.get(16..length)?;
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((u16::from_ne_bytes([header[4], header[5]]), body))
-    })
 }
 
 #[cfg(test)]
@@ -403,8 +386,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_bytes_are_taken(bytes: Vec<u8>) {
-            messages(&bytes).filter_map(Told::read).for_each(drop);
-            Told::read((TRACE, &bytes));
+            Messages(&bytes).map(Answer::of).filter_map(Told::read).for_each(drop);
+            Told::read(Answer { kind: TRACE, family: 0, attributes: Attributes(&bytes) });
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Attributes to expressions.
 
-use super::super::attribute::{Attribute, Attributes};
 use super::super::expression::{
     Bitwise, Byteorder, Comparison, CtKey, Direction, DynsetOperation, Expression, Extension, FibResult, HeaderBase,
     LimitKind, MetaKey, NatKind, Register, RegisterRange, Reject, Verdict,
@@ -9,6 +8,7 @@ use super::super::number::{
     bitwise, byteorder, cmp, compat, counter, ct, data, dynset, expression as wrapper, exthdr, fib, immediate, limit,
     log, lookup, masq, meta, nat, objref, payload, queue, range, redir, reject, verdict as code,
 };
+use crate::netlink::{Attribute, Attributes};
 
 /// `NFT_LOOKUP_F_INV`, `NFT_DYNSET_F_INV`, `NFT_LIMIT_F_INV`.
 const INVERTED: u32 = 0x1;
@@ -32,12 +32,12 @@ fn known(name: &str, inside: Attributes<'_>, depth: usize) -> Option<Expression>
         "payload" => payload_(inside),
         "cmp" => Some(Expression::Cmp {
             source: register(inside, cmp::SOURCE)?,
-            comparison: Comparison::from_number(inside.u32(cmp::OPERATOR)?),
+            comparison: Comparison::from_number(inside.be32(cmp::OPERATOR)?),
             value: value(inside, cmp::DATA)?,
         }),
         "range" => Some(Expression::Range {
             source: register(inside, range::SOURCE)?,
-            inverted: inside.u32(range::OPERATOR) == Some(1),
+            inverted: inside.be32(range::OPERATOR) == Some(1),
             from: value(inside, range::FROM)?,
             to: value(inside, range::TO)?,
         }),
@@ -45,16 +45,16 @@ fn known(name: &str, inside: Attributes<'_>, depth: usize) -> Option<Expression>
         "byteorder" => Some(Expression::Byteorder {
             source: register(inside, byteorder::SOURCE)?,
             destination: register(inside, byteorder::DESTINATION)?,
-            operation: Byteorder::from_number(inside.u32(byteorder::OPERATION)?),
-            length: inside.u32(byteorder::LENGTH)?,
-            size: inside.u32(byteorder::SIZE)?,
+            operation: Byteorder::from_number(inside.be32(byteorder::OPERATION)?),
+            length: inside.be32(byteorder::LENGTH)?,
+            size: inside.be32(byteorder::SIZE)?,
         }),
         "immediate" => immediate_(inside),
         "lookup" => lookup_(inside),
         "ct" => ct_(inside),
         "fib" => Some(Expression::Fib {
-            result: FibResult::from_number(inside.u32(fib::RESULT)?),
-            flags: inside.u32(fib::FLAGS).unwrap_or(0),
+            result: FibResult::from_number(inside.be32(fib::RESULT)?),
+            flags: inside.be32(fib::FLAGS).unwrap_or(0),
             destination: register(inside, fib::DESTINATION)?,
         }),
         "exthdr" => exthdr_(inside),
@@ -66,23 +66,23 @@ fn known(name: &str, inside: Attributes<'_>, depth: usize) -> Option<Expression>
 fn statement(name: &str, inside: Attributes<'_>) -> Option<Expression> {
     Some(match name {
         "nat" => Expression::Nat {
-            kind: NatKind::from_number(inside.u32(nat::TYPE)?),
-            family: u8::try_from(inside.u32(nat::FAMILY)?).ok()?,
+            kind: NatKind::from_number(inside.be32(nat::TYPE)?),
+            family: u8::try_from(inside.be32(nat::FAMILY)?).ok()?,
             address: registers(inside, [nat::ADDRESS_MIN, nat::ADDRESS_MAX])?,
             port: registers(inside, [nat::PORT_MIN, nat::PORT_MAX])?,
-            flags: inside.u32(nat::FLAGS).unwrap_or(0),
+            flags: inside.be32(nat::FLAGS).unwrap_or(0),
         },
         "masq" => Expression::Masquerade {
             port: registers(inside, [masq::PORT_MIN, masq::PORT_MAX])?,
-            flags: inside.u32(masq::FLAGS).unwrap_or(0),
+            flags: inside.be32(masq::FLAGS).unwrap_or(0),
         },
         "redir" => Expression::Redirect {
             port: registers(inside, [redir::PORT_MIN, redir::PORT_MAX])?,
-            flags: inside.u32(redir::FLAGS).unwrap_or(0),
+            flags: inside.be32(redir::FLAGS).unwrap_or(0),
         },
         "reject" => {
-            let number = inside.find(reject::CODE).and_then(Attribute::u8).unwrap_or(0);
-            Expression::Reject(match inside.u32(reject::TYPE)? {
+            let number = inside.get(reject::CODE).and_then(Attribute::u8).unwrap_or(0);
+            Expression::Reject(match inside.be32(reject::TYPE)? {
                 0 => Reject::Icmp(number),
                 1 => Reject::TcpReset,
                 2 => Reject::Icmpx(number),
@@ -90,51 +90,51 @@ fn statement(name: &str, inside: Attributes<'_>) -> Option<Expression> {
             })
         }
         "counter" => Expression::Counter {
-            packets: inside.u64(counter::PACKETS).unwrap_or(0),
-            bytes: inside.u64(counter::BYTES).unwrap_or(0),
+            packets: inside.be64(counter::PACKETS).unwrap_or(0),
+            bytes: inside.be64(counter::BYTES).unwrap_or(0),
         },
         "limit" => Expression::Limit {
-            kind: LimitKind::from_number(inside.u32(limit::TYPE).unwrap_or(0)),
-            rate: inside.u64(limit::RATE)?,
-            unit: inside.u64(limit::UNIT)?,
-            burst: inside.u32(limit::BURST).unwrap_or(0),
-            inverted: inside.u32(limit::FLAGS).unwrap_or(0) & INVERTED != 0,
+            kind: LimitKind::from_number(inside.be32(limit::TYPE).unwrap_or(0)),
+            rate: inside.be64(limit::RATE)?,
+            unit: inside.be64(limit::UNIT)?,
+            burst: inside.be32(limit::BURST).unwrap_or(0),
+            inverted: inside.be32(limit::FLAGS).unwrap_or(0) & INVERTED != 0,
         },
         "log" => Expression::Log {
             prefix: inside.text(log::PREFIX),
-            level: inside.u32(log::LEVEL),
-            flags: inside.u32(log::FLAGS),
-            group: inside.find(log::GROUP).and_then(Attribute::u16),
-            snaplen: inside.u32(log::SNAPLEN),
-            threshold: inside.find(log::THRESHOLD).and_then(Attribute::u16),
+            level: inside.be32(log::LEVEL),
+            flags: inside.be32(log::FLAGS),
+            group: inside.get(log::GROUP).and_then(Attribute::be16),
+            snaplen: inside.be32(log::SNAPLEN),
+            threshold: inside.get(log::THRESHOLD).and_then(Attribute::be16),
         },
         "notrack" => Expression::Notrack,
         // The number may come from a register instead, which is not understood here.
         "queue" => Expression::Queue {
-            number: inside.find(queue::NUMBER).and_then(Attribute::u16)?,
-            total: inside.find(queue::TOTAL).and_then(Attribute::u16).unwrap_or(1),
-            flags: inside.find(queue::FLAGS).and_then(Attribute::u16).unwrap_or(0),
+            number: inside.get(queue::NUMBER).and_then(Attribute::be16)?,
+            total: inside.get(queue::TOTAL).and_then(Attribute::be16).unwrap_or(1),
+            flags: inside.get(queue::FLAGS).and_then(Attribute::be16).unwrap_or(0),
         },
         "objref" => match inside.text(objref::SET) {
             Some(map) => Expression::ObjectMap { map, source: register(inside, objref::SOURCE)? },
-            None => Expression::Object { kind: inside.u32(objref::TYPE)?, name: inside.text(objref::NAME)? },
+            None => Expression::Object { kind: inside.be32(objref::TYPE)?, name: inside.text(objref::NAME)? },
         },
         "match" => Expression::Match {
             name: inside.text(compat::NAME)?,
-            revision: inside.u32(compat::REVISION).unwrap_or(0),
-            info: inside.find(compat::INFO).map(|info| info.value.to_vec()).unwrap_or_default(),
+            revision: inside.be32(compat::REVISION).unwrap_or(0),
+            info: inside.get(compat::INFO).map(|info| info.bytes.to_vec()).unwrap_or_default(),
         },
         "target" => Expression::Target {
             name: inside.text(compat::NAME)?,
-            revision: inside.u32(compat::REVISION).unwrap_or(0),
-            info: inside.find(compat::INFO).map(|info| info.value.to_vec()).unwrap_or_default(),
+            revision: inside.be32(compat::REVISION).unwrap_or(0),
+            info: inside.get(compat::INFO).map(|info| info.bytes.to_vec()).unwrap_or_default(),
         },
         _ => return None,
     })
 }
 
 fn meta_(inside: Attributes<'_>) -> Option<Expression> {
-    let key = MetaKey::from_number(inside.u32(meta::KEY)?);
+    let key = MetaKey::from_number(inside.be32(meta::KEY)?);
     match register(inside, meta::DESTINATION) {
         Some(destination) => Some(Expression::Meta { key, destination }),
         None => Some(Expression::MetaSet { key, source: register(inside, meta::SOURCE)? }),
@@ -142,8 +142,8 @@ fn meta_(inside: Attributes<'_>) -> Option<Expression> {
 }
 
 fn payload_(inside: Attributes<'_>) -> Option<Expression> {
-    let base = HeaderBase::from_number(inside.u32(payload::BASE)?);
-    let (offset, length) = (inside.u32(payload::OFFSET)?, inside.u32(payload::LENGTH)?);
+    let base = HeaderBase::from_number(inside.be32(payload::BASE)?);
+    let (offset, length) = (inside.be32(payload::OFFSET)?, inside.be32(payload::LENGTH)?);
     match register(inside, payload::DESTINATION) {
         Some(destination) => Some(Expression::Payload { base, offset, length, destination }),
         None => Some(Expression::PayloadSet {
@@ -152,18 +152,18 @@ fn payload_(inside: Attributes<'_>) -> Option<Expression> {
             length,
             source: register(inside, payload::SOURCE)?,
             checksum: [payload::CHECKSUM_TYPE, payload::CHECKSUM_OFFSET, payload::CHECKSUM_FLAGS]
-                .map(|kind| inside.u32(kind).unwrap_or(0)),
+                .map(|kind| inside.be32(kind).unwrap_or(0)),
         }),
     }
 }
 
 fn bitwise_(inside: Attributes<'_>) -> Option<Expression> {
     // Two registers are combined since Linux 6.13, which is not understood here.
-    if inside.find(bitwise::SOURCE2).is_some() {
+    if inside.get(bitwise::SOURCE2).is_some() {
         return None;
     }
     let shift = || value(inside, bitwise::DATA)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
-    let operation = match inside.u32(bitwise::OPERATION).unwrap_or(0) {
+    let operation = match inside.be32(bitwise::OPERATION).unwrap_or(0) {
         0 => Bitwise::Mask { mask: value(inside, bitwise::MASK)?, xor: value(inside, bitwise::XOR)? },
         1 => Bitwise::ShiftLeft(shift()?),
         2 => Bitwise::ShiftRight(shift()?),
@@ -172,13 +172,13 @@ fn bitwise_(inside: Attributes<'_>) -> Option<Expression> {
     Some(Expression::Bitwise {
         source: register(inside, bitwise::SOURCE)?,
         destination: register(inside, bitwise::DESTINATION)?,
-        length: inside.u32(bitwise::LENGTH)?,
+        length: inside.be32(bitwise::LENGTH)?,
         operation,
     })
 }
 
 fn immediate_(inside: Attributes<'_>) -> Option<Expression> {
-    if inside.u32(immediate::DESTINATION)? == 0 {
+    if inside.be32(immediate::DESTINATION)? == 0 {
         return verdict(inside.nested(immediate::DATA).nested(data::VERDICT)).map(Expression::Verdict);
     }
     Some(Expression::Immediate {
@@ -190,11 +190,11 @@ fn immediate_(inside: Attributes<'_>) -> Option<Expression> {
 fn lookup_(inside: Attributes<'_>) -> Option<Expression> {
     let set = inside.text(lookup::SET)?;
     let source = register(inside, lookup::SOURCE)?;
-    let inverted = inside.u32(lookup::FLAGS).unwrap_or(0) & INVERTED != 0;
-    if inside.u32(lookup::DESTINATION) == Some(0) {
+    let inverted = inside.be32(lookup::FLAGS).unwrap_or(0) & INVERTED != 0;
+    if inside.be32(lookup::DESTINATION) == Some(0) {
         return (!inverted).then_some(Expression::VerdictMap { map: set, source });
     }
-    let destination = match inside.find(lookup::DESTINATION) {
+    let destination = match inside.get(lookup::DESTINATION) {
         Some(_) => Some(register(inside, lookup::DESTINATION)?),
         None => None,
     };
@@ -202,9 +202,9 @@ fn lookup_(inside: Attributes<'_>) -> Option<Expression> {
 }
 
 fn ct_(inside: Attributes<'_>) -> Option<Expression> {
-    let key = CtKey::from_number(inside.u32(ct::KEY)?);
+    let key = CtKey::from_number(inside.be32(ct::KEY)?);
     let direction =
-        inside.find(ct::DIRECTION).and_then(Attribute::u8).map(|number| Direction::from_number(u32::from(number)));
+        inside.get(ct::DIRECTION).and_then(Attribute::u8).map(|number| Direction::from_number(u32::from(number)));
     match register(inside, ct::DESTINATION) {
         Some(destination) => Some(Expression::Ct { key, direction, destination }),
         None => Some(Expression::CtSet { key, direction, source: register(inside, ct::SOURCE)? }),
@@ -212,10 +212,10 @@ fn ct_(inside: Attributes<'_>) -> Option<Expression> {
 }
 
 fn exthdr_(inside: Attributes<'_>) -> Option<Expression> {
-    let extension = Extension::from_number(inside.u32(exthdr::OPERATION).unwrap_or(0));
-    let kind = inside.find(exthdr::TYPE).and_then(Attribute::u8)?;
-    let (offset, length) = (inside.u32(exthdr::OFFSET)?, inside.u32(exthdr::LENGTH)?);
-    let flags = inside.u32(exthdr::FLAGS).unwrap_or(0);
+    let extension = Extension::from_number(inside.be32(exthdr::OPERATION).unwrap_or(0));
+    let kind = inside.get(exthdr::TYPE).and_then(Attribute::u8)?;
+    let (offset, length) = (inside.be32(exthdr::OFFSET)?, inside.be32(exthdr::LENGTH)?);
+    let flags = inside.be32(exthdr::FLAGS).unwrap_or(0);
     if let Some(destination) = register(inside, exthdr::DESTINATION) {
         return Some(Expression::Exthdr { extension, kind, offset, length, flags, destination });
     }
@@ -224,23 +224,23 @@ fn exthdr_(inside: Attributes<'_>) -> Option<Expression> {
 }
 
 fn dynset_(inside: Attributes<'_>, depth: usize) -> Option<Expression> {
-    let one = inside.find(dynset::EXPRESSION).and_then(|found| expression(found.nested(), depth));
+    let one = inside.get(dynset::EXPRESSION).and_then(|found| expression(found.nested(), depth));
     let mut all: Vec<Expression> = one.into_iter().collect();
     all.extend(expressions(inside.nested(dynset::EXPRESSIONS), depth));
     Some(Expression::Dynset {
         set: inside.text(dynset::SET)?,
-        operation: DynsetOperation::from_number(inside.u32(dynset::OPERATION)?),
+        operation: DynsetOperation::from_number(inside.be32(dynset::OPERATION)?),
         key: register(inside, dynset::KEY)?,
         data: register(inside, dynset::DATA),
-        timeout: inside.u64(dynset::TIMEOUT).filter(|timeout| *timeout != 0),
-        inverted: inside.u32(dynset::FLAGS).unwrap_or(0) & INVERTED != 0,
+        timeout: inside.be64(dynset::TIMEOUT).filter(|timeout| *timeout != 0),
+        inverted: inside.be32(dynset::FLAGS).unwrap_or(0) & INVERTED != 0,
         expressions: all,
     })
 }
 
 /// A verdict, from what is in its attribute.
 pub(in super::super) fn verdict(inside: Attributes<'_>) -> Option<Verdict> {
-    let number = inside.u32(data::VERDICT_CODE)?.cast_signed();
+    let number = inside.be32(data::VERDICT_CODE)?.cast_signed();
     Some(match number {
         code::ACCEPT => Verdict::Accept,
         code::DROP => Verdict::Drop,
@@ -256,20 +256,20 @@ pub(in super::super) fn verdict(inside: Attributes<'_>) -> Option<Verdict> {
 }
 
 fn register(inside: Attributes<'_>, kind: u16) -> Option<Register> {
-    inside.u32(kind).and_then(Register::from_number)
+    inside.be32(kind).and_then(Register::from_number)
 }
 
 /// Two registers, of which the second is the first if it is not said; None if one of them is none, Some(None) without any.
 #[expect(clippy::option_option, reason = "not there and not understood are two things, and both are passed on")]
 fn registers(inside: Attributes<'_>, kinds: [u16; 2]) -> Option<Option<RegisterRange>> {
-    if inside.find(kinds[0]).is_none() {
+    if inside.get(kinds[0]).is_none() {
         return Some(None);
     }
     let min = register(inside, kinds[0])?;
-    let max = if inside.find(kinds[1]).is_some() { register(inside, kinds[1])? } else { min };
+    let max = if inside.get(kinds[1]).is_some() { register(inside, kinds[1])? } else { min };
     Some(Some(RegisterRange { min, max }))
 }
 
 fn value(inside: Attributes<'_>, kind: u16) -> Option<Vec<u8>> {
-    inside.find(kind)?.nested().find(data::VALUE).map(|found| found.value.to_vec())
+    inside.get(kind)?.nested().get(data::VALUE).map(|found| found.bytes.to_vec())
 }

@@ -9,9 +9,9 @@ mod set;
 pub(super) use expression::{expression, expressions, verdict};
 pub(super) use set::{element, set};
 
-use super::attribute::{Attribute, Attributes};
 use super::model::{Base, Chain, Family, Hook, Rule, Table};
 use super::number::{chain, hook, rule, table, userdata};
+use crate::netlink::{Attribute, Attributes};
 
 /// How deep expressions may lie in one another: a rule adds elements, which count.
 pub(super) const DEPTH: usize = 2;
@@ -19,7 +19,7 @@ pub(super) const DEPTH: usize = 2;
 /// A table, without what is in it.
 pub(super) fn table(family: Family, attributes: Attributes<'_>) -> Option<Table> {
     Some(Table {
-        flags: attributes.u32(table::FLAGS).unwrap_or(0),
+        flags: attributes.be32(table::FLAGS).unwrap_or(0),
         comment: comment(attributes, table::USERDATA, userdata::COMMENT),
         ..Table::new(family, &attributes.text(table::NAME)?)
     })
@@ -28,7 +28,7 @@ pub(super) fn table(family: Family, attributes: Attributes<'_>) -> Option<Table>
 /// A chain, without its rules.
 pub(super) fn chain(family: Family, attributes: Attributes<'_>) -> Option<Chain> {
     Some(Chain {
-        base: attributes.find(chain::HOOK).map(|inside| base(family, attributes, inside.nested())),
+        base: attributes.get(chain::HOOK).map(|inside| base(family, attributes, inside.nested())),
         comment: comment(attributes, chain::USERDATA, userdata::COMMENT),
         ..Chain::new(attributes.text(chain::NAME)?)
     })
@@ -38,9 +38,9 @@ fn base(family: Family, chain: Attributes<'_>, inside: Attributes<'_>) -> Base {
     let many = inside.nested(hook::DEVICES);
     Base {
         kind: chain.text(chain::TYPE).unwrap_or_default(),
-        hook: Hook::from_number(inside.u32(hook::NUMBER).unwrap_or(u32::MAX), family),
-        priority: inside.u32(hook::PRIORITY).unwrap_or(0).cast_signed(),
-        accept: chain.u32(chain::POLICY) != Some(0),
+        hook: Hook::from_number(inside.be32(hook::NUMBER).unwrap_or(u32::MAX), family),
+        priority: inside.be32(hook::PRIORITY).unwrap_or(0).cast_signed(),
+        accept: chain.be32(chain::POLICY) != Some(0),
         devices: inside.text(hook::DEVICE).into_iter().chain(many.into_iter().map(Attribute::text)).collect(),
     }
 }
@@ -48,7 +48,7 @@ fn base(family: Family, chain: Attributes<'_>, inside: Attributes<'_>) -> Base {
 /// A rule.
 pub(super) fn rule(attributes: Attributes<'_>) -> Rule {
     Rule {
-        handle: attributes.u64(rule::HANDLE),
+        handle: attributes.be64(rule::HANDLE),
         comment: comment(attributes, rule::USERDATA, userdata::COMMENT),
         expressions: expressions(attributes.nested(rule::EXPRESSIONS), DEPTH),
     }
@@ -56,11 +56,11 @@ pub(super) fn rule(attributes: Attributes<'_>) -> Rule {
 
 /// A comment in userdata, which is a list of types, lengths and values.
 fn comment(attributes: Attributes<'_>, kind: u16, wanted: u8) -> Option<String> {
-    let mut rest = attributes.find(kind)?.value;
+    let mut rest = attributes.get(kind)?.bytes;
     while let [found, length, behind @ ..] = rest {
         let value = behind.get(..usize::from(*length))?;
         if *found == wanted {
-            return Some(Attribute { kind, value }.text());
+            return Some(Attribute { kind, bytes: value }.text());
         }
         rest = &behind[value.len()..];
     }

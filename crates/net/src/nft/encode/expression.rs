@@ -1,11 +1,11 @@
 //! Expressions to attributes.
 
-use super::super::attribute::Writer;
 use super::super::expression::{Bitwise, Expression, Register, RegisterRange, Reject, Verdict};
 use super::super::number::{
     bitwise, byteorder, cmp, compat, counter, ct, data, dynset, expression as wrapper, exthdr, fib, immediate, limit,
     list, log, lookup, masq, meta, nat, objref, payload, queue, range, redir, reject, verdict as code,
 };
+use crate::netlink::Writer;
 
 /// `NFT_LOOKUP_F_INV`, `NFT_DYNSET_F_INV`, `NFT_LIMIT_F_INV`.
 const INVERTED: u32 = 0x1;
@@ -57,27 +57,27 @@ fn name(expression: &Expression) -> &str {
 fn inside(writer: &mut Writer, expression: &Expression) {
     match expression {
         Expression::Meta { key, destination } => {
-            writer.u32(meta::KEY, key.number());
+            writer.be32(meta::KEY, key.number());
             register(writer, meta::DESTINATION, *destination);
         }
         Expression::MetaSet { key, source } => {
-            writer.u32(meta::KEY, key.number());
+            writer.be32(meta::KEY, key.number());
             register(writer, meta::SOURCE, *source);
         }
         Expression::Ct { key, direction, destination } => {
-            writer.u32(ct::KEY, key.number());
+            writer.be32(ct::KEY, key.number());
             register(writer, ct::DESTINATION, *destination);
             optional(direction.as_ref(), |direction| writer.u8(ct::DIRECTION, low_byte(direction.number())));
         }
         Expression::CtSet { key, direction, source } => {
-            writer.u32(ct::KEY, key.number());
+            writer.be32(ct::KEY, key.number());
             register(writer, ct::SOURCE, *source);
             optional(direction.as_ref(), |direction| writer.u8(ct::DIRECTION, low_byte(direction.number())));
         }
         Expression::Fib { result, flags, destination } => {
             register(writer, fib::DESTINATION, *destination);
-            writer.u32(fib::RESULT, result.number());
-            writer.u32(fib::FLAGS, *flags);
+            writer.be32(fib::RESULT, result.number());
+            writer.be32(fib::FLAGS, *flags);
         }
         Expression::Payload { .. }
         | Expression::PayloadSet { .. }
@@ -105,33 +105,33 @@ fn of_packets(writer: &mut Writer, expression: &Expression) {
     match expression {
         Expression::Payload { base, offset, length, destination } => {
             register(writer, payload::DESTINATION, *destination);
-            writer.u32(payload::BASE, base.number());
-            writer.u32(payload::OFFSET, *offset);
-            writer.u32(payload::LENGTH, *length);
+            writer.be32(payload::BASE, base.number());
+            writer.be32(payload::OFFSET, *offset);
+            writer.be32(payload::LENGTH, *length);
         }
         Expression::PayloadSet { base, offset, length, source, checksum } => {
             register(writer, payload::SOURCE, *source);
-            writer.u32(payload::BASE, base.number());
-            writer.u32(payload::OFFSET, *offset);
-            writer.u32(payload::LENGTH, *length);
-            writer.u32(payload::CHECKSUM_TYPE, checksum[0]);
-            writer.u32(payload::CHECKSUM_OFFSET, checksum[1]);
-            writer.u32(payload::CHECKSUM_FLAGS, checksum[2]);
+            writer.be32(payload::BASE, base.number());
+            writer.be32(payload::OFFSET, *offset);
+            writer.be32(payload::LENGTH, *length);
+            writer.be32(payload::CHECKSUM_TYPE, checksum[0]);
+            writer.be32(payload::CHECKSUM_OFFSET, checksum[1]);
+            writer.be32(payload::CHECKSUM_FLAGS, checksum[2]);
         }
         Expression::Exthdr { extension, kind, offset, length, flags, destination } => {
             register(writer, exthdr::DESTINATION, *destination);
             writer.u8(exthdr::TYPE, *kind);
-            writer.u32(exthdr::OFFSET, *offset);
-            writer.u32(exthdr::LENGTH, *length);
-            writer.u32(exthdr::FLAGS, *flags);
-            writer.u32(exthdr::OPERATION, extension.number());
+            writer.be32(exthdr::OFFSET, *offset);
+            writer.be32(exthdr::LENGTH, *length);
+            writer.be32(exthdr::FLAGS, *flags);
+            writer.be32(exthdr::OPERATION, extension.number());
         }
         Expression::ExthdrSet { extension, kind, offset, length, source } => {
             register(writer, exthdr::SOURCE, *source);
             writer.u8(exthdr::TYPE, *kind);
-            writer.u32(exthdr::OFFSET, *offset);
-            writer.u32(exthdr::LENGTH, *length);
-            writer.u32(exthdr::OPERATION, extension.number());
+            writer.be32(exthdr::OFFSET, *offset);
+            writer.be32(exthdr::LENGTH, *length);
+            writer.be32(exthdr::OPERATION, extension.number());
         }
         _ => {}
     }
@@ -142,27 +142,27 @@ fn of_values(writer: &mut Writer, expression: &Expression) {
     match expression {
         Expression::Cmp { source, comparison, value: compared } => {
             register(writer, cmp::SOURCE, *source);
-            writer.u32(cmp::OPERATOR, comparison.number());
+            writer.be32(cmp::OPERATOR, comparison.number());
             value(writer, cmp::DATA, compared);
         }
         Expression::Range { source, inverted, from, to } => {
             register(writer, range::SOURCE, *source);
-            writer.u32(range::OPERATOR, u32::from(*inverted));
+            writer.be32(range::OPERATOR, u32::from(*inverted));
             value(writer, range::FROM, from);
             value(writer, range::TO, to);
         }
         Expression::Bitwise { source, destination, length, operation } => {
             register(writer, bitwise::SOURCE, *source);
             register(writer, bitwise::DESTINATION, *destination);
-            writer.u32(bitwise::LENGTH, *length);
+            writer.be32(bitwise::LENGTH, *length);
             bits(writer, operation);
         }
         Expression::Byteorder { source, destination, operation, length, size } => {
             register(writer, byteorder::SOURCE, *source);
             register(writer, byteorder::DESTINATION, *destination);
-            writer.u32(byteorder::OPERATION, operation.number());
-            writer.u32(byteorder::LENGTH, *length);
-            writer.u32(byteorder::SIZE, *size);
+            writer.be32(byteorder::OPERATION, operation.number());
+            writer.be32(byteorder::LENGTH, *length);
+            writer.be32(byteorder::SIZE, *size);
         }
         Expression::Immediate { destination, value: loaded } => {
             register(writer, immediate::DESTINATION, *destination);
@@ -183,7 +183,7 @@ fn bits(writer: &mut Writer, operation: &Bitwise) {
         Bitwise::ShiftRight(shift) => (2, Some(*shift)),
         Bitwise::Other(number) => (*number, None),
     };
-    writer.u32(bitwise::OPERATION, number);
+    writer.be32(bitwise::OPERATION, number);
     optional(shift, |shift| value(writer, bitwise::DATA, &shift.to_ne_bytes()));
 }
 
@@ -194,16 +194,16 @@ fn of_sets(writer: &mut Writer, expression: &Expression) {
             writer.text(lookup::SET, set);
             register(writer, lookup::SOURCE, *source);
             optional(*destination, |destination| register(writer, lookup::DESTINATION, destination));
-            writer.u32(lookup::FLAGS, if *inverted { INVERTED } else { 0 });
+            writer.be32(lookup::FLAGS, if *inverted { INVERTED } else { 0 });
         }
         Expression::VerdictMap { map, source } => {
             writer.text(lookup::SET, map);
             register(writer, lookup::SOURCE, *source);
-            writer.u32(lookup::DESTINATION, VERDICT_REGISTER);
-            writer.u32(lookup::FLAGS, 0);
+            writer.be32(lookup::DESTINATION, VERDICT_REGISTER);
+            writer.be32(lookup::FLAGS, 0);
         }
         Expression::Object { kind, name } => {
-            writer.u32(objref::TYPE, *kind);
+            writer.be32(objref::TYPE, *kind);
             writer.text(objref::NAME, name);
         }
         Expression::ObjectMap { map, source } => {
@@ -212,12 +212,12 @@ fn of_sets(writer: &mut Writer, expression: &Expression) {
         }
         Expression::Dynset { set, operation, key, data, timeout, inverted, expressions } => {
             writer.text(dynset::SET, set);
-            writer.u32(dynset::OPERATION, operation.number());
+            writer.be32(dynset::OPERATION, operation.number());
             register(writer, dynset::KEY, *key);
             optional(*data, |data| register(writer, dynset::DATA, data));
-            optional(*timeout, |timeout| writer.u64(dynset::TIMEOUT, timeout));
+            optional(*timeout, |timeout| writer.be64(dynset::TIMEOUT, timeout));
             let with = if expressions.is_empty() { 0 } else { DYNSET_EXPRESSIONS };
-            writer.u32(dynset::FLAGS, with | if *inverted { INVERTED } else { 0 });
+            writer.be32(dynset::FLAGS, with | if *inverted { INVERTED } else { 0 });
             match expressions.as_slice() {
                 [] => {}
                 [one] => writer.nested(dynset::EXPRESSION, |writer| self::expression(writer, one)),
@@ -236,8 +236,8 @@ fn of_sets(writer: &mut Writer, expression: &Expression) {
 fn of_translation(writer: &mut Writer, expression: &Expression) {
     match expression {
         Expression::Nat { kind, family, address, port, flags } => {
-            writer.u32(nat::TYPE, kind.number());
-            writer.u32(nat::FAMILY, u32::from(*family));
+            writer.be32(nat::TYPE, kind.number());
+            writer.be32(nat::FAMILY, u32::from(*family));
             registers(writer, *address, [nat::ADDRESS_MIN, nat::ADDRESS_MAX]);
             registers(writer, *port, [nat::PORT_MIN, nat::PORT_MAX]);
             flags_if_any(writer, nat::FLAGS, *flags);
@@ -258,7 +258,7 @@ fn of_translation(writer: &mut Writer, expression: &Expression) {
 fn statement(writer: &mut Writer, expression: &Expression) {
     match expression {
         Expression::Verdict(decision) => {
-            writer.u32(immediate::DESTINATION, VERDICT_REGISTER);
+            writer.be32(immediate::DESTINATION, VERDICT_REGISTER);
             writer.nested(immediate::DATA, |writer| verdict(writer, decision));
         }
         Expression::Reject(how) => {
@@ -268,36 +268,36 @@ fn statement(writer: &mut Writer, expression: &Expression) {
                 Reject::Icmpx(code) => (2, code),
                 Reject::Other(kind, code) => (kind, code),
             };
-            writer.u32(reject::TYPE, kind);
+            writer.be32(reject::TYPE, kind);
             writer.u8(reject::CODE, code);
         }
         Expression::Counter { packets, bytes } => {
-            writer.u64(counter::BYTES, *bytes);
-            writer.u64(counter::PACKETS, *packets);
+            writer.be64(counter::BYTES, *bytes);
+            writer.be64(counter::PACKETS, *packets);
         }
         Expression::Limit { kind, rate, unit, burst, inverted } => {
-            writer.u64(limit::RATE, *rate);
-            writer.u64(limit::UNIT, *unit);
-            writer.u32(limit::BURST, *burst);
-            writer.u32(limit::TYPE, kind.number());
-            writer.u32(limit::FLAGS, if *inverted { INVERTED } else { 0 });
+            writer.be64(limit::RATE, *rate);
+            writer.be64(limit::UNIT, *unit);
+            writer.be32(limit::BURST, *burst);
+            writer.be32(limit::TYPE, kind.number());
+            writer.be32(limit::FLAGS, if *inverted { INVERTED } else { 0 });
         }
         Expression::Log { prefix, level, flags, group, snaplen, threshold } => {
             optional(prefix.as_ref(), |prefix| writer.text(log::PREFIX, prefix));
-            optional(*level, |level| writer.u32(log::LEVEL, level));
-            optional(*flags, |flags| writer.u32(log::FLAGS, flags));
-            optional(*group, |group| writer.u16(log::GROUP, group));
-            optional(*snaplen, |snaplen| writer.u32(log::SNAPLEN, snaplen));
-            optional(*threshold, |threshold| writer.u16(log::THRESHOLD, threshold));
+            optional(*level, |level| writer.be32(log::LEVEL, level));
+            optional(*flags, |flags| writer.be32(log::FLAGS, flags));
+            optional(*group, |group| writer.be16(log::GROUP, group));
+            optional(*snaplen, |snaplen| writer.be32(log::SNAPLEN, snaplen));
+            optional(*threshold, |threshold| writer.be16(log::THRESHOLD, threshold));
         }
         Expression::Queue { number, total, flags } => {
-            writer.u16(queue::NUMBER, *number);
-            writer.u16(queue::TOTAL, *total);
-            writer.u16(queue::FLAGS, *flags);
+            writer.be16(queue::NUMBER, *number);
+            writer.be16(queue::TOTAL, *total);
+            writer.be16(queue::FLAGS, *flags);
         }
         Expression::Match { name, revision, info } | Expression::Target { name, revision, info } => {
             writer.text(compat::NAME, name);
-            writer.u32(compat::REVISION, *revision);
+            writer.be32(compat::REVISION, *revision);
             writer.raw(compat::INFO, info);
         }
         _ => {}
@@ -318,7 +318,7 @@ pub(super) fn verdict(writer: &mut Writer, verdict: &Verdict) {
         Verdict::Other(number) => (*number, None),
     };
     writer.nested(data::VERDICT, |writer| {
-        writer.u32(data::VERDICT_CODE, number.cast_unsigned());
+        writer.be32(data::VERDICT_CODE, number.cast_unsigned());
         optional(chain, |chain| writer.text(data::VERDICT_CHAIN, chain));
     });
 }
@@ -328,7 +328,7 @@ fn value(writer: &mut Writer, kind: u16, bytes: &[u8]) {
 }
 
 fn register(writer: &mut Writer, kind: u16, register: Register) {
-    writer.u32(kind, register.number());
+    writer.be32(kind, register.number());
 }
 
 /// The second register only where it differs, which is what the kernel takes if it is not there.
@@ -342,7 +342,7 @@ fn registers(writer: &mut Writer, range: Option<RegisterRange>, kinds: [u16; 2])
 
 fn flags_if_any(writer: &mut Writer, kind: u16, flags: u32) {
     if flags != 0 {
-        writer.u32(kind, flags);
+        writer.be32(kind, flags);
     }
 }
 

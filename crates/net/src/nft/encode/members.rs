@@ -1,10 +1,10 @@
 //! Sets and elements to attributes.
 
-use super::super::attribute::Writer;
 use super::super::number::{data, description, element, elements, list, set, userdata};
 use super::super::set::{Data, DataKind, DataType, Element, Set};
 use super::expression::{self, verdict};
 use super::push_comment;
+use crate::netlink::Writer;
 
 /// How many bytes of elements go into one message: an attribute has 64 KB at most, and an error repeats the message, which has to fit
 /// into what is received at once.
@@ -22,25 +22,25 @@ const ORDER_NETWORK: u32 = 2;
 pub(super) fn set(writer: &mut Writer, table: &str, added: &Set, id: u32) {
     writer.text(set::TABLE, table);
     writer.text(set::NAME, &added.name);
-    writer.u32(set::FLAGS, added.flags);
-    writer.u32(set::KEY_TYPE, added.key.0);
-    writer.u32(set::KEY_LENGTH, added.key_length);
+    writer.be32(set::FLAGS, added.flags);
+    writer.be32(set::KEY_TYPE, added.key.0);
+    writer.be32(set::KEY_LENGTH, added.key_length);
     match added.data {
         None => {}
         Some(DataKind::Verdict) => {
-            writer.u32(set::DATA_TYPE, DATA_VERDICT);
-            writer.u32(set::DATA_LENGTH, 0);
+            writer.be32(set::DATA_TYPE, DATA_VERDICT);
+            writer.be32(set::DATA_LENGTH, 0);
         }
         Some(DataKind::Value(kind, length)) => {
-            writer.u32(set::DATA_TYPE, kind.0);
-            writer.u32(set::DATA_LENGTH, length);
+            writer.be32(set::DATA_TYPE, kind.0);
+            writer.be32(set::DATA_LENGTH, length);
         }
-        Some(DataKind::Object(kind)) => writer.u32(set::OBJECT_TYPE, kind),
+        Some(DataKind::Object(kind)) => writer.be32(set::OBJECT_TYPE, kind),
     }
     if let Some(timeout) = added.timeout {
-        writer.u64(set::TIMEOUT, timeout);
+        writer.be64(set::TIMEOUT, timeout);
     }
-    writer.u32(set::ID, id);
+    writer.be32(set::ID, id);
     describe(writer, added);
     writer.raw(set::USERDATA, &user_data(added));
 }
@@ -51,12 +51,12 @@ fn describe(writer: &mut Writer, added: &Set) {
     }
     writer.nested(set::DESCRIPTION, |writer| {
         if let Some(size) = added.size {
-            writer.u32(description::SIZE, size);
+            writer.be32(description::SIZE, size);
         }
         if !added.fields.is_empty() {
             writer.nested(description::FIELDS, |writer| {
                 for length in &added.fields {
-                    writer.nested(list::ITEM, |writer| writer.u32(description::FIELD_LENGTH, *length));
+                    writer.nested(list::ITEM, |writer| writer.be32(description::FIELD_LENGTH, *length));
                 }
             });
         }
@@ -135,7 +135,7 @@ pub(in super::super) fn elements(writer: &mut Writer, table: &str, set: &str, pa
 
 fn element(writer: &mut Writer, item: &Element) {
     if item.flags != 0 {
-        writer.u32(element::FLAGS, item.flags);
+        writer.be32(element::FLAGS, item.flags);
     }
     if item.flags & Element::CATCHALL == 0 {
         writer.nested(element::KEY, |writer| writer.raw(data::VALUE, &item.key));
@@ -152,10 +152,10 @@ fn element(writer: &mut Writer, item: &Element) {
         writer.text(element::OBJECT, object);
     }
     if let Some(timeout) = item.timeout {
-        writer.u64(element::TIMEOUT, timeout);
+        writer.be64(element::TIMEOUT, timeout);
     }
     if let Some(expiration) = item.expiration {
-        writer.u64(element::EXPIRATION, expiration);
+        writer.be64(element::EXPIRATION, expiration);
     }
     match item.expressions.as_slice() {
         [] => {}

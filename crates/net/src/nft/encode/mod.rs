@@ -7,10 +7,10 @@ mod members;
 
 pub(super) use members::elements;
 
-use super::attribute::Writer;
 use super::model::{Base, Chain, Family, Rule, Table};
 use super::number::{batch, chain, elements, flag, hook, list, message, rule, set, table, userdata};
 use super::set::{Element, Set};
+use crate::netlink::{self, Writer};
 
 /// The subsystem that a batch is for (`NFNL_SUBSYS_NFTABLES`).
 const SUBSYSTEM: u16 = 10;
@@ -57,9 +57,9 @@ impl Batch {
 
     fn begin(generation: Option<u32>) -> Batch {
         let mut writer = Writer::default();
-        let start = writer.begin(message::BATCH_BEGIN, flag::REQUEST, 0, 0, SUBSYSTEM);
+        let start = writer.begin(message::BATCH_BEGIN, netlink::REQUEST, 0, &header(0, SUBSYSTEM));
         if let Some(generation) = generation {
-            writer.u32(batch::GENERATION, generation);
+            writer.be32(batch::GENERATION, generation);
         }
         writer.end(start);
         Batch { writer, subjects: Vec::new(), sets: 0 }
@@ -75,7 +75,7 @@ impl Batch {
         let subject = format!("table {} {}", table.family.name(), table.name);
         self.message(message::NEW_TABLE, flag::CREATE, table.family, subject, |writer| {
             writer.text(table::NAME, &table.name);
-            writer.u32(table::FLAGS, table.flags);
+            writer.be32(table::FLAGS, table.flags);
             comment(writer, table::USERDATA, table.comment.as_deref());
         })
     }
@@ -146,7 +146,7 @@ impl Batch {
             writer.text(rule::TABLE, scope.table);
             writer.text(rule::CHAIN, chain);
             if let Position::Before(handle) = position {
-                writer.u64(rule::POSITION, handle);
+                writer.be64(rule::POSITION, handle);
             }
             writer.nested(rule::EXPRESSIONS, |writer| {
                 for item in &added.expressions {
@@ -167,7 +167,7 @@ impl Batch {
             |writer| {
                 writer.text(rule::TABLE, scope.table);
                 writer.text(rule::CHAIN, chain);
-                writer.u64(rule::HANDLE, handle);
+                writer.be64(rule::HANDLE, handle);
             },
         )
     }
@@ -227,7 +227,7 @@ impl Batch {
     ) -> &mut Batch {
         self.subjects.push(subject);
         let sequence = u32::try_from(self.subjects.len()).expect("a batch has fewer messages than memory has bytes");
-        let start = self.writer.begin(kind, flag::REQUEST | flags, sequence, family.number(), 0);
+        let start = self.writer.begin(kind, netlink::REQUEST | flags, sequence, &header(family.number(), 0));
         fill(&mut self.writer);
         self.writer.end(start);
         self
@@ -236,7 +236,7 @@ impl Batch {
     /// All messages with the last one, which makes the kernel carry them out; None if something was too long.
     pub(super) fn finished(&self) -> Option<Vec<u8>> {
         let mut writer = self.writer.clone();
-        let start = writer.begin(message::BATCH_END, flag::REQUEST, 0, 0, SUBSYSTEM);
+        let start = writer.begin(message::BATCH_END, netlink::REQUEST, 0, &header(0, SUBSYSTEM));
         writer.end(start);
         (!writer.overflow()).then(|| writer.into_bytes())
     }
@@ -277,10 +277,16 @@ impl Table {
     }
 }
 
+/// `struct nfgenmsg`.
+pub(super) fn header(family: u8, resource: u16) -> [u8; 4] {
+    let [high, low] = resource.to_be_bytes();
+    [family, 0, high, low]
+}
+
 fn base_chain(writer: &mut Writer, base: &Base, family: Family) {
     writer.nested(chain::HOOK, |writer| {
-        writer.u32(hook::NUMBER, base.hook.number(family));
-        writer.u32(hook::PRIORITY, base.priority.cast_unsigned());
+        writer.be32(hook::NUMBER, base.hook.number(family));
+        writer.be32(hook::PRIORITY, base.priority.cast_unsigned());
         match base.devices.as_slice() {
             [] => {}
             [device] => writer.text(hook::DEVICE, device),
@@ -291,7 +297,7 @@ fn base_chain(writer: &mut Writer, base: &Base, family: Family) {
             }),
         }
     });
-    writer.u32(chain::POLICY, u32::from(base.accept));
+    writer.be32(chain::POLICY, u32::from(base.accept));
     writer.text(chain::TYPE, &base.kind);
 }
 

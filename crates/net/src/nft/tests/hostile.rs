@@ -4,19 +4,19 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
-use crate::nft::attribute::{Attribute, Attributes, Messages};
+use crate::netlink::{Attribute, Attributes, Messages};
 use crate::nft::number::{elements, message};
 use crate::nft::{
-    Base, Batch, Bitwise, Chain, Comparison, CtKey, Data, DataKind, DataType, Direction, DynsetOperation, Element,
-    Expression, Extension, Family, FibResult, HeaderBase, Hook, LimitKind, MetaKey, NatKind, Position, Register,
-    Reject, Rule, Ruleset, Set, Table, Verdict, decode,
+    Answer, Base, Batch, Bitwise, Chain, Comparison, CtKey, Data, DataKind, DataType, Direction, DynsetOperation,
+    Element, Expression, Extension, Family, FibResult, HeaderBase, Hook, LimitKind, MetaKey, NatKind, Position,
+    Register, Reject, Rule, Ruleset, Set, Table, Verdict, decode,
 };
 
 /// What the messages say, as the kernel would say it of a ruleset: a table is followed by what is in it.
 fn decoded(bytes: &[u8]) -> Ruleset {
     let mut all = Ruleset::default();
-    for one in Messages(bytes) {
-        let (family, attributes) = (Family::from_number(one.family()), one.attributes());
+    for one in Messages(bytes).map(Answer::of) {
+        let (family, attributes) = (Family::from_number(one.family), one.attributes);
         if one.kind == message::NEW_TABLE {
             all.tables.extend(decode::table(family, attributes));
         }
