@@ -125,19 +125,30 @@ fn log_flags(flags: u32) -> String {
 
 /// A rejection, which needs no words if it is the usual one of the family.
 pub(super) fn reject(how: Reject, family: Family, network: Option<u8>) -> String {
-    let name = |codes: &[(u8, &'static str)], code: u8| {
-        codes.iter().find(|(known, _)| *known == code).map_or_else(|| code.to_string(), |(_, name)| (*name).to_owned())
-    };
     match how {
-        Reject::TcpReset => "reject with tcp reset".to_owned(),
         Reject::Icmpx(1) => "reject".to_owned(),
-        Reject::Icmpx(code) => format!("reject with icmpx {}", name(&ICMPX_CODES, code)),
         Reject::Icmp(3) if family == Family::Ip => "reject".to_owned(),
         Reject::Icmp(4) if family == Family::Ip6 => "reject".to_owned(),
-        Reject::Icmp(code) if family == Family::Ip6 || network == Some(super::field::IPV6) => {
-            format!("reject with icmpv6 {}", name(&ICMPV6_CODES, code))
+        how => {
+            let is_ipv6 = family == Family::Ip6 || network == Some(super::field::IPV6);
+            format!("reject with {}", how.words(!is_ipv6))
         }
-        Reject::Icmp(code) => format!("reject with icmp {}", name(&ICMP_CODES, code)),
-        Reject::Other(kind, code) => format!("reject with type {kind} code {code}"),
+    }
+}
+
+impl Reject {
+    /// With what, to a packet of this family.
+    pub fn words(self, is_ipv4: bool) -> String {
+        let name = |codes: &[(u8, &'static str)], code: u8| {
+            let known = codes.iter().find(|(known, _)| *known == code);
+            known.map_or_else(|| code.to_string(), |(_, name)| (*name).to_owned())
+        };
+        match self {
+            Reject::TcpReset => "tcp reset".to_owned(),
+            Reject::Icmpx(code) => format!("icmpx {}", name(&ICMPX_CODES, code)),
+            Reject::Icmp(code) if is_ipv4 => format!("icmp {}", name(&ICMP_CODES, code)),
+            Reject::Icmp(code) => format!("icmpv6 {}", name(&ICMPV6_CODES, code)),
+            Reject::Other(kind, code) => format!("type {kind} code {code}"),
+        }
     }
 }

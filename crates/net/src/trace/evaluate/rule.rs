@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::super::super::nft::{
-    Bitwise, Byteorder, Comparison, CtKey, Data, Expression, HeaderBase, MetaKey, NatKind, RegisterRange, Reject, Rule,
-    Table, Verdict,
+    Bitwise, Byteorder, Comparison, CtKey, Data, Expression, HeaderBase, MetaKey, NatKind, RegisterRange, Rule, Table,
+    Verdict,
 };
 use super::super::connection::End;
 use super::super::packet::Packet;
@@ -150,15 +150,11 @@ fn would_do(expression: &Expression) -> Option<String> {
         }
         Expression::PayloadSet { .. } => Some("it would change the packet".to_owned()),
         Expression::Notrack => Some("it would keep the packet from being tracked".to_owned()),
-        Expression::Target { name, .. } if !is_harmless(name) => {
+        Expression::Target { name, .. } if !xt::is_harmless(name) => {
             Some(format!("it would do what the target {name} does"))
         }
         _ => None,
     }
-}
-
-fn is_harmless(target: &str) -> bool {
-    matches!(target, "LOG" | "NFLOG" | "TCPMSS" | "TRACE" | "AUDIT" | "CHECKSUM")
 }
 
 impl Run<'_> {
@@ -193,7 +189,7 @@ impl Run<'_> {
             Expression::Nat { .. } | Expression::Masquerade { .. } | Expression::Redirect { .. } => {
                 self.translate(expression, packet).unwrap_or_else(Step::UnknownEffect)
             }
-            Expression::Reject(how) => Step::Decided(Decided::Reject(reject_words(*how, packet))),
+            Expression::Reject(how) => Step::Decided(Decided::Reject(how.words(packet.is_ipv4()))),
             Expression::Limit { inverted: true, .. } | Expression::Dynset { inverted: true, .. } => Step::Break,
             Expression::Limit { .. } => Step::Assumed("the limit is not reached"),
             Expression::Dynset { expressions, .. } => self.dynset(expressions),
@@ -402,7 +398,7 @@ impl Run<'_> {
             Target::Accept => verdict(Verdict::Accept),
             Target::Drop => verdict(Verdict::Drop),
             Target::Return => verdict(Verdict::Return),
-            Target::Reject(how) => Step::Decided(Decided::Reject(how)),
+            Target::Reject(how) => Step::Decided(Decided::Reject(how.words(packet.is_ipv4()))),
             Target::Translate(end, to) => translated(effect::translate(packet, end, to)),
             Target::Masquerade(to) => translated(effect::masquerade(packet, to, self.around)),
             Target::Redirect(to) => translated(effect::redirect(packet, to, self.around)),
@@ -466,35 +462,4 @@ fn bitwise(own: &[u8], operation: &Bitwise) -> Option<Vec<u8>> {
 fn shift(own: &[u8], by: impl Fn(u32) -> u32) -> Option<Vec<u8>> {
     let bytes: [u8; 4] = own.try_into().ok()?;
     Some(by(u32::from_ne_bytes(bytes)).to_ne_bytes().to_vec())
-}
-
-fn reject_words(how: Reject, packet: &Packet) -> String {
-    const ICMPX: [&str; 4] = ["no-route", "port-unreachable", "host-unreachable", "admin-prohibited"];
-    const ICMP: [(u8, &str); 7] = [
-        (0, "net-unreachable"),
-        (1, "host-unreachable"),
-        (2, "prot-unreachable"),
-        (3, "port-unreachable"),
-        (9, "net-prohibited"),
-        (10, "host-prohibited"),
-        (13, "admin-prohibited"),
-    ];
-    const ICMP6: [(u8, &str); 6] = [
-        (0, "no-route"),
-        (1, "admin-prohibited"),
-        (3, "addr-unreachable"),
-        (4, "port-unreachable"),
-        (5, "policy-fail"),
-        (6, "reject-route"),
-    ];
-    let word = |table: &[(u8, &'static str)], code: u8| {
-        table.iter().find(|(number, _)| *number == code).map_or("unreachable", |(_, word)| word)
-    };
-    match how {
-        Reject::TcpReset => "tcp reset".to_owned(),
-        Reject::Icmpx(code) => format!("icmpx {}", ICMPX.get(usize::from(code)).unwrap_or(&"unreachable")),
-        Reject::Icmp(code) if packet.is_ipv4() => format!("icmp {}", word(&ICMP, code)),
-        Reject::Icmp(code) => format!("icmpv6 {}", word(&ICMP6, code)),
-        Reject::Other(..) => "an error".to_owned(),
-    }
 }

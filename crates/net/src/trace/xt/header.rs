@@ -80,8 +80,8 @@ pub(super) fn icmp(info: Info<'_>, packet: &Packet) -> Option<Judgement> {
 /// `-m iprange`, revision 1.
 pub(super) fn iprange(info: Info<'_>, packet: &Packet) -> Option<Judgement> {
     let flags = info.u8(64)?;
-    let within = |at: usize, own| {
-        let (low, high) = (info.address(at, own)?, info.address(at + 16, own)?);
+    let within = |at: usize, own: std::net::IpAddr| {
+        let (low, high) = (info.address(at, own.is_ipv4())?, info.address(at + 16, own.is_ipv4())?);
         Some(octets(low) <= octets(own) && octets(own) <= octets(high))
     };
     let source = flags & 1 == 0 || within(0, packet.flow.source)? != (flags & 16 != 0);

@@ -34,11 +34,11 @@ impl Info<'_> {
         self.0.get(at..)?.first_chunk().copied()
     }
 
-    /// An address in the sixteen bytes of `nf_inet_addr`, of the family of `like`.
-    pub(super) fn address(self, at: usize, like: IpAddr) -> Option<IpAddr> {
+    /// An address in the sixteen bytes of `nf_inet_addr`.
+    pub(super) fn address(self, at: usize, is_ipv4: bool) -> Option<IpAddr> {
         let bytes: [u8; 16] = self.bytes(at)?;
         let [a, b, c, d, ..] = bytes;
-        Some(if like.is_ipv4() { IpAddr::from([a, b, c, d]) } else { IpAddr::from(bytes) })
+        Some(if is_ipv4 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(bytes) })
     }
 
     /// Whether an address is the one at `at`, as far as the mask at `mask` says.

@@ -12,6 +12,8 @@ mod info;
 mod limit;
 /// Matches on interfaces, hardware addresses and routes.
 mod place;
+/// What addresses and ports are translated to.
+mod range;
 /// Targets.
 mod target;
 /// Both in the words of `iptables(8)`.
@@ -21,7 +23,7 @@ use super::evaluate::{Judgement, Surroundings};
 use super::packet::Packet;
 use info::Info;
 
-pub(super) use target::{Target, target};
+pub(super) use target::{Target, is_harmless, target};
 pub(super) use words::{match_words, target_words};
 
 /// Whether a match matches.

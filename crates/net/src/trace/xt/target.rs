@@ -1,11 +1,11 @@
 //! Targets of iptables.
 
-use std::net::IpAddr;
-
 use super::super::connection::End;
 use super::super::evaluate::{To, range};
 use super::super::packet::Packet;
 use super::info::Info;
+use super::range::Range;
+use crate::nft::Reject;
 
 /// What a target does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(in super::super) enum Target {
     /// Back to the chain that jumped here.
     Return,
     /// Drops and says so.
-    Reject(String),
+    Reject(Reject),
     /// Translates.
     Translate(End, To),
     /// Translates the source to an address of the interface that the packet leaves by.
@@ -40,11 +40,31 @@ pub(in super::super) enum Target {
     Unknown(String),
 }
 
-/// `struct nf_nat_range` in one of its forms.
-struct Range {
-    flags: u32,
-    addresses: (IpAddr, IpAddr),
-    ports: (u16, u16),
+/// Whether a target changes nothing that matters for the way of a packet, and decides nothing.
+pub(in super::super) fn is_harmless(name: &str) -> bool {
+    const HARMLESS: [&str; 20] = [
+        "LOG",
+        "NFLOG",
+        "TCPMSS",
+        "TRACE",
+        "AUDIT",
+        "CLASSIFY",
+        "DSCP",
+        "TOS",
+        "TTL",
+        "HL",
+        "SECMARK",
+        "CONNSECMARK",
+        "CHECKSUM",
+        "SET",
+        "RATEEST",
+        "IDLETIMER",
+        "LED",
+        "TEE",
+        "TCPOPTSTRIP",
+        "ECN",
+    ];
+    HARMLESS.contains(&name)
 }
 
 /// What a target does to this packet; `end` is the one that is translated where the rule is.
@@ -59,28 +79,27 @@ fn known(name: &str, revision: u32, info: Info<'_>, packet: &Packet, end: End) -
         "ACCEPT" => Target::Accept,
         "DROP" => Target::Drop,
         "RETURN" => Target::Return,
-        "REJECT" => Target::Reject(reject(info, packet)?.to_owned()),
+        "REJECT" => Target::Reject(reject(info, packet)?),
         "SNAT" => translate(End::Source, revision, info, packet)?,
         "DNAT" => translate(End::Destination, revision, info, packet)?,
         "NETMAP" => {
-            let addresses = Some(nat_range(0, info, packet)?.addresses);
+            let addresses = Some(Range::read(0, info, packet.is_ipv4())?.addresses);
             Target::Translate(end, To { addresses, ports: None, flags: range::NETMAP })
         }
-        "MASQUERADE" => Target::Masquerade(nat_range(0, info, packet)?.to()),
-        "REDIRECT" => Target::Redirect(nat_range(0, info, packet)?.to()),
+        "MASQUERADE" => Target::Masquerade(Range::read(0, info, packet.is_ipv4())?.to()),
+        "REDIRECT" => Target::Redirect(Range::read(0, info, packet.is_ipv4())?.to()),
         "MARK" => return mark(revision, info),
         "CONNMARK" => return connection_mark(revision, info),
         "NOTRACK" => Target::Notrack,
         "CT" if info.u16(0)? & 1 != 0 => Target::Notrack,
-        "CT" | "LOG" | "NFLOG" | "TCPMSS" | "TRACE" | "AUDIT" | "CLASSIFY" | "DSCP" | "TOS" | "TTL" | "HL"
-        | "SECMARK" | "CONNSECMARK" | "CHECKSUM" | "SET" | "RATEEST" | "IDLETIMER" | "LED" | "TEE" | "TCPOPTSTRIP"
-        | "ECN" => Target::Nothing,
+        "CT" => Target::Nothing,
+        name if is_harmless(name) => Target::Nothing,
         _ => Target::Unknown(format!("what the target {name} of iptables does is not known here")),
     })
 }
 
 fn translate(end: End, revision: u32, info: Info<'_>, packet: &Packet) -> Option<Target> {
-    let range = nat_range(revision, info, packet)?;
+    let range = Range::read(revision, info, packet.is_ipv4())?;
     let mut to = range.to();
     if range.flags & range::SHIFTED != 0 {
         // As far behind the first as the packet's port is behind the one that was named.
@@ -92,36 +111,6 @@ fn translate(end: End, revision: u32, info: Info<'_>, packet: &Packet) -> Option
         });
     }
     Some(Target::Translate(end, to))
-}
-
-impl Range {
-    fn to(&self) -> To {
-        let has = |flag: u32| self.flags & flag != 0;
-        To {
-            addresses: has(range::ADDRESSES).then_some(self.addresses),
-            ports: has(range::PORTS).then_some(self.ports),
-            flags: self.flags,
-        }
-    }
-}
-
-/// The range of a target: of IPv4, revision 0 is a form of its own (`nf_nat_ipv4_multi_range_compat`), all else is
-/// `nf_nat_range`, with or without something behind.
-fn nat_range(revision: u32, info: Info<'_>, packet: &Packet) -> Option<Range> {
-    if packet.is_ipv4() && revision == 0 {
-        let v4 = |at| info.bytes::<4>(at).map(IpAddr::from);
-        return Some(Range {
-            flags: info.u32(4)?,
-            addresses: (v4(8)?, v4(12)?),
-            ports: (info.port(16)?, info.port(18)?),
-        });
-    }
-    let own = packet.flow.destination;
-    Some(Range {
-        flags: info.u32(0)?,
-        addresses: (info.address(4, own)?, info.address(20, own)?),
-        ports: (info.port(36)?, info.port(38)?),
-    })
 }
 
 fn mark(revision: u32, info: Info<'_>) -> Option<Target> {
@@ -146,29 +135,30 @@ fn connection_mark(revision: u32, info: Info<'_>) -> Option<Target> {
     })
 }
 
-fn reject(info: Info<'_>, packet: &Packet) -> Option<&'static str> {
-    const IPV4: [&str; 9] = [
-        "icmp net-unreachable",
-        "icmp host-unreachable",
-        "icmp prot-unreachable",
-        "icmp port-unreachable",
-        "an echo reply",
-        "icmp net-prohibited",
-        "icmp host-prohibited",
-        "tcp reset",
-        "icmp admin-prohibited",
+/// `enum ipt_reject_with` and `enum ip6t_reject_with`, in which echo replies are not in use.
+fn reject(info: Info<'_>, packet: &Packet) -> Option<Reject> {
+    const IPV4: [Reject; 9] = [
+        Reject::Icmp(0),
+        Reject::Icmp(1),
+        Reject::Icmp(2),
+        Reject::Icmp(3),
+        Reject::Other(0, 0),
+        Reject::Icmp(9),
+        Reject::Icmp(10),
+        Reject::TcpReset,
+        Reject::Icmp(13),
     ];
-    const IPV6: [&str; 9] = [
-        "icmpv6 no-route",
-        "icmpv6 admin-prohibited",
-        "icmpv6 not-neighbour",
-        "icmpv6 addr-unreachable",
-        "icmpv6 port-unreachable",
-        "an echo reply",
-        "tcp reset",
-        "icmpv6 policy-fail",
-        "icmpv6 reject-route",
+    const IPV6: [Reject; 9] = [
+        Reject::Icmp(0),
+        Reject::Icmp(1),
+        Reject::Icmp(2),
+        Reject::Icmp(3),
+        Reject::Icmp(4),
+        Reject::Other(129, 0),
+        Reject::TcpReset,
+        Reject::Icmp(5),
+        Reject::Icmp(6),
     ];
-    let names = if packet.is_ipv4() { IPV4 } else { IPV6 };
-    names.get(usize::try_from(info.u32(0)?).ok()?).copied()
+    let all = if packet.is_ipv4() { IPV4 } else { IPV6 };
+    all.get(usize::try_from(info.u32(0)?).ok()?).copied()
 }

@@ -1,9 +1,9 @@
 //! Matches and targets in the words of `iptables(8)`. Of what is not known here, the name.
 
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::info::Info;
+use super::range::Range;
 
 /// A match, as one writes it on the command line; empty of a comment, which is shown elsewhere.
 pub(in super::super) fn match_words(name: &str, revision: u32, info: &[u8], is_ipv4: bool) -> String {
@@ -43,11 +43,11 @@ pub(in super::super) fn match_words(name: &str, revision: u32, info: &[u8], is_i
 pub(in super::super) fn target_words(name: &str, revision: u32, info: &[u8], is_ipv4: bool) -> String {
     let bytes = Info(info);
     let options = match name {
-        "DNAT" => range(revision, bytes, is_ipv4).map(|to| format!(" --to-destination {to}")),
-        "SNAT" => range(revision, bytes, is_ipv4).map(|to| format!(" --to-source {to}")),
-        "NETMAP" => range(0, bytes, is_ipv4).map(|to| format!(" --to {to}")),
+        "DNAT" => to(revision, bytes, is_ipv4).map(|to| format!(" --to-destination {to}")),
+        "SNAT" => to(revision, bytes, is_ipv4).map(|to| format!(" --to-source {to}")),
+        "NETMAP" => to(0, bytes, is_ipv4).map(|to| format!(" --to {to}")),
         "MASQUERADE" | "REDIRECT" => {
-            let to = range(0, bytes, is_ipv4).filter(|to| !to.is_empty());
+            let to = to(0, bytes, is_ipv4).filter(|to| !to.is_empty());
             to.map(|to| format!(" --to-ports {}", to.trim_start_matches(':')))
         }
         "MARK" => bytes.u32(0).zip(bytes.u32(4)).map(|(mark, mask)| format!(" --set-xmark {mark:#x}/{mask:#x}")),
@@ -100,7 +100,7 @@ fn conntrack(revision: u32, info: Info<'_>, is_ipv4: bool) -> Option<String> {
     add(1, "ctstate", states_words);
     add(2, "ctproto", info.u16(136)?.to_string());
     for (at, option) in ADDRESSES.into_iter().enumerate() {
-        add(4 << at, option, info.address(32 * at, family(is_ipv4))?.to_string());
+        add(4 << at, option, info.address(32 * at, is_ipv4)?.to_string());
     }
     add(64, "ctstatus", names(statuses.into(), &STATUSES));
     for (at, option) in PORTS.into_iter().enumerate() {
@@ -182,7 +182,7 @@ fn mark(info: Info<'_>) -> Option<String> {
 fn iprange(info: Info<'_>, is_ipv4: bool) -> Option<String> {
     let flags = info.u8(64)?;
     let part = |at: usize, bit: u8, option: &str| {
-        let (low, high) = (info.address(at, family(is_ipv4))?, info.address(at + 16, family(is_ipv4))?);
+        let (low, high) = (info.address(at, is_ipv4)?, info.address(at + 16, is_ipv4)?);
         let inverted = not(flags & (bit << 4) != 0);
         Some(if flags & bit == 0 { String::new() } else { format!("{inverted} --{option} {low}-{high}") })
     };
@@ -210,30 +210,6 @@ fn mac(info: Info<'_>) -> Option<String> {
     Some(format!("{} --mac-source {address}", not(info.u32(8)? != 0)))
 }
 
-/// An address of a family, which says no more than that.
-fn family(is_ipv4: bool) -> IpAddr {
-    if is_ipv4 { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) }
-}
-
-/// What addresses and ports are translated to; as in `target`.
-fn range(revision: u32, info: Info<'_>, is_ipv4: bool) -> Option<String> {
-    let (at, first, port) = if is_ipv4 && revision == 0 { (4, 8, 16) } else { (0, 4, 36) };
-    let flags = info.u32(at)?;
-    let address = |at: usize| {
-        if is_ipv4 && revision == 0 { info.bytes::<4>(at).map(IpAddr::from) } else { info.address(at, family(is_ipv4)) }
-    };
-    let (low, high) = (address(first)?, address(if is_ipv4 && revision == 0 { 12 } else { 20 })?);
-    let mut words = String::new();
-    if flags & 1 != 0 {
-        let brackets = !is_ipv4 && flags & 2 != 0;
-        let _ = if brackets { write!(words, "[{low}]") } else { write!(words, "{low}") };
-        if low != high {
-            let _ = write!(words, "-{high}");
-        }
-    }
-    if flags & 2 != 0 {
-        let (low, high) = (info.port(port)?, info.port(port + 2)?);
-        let _ = if low == high { write!(words, ":{low}") } else { write!(words, ":{low}-{high}") };
-    }
-    Some(words)
+fn to(revision: u32, info: Info<'_>, is_ipv4: bool) -> Option<String> {
+    Range::read(revision, info, is_ipv4).map(|range| range.words())
 }
