@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 
 use super::ADDRESS;
+use crate::link::visit;
 
 /// A server that is asked for names that are not those of containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,17 +39,12 @@ impl Homes {
     ///
     /// # Errors
     /// Those of `setns(2)`, and of what is done.
-    ///
-    /// # Panics
-    /// If the thread cannot come back, because nothing that it does from then on would happen where it should.
     pub(super) fn in_container<T, E: From<Errno>>(
         &self,
         work: impl FnOnce(BorrowedFd<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        sys::namespace::enter(self.container.as_fd())?;
-        let result = work(self.container.as_fd());
-        sys::namespace::enter(self.host.as_fd()).expect("a thread may go back to the namespace that it came from");
-        result
+        let container = self.container.as_fd();
+        visit(self.host.as_fd(), container, || work(container))?
     }
 }
 

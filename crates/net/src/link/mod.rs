@@ -50,6 +50,7 @@ pub use neighbour::{Forwarding, Neighbour, NeighbourState};
 pub use parent::SubLink;
 pub use route::{Route, RouteKind, Way};
 pub use visit::in_namespace;
+pub(crate) use visit::visit;
 
 use crate::address::Subnet;
 use crate::error::{Error, ErrorKind, Result};

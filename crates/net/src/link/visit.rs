@@ -3,16 +3,17 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 
 /// The thread's own namespace, to which it returns when this is dropped.
-struct Home(OwnedFd);
+struct Home<'a>(BorrowedFd<'a>);
 
-impl Drop for Home {
+impl Drop for Home<'_> {
     fn drop(&mut self) {
         // Everything that follows would be done to the network of a container.
-        if sys::namespace::enter(self.0.as_fd()).is_err() {
+        if sys::namespace::enter(self.0).is_err() {
             std::process::abort();
         }
     }
@@ -26,11 +27,24 @@ impl Drop for Home {
 pub fn in_namespace<T>(namespace: BorrowedFd<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let system = |what: &str, errno| Error::system(what, errno);
     let own = rustix::fs::open("/proc/thread-self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-    let home = Home(own.map_err(|errno| system("/proc/thread-self/ns/net", errno))?);
-    sys::namespace::enter(namespace).map_err(|errno| system("entering a network namespace", errno))?;
+    let home: OwnedFd = own.map_err(|errno| system("/proc/thread-self/ns/net", errno))?;
+    visit(home.as_fd(), namespace, work).map_err(|errno| system("entering a network namespace", errno))?
+}
+
+/// The same for a thread whose own namespace is at hand.
+///
+/// # Errors
+/// Those of `setns(2)`.
+pub(crate) fn visit<T>(
+    home: BorrowedFd<'_>,
+    namespace: BorrowedFd<'_>,
+    work: impl FnOnce() -> T,
+) -> std::result::Result<T, Errno> {
+    let home = Home(home);
+    sys::namespace::enter(namespace)?;
     let answer = work();
     drop(home);
-    answer
+    Ok(answer)
 }
 
 #[cfg(test)]
