@@ -1,6 +1,6 @@
 //! Options of netlink sockets (`netlink(7)`).
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
 
@@ -21,14 +21,8 @@ pub fn strict_lists(socket: BorrowedFd<'_>) -> Result<(), Errno> {
     set(socket, libc::NETLINK_GET_STRICT_CHK)
 }
 
-fn set(socket: BorrowedFd<'_>, option: libc::c_int) -> Result<(), Errno> {
-    let on: libc::c_int = 1;
-    let size = libc::socklen_t::try_from(size_of_val(&on)).expect("four bytes");
-    // SAFETY: the kernel reads one integer, which the pointer gives together with its size; the socket is open.
-    #[expect(unsafe_code, reason = "options that rustix does not offer")]
-    let result =
-        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), size) };
-    if result == 0 { Ok(()) } else { Err(crate::exec::last_errno()) }
+fn set(socket: BorrowedFd<'_>, option: i32) -> Result<(), Errno> {
+    crate::socket::set(socket, libc::SOL_NETLINK, option, &1_i32)
 }
 
 #[cfg(test)]
