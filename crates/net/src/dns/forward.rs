@@ -1,7 +1,7 @@
-//! Questions that others are pending: name servers of the host, or those that the user gave.
+//! Questions that others are asked: name servers of the host, or those that the user gave.
 //!
 //! Each try has a socket, and with it a port, and an identifier of its own, both random: who wants to answer in a server's
-//! place has to guess them (RFC 5452). A reply is taken from the server that was pending, if it has the identifier and the
+//! place has to guess them (RFC 5452). A reply is taken from the server that was asked, if it has the identifier and the
 //! question. Nothing is kept of it.
 
 use std::collections::BTreeMap;
@@ -20,13 +20,13 @@ use super::upstream::{Homes, Upstream};
 use crate::watch::{Watch, When};
 
 /// How long a server has for its answer. The resolvers of C libraries ask again after five seconds; until then two servers
-/// can have been pending.
+/// can have been asked.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Most questions that are on their way, as Docker has it. Each takes a descriptor.
 const MOST: u64 = 1024;
 
-/// How often a server that is the only one is pending: a datagram may get lost.
+/// How often a server that is the only one is asked: a datagram may get lost.
 const FEWEST_TRIES: usize = 2;
 /// How many servers are asked at most, as many as `resolv.conf(5)` has.
 const MOST_TRIES: usize = 3;
@@ -34,7 +34,7 @@ const MOST_TRIES: usize = 3;
 /// How many datagrams of one server are read before others have their turn.
 const AT_ONCE: usize = 64;
 
-/// Who pending.
+/// Who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asker {
     /// By UDP, from this address.
@@ -59,7 +59,7 @@ pub(super) struct Forward {
 #[derive(Debug)]
 struct Pending {
     asker: Asker,
-    /// As it was pending.
+    /// As it was asked.
     query: Box<[u8]>,
     question_length: usize,
     /// Most bytes of a reply.
@@ -71,7 +71,7 @@ struct Pending {
     attempt: Option<Attempt>,
 }
 
-/// One server being pending.
+/// One server being asked.
 #[derive(Debug)]
 struct Attempt {
     socket: OwnedFd,
@@ -95,7 +95,7 @@ impl Forward {
         Forward { servers, homes, pending: BTreeMap::new(), next: 0 }
     }
 
-    /// When the first of the servers asked has had its time.
+    /// When the first of the servers that were asked has had its time.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.pending.values().filter_map(|pending| pending.attempt.as_ref()).map(|attempt| attempt.deadline).min()
     }
@@ -160,7 +160,7 @@ impl Forward {
         self.pending.retain(|_, pending| pending.asker != asker);
     }
 
-    /// Asks the next server that can be pending, or gives up.
+    /// Asks the next server that can be asked, or gives up.
     fn attempt(&mut self, watch: &Watch, number: u64, mut pending: Pending, replies: &mut Replies) {
         pending.attempt = None;
         let most = if self.servers.is_empty() { 0 } else { self.servers.len().clamp(FEWEST_TRIES, MOST_TRIES) };
@@ -246,7 +246,7 @@ impl Pending {
         None
     }
 
-    /// A reply as it goes to who pending.
+    /// A reply as it goes to who asked.
     fn translated(&self, mut reply: Vec<u8>) -> Vec<u8> {
         reply[..2].copy_from_slice(&self.query[..2]);
         reply.shrink_to_fit();
