@@ -50,8 +50,8 @@ pub(super) enum Progress {
 }
 
 impl Relay {
-    /// How many descriptors one takes, those of pipes included that are full.
-    pub(super) const DESCRIPTORS: usize = 4;
+    /// How many descriptors one takes at most: a socket to each end, and a pipe of two for each way that has bytes in it.
+    pub(super) const DESCRIPTORS: usize = 2 + 2 * 2;
 
     /// Begins to connect a client to a container. That it refuses is seen later.
     ///
