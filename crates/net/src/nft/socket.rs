@@ -112,8 +112,8 @@ impl Socket {
         found.ok_or_else(|| Error::system("nftables: generation", Errno::PROTO))
     }
 
-    /// Asks for all of something. `take` gets each answer; `reset` is called when all starts anew, because the ruleset has changed
-    /// meanwhile.
+    /// Asks for all of something. `take` gets each answer; what it adds to is a `new` one whenever all starts anew, because the
+    /// ruleset has changed meanwhile.
     pub(super) fn dump<T>(
         &mut self,
         kind: u16,
