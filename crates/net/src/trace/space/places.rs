@@ -23,7 +23,8 @@ const NETNSA_FD: u16 = 3;
 
 /// Where namespaces without processes have names.
 const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
-/// How many namespaces are looked at, at most.
+/// How many namespaces are looked at, at most. Each takes a descriptor: where the process may have fewer (`RLIMIT_NOFILE`), those
+/// beyond are not found.
 const LIMIT: usize = 4096;
 
 /// What a namespace is.
@@ -50,21 +51,15 @@ pub struct Place {
     inode: u64,
 }
 
+/// A namespace, and what was read of it.
+type Entry = (Place, OnceCell<Option<Space>>);
+
 /// All namespaces.
 #[derive(Debug)]
 pub struct Places {
-    spaces: Vec<(Sketch, OnceCell<Option<Space>>)>,
+    spaces: Vec<Entry>,
     /// Those that were found, once somebody has looked.
-    found: OnceCell<Vec<(Sketch, OnceCell<Option<Space>>)>>,
-}
-
-/// What is kept of a namespace until it is read.
-#[derive(Debug)]
-struct Sketch {
-    name: String,
-    role: Role,
-    file: File,
-    inode: u64,
+    found: OnceCell<Vec<Entry>>,
 }
 
 impl Place {
@@ -90,6 +85,10 @@ impl Place {
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
+
+    fn try_clone(&self) -> std::io::Result<Place> {
+        Ok(Place { name: self.name.clone(), role: self.role, file: self.file.try_clone()?, inode: self.inode })
+    }
 }
 
 impl Places {
@@ -97,7 +96,7 @@ impl Places {
     pub fn new(host: Place, containers: Vec<Place>) -> Places {
         let mut seen = BTreeSet::new();
         let all = std::iter::once(host).chain(containers);
-        let spaces = all.filter(|place| seen.insert(place.inode)).map(|place| (Sketch::of(place), OnceCell::new()));
+        let spaces = all.filter(|place| seen.insert(place.inode)).map(|place| (place, OnceCell::new()));
         Places { spaces: spaces.collect(), found: OnceCell::new() }
     }
 
@@ -107,15 +106,15 @@ impl Places {
     /// `NotFound` if it cannot be read.
     pub fn space(&self, number: usize) -> Result<&Space> {
         let missing = || Error::new(crate::ErrorKind::NotFound, "a network namespace is gone");
-        let (sketch, space) = self.entry(number).ok_or_else(missing)?;
-        let read = || sketch.place().ok().and_then(|place| Space::read(place).ok());
+        let (place, space) = self.entry(number).ok_or_else(missing)?;
+        let read = || place.try_clone().ok().and_then(|place| Space::read(place).ok());
         space.get_or_init(read).as_ref().ok_or_else(missing)
     }
 
     /// The number of the one that this file is.
     pub fn of_path(&self, path: &Path) -> Option<usize> {
         let inode = fs::metadata(path).ok()?.ino();
-        self.spaces.iter().position(|(sketch, _)| sketch.inode == inode)
+        self.spaces.iter().position(|(place, _)| place.inode == inode)
     }
 
     /// How many of them the caller knows.
@@ -123,9 +122,10 @@ impl Places {
         self.spaces.len()
     }
 
-    /// The number of the one with this name.
-    pub fn named(&self, name: &str) -> Option<usize> {
-        self.spaces.iter().position(|(sketch, _)| sketch.name == name)
+    /// The number of the one with this name. Names may be those of several: callers go by [`Places::of_path`].
+    #[cfg(test)]
+    pub(in crate::trace) fn named(&self, name: &str) -> Option<usize> {
+        self.spaces.iter().position(|(place, _)| place.name == name)
     }
 
     /// The number of one that the caller knows and that has a link with this address, the host last.
@@ -140,15 +140,15 @@ impl Places {
         let Some(wanted) = link.peer_namespace else { return Some((of, peer)) };
         let here = self.space(of).ok()?;
         let mut socket = in_namespace(here.fd(), || Socket::open(None)).ok()?;
-        let mut is = |sketch: &Sketch| identity(&mut socket, sketch.file.as_fd()) == Some(wanted);
-        if let Some(number) = self.spaces.iter().position(|(sketch, _)| is(sketch)) {
+        let mut is = |place: &Place| identity(&mut socket, place.fd()) == Some(wanted);
+        if let Some(number) = self.spaces.iter().position(|(place, _)| is(place)) {
             return Some((number, peer));
         }
-        let number = self.found().iter().position(|(sketch, _)| is(sketch))?;
+        let number = self.found().iter().position(|(place, _)| is(place))?;
         Some((self.spaces.len() + number, peer))
     }
 
-    fn entry(&self, number: usize) -> Option<&(Sketch, OnceCell<Option<Space>>)> {
+    fn entry(&self, number: usize) -> Option<&Entry> {
         match number.checked_sub(self.spaces.len()) {
             None => self.spaces.get(number),
             Some(number) => self.found().get(number),
@@ -156,28 +156,18 @@ impl Places {
     }
 
     /// Namespaces in which processes live, or that have names, and that the caller did not name.
-    fn found(&self) -> &[(Sketch, OnceCell<Option<Space>>)] {
+    fn found(&self) -> &[Entry] {
         self.found.get_or_init(|| {
-            let mut seen: BTreeSet<u64> = self.spaces.iter().map(|(sketch, _)| sketch.inode).collect();
+            let mut seen: BTreeSet<u64> = self.spaces.iter().map(|(place, _)| place.inode).collect();
             let mut all = Vec::new();
             for (name, path) in named().into_iter().chain(of_processes()) {
                 let Ok(place) = Place::open(name, Role::Other, &path) else { continue };
                 if all.len() < LIMIT && seen.insert(place.inode) {
-                    all.push((Sketch::of(place), OnceCell::new()));
+                    all.push((place, OnceCell::new()));
                 }
             }
             all
         })
-    }
-}
-
-impl Sketch {
-    fn of(place: Place) -> Sketch {
-        Sketch { name: place.name, role: place.role, file: place.file, inode: place.inode }
-    }
-
-    fn place(&self) -> std::io::Result<Place> {
-        Place::of(self.name.clone(), self.role, self.file.try_clone()?)
     }
 }
 
