@@ -27,13 +27,13 @@ pub mod register;
 pub mod stray;
 
 /// Answering names of containers, and forwarding the rest.
-pub mod dns;
+mod dns;
 /// What the firewall has to say about networks, and putting it into the kernel.
-pub mod firewall;
+mod firewall;
 /// Bridges, pairs of virtual Ethernet devices, addresses and routes (`rtnetlink(7)`).
 pub mod link;
 /// nftables as data: encoded, decoded, shown in the words of `nft(8)`.
-pub mod nft;
+mod nft;
 /// Ports of the host that lead to containers: reserving them, and passing on what the kernel does not.
 pub mod port;
 /// The way of a packet, step by step, through rules of anybody.
@@ -53,7 +53,9 @@ mod watch;
 /// Whether all rules are in the kernel, without looking at them.
 mod whole;
 
+pub use dns::ADDRESS as NAME_SERVER;
 pub use endpoint::{Endpoint, Protocol, Published};
 pub use error::{Error, ErrorKind, Result};
+pub use firewall::Backend;
 pub use network::{Driver, Network, Pool};
 pub use realm::Realm;

@@ -98,7 +98,7 @@ fn of_network(config: &ContainerConfig, names: &Names, host: &[u8]) -> Vec<u8> {
     let host = String::from_utf8_lossy(host);
     let mut lines = String::new();
     if names.answered {
-        lines = format!("nameserver {}\n", net::dns::ADDRESS.ip());
+        lines = format!("nameserver {}\n", net::NAME_SERVER.ip());
     }
     for line in host.lines() {
         let mut words = line.split_whitespace();

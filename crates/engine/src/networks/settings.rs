@@ -3,7 +3,7 @@
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::path::Path;
 
-use net::firewall::Backend;
+use net::Backend;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};

@@ -19,8 +19,8 @@ mod upstream;
 mod zone;
 
 pub use listen::ADDRESS;
-pub use server::{Outside, Server};
-pub use upstream::{Place, Upstream};
+pub(crate) use server::{Outside, Server};
+pub(crate) use upstream::{Place, Upstream};
 
 /// What can be ready, as a number for [`crate::watch`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

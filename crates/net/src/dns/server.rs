@@ -26,7 +26,7 @@ const AT_ONCE: usize = 64;
 
 /// Whom names are asked that are not those of containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outside {
+pub(crate) enum Outside {
     /// These, the first one first.
     Servers(Vec<Upstream>),
     /// Nobody: the container is on internal networks only, and nothing may leave it, not even in the name of a question
@@ -42,7 +42,7 @@ pub enum Outside {
 ///
 /// The container's network namespace exists as long as this value: it has to go when the container has ended.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     watch: Watch,
     sockets: Sockets,
     answers: Answers,
@@ -69,7 +69,7 @@ impl Server {
     ///
     /// # Errors
     /// `Conflict` if the address is taken in the container; `System` without privileges over its network namespace.
-    pub fn open(container: BorrowedFd<'_>, registers: Vec<PathBuf>, outside: Outside) -> Result<Server> {
+    pub(crate) fn open(container: BorrowedFd<'_>, registers: Vec<PathBuf>, outside: Outside) -> Result<Server> {
         let homes = homes(container)?;
         let sockets = homes.in_container(|network| Ok::<_, Errno>(Sockets::open(network)));
         let sockets = sockets.map_err(|errno| Error::system("network namespace of a container", errno))??;
@@ -105,14 +105,19 @@ impl Server {
     ///
     /// # Errors
     /// Those of opening files of namespaces.
-    pub fn change(&mut self, container: BorrowedFd<'_>, registers: Vec<PathBuf>, outside: Outside) -> Result<()> {
+    pub(crate) fn change(
+        &mut self,
+        container: BorrowedFd<'_>,
+        registers: Vec<PathBuf>,
+        outside: Outside,
+    ) -> Result<()> {
         self.forward = forward(outside, homes(container)?);
         self.answers = Answers::new(Zone::new(registers));
         Ok(())
     }
 
     /// Does what can be done now.
-    pub fn ready(&mut self) {
+    pub(crate) fn ready(&mut self) {
         for (token, _) in self.watch.ready() {
             match Token::from_number(token) {
                 Token::Datagrams => self.datagrams(),
@@ -129,12 +134,12 @@ impl Server {
     }
 
     /// When [`Server::due`] has to be called.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.forward.as_ref().and_then(Forward::deadline).into_iter().chain(self.streams.deadline()).min()
     }
 
     /// Sees to what has waited for too long.
-    pub fn due(&mut self, now: Instant) {
+    pub(crate) fn due(&mut self, now: Instant) {
         for number in self.streams.due(now) {
             self.gone(number);
         }

@@ -11,7 +11,7 @@ use crate::link::visit;
 
 /// A server that is asked for names that are not those of containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     /// Where it is.
     pub address: SocketAddr,
     /// From where it is asked.
@@ -20,7 +20,7 @@ pub struct Upstream {
 
 /// Whose network something is sent from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// The host's: of servers that the host asks itself, which may be at its loopback address.
     Host,
     /// The container's: of servers that the user gave.

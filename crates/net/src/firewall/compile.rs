@@ -32,7 +32,7 @@ const SRCNAT: i32 = 100;
 const FORWARD: i32 = -1;
 
 /// The table of these networks and what lives on them. It depends on nothing else, and not on their order.
-pub fn compile(table: &str, registers: &[(&Network, &[Endpoint])]) -> Table {
+pub(crate) fn compile(table: &str, registers: &[(&Network, &[Endpoint])]) -> Table {
     let mut registers: Vec<_> = registers.iter().filter(|(network, _)| network.is_bridge()).collect();
     registers.sort_by(|(one, _), (other, _)| (&one.link, &one.id).cmp(&(&other.link, &other.id)));
     registers.dedup_by(|(one, _), (other, _)| one.link == other.link);

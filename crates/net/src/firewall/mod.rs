@@ -44,7 +44,7 @@ mod tests;
 /// firewalld, which has the last word about what passes.
 mod zones;
 
-pub use compile::compile;
+pub(crate) use compile::compile;
 
 use serde::{Deserialize, Serialize};
 
@@ -230,6 +230,6 @@ impl Firewall {
 }
 
 /// Whether the kernel can lead a port of the host to a container of this address family: a packet for `::1` never leaves the host.
-pub fn is_translated(published: &Published, endpoint: &Endpoint) -> bool {
+pub(crate) fn is_translated(published: &Published, endpoint: &Endpoint) -> bool {
     ports::is_translated(published, endpoint)
 }

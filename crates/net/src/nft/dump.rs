@@ -18,7 +18,7 @@ const TRIES: usize = 16;
 const ASKED_AT_ONCE: usize = 16;
 
 /// All tables, as they are at one instant.
-pub fn dump(socket: &mut Socket) -> Result<Ruleset> {
+pub(crate) fn dump(socket: &mut Socket) -> Result<Ruleset> {
     consistent(socket, |socket| {
         let tables = headers(socket)?;
         let mut chains = chains(socket, None)?;
@@ -35,7 +35,7 @@ pub fn dump(socket: &mut Socket) -> Result<Ruleset> {
 }
 
 /// One table with all that is in it; None if there is none.
-pub fn dump_table(socket: &mut Socket, scope: Scope<'_>) -> Result<Option<Table>> {
+pub(crate) fn dump_table(socket: &mut Socket, scope: Scope<'_>) -> Result<Option<Table>> {
     consistent(socket, |socket| {
         let Some(mut table) = headers(socket)?.into_iter().find(|table| table.scope() == scope) else {
             return Ok(None);
@@ -49,7 +49,7 @@ pub fn dump_table(socket: &mut Socket, scope: Scope<'_>) -> Result<Option<Table>
 }
 
 /// The rules of a table, or of one chain of it, with the names of their chains; none if there is no such table.
-pub fn dump_rules(socket: &mut Socket, scope: Scope<'_>, chain: Option<&str>) -> Result<Vec<(String, Rule)>> {
+pub(crate) fn dump_rules(socket: &mut Socket, scope: Scope<'_>, chain: Option<&str>) -> Result<Vec<(String, Rule)>> {
     match rules(socket, Some(scope), chain) {
         Ok(rules) => Ok(rules.into_iter().map(|(_, chain, rule)| (chain, rule)).collect()),
         Err(Errno::NOENT) => Ok(Vec::new()),
@@ -58,7 +58,7 @@ pub fn dump_rules(socket: &mut Socket, scope: Scope<'_>, chain: Option<&str>) ->
 }
 
 /// A chain, without its rules; None if there is none.
-pub fn get_chain(socket: &mut Socket, scope: Scope<'_>, name: &str) -> Result<Option<Chain>> {
+pub(crate) fn get_chain(socket: &mut Socket, scope: Scope<'_>, name: &str) -> Result<Option<Chain>> {
     let mut found = None;
     let fill = |writer: &mut Writer| {
         writer.text(chain::TABLE, scope.table);
@@ -73,7 +73,7 @@ pub fn get_chain(socket: &mut Socket, scope: Scope<'_>, name: &str) -> Result<Op
 }
 
 /// Elements of a set, those with these keys among them, unless one is not there: then it is None, or without that one.
-pub fn get_elements(
+pub(crate) fn get_elements(
     socket: &mut Socket,
     scope: Scope<'_>,
     set: &str,

@@ -4,7 +4,6 @@
 ///
 /// A step that does not match ends the rule (`NFT_BREAK`), as does one that has nothing to load: a port of a packet without a
 /// transport header, the name of an interface that there is none of, the state of a packet that is not tracked.
-#[expect(missing_docs, reason = "fields are called what the kernel calls them; the variant says what they are for")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expression {
     /// Loads what the kernel knows about a packet.
@@ -125,7 +124,6 @@ pub struct RegisterRange {
 }
 
 /// How bits are computed.
-#[expect(missing_docs, reason = "fields are called what the kernel calls them; the variant says what they are for")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bitwise {
     /// And `mask`, then exclusive or `xor`.
@@ -152,7 +150,7 @@ pub enum Reject {
 }
 
 /// The status bit of connections whose destination was translated (`IPS_DST_NAT`).
-pub const CT_STATUS_DNAT: u32 = 0x20;
+pub(crate) const CT_STATUS_DNAT: u32 = 0x20;
 
 impl Register {
     /// The first word, where values are that are compared at once.

@@ -33,13 +33,12 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use dump::{dump, dump_rules, dump_table, get_chain, get_elements};
-pub use encode::{Batch, Position, Scope};
-pub use expression::{
-    Bitwise, Byteorder, CT_STATUS_DNAT, Comparison, CtKey, Direction, DynsetOperation, Expression, Extension,
-    FibResult, HeaderBase, LimitKind, MetaKey, NatKind, Register, RegisterRange, Reject, Verdict,
+pub(crate) use dump::{dump, dump_rules, dump_table, get_chain, get_elements};
+pub(crate) use encode::{Batch, Position, Scope};
+pub(crate) use expression::{
+    Bitwise, Byteorder, CT_STATUS_DNAT, Comparison, CtKey, Direction, Expression, Extension, FibResult, HeaderBase,
+    MetaKey, NatKind, Register, RegisterRange, Reject, Verdict,
 };
-pub use model::{Base, Chain, Family, Hook, Rule, Ruleset, Table};
-pub use set::{Data, DataKind, DataType, Element, Set};
-pub(crate) use socket::Answer;
-pub use socket::Socket;
+pub(crate) use model::{Base, Chain, Family, Hook, Rule, Ruleset, Table};
+pub(crate) use set::{Data, DataKind, DataType, Element, Set};
+pub(crate) use socket::{Answer, Socket};

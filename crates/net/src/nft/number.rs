@@ -23,7 +23,6 @@ numbers! {
         DELETE_RULE = 0xa08,
         NEW_SET = 0xa09,
         GET_SET = 0xa0a,
-        DELETE_SET = 0xa0b,
         NEW_ELEMENT = 0xa0c,
         GET_ELEMENT = 0xa0d,
         DELETE_ELEMENT = 0xa0e,

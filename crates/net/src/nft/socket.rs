@@ -15,7 +15,7 @@ const TRIES: usize = 32;
 
 /// A netlink socket of the network namespace that it was opened in.
 #[derive(Debug)]
-pub struct Socket {
+pub(crate) struct Socket {
     wire: Wire,
     sequence: u32,
     /// Memory for answers, which is kept, because giving it back and asking for it anew takes longer than most questions.
@@ -46,7 +46,7 @@ impl Socket {
     ///
     /// # Errors
     /// `Unsupported` for a kernel without nfnetlink.
-    pub fn open() -> Result<Socket> {
+    pub(crate) fn open() -> Result<Socket> {
         let wire = Wire::open(Some(netlink::NETFILTER)).map_err(|error| match error.errno() {
             Some(Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT) => {
                 Error::new(ErrorKind::Unsupported, "this kernel has no nfnetlink")
@@ -64,7 +64,7 @@ impl Socket {
     ///
     /// # Errors
     /// `System` with the kernel's number and the first thing it did not take.
-    pub fn commit(&mut self, batch: &Batch) -> Result<()> {
+    pub(crate) fn commit(&mut self, batch: &Batch) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -96,7 +96,7 @@ impl Socket {
     }
 
     /// The number that the kernel counts up with every batch.
-    pub fn generation(&mut self) -> Result<u32> {
+    pub(crate) fn generation(&mut self) -> Result<u32> {
         let mut found = None;
         self.request(
             message::GET_GENERATION,

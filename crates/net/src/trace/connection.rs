@@ -20,8 +20,6 @@ pub(super) struct Connection {
     pub source_settled: bool,
     /// Whether the destination was settled.
     pub destination_settled: bool,
-    /// What helps it.
-    pub helper: Option<String>,
 }
 
 /// Which end of a connection.
@@ -66,7 +64,6 @@ impl Connection {
             zone: 0,
             source_settled: false,
             destination_settled: false,
-            helper: None,
         }
     }
 

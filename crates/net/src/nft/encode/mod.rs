@@ -8,7 +8,7 @@ mod members;
 pub(super) use members::elements;
 
 use super::model::{Base, Chain, Family, Rule, Table};
-use super::number::{batch, chain, elements, flag, hook, list, message, rule, set, table, userdata};
+use super::number::{batch, chain, flag, hook, list, message, rule, table, userdata};
 use super::set::{Element, Set};
 use crate::netlink::{self, Writer};
 
@@ -19,7 +19,7 @@ const MAX_COMMENT: usize = 127;
 
 /// Changes that are carried out together.
 #[derive(Debug, Clone)]
-pub struct Batch {
+pub(crate) struct Batch {
     writer: Writer,
     /// What each message is about; the first message has number 1.
     subjects: Vec<String>,
@@ -37,7 +37,7 @@ pub struct Scope<'a> {
 
 /// Where in its chain a rule is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Position {
+pub(crate) enum Position {
     /// Behind all others.
     Last,
     /// Before the rule with this handle.
@@ -46,12 +46,12 @@ pub enum Position {
 
 impl Batch {
     /// One without changes.
-    pub fn new() -> Batch {
+    pub(crate) fn new() -> Batch {
         Batch::begin(None)
     }
 
     /// One that the kernel refuses with ERESTART if the ruleset has changed since it had this generation.
-    pub fn since(generation: u32) -> Batch {
+    pub(crate) fn since(generation: u32) -> Batch {
         Batch::begin(Some(generation))
     }
 
@@ -66,12 +66,12 @@ impl Batch {
     }
 
     /// Whether it has no changes.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.subjects.is_empty()
     }
 
     /// Adds a table, if it is not there, without what is in it.
-    pub fn add_table(&mut self, table: &Table) -> &mut Batch {
+    pub(crate) fn add_table(&mut self, table: &Table) -> &mut Batch {
         let subject = format!("table {} {}", table.family.name(), table.name);
         self.message(message::NEW_TABLE, flag::CREATE, table.family, subject, |writer| {
             writer.text(table::NAME, &table.name);
@@ -81,7 +81,7 @@ impl Batch {
     }
 
     /// Adds a table with all that is in it: sets, then chains, then elements, which may lead to chains, then rules.
-    pub fn add_whole_table(&mut self, table: &Table) -> &mut Batch {
+    pub(crate) fn add_whole_table(&mut self, table: &Table) -> &mut Batch {
         let scope = table.scope();
         self.add_table(table);
         for set in &table.sets {
@@ -102,13 +102,13 @@ impl Batch {
     }
 
     /// Deletes a table with all that is in it.
-    pub fn delete_table(&mut self, scope: Scope<'_>) -> &mut Batch {
+    pub(crate) fn delete_table(&mut self, scope: Scope<'_>) -> &mut Batch {
         let subject = scope.to_string();
         self.message(message::DELETE_TABLE, 0, scope.family, subject, |writer| writer.text(table::NAME, scope.table))
     }
 
     /// Adds a chain, if it is not there, without rules.
-    pub fn add_chain(&mut self, scope: Scope<'_>, added: &Chain) -> &mut Batch {
+    pub(crate) fn add_chain(&mut self, scope: Scope<'_>, added: &Chain) -> &mut Batch {
         self.message(message::NEW_CHAIN, flag::CREATE, scope.family, scope.chain(&added.name), |writer| {
             writer.text(chain::TABLE, scope.table);
             writer.text(chain::NAME, &added.name);
@@ -120,7 +120,7 @@ impl Batch {
     }
 
     /// Deletes a chain. The kernel refuses with EBUSY while something jumps to it.
-    pub fn delete_chain(&mut self, scope: Scope<'_>, name: &str) -> &mut Batch {
+    pub(crate) fn delete_chain(&mut self, scope: Scope<'_>, name: &str) -> &mut Batch {
         self.message(message::DELETE_CHAIN, 0, scope.family, scope.chain(name), |writer| {
             writer.text(chain::TABLE, scope.table);
             writer.text(chain::NAME, name);
@@ -128,7 +128,7 @@ impl Batch {
     }
 
     /// Deletes all rules of a chain.
-    pub fn flush_chain(&mut self, scope: Scope<'_>, name: &str) -> &mut Batch {
+    pub(crate) fn flush_chain(&mut self, scope: Scope<'_>, name: &str) -> &mut Batch {
         self.message(message::DELETE_RULE, 0, scope.family, scope.chain(name), |writer| {
             writer.text(rule::TABLE, scope.table);
             writer.text(rule::CHAIN, name);
@@ -136,7 +136,7 @@ impl Batch {
     }
 
     /// Adds a rule.
-    pub fn add_rule(&mut self, scope: Scope<'_>, chain: &str, added: &Rule, position: Position) -> &mut Batch {
+    pub(crate) fn add_rule(&mut self, scope: Scope<'_>, chain: &str, added: &Rule, position: Position) -> &mut Batch {
         let subject = match &added.comment {
             Some(comment) => format!("rule \"{comment}\" of {}", scope.chain(chain)),
             None => format!("rule of {}", scope.chain(chain)),
@@ -158,7 +158,7 @@ impl Batch {
     }
 
     /// Deletes a rule.
-    pub fn delete_rule(&mut self, scope: Scope<'_>, chain: &str, handle: u64) -> &mut Batch {
+    pub(crate) fn delete_rule(&mut self, scope: Scope<'_>, chain: &str, handle: u64) -> &mut Batch {
         self.message(
             message::DELETE_RULE,
             0,
@@ -173,7 +173,7 @@ impl Batch {
     }
 
     /// Adds a set, if it is not there, without elements.
-    pub fn add_set(&mut self, scope: Scope<'_>, added: &Set) -> &mut Batch {
+    pub(crate) fn add_set(&mut self, scope: Scope<'_>, added: &Set) -> &mut Batch {
         // The kernel wants a number of each new set, by which rules of the same batch may call it; ours call it by name.
         self.sets += 1;
         let id = self.sets;
@@ -182,29 +182,13 @@ impl Batch {
         })
     }
 
-    /// Deletes a set. The kernel refuses with EBUSY while a rule looks something up in it.
-    pub fn delete_set(&mut self, scope: Scope<'_>, name: &str) -> &mut Batch {
-        self.message(message::DELETE_SET, 0, scope.family, scope.set(name), |writer| {
-            writer.text(set::TABLE, scope.table);
-            writer.text(set::NAME, name);
-        })
-    }
-
-    /// Deletes all elements of a set.
-    pub fn flush_set(&mut self, scope: Scope<'_>, name: &str) -> &mut Batch {
-        self.message(message::DELETE_ELEMENT, 0, scope.family, scope.set(name), |writer| {
-            writer.text(elements::TABLE, scope.table);
-            writer.text(elements::SET, name);
-        })
-    }
-
     /// Adds elements to a set. One that is there already and leads elsewhere is an error (EEXIST or EBUSY).
-    pub fn add_elements(&mut self, scope: Scope<'_>, set: &str, elements: &[Element]) -> &mut Batch {
+    pub(crate) fn add_elements(&mut self, scope: Scope<'_>, set: &str, elements: &[Element]) -> &mut Batch {
         self.elements(message::NEW_ELEMENT, flag::CREATE, scope, set, elements)
     }
 
     /// Deletes elements of a set. One that is not there is an error (ENOENT).
-    pub fn delete_elements(&mut self, scope: Scope<'_>, set: &str, elements: &[Element]) -> &mut Batch {
+    pub(crate) fn delete_elements(&mut self, scope: Scope<'_>, set: &str, elements: &[Element]) -> &mut Batch {
         self.elements(message::DELETE_ELEMENT, 0, scope, set, elements)
     }
 

@@ -5,11 +5,12 @@ use proptest::option;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
 use crate::netlink::{Attribute, Attributes, Messages};
+use crate::nft::expression::{DynsetOperation, LimitKind};
 use crate::nft::number::{elements, message};
 use crate::nft::{
-    Answer, Base, Batch, Bitwise, Chain, Comparison, CtKey, Data, DataKind, DataType, Direction, DynsetOperation,
-    Element, Expression, Extension, Family, FibResult, HeaderBase, Hook, LimitKind, MetaKey, NatKind, Position,
-    Register, Reject, Rule, Ruleset, Set, Table, Verdict, decode,
+    Answer, Base, Batch, Bitwise, Chain, Comparison, CtKey, Data, DataKind, DataType, Direction, Element, Expression,
+    Extension, Family, FibResult, HeaderBase, Hook, MetaKey, NatKind, Position, Register, Reject, Rule, Ruleset, Set,
+    Table, Verdict, decode,
 };
 
 /// What the messages say, as the kernel would say it of a ruleset: a table is followed by what is in it.
