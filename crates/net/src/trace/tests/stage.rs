@@ -201,12 +201,12 @@ impl Stage {
         }
         for socket in servers {
             let mut buffer = [0; 8];
-            if let Ok((_, peer)) = socket.recv_from(&mut buffer) {
+            if let Ok((_, peer)) = uninterrupted(|| socket.recv_from(&mut buffer)) {
                 let _ = socket.send_to(b"!", peer);
                 break;
             }
         }
-        match client.recv(&mut [0; 8]) {
+        match uninterrupted(|| client.recv(&mut [0; 8])) {
             Ok(_) => Seen::Answer,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Seen::Nothing,
             Err(_) => Seen::Refusal,
@@ -218,6 +218,16 @@ impl Stage {
 pub(super) fn sh(namespace: &Namespace, script: &str) {
     let status = namespace.run(|| Command::new("sh").args(["-ec", script]).status().expect("there is a shell"));
     assert!(status.success(), "{script}");
+}
+
+/// Waits again where a wait with a limit was interrupted, which the kernel does not do by itself (`signal(7)`).
+fn uninterrupted<T>(mut wait: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+    loop {
+        match wait() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            answer => return answer,
+        }
+    }
 }
 
 /// A name of a namespace for programs.
