@@ -198,8 +198,8 @@ impl Engine {
         })?;
         let network = definition(&inserted?)?;
         sys::fault::point("network: row written");
-        let made = self.realm().and_then(|realm| Ok(realm.make_network(&realm.registers().lock()?, &network)?));
-        if let Err(error) = made {
+        let bridge = self.realm().and_then(|realm| Ok(realm.make_network(&realm.registers().lock()?, &network)?));
+        if let Err(error) = bridge {
             self.store.remove_network(&network.id).ok();
             return Err(error);
         }

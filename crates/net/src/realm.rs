@@ -240,9 +240,9 @@ impl Realm {
         if !network.keeps_link && !is_shared() {
             let mut links = Links::open()?;
             if network.is_bridge() {
-                links.remove_bridge(&network.link)?
+                links.remove_bridge(&network.link)?;
             } else {
-                links.remove_vlan(&network.link)?
+                links.remove_vlan(&network.link)?;
             }
             sys::fault::point("network: bridge gone");
         }

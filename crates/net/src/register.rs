@@ -34,6 +34,9 @@ pub struct Register {
     pub endpoints: Vec<Endpoint>,
 }
 
+/// Networks whose registers cannot be read, by their ids, and why.
+pub type Unreadable = Vec<(String, Error)>;
+
 /// The registers of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registers {
@@ -119,7 +122,7 @@ impl Registers {
     ///
     /// # Errors
     /// `System` when the directory cannot be read.
-    pub fn readable(&self) -> Result<(Vec<Register>, Vec<(String, Error)>)> {
+    pub fn readable(&self) -> Result<(Vec<Register>, Unreadable)> {
         let (mut readable, mut others) = (Vec::new(), Vec::new());
         for id in self.ids()? {
             match self.read(&id) {
