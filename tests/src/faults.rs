@@ -1,10 +1,13 @@
 //! `kill -9` where it hurts: a build of the program that dies at chosen points, and a way to have every operation die at
 //! each of them. The points are `sys::fault`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
+use crate::process::run;
 use crate::{Context, Failure, Output, Phial, Result};
 
 /// Set by `cargo xtask test`: the program that dies where it is told to.
@@ -110,39 +113,82 @@ pub fn whole(phial: &Phial) -> Result {
     }
 }
 
-/// What is on the networks lives, what does not live is on none, and bridges are those of networks. What is in the firewall,
-/// and which links are there, `system check` has looked at.
-fn networks_are_whole(phial: &Phial) -> Result {
-    let running = phial.ok(&["ps", "-q", "--no-trunc"])?;
+/// Who is on the networks lives, who lives is on his networks, and bridges and chains are those of networks. What else is in
+/// the firewall, and which links are there, `system check` has looked at.
+///
+/// # Errors
+/// The first thing that is not so.
+pub fn networks_are_whole(phial: &Phial) -> Result {
     let networks = phial.ok(&["network", "ls", "-q", "--no-trunc"])?;
+    let registered = registered(phial, &networks)?;
+    let listed = phial.ok(&["ps", "-q", "--no-trunc"])?;
+    let listed: BTreeSet<&str> = listed.lines().collect();
+    if let Some((network, container)) = registered.iter().find(|(_, container)| !listed.contains(&**container)) {
+        return Err(Failure::new(format!("{container}, which does not run, has a place on network {network}")));
+    }
+    if let Some((network, container)) = connected(phial, &listed)?.difference(&registered).next() {
+        return Err(Failure::new(format!("{container} runs and has no place on network {network}")));
+    }
+    if phial.has_host_of_its_own() { nothing_is_left_of_networks(phial, &networks) } else { Ok(()) }
+}
+
+/// Network and container of each place in the registers.
+fn registered(phial: &Phial, networks: &str) -> Result<BTreeSet<(String, String)>> {
+    let mut found = BTreeSet::new();
     for entry in fs::read_dir(phial.run_dir().join("networks")).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
-        let register: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)?;
-        let id = register["network"]["id"].as_str().unwrap_or_default();
-        if !networks.contains(id) {
+        let register: Value = serde_json::from_slice(&fs::read(&path)?)?;
+        let id = register["network"]["id"].as_str().context("a register has an id")?;
+        if !networks.lines().any(|network| network == id) {
             return Err(Failure::new(format!("{} is of a network that is gone", path.display())));
         }
-        let places = register["endpoints"].as_array().into_iter().flatten();
-        let gone = |place: &&serde_json::Value| !running.contains(place["container"].as_str().unwrap_or("none"));
-        if let Some(place) = places.into_iter().find(gone) {
-            return Err(Failure::new(format!("{}: nobody lives at {place}", path.display())));
+        for place in register["endpoints"].as_array().context("endpoints are a list")? {
+            let container = place["container"].as_str().context("a place is a container's")?;
+            found.insert((id.to_owned(), container.to_owned()));
         }
     }
-    let bridges = crate::process::run(&mut phial.there("ip", &["-o", "link", "show", "type", "bridge"]))?.success()?;
-    let names = bridges.lines().filter_map(|line| line.split(": ").nth(1));
-    match names
-        .filter_map(|name| name.strip_prefix("br-"))
-        .find(|id| !networks.lines().any(|network| network.starts_with(id)))
-    {
-        // The host of the test may be one on which others have networks as well.
-        Some(left) if phial.has_host_of_its_own() => {
-            Err(Failure::new(format!("bridge br-{left} is of a network that is gone")))
-        }
-        _ => Ok(()),
+    Ok(found)
+}
+
+/// Network and container of each place that there must be: of those that run, and have a network of their own.
+fn connected(phial: &Phial, listed: &BTreeSet<&str>) -> Result<BTreeSet<(String, String)>> {
+    if listed.is_empty() {
+        return Ok(BTreeSet::new());
     }
+    let ids: Vec<&str> = listed.iter().copied().collect();
+    let all: Value = serde_json::from_str(&phial.ok(&[&["inspect"], &ids[..]].concat())?)?;
+    let containers = all.as_array().into_iter().flatten().filter(|container| {
+        let mode = container["HostConfig"]["NetworkMode"].as_str().unwrap_or_default();
+        // One that waits to be started anew has no place meanwhile.
+        let runs = container["State"]["Running"] == true && container["State"]["Restarting"] != true;
+        runs && mode != "none" && mode != "host" && !mode.starts_with("container:")
+    });
+    let places = containers.flat_map(|container| {
+        let id = container["Id"].as_str().unwrap_or_default();
+        let places = container["NetworkSettings"]["Networks"].as_object().into_iter().flatten();
+        places.map(move |(_, place)| (place["NetworkID"].as_str().unwrap_or_default().to_owned(), id.to_owned()))
+    });
+    Ok(places.collect())
+}
+
+/// Bridges, and chains of the firewall: those of networks that are there, and no others.
+fn nothing_is_left_of_networks(phial: &Phial, networks: &str) -> Result {
+    let tell = |program: &str, arguments: &[&str]| run(&mut phial.there(program, arguments))?.success();
+    let bridges = tell("ip", &["-o", "link", "show", "type", "bridge"])?;
+    let bridges = bridges.lines().filter_map(|line| line.split(": ").nth(1));
+    let rules = tell("nft", &["list", "ruleset"])?;
+    let chains = rules.lines().filter_map(|line| line.trim().strip_prefix("chain ")?.strip_suffix(" {"));
+    for name in bridges.chain(chains) {
+        // Bridges of others have names of another length after it.
+        let id = name.rsplit_once("br-").map(|(_, id)| id).filter(|id| id.len() == 12);
+        if id.is_some_and(|id| !networks.lines().any(|network| network.starts_with(id))) {
+            return Err(Failure::new(format!("{name} is of a network that is gone")));
+        }
+    }
+    Ok(())
 }
 
 /// A cgroup of the container with this id, if there is one.

@@ -1,24 +1,16 @@
 //! A host of one's own and another machine beside it, as network namespaces: what a test does to the network of the one,
 //! nobody else sees, and real packets go between the two.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
+use std::ops::Deref;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use tempfile::TempDir;
 
-use crate::process::{Output, run};
-use crate::{Context, Failure, Result, Stage};
-
-/// How long nobody answers before it counts as silence: packets that are dropped are not told of.
-const SILENCE: Duration = Duration::from_millis(700);
+use crate::namespace::Namespace;
+use crate::process::run;
+use crate::{Phial, Result, Stage};
 
 /// The addresses of the host on the link between the two.
 pub const HOST: (&str, &str) = ("192.0.2.1", "2001:db8::1");
@@ -29,6 +21,7 @@ pub const OUTSIDE: (&str, &str) = ("192.0.2.2", "2001:db8::2");
 #[derive(Debug)]
 pub struct Machine {
     name: String,
+    namespace: Namespace,
 }
 
 /// A host and a machine beside it, connected by a link.
@@ -49,79 +42,12 @@ impl Machine {
         // Names of temporary directories are new.
         let unique = TempDir::new()?;
         let tail = unique.path().extension().or(unique.path().file_name()).unwrap_or_default();
-        let machine = Machine { name: format!("phial-{}", tail.to_string_lossy().trim_start_matches('.')) };
+        let name = format!("phial-{}", tail.to_string_lossy().trim_start_matches('.'));
+        let namespace = Namespace::at(Path::new("/run/netns").join(&name));
+        let machine = Machine { name, namespace };
         run(Command::new("ip").args(["netns", "add", &machine.name]))?.success()?;
         machine.ip("link set lo up")?;
         Ok(machine)
-    }
-
-    /// Its file.
-    pub fn path(&self) -> PathBuf {
-        Path::new("/run/netns").join(&self.name)
-    }
-
-    /// A command that runs there. `nsenter(1)` leaves mounts as they are, which `ip netns exec` does not.
-    pub fn command(&self, program: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net={}", self.path().display())).arg(program).args(arguments);
-        command
-    }
-
-    /// Runs a command there to its end.
-    ///
-    /// # Errors
-    /// It could not be started.
-    pub fn run(&self, program: &str, arguments: &[&str]) -> Result<Output> {
-        run(&mut self.command(program, arguments))
-    }
-
-    /// A shell script there, which must succeed: its stdout without the last line end.
-    ///
-    /// # Errors
-    /// It did not: the message has everything it wrote.
-    pub fn sh(&self, script: &str) -> Result<String> {
-        Ok(self.run("sh", &["-c", script])?.success()?.trim_end_matches('\n').to_owned())
-    }
-
-    /// What a thread finds that is in this network.
-    ///
-    /// # Errors
-    /// The namespace cannot be entered, or that of the thread's work.
-    pub fn within<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        within(&self.path(), work)
-    }
-
-    /// What a server says to a caller from here; an error if it cannot be reached.
-    ///
-    /// # Errors
-    /// It is refused, or nobody answers.
-    pub fn ask_tcp(&self, address: &str, port: u16) -> Result<String> {
-        let to = SocketAddr::new(ip(address)?, port);
-        self.within(move || {
-            let mut stream = TcpStream::connect_timeout(&to, SILENCE).context(format!("connecting to {to}"))?;
-            stream.set_read_timeout(Some(SILENCE))?;
-            let mut answer = String::new();
-            stream.write_all(b"who\n")?;
-            stream.read_to_string(&mut answer).context(format!("reading from {to}"))?;
-            Ok(answer.trim().to_owned())
-        })
-    }
-
-    /// The same with datagrams.
-    ///
-    /// # Errors
-    /// Nobody answers.
-    pub fn ask_udp(&self, address: &str, port: u16) -> Result<String> {
-        let to = SocketAddr::new(ip(address)?, port);
-        self.within(move || {
-            let socket = UdpSocket::bind(if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" })?;
-            socket.connect(to)?;
-            socket.set_read_timeout(Some(SILENCE))?;
-            socket.send(b"who\n")?;
-            let mut answer = [0; 100];
-            let count = socket.recv(&mut answer).context(format!("waiting for {to}"))?;
-            Ok(String::from_utf8_lossy(&answer[..count]).trim().to_owned())
-        })
     }
 
     /// What `ip(8)` does there, or says.
@@ -131,6 +57,14 @@ impl Machine {
     pub fn ip(&self, words: &str) -> Result<String> {
         let words: Vec<&str> = words.split_whitespace().collect();
         run(Command::new("ip").args(["-n", &self.name]).args(words))?.success()
+    }
+}
+
+impl Deref for Machine {
+    type Target = Namespace;
+
+    fn deref(&self) -> &Namespace {
+        &self.namespace
     }
 }
 
@@ -156,39 +90,54 @@ impl Lan {
             machine.ip(&format!("addr add {}/24 dev eth0", own.0))?;
             machine.ip(&format!("addr add {}/64 dev eth0 nodad", own.1))?;
             machine.ip("link set eth0 up")?;
+            // Who asks where nobody is hears of it each time, not only the first six times in a second (icmp(7)).
+            machine.sh("echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit")?;
         }
         host.ip(&format!("route add default via {}", OUTSIDE.0))?;
         host.ip(&format!("-6 route add default via {}", OUTSIDE.1))?;
         Ok(Lan { host, outside })
     }
 
-    /// A host on which the program has an image. It runs there from now on.
+    /// A host on which the program has the small image. It runs there from now on.
     ///
     /// # Errors
     /// As of [`Stage::busybox`] and [`Lan::new`].
     pub fn with_stage() -> Result<(Lan, Stage)> {
+        Lan::with(Stage::busybox()?)
+    }
+
+    /// The same with Debian's image, which has perl, and a resolver that is glibc's.
+    ///
+    /// # Errors
+    /// As of [`Stage::debian`] and [`Lan::new`].
+    pub fn with_debian() -> Result<(Lan, Stage)> {
+        Lan::with(Stage::debian()?)
+    }
+
+    fn with(mut stage: Stage) -> Result<(Lan, Stage)> {
         let lan = Lan::new()?;
-        let mut stage = Stage::busybox()?;
-        stage.phial.enter(&lan.host.path());
+        lan.take(&mut stage.phial)?;
         Ok((lan, stage))
     }
-}
 
-/// What a thread finds that is in the network namespace of this file: a machine's, or that of a process in `/proc`.
-///
-/// # Errors
-/// The namespace cannot be entered, or that of the thread's work.
-pub fn within<T: Send>(namespace: &Path, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    let namespace = File::open(namespace).context(namespace.display())?;
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(move || {
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-            work()
-        });
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
+    /// Lets a program run on the host from now on. Its resolver asks the other machine, which refuses at once if nobody
+    /// answers questions there.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn take(&self, phial: &mut Phial) -> Result {
+        phial.enter(&self.host);
+        phial.resolve_with(OUTSIDE.0)
+    }
 
-fn ip(address: &str) -> Result<IpAddr> {
-    address.parse().map_err(|_| Failure::new(format!("{address}: no address")))
+    /// Lets the other machine send packets for `127.0.0.0/8` to the host, as a hostile neighbour does (CVE-2020-8558).
+    ///
+    /// # Errors
+    /// `ip` is missing.
+    pub fn aim_at_loopback(&self) -> Result {
+        self.outside.ip(&format!("route add 127.0.0.0/8 via {} dev eth0 table 7", HOST.0))?;
+        self.outside.ip("addr del 127.0.0.1/8 dev lo")?;
+        self.outside.sh("echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet")?;
+        self.outside.ip("rule add pref 0 from all lookup 7").map(drop)
+    }
 }

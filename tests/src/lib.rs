@@ -25,6 +25,10 @@ pub mod images;
 pub mod lan;
 /// What the host looks like, so that two looks can be compared.
 pub mod leftovers;
+/// A server of names that counts what it is asked.
+pub mod names;
+/// Network namespaces, and calls between them.
+pub mod namespace;
 /// Things between a client and the registry: connections that break, tokens that must be fetched.
 pub mod network;
 /// The built `phial` with a root of its own.

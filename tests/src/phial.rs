@@ -10,8 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::image::digest_of;
+use crate::namespace::Namespace;
 use crate::process::{self, Output, run, run_with_input};
-use crate::{Failure, Result, faults};
+use crate::{Context, Failure, Result, faults};
 
 /// Set by `cargo xtask test`: the program to test.
 pub const PROGRAM: &str = "PHIAL_PROGRAM";
@@ -23,7 +24,9 @@ pub struct Phial {
     // The name is short because the path of a unix socket may have 107 bytes, and 77 of them are the container's.
     dir: TempDir,
     /// The network namespace that it runs in, if it is not the one of the test.
-    network: Option<PathBuf>,
+    network: Option<Namespace>,
+    /// What is at `/etc/resolv.conf` for it, if it is not the host's.
+    resolver: Option<PathBuf>,
     /// What its environment has besides.
     variables: Vec<(&'static str, String)>,
 }
@@ -39,12 +42,23 @@ impl Phial {
 
     pub(crate) fn of(program: PathBuf) -> Result<Phial> {
         let dir = tempfile::Builder::new().prefix("phial-").tempdir()?;
-        Ok(Phial { program, dir, network: None, variables: Vec::new() })
+        Ok(Phial { program, dir, network: None, resolver: None, variables: Vec::new() })
     }
 
-    /// From now on it runs in the network namespace of this file.
-    pub fn enter(&mut self, network: &Path) {
-        self.network = Some(network.to_owned());
+    /// From now on it runs in this network namespace.
+    pub fn enter(&mut self, network: &Namespace) {
+        self.network = Some(network.clone());
+    }
+
+    /// From now on its `resolv.conf(5)` names this server and no other.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn resolve_with(&mut self, server: &str) -> Result {
+        let file = self.dir.path().join("resolv.conf");
+        fs::write(&file, format!("nameserver {server}\n"))?;
+        self.resolver = Some(file);
+        Ok(())
     }
 
     /// From now on it has this in its environment.
@@ -52,7 +66,7 @@ impl Phial {
         self.variables.push((variable, value.to_owned()));
     }
 
-    /// Whether that is so.
+    /// Whether it runs in a network namespace that is not the one of the test.
     pub(crate) fn has_host_of_its_own(&self) -> bool {
         self.network.is_some()
     }
@@ -74,7 +88,16 @@ impl Phial {
 
     /// A command line, not started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.there(&self.program, arguments);
+        let mut command = match &self.resolver {
+            None => self.there(&self.program, arguments),
+            Some(file) => {
+                // A namespace of mounts, in which the host's own file is covered.
+                let cover = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+                let mut command = self.there("unshare", &["--mount", "sh", "-c", cover]);
+                command.arg(file).arg(&self.program).args(arguments);
+                command
+            }
+        };
         command.env("PHIAL_ROOT", self.root()).env("PHIAL_RUN", self.run_dir());
         // The user's own credentials have no part in a test.
         command.env(faults::DIRECTORY, faults::directory(self.dir.path()));
@@ -84,16 +107,14 @@ impl Phial {
 
     /// A command that runs in the network namespace that the program runs in.
     pub(crate) fn there(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
-        let mut command = match &self.network {
-            None => Command::new(program),
-            Some(network) => {
-                let mut command = Command::new("nsenter");
-                command.arg(format!("--net={}", network.display())).arg(program);
+        match &self.network {
+            None => {
+                let mut command = Command::new(program);
+                command.args(arguments);
                 command
             }
-        };
-        command.args(arguments);
-        command
+            Some(network) => network.command(program, arguments),
+        }
     }
 
     /// Runs a command line to its end with nothing on stdin.
@@ -131,6 +152,34 @@ impl Phial {
     pub fn inspect(&self, name: &str) -> Result<serde_json::Value> {
         let mut all: serde_json::Value = serde_json::from_str(&self.ok(&["inspect", name])?)?;
         Ok(all[0].take())
+    }
+
+    /// An attribute of a container's place on a network: `IPAddress`, `GlobalIPv6Address`, `Gateway`, ….
+    ///
+    /// # Errors
+    /// There is no such container, or it has nothing there.
+    pub fn place(&self, container: &str, network: &str, key: &str) -> Result<String> {
+        let inspected = self.inspect(container)?;
+        let value = inspected["NetworkSettings"]["Networks"][network][key].as_str().filter(|value| !value.is_empty());
+        Ok(value.context(format!("{container} has no {key} on {network}"))?.to_owned())
+    }
+
+    /// The address of IPv4 that a container has on a network.
+    ///
+    /// # Errors
+    /// There is no such container, or it has none.
+    pub fn address(&self, container: &str, network: &str) -> Result<String> {
+        self.place(container, network, "IPAddress")
+    }
+
+    /// The network namespace of a container that runs.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn namespace(&self, container: &str) -> Result<Namespace> {
+        let pid = self.inspect(container)?["State"]["Pid"].as_i64().filter(|pid| *pid != 0);
+        let pid = pid.context(format!("{container} does not run"))?;
+        Ok(Namespace::at(format!("/proc/{pid}/ns/net")))
     }
 
     /// The ids of all containers, as `ps -a` prints them: the first column below its header.

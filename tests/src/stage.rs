@@ -1,6 +1,7 @@
 //! What most tests begin with: a registry, a program with an empty root, and an image in it.
 
 use crate::followed::Followed;
+use crate::namespace::Namespace;
 use crate::registry::Registry;
 use crate::{Output, Phial, Result, images};
 
@@ -83,13 +84,39 @@ impl Stage {
         self.phial.ok(&[&["run", "-d"], flags, &[&self.image], command].concat())
     }
 
-    /// The same with a shell script, once it has printed `ready`: after its traps are set.
+    /// A container that does nothing, and its network namespace: what it would say and hear there, the test does.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn idle(&self, flags: &[&str]) -> Result<Namespace> {
+        let id = self.start(flags, &["sleep", "1000000"])?;
+        self.phial.namespace(&id)
+    }
+
+    /// As [`Stage::start`], with a command that prints `ready` once it is: its traps are set, its port is open.
+    ///
+    /// # Errors
+    /// It could not be started, or has ended before that.
+    pub fn start_when_ready(&self, flags: &[&str], command: &[&str]) -> Result<String> {
+        let id = self.start(flags, command)?;
+        self.await_ready(&id, 1)?;
+        Ok(id)
+    }
+
+    /// The same with a shell script.
     ///
     /// # Errors
     /// It could not be started, or has ended before that.
     pub fn start_ready(&self, flags: &[&str], script: &str) -> Result<String> {
-        let id = self.start(flags, &["sh", "-c", script])?;
-        Followed::start(&self.phial, &["logs", "-f", &id])?.wait_for("ready")?;
-        Ok(id)
+        self.start_when_ready(flags, &["sh", "-c", script])
+    }
+
+    /// Waits until a container has printed `ready` as often as that, with each start once.
+    ///
+    /// # Errors
+    /// It has ended before that.
+    pub fn await_ready(&self, name: &str, times: usize) -> Result {
+        let mut log = Followed::start(&self.phial, &["logs", "-f", name])?;
+        (0..times).try_for_each(|_| log.wait_for("ready"))
     }
 }

@@ -17,7 +17,7 @@ fn nothing_is_left_of_containers_that_came_and_went() -> Result {
     let mut stage = Stage { phial, registry, image };
     stage.phial.ok(&["pull", &stage.image])?;
     // The default network stays, as it does with docker.
-    stage.phial.enter(&lan.host.path());
+    stage.phial.enter(&lan.host);
     stage.run(&["-m", "64m", "--pids-limit", "50"], &["true"])?.exited(0)?;
     stage.run(&["--init", "--network", "none"], &["sh", "-c", "exit 3"])?.exited(3)?;
     stage.run(&["--network", "host"], &["no-such-program"])?.exited(127)?;

@@ -3,19 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
 
+use end_to_end::faults::networks_are_whole;
 use end_to_end::followed::Followed;
 use end_to_end::lan::{HOST, Lan};
+use end_to_end::namespace::Change;
 use end_to_end::{Context, Phial, Result, Stage, supervisor};
 use serde_json::Value;
 
-/// What takes longer does not come.
-const LONG: Duration = Duration::from_secs(20);
-
-/// Says its host's name to everybody who comes to port 80, and `ready` once it can.
-const SERVER: &str = "nc -ll -p 80 -e sh -c 'read line; hostname' & \
-                      while ! netstat -ltn | grep -q ':80 '; do usleep 10000; done; echo ready; wait";
+/// Says its host's name to everybody who comes to port 80, and `ready` once it can: the server goes into the background
+/// when it listens. Ends with 1 when it is told to.
+const SERVER: &str = "mkdir -p /www; hostname > /www/index.html; trap 'exit 1' TERM; httpd -p 80 -h /www; echo ready; \
+                      while :; do sleep 1000 & wait; done";
 
 /// A program on a host of its own, with a network `web`.
 fn host() -> Result<(Lan, Stage)> {
@@ -30,9 +29,7 @@ fn serve(stage: &Stage, name: &str, flags: &[&str]) -> Result<String> {
 }
 
 fn sleeper(stage: &Stage, name: &str, flags: &[&str]) -> Result<String> {
-    // Names that nobody has are asked of the host's resolvers, which are not there.
-    let impatient = ["--dns-option", "timeout:1", "--dns-option", "attempts:1"];
-    stage.start(&[&["--name", name], &impatient[..], flags].concat(), &["sleep", "1000"])
+    stage.start(&[&["--name", name], flags].concat(), &["sleep", "1000"])
 }
 
 /// The address that a container finds for a name.
@@ -40,12 +37,6 @@ fn lookup(phial: &Phial, from: &str, name: &str) -> Result<Option<String>> {
     let output = phial.run(&["exec", from, "ping", "-4", "-c", "1", "-W", "1", name])?;
     let within = output.stdout.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
     Ok(within.map(|(address, _)| address.to_owned()))
-}
-
-/// An attribute of a container's place on a network.
-fn place(phial: &Phial, container: &str, network: &str, key: &str) -> Result<String> {
-    let inspected = phial.inspect(container)?;
-    Ok(inspected["NetworkSettings"]["Networks"][network][key].as_str().unwrap_or_default().to_owned())
 }
 
 /// The names of interfaces in a container.
@@ -83,29 +74,15 @@ fn attachments(lan: &Lan) -> Result<usize> {
 
 /// Waits until there are so many: the kernel removes them a while after the namespace has gone.
 fn await_attachments(lan: &Lan, expected: usize) -> Result {
-    let begun = Instant::now();
-    while attachments(lan)? != expected {
-        assert!(begun.elapsed() < LONG, "not {expected}: {}", lan.host.ip("-o link show type veth")?);
-    }
-    Ok(())
-}
-
-/// Waits until a port answers.
-fn await_answer(lan: &Lan, port: u16) {
-    let begun = Instant::now();
-    while let Err(error) = lan.outside.ask_tcp(HOST.0, port) {
-        assert!(begun.elapsed() < LONG, "{error}");
-    }
+    lan.host.wait_until(Change::Link, || Ok(attachments(lan)? == expected))
 }
 
 /// Nothing is left, and nothing is lost.
 fn is_whole(lan: &Lan, phial: &Phial) -> Result {
     let checked = phial.ok(&["system", "check"])?;
     assert!(checked.contains("all is well") && !checked.contains("network lease"), "{checked}");
-    let running = phial.ok(&["ps", "-q"])?;
-    await_attachments(lan, registered(phial)?.len())?;
-    assert!(running.lines().count() <= registered(phial)?.len(), "{running}");
-    Ok(())
+    networks_are_whole(phial)?;
+    await_attachments(lan, registered(phial)?.len())
 }
 
 #[test]
@@ -145,31 +122,31 @@ fn a_start_anew_keeps_addresses_and_ports() -> Result {
     let (lan, stage) = host()?;
     let phial = &stage.phial;
     serve(&stage, "other", &["-p", "80"])?;
-    let script = format!("{SERVER}; exit 1");
     let flags = ["--name", "one", "--hostname", "one", "--network", "web", "-p", "80", "--restart", "always"];
-    stage.start_ready(&flags, &script)?;
+    stage.start_ready(&flags, SERVER)?;
     let port = || phial.ok(&["port", "one", "80"]);
     // The kernel gives the number of a namespace that is gone to the next one.
     let process = || phial.ok(&["inspect", "-f", "{{.State.Pid}}", "one"]);
-    let (address, port_before, first) = (place(phial, "one", "web", "IPAddress")?, port()?, process()?);
+    let (address, port_before, first) = (phial.address("one", "web")?, port()?, process()?);
     let number: u16 = port_before.rsplit(':').next().and_then(|number| number.parse().ok()).context("a port")?;
     assert_eq!(lan.outside.ask_tcp(HOST.0, number)?, "one");
 
     // By its policy.
     let mut events = Followed::events(phial, "one")?;
     events.wait_for("start")?;
-    phial.ok(&["exec", "one", "sh", "-c", "kill -9 $(pidof nc)"])?;
+    phial.ok(&["exec", "-d", "one", "kill", "1"])?;
     events.wait_for("start")?;
-    await_answer(&lan, number);
-    assert_eq!((place(phial, "one", "web", "IPAddress")?, port()?), (address.clone(), port_before.clone()));
+    stage.await_ready("one", 2)?;
+    assert_eq!((phial.address("one", "web")?, port()?), (address.clone(), port_before.clone()));
     assert_eq!(lan.outside.ask_tcp(HOST.0, number)?, "one");
     let second = process()?;
     assert_ne!(first, second);
 
     // By hand.
     phial.ok(&["restart", "-t", "0", "one"])?;
-    await_answer(&lan, number);
-    assert_eq!((place(phial, "one", "web", "IPAddress")?, port()?), (address, port_before));
+    stage.await_ready("one", 3)?;
+    assert_eq!(lan.outside.ask_tcp(HOST.0, number)?, "one");
+    assert_eq!((phial.address("one", "web")?, port()?), (address, port_before));
     assert_ne!(process()?, second);
     is_whole(&lan, phial)
 }
@@ -188,8 +165,9 @@ fn a_stopped_container_gives_back_and_gets_anew_what_it_has_asked_for() -> Resul
     assert!(refused.stderr.contains("10.99.0.77") && refused.stderr.contains("guest"), "{refused:?}");
     phial.ok(&["rm", "-f", "guest"])?;
     phial.ok(&["start", "fixed"])?;
-    assert_eq!(place(phial, "fixed", "web", "IPAddress")?, "10.99.0.77");
-    await_answer(&lan, 8080);
+    assert_eq!(phial.address("fixed", "web")?, "10.99.0.77");
+    stage.await_ready("fixed", 2)?;
+    assert_eq!(lan.outside.ask_tcp(HOST.0, 8080)?, "fixed");
     is_whole(&lan, phial)
 }
 
@@ -237,7 +215,7 @@ fn twenty_who_come_at_once_have_addresses_and_ports_of_their_own() -> Result {
     })?;
     let (mut addresses, mut ports) = (BTreeSet::new(), BTreeSet::new());
     for id in &ids {
-        addresses.insert(place(phial, id, "web", "IPAddress")?);
+        addresses.insert(phial.address(id, "web")?);
         ports.insert(phial.ok(&["port", id, "80"])?.lines().next().unwrap_or_default().to_owned());
     }
     assert_eq!((addresses.len(), ports.len()), (20, 20));
@@ -336,7 +314,7 @@ fn a_network_that_is_shared_goes_with_its_owner() -> Result {
     let owner = serve(&stage, "owner", &["-p", "8080:80"])?;
     stage.start(&["--name", "guest", "--network", "container:owner"], &["sleep", "1000"])?;
     assert_eq!(interfaces(phial, "guest")?, ["eth0".to_owned()].into());
-    let address = place(phial, "owner", "web", "IPAddress")?;
+    let address = phial.address("owner", "web")?;
     phial.ok(&["stop", "-t", "0", "owner"])?;
     // Its address is somebody else's from now on, so the guest has it no more.
     assert_eq!(interfaces(phial, "guest")?, BTreeSet::new());
@@ -391,15 +369,16 @@ fn after_a_boot_everything_is_made_anew() -> Result {
     let (lan, stage) = host()?;
     let phial = &stage.phial;
     serve(&stage, "always", &["-p", "8080:80", "--restart", "always"])?;
-    let address = place(phial, "always", "web", "IPAddress")?;
+    let address = phial.address("always", "web")?;
     supervisor::power_failure(phial)?;
     std::fs::remove_dir_all(phial.run_dir())?;
     lan.host.sh("nft flush ruleset; for link in $(ip -o link show type bridge | cut -d ' ' -f 2); do ip link del ${link%:}; done")?;
     let checked = phial.ok(&["system", "check"])?;
     assert!(checked.contains("all is well"), "{checked}");
     assert_eq!(phial.ok(&["system", "boot"])?, "always");
-    assert_eq!(place(phial, "always", "web", "IPAddress")?, address);
-    await_answer(&lan, 8080);
+    assert_eq!(phial.address("always", "web")?, address);
+    stage.await_ready("always", 2)?;
+    assert_eq!(lan.outside.ask_tcp(HOST.0, 8080)?, "always");
     is_whole(&lan, phial)
 }
 

@@ -2,15 +2,15 @@
 //! Each test has a host of its own.
 
 use end_to_end::engines::Docker;
-use end_to_end::lan::{HOST, Lan, Machine, OUTSIDE};
-use end_to_end::process::Running;
-use end_to_end::{Result, Stage};
+use end_to_end::lan::{HOST, Lan, OUTSIDE};
+use end_to_end::namespace::{Listener, Namespace, Outcome};
+use end_to_end::{Context, Result, Stage};
 use tempfile::TempDir;
 
 /// Ports of the host that lead to the container of each.
 const PHIAL: u16 = 8080;
 const DOCKER: u16 = 8081;
-/// Port of a server on the machine beside.
+/// Port of a server on the machine beside, which says who calls.
 const BESIDE: u16 = 9000;
 /// Name of the one network of phial.
 const NETWORK: &str = "own";
@@ -20,7 +20,7 @@ struct Host {
     // Dropped in this order: containers are removed where they are.
     docker: Option<Docker>,
     stage: Stage,
-    _beside: Running,
+    _beside: Listener,
     lan: Lan,
     dir: TempDir,
 }
@@ -33,10 +33,10 @@ fn serve(whose: &str) -> String {
     )
 }
 
-/// A client's command line: the last line of what the server says. The applet `wget` of a static busybox dies where there
-/// is no C library.
-fn get(address: &str, port: u16) -> String {
-    format!("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 1 {address} {port} | tail -n 1 | grep .")
+/// Calls a port, behind which there must be a server that says this.
+fn said(expected: &str, from: &Namespace, address: &str, port: u16) -> Result {
+    assert_eq!(from.ask_tcp(address, port)?, expected, "{} to {address}, port {port}", from.path().display());
+    Ok(())
 }
 
 impl Host {
@@ -45,10 +45,7 @@ impl Host {
         // A new host does not forward. Docker closes the chain of who passes only if it was itself that has begun with it.
         lan.host.sh("echo 0 > /proc/sys/net/ipv4/ip_forward")?;
         let dir = tempfile::Builder::new().prefix("phial-").tempdir()?;
-        std::fs::write(dir.path().join("index.html"), "beside\n")?;
-        let (port, www) = (BESIDE.to_string(), dir.path().display().to_string());
-        let beside = lan.outside.command("busybox", &["httpd", "-f", "-p", &port, "-h", &www]);
-        let beside = Running::start(&mut { beside })?;
+        let beside = lan.outside.listen(&format!("[::]:{BESIDE}"))?;
         Ok(Host { docker: None, lan, stage, dir, _beside: beside })
     }
 
@@ -71,12 +68,12 @@ impl Host {
         self.await_docker()
     }
 
+    /// Waits until docker's containers serve.
     fn await_docker(&self) -> Result {
-        for name in ["docker", "hidden"] {
-            let ready = format!("until {} >/dev/null 2>&1; do :; done", get("127.0.0.1", 80));
-            self.docker().ok(&["exec", name, "sh", "-c", &ready])?;
-        }
-        Ok(())
+        let listens = "until netstat -ltn | grep -q ':80 '; do :; done";
+        ["docker", "hidden"]
+            .iter()
+            .try_for_each(|name| self.docker().ok(&["exec", name, "sh", "-c", listens]).map(drop))
     }
 
     /// Starts phial's containers, likewise, on a new network.
@@ -93,70 +90,65 @@ impl Host {
         self.stage.phial.ok(&["network", "rm", NETWORK]).map(drop)
     }
 
-    /// What a machine gets from a server.
-    fn machine_gets(machine: &Machine, address: &str, port: u16) -> Option<String> {
-        machine.sh(&get(address, port)).ok()
+    /// The network of phial's container that is not published.
+    fn of_phial(&self) -> Result<Namespace> {
+        self.stage.phial.namespace("secret")
     }
 
-    fn phial_gets(&self, address: &str, port: u16) -> Option<String> {
-        self.stage.phial.ok(&["exec", "secret", "sh", "-c", &get(address, port)]).ok()
-    }
-
-    fn docker_gets(&self, address: &str, port: u16) -> Option<String> {
-        self.docker().ok(&["exec", "hidden", "sh", "-c", &get(address, port)]).ok()
+    /// The same of docker.
+    fn of_docker(&self) -> Result<Namespace> {
+        let pid = self.docker().inspect("hidden")?["State"]["Pid"].as_i64().filter(|pid| *pid != 0);
+        Ok(Namespace::at(format!("/proc/{}/ns/net", pid.context("it runs")?)))
     }
 
     /// Addresses of phial's container that is not published.
     fn secret(&self) -> Result<Vec<String>> {
-        let inspected = self.stage.phial.inspect("secret")?;
-        let network = &inspected["NetworkSettings"]["Networks"][NETWORK];
-        let address = |key: &str| network[key].as_str().unwrap_or_default().to_owned();
-        Ok(vec![address("IPAddress"), address("GlobalIPv6Address")])
+        ["IPAddress", "GlobalIPv6Address"].iter().map(|key| self.stage.phial.place("secret", NETWORK, key)).collect()
     }
 
     /// Everything about phial's containers that others have no part in.
     fn check_phial(&self) -> Result {
-        let said = |whose: &str| Some(whose.to_owned());
+        let (host, outside, of_phial) = (&self.lan.host, &self.lan.outside, self.of_phial()?);
         for address in [HOST.0, HOST.1] {
-            assert_eq!(Host::machine_gets(&self.lan.outside, address, PHIAL), said("phial"), "outside to {address}");
-            assert_eq!(Host::machine_gets(&self.lan.host, address, PHIAL), said("phial"), "host to {address}");
+            said("phial", outside, address, PHIAL)?;
+            said("phial", host, address, PHIAL)?;
         }
         for address in ["127.0.0.1", "::1"] {
-            assert_eq!(Host::machine_gets(&self.lan.host, address, PHIAL), said("phial"), "host to {address}");
+            said("phial", host, address, PHIAL)?;
         }
-        for address in [OUTSIDE.0, OUTSIDE.1] {
-            assert_eq!(self.phial_gets(address, BESIDE), said("beside"), "phial's container to {address}");
+        // Who leaves has the host's address.
+        for (address, own) in [(OUTSIDE.0, HOST.0), (OUTSIDE.1, HOST.1)] {
+            said(own, &of_phial, address, BESIDE)?;
         }
         for (address, via) in self.secret()?.iter().zip([HOST.0, HOST.1]) {
-            self.lan.outside.ip(&format!("route replace {address} via {via}"))?;
-            assert_eq!(Host::machine_gets(&self.lan.outside, address, 80), None, "outside to {address}");
+            outside.ip(&format!("route replace {address} via {via}"))?;
+            outside.check_tcp(address, 80, &Outcome::Silence)?;
         }
         Ok(())
     }
 
     /// The same about docker's, whose default is IPv4 alone.
-    fn check_docker(&self) {
-        let said = |whose: &str| Some(whose.to_owned());
-        assert_eq!(Host::machine_gets(&self.lan.outside, HOST.0, DOCKER), said("docker"), "outside");
+    fn check_docker(&self) -> Result {
+        said("docker", &self.lan.outside, HOST.0, DOCKER)?;
         for address in [HOST.0, "127.0.0.1"] {
-            assert_eq!(Host::machine_gets(&self.lan.host, address, DOCKER), said("docker"), "host to {address}");
+            said("docker", &self.lan.host, address, DOCKER)?;
         }
-        assert_eq!(self.docker_gets(OUTSIDE.0, BESIDE), said("beside"), "docker's container to the machine beside");
+        said(HOST.0, &self.of_docker()?, OUTSIDE.0, BESIDE)
     }
 
     /// Both, and that each reaches what the other has published, and nothing else of it.
     fn check(&self) -> Result {
         self.check_phial()?;
-        self.check_docker();
-        assert_eq!(self.phial_gets(HOST.0, DOCKER).as_deref(), Some("docker"), "phial's container to docker's port");
-        assert_eq!(self.docker_gets(HOST.0, PHIAL).as_deref(), Some("phial"), "docker's container to phial's port");
+        self.check_docker()?;
+        let (of_phial, of_docker) = (self.of_phial()?, self.of_docker()?);
+        said("docker", &of_phial, HOST.0, DOCKER)?;
+        said("phial", &of_docker, HOST.0, PHIAL)?;
         let hidden = self.docker().inspect("hidden")?["NetworkSettings"]["IPAddress"].as_str().unwrap_or("").to_owned();
-        assert_eq!(Host::machine_gets(&self.lan.host, &hidden, 80).as_deref(), Some("docker"), "the host to {hidden}");
-        assert_eq!(self.phial_gets(&hidden, 80), None, "phial's container to docker's {hidden}");
-        let secret = self.secret()?;
-        assert_eq!(Host::machine_gets(&self.lan.host, &secret[0], 80).as_deref(), Some("phial"));
-        assert_eq!(self.docker_gets(&secret[0], 80), None, "docker's container to phial's {}", secret[0]);
-        Ok(())
+        said("docker", &self.lan.host, &hidden, 80)?;
+        of_phial.check_tcp(&hidden, 80, &Outcome::Silence).context("phial's container to docker's")?;
+        let secret = &self.secret()?[0];
+        said("phial", &self.lan.host, secret, 80)?;
+        of_docker.check_tcp(secret, 80, &Outcome::Silence).context("docker's container to phial's")
     }
 
     /// The rules of `iptables`, without what they have counted.
@@ -178,7 +170,7 @@ fn docker_is_there_first() -> Result {
     host.start_docker()?;
     let before = host.rules()?;
     assert!(before.contains(":FORWARD DROP"), "{before}");
-    host.check_docker();
+    host.check_docker()?;
     host.start_phial()?;
     host.check()?;
     host.remove_phial()?;
@@ -190,8 +182,7 @@ fn docker_is_there_first() -> Result {
     host.await_docker()?;
     host.check()?;
     host.remove_phial()?;
-    host.check_docker();
-    Ok(())
+    host.check_docker()
 }
 
 #[test]
@@ -199,13 +190,16 @@ fn docker_comes_after_phial() -> Result {
     let mut host = Host::new()?;
     host.start_phial()?;
     host.check_phial()?;
-    let table = host.table()?;
+    let before = host.table()?;
+    assert!(before.contains("published-everywhere-ip"), "{before}");
     host.start_docker()?;
     host.check()?;
+    assert_eq!(host.table()?, before, "docker has come");
     // A container that comes then, and one of docker's.
     host.remove_phial()?;
     host.start_phial()?;
     host.check()?;
+    let before = host.table()?;
     host.docker().ok(&["restart", "--time", "1", "docker"])?;
     host.await_docker()?;
     host.check()?;
@@ -213,7 +207,7 @@ fn docker_comes_after_phial() -> Result {
     host.check_phial()?;
     host.docker = None;
     host.check_phial()?;
-    assert!(!table.is_empty());
+    assert_eq!(host.table()?, before, "docker has gone");
     Ok(())
 }
 
@@ -225,7 +219,8 @@ fn who_starts_puts_back_what_others_have_flushed() -> Result {
     assert!(before.contains("published-everywhere-ip"), "{before}");
     let flush = || host.lan.host.sh("nft flush ruleset");
     flush()?;
-    assert_eq!(host.phial_gets(OUTSIDE.0, BESIDE), None, "nothing translates what comes back");
+    // Nothing translates what comes back, which nobody can say.
+    host.of_phial()?.check_tcp(OUTSIDE.0, BESIDE, &Outcome::Silence)?;
     host.stage.run(&["--network", NETWORK], &["true"])?.success()?;
     assert_eq!(host.table()?, before, "after a start");
     host.check_phial()?;

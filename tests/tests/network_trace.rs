@@ -1,23 +1,17 @@
 //! `phial network trace`: what it says of a packet, and what becomes of a real one.
 
-use end_to_end::followed::Followed;
 use end_to_end::lan::{HOST, Lan};
-use end_to_end::{Context, Result, Stage};
-
-const SERVER: &str = "use IO::Socket::IP; $s = IO::Socket::IP->new(LocalHost => '::', LocalPort => 80, Listen => 9, V6Only => 0) \
-                      or die; $| = 1; print qq(ready\n); while ($c = $s->accept) { <$c>; print $c qq(hi\n); close $c }";
+use end_to_end::namespace::{Outcome, SERVER};
+use end_to_end::{Result, Stage};
 
 /// A host with two networks, a server on the first that is published, and a client on each.
 fn host() -> Result<(Lan, Stage)> {
-    let lan = Lan::new()?;
-    let mut stage = Stage::debian()?;
-    stage.phial.enter(&lan.host.path());
+    let (lan, stage) = Lan::with_debian()?;
     for network in ["one", "two"] {
         stage.phial.ok(&["network", "create", network])?;
     }
     let web = ["--name", "web", "--network", "one", "-p", "8080:80"];
-    let id = stage.start(&web, &["perl", "-e", SERVER])?;
-    Followed::start(&stage.phial, &["logs", "-f", &id])?.wait_for("ready")?;
+    stage.start_when_ready(&web, &["perl", "-e", SERVER, "::", "80"])?;
     stage.start(&["--name", "near", "--network", "one"], &["sleep", "1000"])?;
     stage.start(&["--name", "far", "--network", "two"], &["sleep", "1000"])?;
     Ok((lan, stage))
@@ -29,9 +23,7 @@ fn what_it_says_is_what_happens() -> Result {
     let trace = |words: &[&str]| stage.phial.run(&[&["network", "trace"], words].concat());
     let call =
         "use IO::Socket::IP; IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1], Timeout => 1) or exit 1";
-    let web = stage.phial.inspect("web")?;
-    let address =
-        web["NetworkSettings"]["Networks"]["one"]["IPAddress"].as_str().context("it has an address")?.to_owned();
+    let address = stage.phial.address("web", "one")?;
     for (from, to, port, works) in [
         ("near", address.as_str(), "80", true),
         ("far", address.as_str(), "80", false),
@@ -64,7 +56,7 @@ fn rules_of_others_are_shown() -> Result {
     let jump = "iptables-nft -N GUARD; iptables-nft -A GUARD -p tcp --dport 80 -m conntrack --ctstate NEW -j DROP";
     lan.host.sh(&format!("{jump}; iptables-nft -I FORWARD -j GUARD"))?;
     assert_eq!(verdict()?, "dropped");
-    assert!(lan.outside.ask_tcp(HOST.0, 8080).is_err());
+    lan.outside.check_tcp(HOST.0, 8080, &Outcome::Silence)?;
     let text = stage.phial.run(&["network", "trace", "--to", "web"])?.exited(1)?.stdout;
     assert!(text.contains("GUARD"), "{text}");
     let picture = stage.phial.run(&["network", "trace", "--to", "web", "--format", "svg"])?.exited(1)?.stdout;

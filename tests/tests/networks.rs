@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// A program on a host of its own: bridges are made there.
 fn host() -> Result<(Machine, Phial)> {
     let (host, mut phial) = (Machine::new()?, Phial::new()?);
-    phial.enter(&host.path());
+    phial.enter(&host);
     Ok((host, phial))
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::containerd::Daemon;
 use super::{daemon, mark, rest};
 use crate::lan::Machine;
+use crate::namespace::Namespace;
 use crate::process::{Output, Running, program, run, server};
 use crate::{Context, Result};
 
@@ -21,7 +22,7 @@ pub struct Docker {
     dir: PathBuf,
     mark: String,
     /// The network namespace that it runs in, if it is not the one of the test.
-    network: Option<PathBuf>,
+    network: Option<Namespace>,
     // Dropped in this order: dockerd needs containerd to the end.
     dockerd: Option<Running>,
     containerd: Option<Daemon>,
@@ -53,7 +54,7 @@ impl Docker {
     /// # Errors
     /// It is missing or ends at once.
     pub fn on(dir: &Path, host: &Machine) -> Result<Docker> {
-        Docker::prepare(dir, &json!({}), Some(host.path()))?.started()
+        Docker::prepare(dir, &json!({}), Some(Namespace::clone(host)))?.started()
     }
 
     /// The same without a process per published port, with which docker starts slower.
@@ -61,10 +62,10 @@ impl Docker {
     /// # Errors
     /// It is missing or ends at once.
     pub fn without_proxy_on(dir: &Path, host: &Machine) -> Result<Docker> {
-        Docker::prepare(dir, &json!({"userland-proxy": false}), Some(host.path()))?.started()
+        Docker::prepare(dir, &json!({"userland-proxy": false}), Some(Namespace::clone(host)))?.started()
     }
 
-    fn prepare(dir: &Path, settings: &Value, network: Option<PathBuf>) -> Result<Docker> {
+    fn prepare(dir: &Path, settings: &Value, network: Option<Namespace>) -> Result<Docker> {
         fs::create_dir_all(dir).context(dir.display())?;
         let containerd = Some(Daemon::start(&dir.join("containerd"))?);
         fs::write(dir.join("daemon.json"), serde_json::to_vec(settings)?)?;
@@ -86,14 +87,12 @@ impl Docker {
     /// It ends at once.
     pub fn start_daemon(&mut self) -> Result {
         let (dir, containerd) = (&self.dir, self.containerd.as_ref().context("containerd runs")?);
-        let mut dockerd = match &self.network {
-            None => server(&program("dockerd", "docker.io")?)?,
-            Some(network) => {
-                let mut command = server(&program("nsenter", "util-linux")?)?;
-                command.arg(format!("--net={}", network.display())).arg(program("dockerd", "docker.io")?);
-                command
-            }
-        };
+        let mut dockerd = server(&program("dockerd", "docker.io")?)?;
+        if let Some(network) = &self.network {
+            let mut there = network.command(dockerd.get_program(), &[]);
+            there.args(dockerd.get_args());
+            dockerd = there;
+        }
         dockerd.arg("--config-file").arg(dir.join("daemon.json"));
         dockerd.arg("--host").arg(format!("unix://{}", self.socket.display()));
         dockerd.arg("--data-root").arg(dir.join("data")).arg("--exec-root").arg(dir.join("exec"));

@@ -9,7 +9,7 @@ use super::scene::{Scene, died, no_containers, status, status_begun};
 /// A program that is there already, on a host of its own.
 fn scene() -> Result<(Machine, Scene)> {
     let (host, mut scene) = (Machine::new()?, Scene::with_image()?);
-    scene.phial.enter(&host.path());
+    scene.phial.enter(&host);
     Ok((host, scene))
 }
 

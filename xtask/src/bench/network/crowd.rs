@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use end_to_end::lan::within;
+use end_to_end::namespace::Namespace;
 use end_to_end::process::run;
 use end_to_end::{Context, Failure, Result};
 
@@ -75,14 +74,14 @@ fn crowd(peer: &dyn Peer, image: &str, count: usize) -> Result<(f64, f64)> {
 }
 
 /// Asks for the address of each name and connects to it, all of them different ones.
-fn call(from: &Path, nameserver: &str, names: &[String]) -> Result {
+fn call(from: &Namespace, nameserver: &str, names: &[String]) -> Result {
     let client = Client::new(from, nameserver)?;
     let addresses = names.iter().map(|name| client.address(name)).collect::<Result<Vec<Ipv4Addr>>>()?;
     let different = addresses.iter().collect::<BTreeSet<_>>().len();
     if different != names.len() {
         return Err(Failure::new(format!("{} names have {different} addresses", names.len())));
     }
-    within(from, || addresses.iter().zip(names).try_for_each(|(address, name)| reach(*address).context(name)))
+    from.within(|| addresses.iter().zip(names).try_for_each(|(address, name)| reach(*address).context(name)))
 }
 
 /// A container that was started a moment ago may refuse at first.

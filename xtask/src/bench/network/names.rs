@@ -2,10 +2,9 @@
 //! processors, and each uses one.
 
 use std::net::{Ipv4Addr, UdpSocket};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use end_to_end::lan::within;
+use end_to_end::namespace::Namespace;
 use end_to_end::{Context, Failure, Result};
 
 use super::pair::{Pair, SERVER};
@@ -55,9 +54,9 @@ impl Client {
     ///
     /// # Errors
     /// The address is none, or the namespace cannot be entered.
-    pub(super) fn new(namespace: &Path, nameserver: &str) -> Result<Client> {
+    pub(super) fn new(namespace: &Namespace, nameserver: &str) -> Result<Client> {
         let nameserver: Ipv4Addr = nameserver.parse().context(format!("nameserver `{nameserver}`"))?;
-        let socket = within(namespace, || Ok(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?))?;
+        let socket = namespace.within(|| Ok(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?))?;
         socket.connect((nameserver, 53))?;
         socket.set_read_timeout(Some(PATIENCE))?;
         Ok(Client(socket))

@@ -1,8 +1,7 @@
 //! Two containers of one engine on a network that was made for them. They only sleep: what is measured between them are
 //! programs of this machine in their namespaces, the same for everybody.
 
-use std::path::PathBuf;
-
+use end_to_end::namespace::Namespace;
 use end_to_end::{Context, Result};
 
 use super::docker;
@@ -22,8 +21,8 @@ pub(super) struct Pair {
     /// The engine.
     pub(super) name: &'static str,
     /// Network namespaces.
-    pub(super) server: PathBuf,
-    pub(super) client: PathBuf,
+    pub(super) server: Namespace,
+    pub(super) client: Namespace,
     /// The server's address on the network.
     pub(super) address: String,
     /// The first nameserver of the client.
@@ -64,9 +63,9 @@ impl Pair {
 ///
 /// # Errors
 /// What the engine says.
-pub(super) fn namespace(peer: &dyn Peer, name: &str) -> Result<PathBuf> {
+pub(super) fn namespace(peer: &dyn Peer, name: &str) -> Result<Namespace> {
     let pid = docker(peer, &["inspect", "--format", "{{.State.Pid}}", name])?;
-    Ok(PathBuf::from(format!("/proc/{pid}/ns/net")))
+    Ok(Namespace::at(format!("/proc/{pid}/ns/net")))
 }
 
 /// The first nameserver of a container.

@@ -2,11 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use end_to_end::lan::{HOST, Lan, within};
+use end_to_end::lan::{HOST, Lan};
 use end_to_end::process::{Running, run};
 use end_to_end::{Context, Failure, Result};
 use rustix::net::{Shutdown, shutdown};
@@ -39,7 +38,7 @@ pub(super) fn throughput(pairs: &[Pair], lan: &Lan, rounds: usize) -> Result<[Ta
     let iperf = || Command::new("iperf3");
     Ok([
         measured("from container to container", &|pair| {
-            stream(pair, entering(&pair.client, "iperf3"), &pair.address, BULK)
+            stream(pair, pair.client.command("iperf3", &[]), &pair.address, BULK)
         })?,
         measured("from host to container", &|pair| stream(pair, iperf(), &pair.address, BULK))?,
         measured("from outside to a published port", &|pair| {
@@ -48,15 +47,9 @@ pub(super) fn throughput(pairs: &[Pair], lan: &Lan, rounds: usize) -> Result<[Ta
     ])
 }
 
-fn entering(namespace: &Path, program: &str) -> Command {
-    let mut command = Command::new("nsenter");
-    command.arg(format!("--net={}", namespace.display())).arg(program);
-    command
-}
-
 /// Gbit/s that the server has received.
 fn stream(pair: &Pair, mut client: Command, address: &str, port: u16) -> Result<f64> {
-    let mut server = entering(&pair.server, "iperf3");
+    let mut server = pair.server.command("iperf3", &[]);
     server.args(["--server", "--one-off", "--forceflush", "--port", &BULK.to_string()]);
     let mut server = Running::spawn(server.stdin(Stdio::null()).stdout(Stdio::piped()))?;
     let said = BufReader::new(server.child().stdout.take().context("a pipe")?);
@@ -81,7 +74,7 @@ pub(super) fn latency(pairs: &[Pair], lan: &Lan) -> Result<Table> {
         format!("network: latency of a published port, connect and one byte there and back, {CONNECTIONS} times");
     let phase = say::Phase::begin(&title);
     // A socket stays in the namespace in which it was made, whoever uses it.
-    let listen = |pair: &Pair| within(&pair.server, || Ok(TcpListener::bind((Ipv4Addr::UNSPECIFIED, ECHO))?));
+    let listen = |pair: &Pair| pair.server.within(|| Ok(TcpListener::bind((Ipv4Addr::UNSPECIFIED, ECHO))?));
     let listeners = pairs.iter().map(listen).collect::<Result<Vec<TcpListener>>>()?;
     let mut series: Vec<Series> = pairs.iter().map(|pair| Series::new(pair.name)).collect();
     let result = std::thread::scope(|scope| {

@@ -24,9 +24,8 @@ fn the_table_is_taken_and_shown() {
         let mut firewall = Nftables::open("phial").expect("there is nfnetlink");
         firewall.replace(&registers).expect("it is taken");
         let shown = nft::dump_table(&mut firewall.socket, SCOPE).expect("it is there").expect("it is").to_string();
-        for (ours, theirs) in shown.lines().zip(run("nft list table inet phial").lines()) {
-            assert_eq!(ours, theirs, "as nft(8) shows it");
-        }
+        let theirs = run("nft list table inet phial");
+        assert_eq!(shown.lines().collect::<Vec<_>>(), theirs.lines().collect::<Vec<_>>(), "as nft(8) shows it");
         let mut found = nft::dump_table(&mut firewall.socket, SCOPE).expect("it is there").expect("it is");
         let mut expected = compile("phial", &registers);
         let others = others::elements(&others::bridges().expect("links are listed"));
