@@ -103,19 +103,7 @@ impl Lan {
     /// # Errors
     /// As of [`Stage::busybox`] and [`Lan::new`].
     pub fn with_stage() -> Result<(Lan, Stage)> {
-        Lan::with(Stage::busybox()?)
-    }
-
-    /// The same with Debian's image, which has perl, and a resolver that is glibc's.
-    ///
-    /// # Errors
-    /// As of [`Stage::debian`] and [`Lan::new`].
-    pub fn with_debian() -> Result<(Lan, Stage)> {
-        Lan::with(Stage::debian()?)
-    }
-
-    fn with(mut stage: Stage) -> Result<(Lan, Stage)> {
-        let lan = Lan::new()?;
+        let (lan, mut stage) = (Lan::new()?, Stage::busybox()?);
         lan.take(&mut stage.phial)?;
         Ok((lan, stage))
     }

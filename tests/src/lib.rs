@@ -39,6 +39,8 @@ pub mod process;
 pub mod pty;
 /// Debian's `docker-registry` on a free port of loopback.
 pub mod registry;
+/// Servers that tell everybody who comes what address he has.
+pub mod servers;
 /// A program with an image in it: what most tests begin with.
 pub mod stage;
 /// The supervisors of containers, and how they end.

@@ -1,20 +1,17 @@
 //! A server of names on a machine, which counts what it is asked.
 
-use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 
+use crate::Result;
 use crate::namespace::Namespace;
-use crate::{Context, Result};
+use crate::servers::Datagrams;
 
 /// A server of names, which ends with its value.
 #[derive(Debug)]
 pub struct NameServer {
     questions: Arc<AtomicUsize>,
-    /// One that wakes it, for the last time.
-    waker: UdpSocket,
-    thread: Option<JoinHandle<()>>,
+    _server: Datagrams,
 }
 
 impl NameServer {
@@ -23,41 +20,18 @@ impl NameServer {
     /// # Errors
     /// The port is taken, or the address is not there.
     pub fn start(machine: &Namespace, own: &str, address: [u8; 4]) -> Result<NameServer> {
-        let (socket, waker) = machine
-            .within(|| {
-                let waker = UdpSocket::bind((own, 0))?;
-                waker.connect((own, 53))?;
-                Ok((UdpSocket::bind((own, 53))?, waker))
-            })
-            .context("a server of names")?;
         let questions = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&questions);
-        let thread = std::thread::spawn(move || serve(&socket, address, &count));
-        Ok(NameServer { questions, waker, thread: Some(thread) })
+        let answer = move |question: &[u8], _| {
+            count.fetch_add(1, Ordering::SeqCst);
+            answer(question, address).unwrap_or_default()
+        };
+        Ok(NameServer { questions, _server: Datagrams::start(machine, &format!("{own}:53"), answer)? })
     }
 
     /// How many questions have come.
     pub fn questions(&self) -> usize {
         self.questions.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for NameServer {
-    fn drop(&mut self) {
-        if self.waker.send(b"").is_ok() {
-            let _ = self.thread.take().map(JoinHandle::join);
-        }
-    }
-}
-
-/// Until there comes a datagram that is too short for a question.
-fn serve(socket: &UdpSocket, address: [u8; 4], count: &AtomicUsize) {
-    let mut buffer = [0; 512];
-    while let Ok((length, asker)) = socket.recv_from(&mut buffer) {
-        let Some(reply) = answer(&buffer[..length], address) else { return };
-        count.fetch_add(1, Ordering::SeqCst);
-        // Who has gone meanwhile needs no answer.
-        let _ = socket.send_to(&reply, asker);
     }
 }
 

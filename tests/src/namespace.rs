@@ -3,45 +3,26 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, OwnedFd};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType, bind, recv, shutdown, socket_with};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::process::{Output, run};
+use crate::servers::{Datagrams, Listener, greeting};
 use crate::{Context, Failure, Result};
 
 /// How long nobody answers before it counts as silence: packets that are dropped are not told of.
 const SILENCE: Duration = Duration::from_millis(700);
 /// How long something is waited for that must come, on the slowest of machines.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// What everybody is told to say something: enough for a server of HTTP as well, which looks for more until the end.
 const QUESTION: &[u8] = b"GET / HTTP/1.0\n";
-
-/// A program in perl that tells everybody who comes to a port by TCP what address he has. Its arguments are the address and
-/// the port where it listens.
-pub const SERVER: &str = r#"
-use IO::Socket::IP;
-$server = IO::Socket::IP->new(LocalHost => $ARGV[0], LocalPort => $ARGV[1], Listen => 100, ReuseAddr => 1, V6Only => 0) or die $!;
-$| = 1;
-print "ready\n";
-while ($client = $server->accept) { <$client>; print $client $client->peerhost, "\n"; close $client }
-"#;
-
-/// The same by UDP.
-pub const SERVER_OF_DATAGRAMS: &str = r#"
-use IO::Socket::IP;
-$server = IO::Socket::IP->new(LocalHost => $ARGV[0], LocalPort => $ARGV[1], Type => SOCK_DGRAM, V6Only => 0) or die $!;
-$| = 1;
-print "ready\n";
-while (defined $server->recv($text, 100)) { $server->send($server->peerhost . "\n") }
-"#;
 
 /// A network namespace, by its file.
 #[derive(Debug, Clone)]
@@ -70,13 +51,6 @@ pub enum Change {
     AddressOfIpv6 = 0x100,
     /// A route of IPv6 (`RTMGRP_IPV6_ROUTE`).
     RouteOfIpv6 = 0x400,
-}
-
-/// A server that tells everybody what address he has, until it is dropped.
-#[derive(Debug)]
-pub struct Listener {
-    socket: OwnedFd,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Namespace {
@@ -170,20 +144,20 @@ impl Namespace {
         self.within(move || outcome(call(to, patience))).context(format!("calling {to}"))
     }
 
-    /// A server here: at `[::]:80`, everybody is heard.
+    /// A server of TCP here that tells everybody what address he has: at `[::]:80`, whoever comes to port 80.
     ///
     /// # Errors
     /// The address is not there, or taken.
     pub fn listen(&self, address: &str) -> Result<Listener> {
-        let listener = self.within(|| Ok(TcpListener::bind(address)?)).context(address)?;
-        let socket = listener.as_fd().try_clone_to_owned()?;
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(std::io::Result::ok) {
-                // Who has gone meanwhile is told nothing.
-                let _ = greet(stream);
-            }
-        });
-        Ok(Listener { socket, thread: Some(thread) })
+        Listener::start(self, address)
+    }
+
+    /// The same with datagrams.
+    ///
+    /// # Errors
+    /// The address is not there, or taken.
+    pub fn listen_for_datagrams(&self, address: &str) -> Result<Datagrams> {
+        Datagrams::start(self, address, |_, client| greeting(client))
     }
 
     /// Waits until something is so that follows from such changes here: it is looked at again after each.
@@ -208,15 +182,6 @@ impl Namespace {
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        // It ends the thread's accept(2), although the socket is not closed.
-        if shutdown(&self.socket, Shutdown::Read).is_ok() {
-            let _ = self.thread.take().map(JoinHandle::join);
-        }
-    }
-}
-
 fn call(to: SocketAddr, patience: Duration) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&to, patience)?;
     stream.set_read_timeout(Some(patience))?;
@@ -225,13 +190,6 @@ fn call(to: SocketAddr, patience: Duration) -> std::io::Result<String> {
     stream.shutdown(std::net::Shutdown::Write)?;
     stream.read_to_string(&mut answer)?;
     Ok(answer.lines().last().unwrap_or_default().to_owned())
-}
-
-fn greet(mut stream: TcpStream) -> std::io::Result<()> {
-    let client = stream.peer_addr()?.ip().to_canonical();
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let _ = stream.read(&mut [0; 100])?;
-    stream.write_all(client.to_string().as_bytes())
 }
 
 fn outcome(called: std::io::Result<String>) -> Result<Outcome> {

@@ -182,6 +182,20 @@ impl Phial {
         Ok(Namespace::at(format!("/proc/{pid}/ns/net")))
     }
 
+    /// The address of IPv4 that a container of the small image finds for a name, before it sends a packet there.
+    ///
+    /// # Errors
+    /// The program could not be started.
+    pub fn lookup(&self, from: &str, name: &str) -> Result<Option<String>> {
+        let output = self.run(&["exec", from, "ping", "-4", "-c", "1", "-W", "1", name])?;
+        let within = output.stdout.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+        match within {
+            Some((address, _)) => Ok(Some(address.to_owned())),
+            None if output.stderr.contains("bad address") => Ok(None),
+            None => Err(Failure::new(format!("{output:?}"))),
+        }
+    }
+
     /// The ids of all containers, as `ps -a` prints them: the first column below its header.
     ///
     /// # Errors

@@ -2,31 +2,31 @@
 //! has a host of its own.
 
 use end_to_end::lan::{HOST, Lan};
-use end_to_end::namespace::{Change, Outcome, SERVER};
+use end_to_end::namespace::{Change, Outcome};
 use end_to_end::{Context, Result};
 
-/// A router advertisement to everybody on the link (RFC 4861, 4.2), with a prefix to make addresses from: its argument.
+/// A router advertisement to everybody on the link (RFC 4861, 4.2), with a prefix to make addresses from. Its
+/// arguments are the prefix and the number of the link.
 const ADVERTISE: &str = r#"
 use Socket qw(:all);
-open $file, "<", "/sys/class/net/eth0/ifindex" or die;
-chomp($index = <$file>);
 socket($raw, AF_INET6, SOCK_RAW, 58) or die "socket: $!";
 setsockopt($raw, 41, 18, pack("i", 255)) or die "hops: $!";
 $prefix = pack("CCCCNNN", 3, 4, 64, 0xc0, 86400, 86400, 0) . inet_pton(AF_INET6, $ARGV[0]);
 $advertisement = pack("CCnCCnNN", 134, 0, 0, 64, 0, 1800, 0, 0) . $prefix;
-send($raw, $advertisement, 0, pack_sockaddr_in6(0, inet_pton(AF_INET6, "ff02::1"), $index)) or die "send: $!";
+send($raw, $advertisement, 0, pack_sockaddr_in6(0, inet_pton(AF_INET6, "ff02::1"), $ARGV[1])) or die "send: $!";
 "#;
 
 #[test]
 fn a_container_does_not_become_the_hosts_router() -> Result {
-    let (lan, stage) = Lan::with_debian()?;
+    let (lan, stage) = Lan::with_stage()?;
     let router = stage.idle(&["--name", "router"])?;
     // Advertisements come from addresses of the link alone, which are looked at for a second before they are used.
     router.wait_until(Change::AddressOfIpv6, || {
         let own = router.sh("ip -6 -o addr show dev eth0 scope link")?;
         Ok(!own.is_empty() && !own.contains("tentative"))
     })?;
-    let advertise = |prefix: &str| stage.phial.ok(&["exec", "router", "perl", "-e", ADVERTISE, prefix]).map(drop);
+    let index = router.sh("ip -o link show eth0 | cut -d : -f 1")?;
+    let advertise = |prefix: &str| router.run("perl", &["-e", ADVERTISE, prefix, &index])?.success().map(drop);
     advertise("2001:db8:bad::")?;
     assert_eq!(lan.host.sh("cat /proc/sys/net/ipv6/conf/phial-*/accept_ra")?, "0");
     // The same advertisement is followed by a bridge that listens to such: it is a real one, and it has come.
@@ -49,7 +49,7 @@ fn a_container_does_not_become_the_hosts_router() -> Result {
 
 #[test]
 fn nothing_of_ours_listens_beside_what_is_published() -> Result {
-    let (lan, stage) = Lan::with_debian()?;
+    let (lan, stage) = Lan::with_stage()?;
     stage.phial.ok(&["network", "create", "web"])?;
     stage.start(&["--name", "web", "--network", "web", "-p", "8080:80"], &["sleep", "1000"])?;
     let listeners = lan.host.sh("ss -Hlntu")?;
@@ -62,7 +62,7 @@ fn nothing_of_ours_listens_beside_what_is_published() -> Result {
 
 #[test]
 fn without_ipv6_there_is_no_address_of_it() -> Result {
-    let (_lan, stage) = Lan::with_debian()?;
+    let (_lan, stage) = Lan::with_stage()?;
     stage.phial.ok(&["network", "create", "--ipv6=false", "four"])?;
     stage.phial.ok(&["network", "create", "--internal", "--ipv6=false", "cellar"])?;
     for network in ["four", "cellar"] {
@@ -74,8 +74,9 @@ fn without_ipv6_there_is_no_address_of_it() -> Result {
 
 #[test]
 fn loopback_is_closed_after_a_flush_as_well() -> Result {
-    let (lan, stage) = Lan::with_debian()?;
-    stage.start_when_ready(&["--name", "web", "-p", "127.0.0.1:8080:80"], &["perl", "-e", SERVER, "::", "80"])?;
+    let (lan, stage) = Lan::with_stage()?;
+    let server = stage.idle(&["--name", "web", "-p", "127.0.0.1:8080:80"])?;
+    let _server = server.listen("[::]:80")?;
     let web = stage.phial.address("web", "bridge")?;
     // A neighbour that knows the way to the container, and one that sends packets for 127.0.0.1.
     lan.outside.ip(&format!("route add {web} via {}", HOST.0))?;

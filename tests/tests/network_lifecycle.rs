@@ -32,13 +32,6 @@ fn sleeper(stage: &Stage, name: &str, flags: &[&str]) -> Result<String> {
     stage.start(&[&["--name", name], flags].concat(), &["sleep", "1000"])
 }
 
-/// The address that a container finds for a name.
-fn lookup(phial: &Phial, from: &str, name: &str) -> Result<Option<String>> {
-    let output = phial.run(&["exec", from, "ping", "-4", "-c", "1", "-W", "1", name])?;
-    let within = output.stdout.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
-    Ok(within.map(|(address, _)| address.to_owned()))
-}
-
 /// The names of interfaces in a container.
 fn interfaces(phial: &Phial, container: &str) -> Result<BTreeSet<String>> {
     let listed = phial.ok(&["exec", container, "ls", "/sys/class/net"])?;
@@ -99,17 +92,17 @@ fn what_a_killed_supervisor_leaves_is_collected_by_the_next_command() -> Result 
         [("ps", &list), ("run", &run), ("start", &start), ("rm", &remove), ("network ls", &inspect)];
     for (words, command) in next {
         let id = serve(&stage, "dead", &["-p", "8080:80"])?;
-        assert_eq!(lookup(phial, "peer", "dead")?.as_deref(), Some("10.99.0.3"), "before {words}");
+        assert_eq!(phial.lookup("peer", "dead")?.as_deref(), Some("10.99.0.3"), "before {words}");
         assert!(is_published(&lan, 8080)?);
         supervisor::kill(phial, &id)?;
         command().context(words)?;
         if words == "start" {
             assert_eq!(registered(phial)?, ["dead", "peer"]);
-            assert_eq!(lookup(phial, "peer", "dead")?.as_deref(), Some("10.99.0.3"));
+            assert_eq!(phial.lookup("peer", "dead")?.as_deref(), Some("10.99.0.3"));
             phial.ok(&["stop", "-t", "0", "dead"])?;
         }
         assert_eq!(registered(phial)?, ["peer"], "after {words}");
-        assert_eq!(lookup(phial, "peer", "dead")?, None, "after {words}");
+        assert_eq!(phial.lookup("peer", "dead")?, None, "after {words}");
         assert!(!is_published(&lan, 8080)?, "after {words}");
         is_whole(&lan, phial).context(words)?;
         phial.ok(&["rm", "-f", "dead"])?;
@@ -240,15 +233,15 @@ fn networks_come_and_go_while_a_container_runs() -> Result {
     phial.ok(&["network", "create", "--subnet", "10.98.0.0/24", "back"])?;
     sleeper(&stage, "peer", &["--network", "back"])?;
     serve(&stage, "one", &["-p", "8080:80"])?;
-    assert_eq!(lookup(phial, "peer", "one")?, None);
+    assert_eq!(phial.lookup("peer", "one")?, None);
     let ask = || lan.outside.ask_tcp(HOST.0, 8080);
 
     phial.ok(&["network", "connect", "--alias", "uno", "--ip", "10.98.0.50", "back", "one"])?;
     assert_eq!(interfaces(phial, "one")?, ["eth0", "eth1"].map(str::to_owned).into());
     for name in ["one", "uno"] {
-        assert_eq!(lookup(phial, "peer", name)?.as_deref(), Some("10.98.0.50"), "{name}");
+        assert_eq!(phial.lookup("peer", name)?.as_deref(), Some("10.98.0.50"), "{name}");
     }
-    assert_eq!(lookup(phial, "one", "peer")?.as_deref(), Some("10.98.0.2"));
+    assert_eq!(phial.lookup("one", "peer")?.as_deref(), Some("10.98.0.2"));
     assert_eq!(ask()?, "one");
     let refused = phial.run(&["network", "connect", "back", "one"])?.exited(1)?;
     assert!(refused.stderr.contains("already exists in network back"), "{refused:?}");
@@ -267,7 +260,7 @@ fn networks_come_and_go_while_a_container_runs() -> Result {
     phial.ok(&["network", "connect", "web", "one"])?;
     phial.ok(&["network", "disconnect", "back", "one"])?;
     assert_eq!(interfaces(phial, "one")?, ["eth0".to_owned()].into());
-    assert_eq!((lookup(phial, "peer", "one")?, lookup(phial, "peer", "uno")?), (None, None));
+    assert_eq!((phial.lookup("peer", "one")?, phial.lookup("peer", "uno")?), (None, None));
     assert_eq!(ask()?, "one");
 
     // It is on what it was on when it stopped.
@@ -282,13 +275,13 @@ fn another_name_is_known_at_once() -> Result {
     let phial = &stage.phial;
     sleeper(&stage, "peer", &["--network", "web"])?;
     sleeper(&stage, "old", &["--network", "web", "--network-alias", "alias"])?;
-    let address = lookup(phial, "peer", "old")?;
+    let address = phial.lookup("peer", "old")?;
     phial.ok(&["rename", "old", "new"])?;
-    assert_eq!((lookup(phial, "peer", "new")?, lookup(phial, "peer", "old")?), (address.clone(), None));
-    assert_eq!(lookup(phial, "peer", "alias")?, address);
+    assert_eq!((phial.lookup("peer", "new")?, phial.lookup("peer", "old")?), (address.clone(), None));
+    assert_eq!(phial.lookup("peer", "alias")?, address);
     assert_eq!(registered(phial)?, ["new", "peer"]);
     phial.ok(&["restart", "-t", "0", "new"])?;
-    assert!(lookup(phial, "peer", "new")?.is_some());
+    assert!(phial.lookup("peer", "new")?.is_some());
     is_whole(&lan, phial)
 }
 
@@ -354,7 +347,7 @@ fn a_network_in_use_stays() -> Result {
     let id = sleeper(&stage, "one", &["--network", "web"])?;
     let refused = phial.run(&["network", "rm", "web"])?.exited(1)?;
     assert!(refused.stderr.contains("has active endpoints") && refused.stderr.contains("one"), "{refused:?}");
-    assert!(lookup(phial, "one", "one")?.is_some());
+    assert!(phial.lookup("one", "one")?.is_some());
     // A dead one does not keep it.
     supervisor::kill(phial, &id)?;
     phial.ok(&["network", "rm", "web"])?;
@@ -450,7 +443,7 @@ fn check_finds_what_others_have_done_and_mends_it() -> Result {
         };
         assert_eq!(containers(&before), containers(&after), "{words}");
         assert_eq!(lan.outside.ask_tcp(HOST.0, 8080)?, "one", "{words}");
-        assert!(lookup(phial, "peer", "one")?.is_some(), "{words}");
+        assert!(phial.lookup("peer", "one")?.is_some(), "{words}");
     }
     Ok(())
 }

@@ -1,124 +1,128 @@
 //! Names: of containers on a network, and of everybody else. Each test has a host of its own.
 
-use end_to_end::Result;
+use std::net::{TcpListener, UdpSocket};
+
 use end_to_end::lan::{Lan, OUTSIDE};
 use end_to_end::names::NameServer;
+use end_to_end::{Result, Stage};
 
-/// Asks for a name that no container has.
-const ASK: [&str; 3] = ["getent", "ahostsv4", "example.test"];
+/// A name that no container has, and its address.
+const NAME: &str = "example.test";
+const ADDRESS: [u8; 4] = [203, 0, 113, 7];
+
+/// What a container finds for a name, and how.
+fn find(stage: &Stage, flags: &[&str], name: &str) -> Result<Option<String>> {
+    stage.idle(&[&["--name", "asker"], flags].concat())?;
+    let found = stage.phial.lookup("asker", name)?;
+    stage.phial.ok(&["rm", "-f", "asker"])?;
+    Ok(found)
+}
 
 #[test]
 fn other_names_are_asked_of_the_servers_that_were_given() -> Result {
-    let (lan, stage) = Lan::with_debian()?;
-    let server = NameServer::start(&lan.outside, OUTSIDE.0, [203, 0, 113, 7])?;
+    let (lan, mut stage) = Lan::with_stage()?;
+    // The host has another one, which is not there.
+    stage.phial.resolve_with("192.0.2.99")?;
+    let server = NameServer::start(&lan.outside, OUTSIDE.0, ADDRESS)?;
     stage.phial.ok(&["network", "create", "web"])?;
-    let ask = |flags: &[&str]| stage.run(&[&["--dns", OUTSIDE.0], flags].concat(), &ASK);
     // Through the server of the network, and on the default network without it.
-    for flags in [&["--network", "web"][..], &[]] {
+    for (network, in_file) in [("web", "127.0.0.11"), ("bridge", OUTSIDE.0)] {
         let before = server.questions();
-        assert!(ask(flags)?.success()?.starts_with("203.0.113.7 "), "{flags:?}");
-        assert!(server.questions() > before, "{flags:?}");
+        let flags = ["--dns", OUTSIDE.0, "--network", network];
+        assert_eq!(find(&stage, &flags, NAME)?.as_deref(), Some("203.0.113.7"), "{network}");
+        assert!(server.questions() > before, "{network}");
+        assert_eq!(stage.sh(&flags, "grep ^nameserver /etc/resolv.conf")?, format!("nameserver {in_file}"));
     }
-    assert_eq!(
-        stage.sh(&["--network", "web", "--dns", OUTSIDE.0], "grep ^nameserver /etc/resolv.conf")?,
-        "nameserver 127.0.0.11"
-    );
     Ok(())
 }
 
 #[test]
 fn other_names_are_asked_of_the_hosts_servers_but_not_from_an_internal_network() -> Result {
-    let (lan, stage) = Lan::with_debian()?;
-    let server = NameServer::start(&lan.outside, OUTSIDE.0, [203, 0, 113, 7])?;
+    let (lan, stage) = Lan::with_stage()?;
+    let server = NameServer::start(&lan.outside, OUTSIDE.0, ADDRESS)?;
     stage.phial.ok(&["network", "create", "web"])?;
     stage.phial.ok(&["network", "create", "--internal", "cellar"])?;
-    assert!(stage.run(&["--network", "web"], &ASK)?.success()?.starts_with("203.0.113.7 "));
+    assert_eq!(find(&stage, &["--network", "web"], NAME)?.as_deref(), Some("203.0.113.7"));
     let before = server.questions();
     assert!(before > 0);
     // Nothing leaves an internal network, not even in a name (CVE-2024-29018): who asks there would be the host.
-    assert_eq!(stage.run(&["--network", "cellar"], &ASK)?.code, 2);
+    assert_eq!(find(&stage, &["--network", "cellar"], NAME)?, None);
     assert_eq!(server.questions(), before);
     // One that is on both may ask.
-    assert!(stage.run(&["--network", "cellar", "--network", "web"], &ASK)?.success()?.starts_with("203.0.113.7 "));
+    let both = ["--network", "cellar", "--network", "web"];
+    assert_eq!(find(&stage, &both, NAME)?.as_deref(), Some("203.0.113.7"));
+    assert!(server.questions() > before);
     Ok(())
-}
-
-#[test]
-fn a_server_of_names_in_a_container_has_its_port() -> Result {
-    let (_lan, stage) = Lan::with_debian()?;
-    stage.phial.ok(&["network", "create", "web"])?;
-    let script = r#"
-        use IO::Socket::IP;
-        $all = IO::Socket::IP->new(LocalHost => "0.0.0.0", LocalPort => 53, Type => SOCK_DGRAM) or die "udp: $!";
-        $tcp = IO::Socket::IP->new(LocalHost => "0.0.0.0", LocalPort => 53, Listen => 1) or die "tcp: $!";
-        print scalar(gethostbyname("self")) ? "known\n" : "unknown\n";
-    "#;
-    let output = stage.run(&["--name", "self", "--network", "web"], &["perl", "-e", script])?;
-    assert_eq!(output.success()?, "known\n");
-    Ok(())
-}
-
-#[test]
-fn names_follow_who_comes_and_goes() -> Result {
-    let (_lan, stage) = Lan::with_debian()?;
-    let phial = &stage.phial;
-    // Nobody outside is asked there, and so nobody is waited for.
-    phial.ok(&["network", "create", "--internal", "web"])?;
-    stage.start(&["--name", "asker", "--network", "web"], &["sleep", "1000"])?;
-    let asks = |name: &str| Ok(phial.run(&["exec", "asker", "getent", "hosts", name])?.code);
-    let check = |name: &str, expected: i32| -> Result {
-        let code: Result<i32> = asks(name);
-        assert_eq!(code?, expected, "{name}");
-        Ok(())
-    };
-    check("late", 2)?;
-    stage.start(&["--name", "late"], &["sleep", "1000"])?;
-    check("late", 2)?;
-    phial.ok(&["network", "connect", "--alias", "later", "web", "late"])?;
-    check("late", 0)?;
-    check("later", 0)?;
-    phial.ok(&["rename", "late", "renamed"])?;
-    check("late", 2)?;
-    check("renamed", 0)?;
-    phial.ok(&["network", "disconnect", "web", "renamed"])?;
-    check("renamed", 2)?;
-    phial.ok(&["network", "connect", "web", "renamed"])?;
-    check("renamed", 0)?;
-    phial.ok(&["rm", "-f", "renamed"])?;
-    check("renamed", 2)
 }
 
 #[test]
 fn the_hosts_servers_are_asked_wherever_they_are() -> Result {
-    let (lan, mut stage) = Lan::with_debian()?;
+    let (lan, mut stage) = Lan::with_stage()?;
     stage.phial.ok(&["network", "create", "web"])?;
-    let _outside = NameServer::start(&lan.outside, OUTSIDE.0, [203, 0, 113, 7])?;
-    let _loopback = NameServer::start(&lan.host, "127.0.0.53", [203, 0, 113, 53])?;
+    let outside = NameServer::start(&lan.outside, OUTSIDE.0, ADDRESS)?;
+    let loopback = NameServer::start(&lan.host, "127.0.0.53", [203, 0, 113, 53])?;
     // A container cannot ask at the host's loopback address, and somebody asks there for it.
-    for (server, answer, in_default) in
-        [(OUTSIDE.0, "203.0.113.7", OUTSIDE.0), ("127.0.0.53", "203.0.113.53", "127.0.0.11")]
+    for (server, address, answer, in_default) in
+        [(&outside, OUTSIDE.0, "203.0.113.7", OUTSIDE.0), (&loopback, "127.0.0.53", "203.0.113.53", "127.0.0.11")]
     {
-        stage.phial.resolve_with(server)?;
-        for (network, expected) in [("bridge", in_default), ("web", "127.0.0.11")] {
-            let script = "grep ^nameserver /etc/resolv.conf; getent ahostsv4 example.test | sed 's/ .*//' | uniq";
-            let found = stage.sh(&["--network", network], script)?;
-            assert_eq!(found, format!("nameserver {expected}\n{answer}"), "{server} in {network}");
+        stage.phial.resolve_with(address)?;
+        for (network, in_file) in [("bridge", in_default), ("web", "127.0.0.11")] {
+            let (flags, before) = (["--network", network], server.questions());
+            assert_eq!(find(&stage, &flags, NAME)?.as_deref(), Some(answer), "{address} from {network}");
+            assert!(server.questions() > before, "{address} from {network}");
+            assert_eq!(stage.sh(&flags, "grep ^nameserver /etc/resolv.conf")?, format!("nameserver {in_file}"));
         }
     }
     Ok(())
 }
 
 #[test]
-fn a_link_is_a_name_of_one_containers_own() -> Result {
-    let (_lan, stage) = Lan::with_debian()?;
+fn a_server_of_names_in_a_container_has_its_port() -> Result {
+    let (_lan, stage) = Lan::with_stage()?;
+    stage.phial.ok(&["network", "create", "web"])?;
+    let own = stage.idle(&["--name", "own", "--network", "web"])?;
+    let _sockets = own.within(|| Ok((UdpSocket::bind("0.0.0.0:53")?, TcpListener::bind("0.0.0.0:53")?)))?;
+    assert_eq!(stage.phial.lookup("own", "own")?, Some(stage.phial.address("own", "web")?));
+    Ok(())
+}
+
+#[test]
+fn names_follow_who_comes_and_goes() -> Result {
+    let (_lan, stage) = Lan::with_stage()?;
     let phial = &stage.phial;
-    phial.ok(&["network", "create", "--internal", "web"])?;
+    phial.ok(&["network", "create", "web"])?;
+    stage.idle(&["--name", "asker", "--network", "web"])?;
+    let check = |name: &str, is_there: bool| -> Result {
+        assert_eq!(phial.lookup("asker", name)?.is_some(), is_there, "{name}");
+        Ok(())
+    };
+    check("late", false)?;
+    stage.idle(&["--name", "late"])?;
+    check("late", false)?;
+    phial.ok(&["network", "connect", "--alias", "later", "web", "late"])?;
+    check("late", true)?;
+    check("later", true)?;
+    phial.ok(&["rename", "late", "renamed"])?;
+    check("late", false)?;
+    check("renamed", true)?;
+    phial.ok(&["network", "disconnect", "web", "renamed"])?;
+    check("renamed", false)?;
+    phial.ok(&["network", "connect", "web", "renamed"])?;
+    check("renamed", true)?;
+    phial.ok(&["rm", "-f", "renamed"])?;
+    check("renamed", false)
+}
+
+#[test]
+fn a_link_is_a_name_of_one_containers_own() -> Result {
+    let (_lan, stage) = Lan::with_stage()?;
+    let phial = &stage.phial;
+    phial.ok(&["network", "create", "web"])?;
     for network in ["bridge", "web"] {
-        stage.start(&["--name", "db", "--network", network], &["sleep", "1000"])?;
-        let address = phial.address("db", network)?;
-        let ask = "getent ahostsv4 database | sed 's/ .*//' | uniq";
-        assert_eq!(stage.sh(&["--network", network, "--link", "db:database"], ask)?, address, "{network}");
-        assert_eq!(stage.sh(&["--network", network], ask)?, "", "{network}");
+        stage.idle(&["--name", "db", "--network", network])?;
+        let flags = ["--network", network, "--link", "db:database"];
+        assert_eq!(find(&stage, &flags, "database")?, Some(phial.address("db", network)?), "{network}");
+        assert_eq!(find(&stage, &flags[..2], "database")?, None, "{network}");
         phial.ok(&["rm", "-f", "db"])?;
     }
     Ok(())
@@ -126,20 +130,19 @@ fn a_link_is_a_name_of_one_containers_own() -> Result {
 
 #[test]
 fn the_host_has_a_name() -> Result {
-    let (lan, stage) = Lan::with_debian()?;
-    stage.phial.ok(&["network", "create", "web"])?;
+    let (lan, stage) = Lan::with_stage()?;
+    let phial = &stage.phial;
+    phial.ok(&["network", "create", "web"])?;
     let _server = lan.host.listen("[::]:9000")?;
     for network in ["bridge", "web"] {
         let flags = ["--name", network, "--network", network, "--add-host", "host.docker.internal:host-gateway"];
-        stage.start(&flags, &["sleep", "1000"])?;
-        let own = stage.phial.namespace(network)?;
-        let script = "getent ahosts host.docker.internal | sed 's/ .*//' | sort -u";
-        let found = stage.phial.ok(&["exec", network, "sh", "-c", script])?;
-        assert_eq!(found.lines().count(), 2, "{network}: {found}");
-        for (address, key) in
-            found.lines().map(|line| (line, if line.contains(':') { "GlobalIPv6Address" } else { "IPAddress" }))
-        {
-            assert_eq!(own.ask_tcp(address, 9000)?, stage.phial.place(network, network, key)?, "{network}");
+        let own = stage.idle(&flags)?;
+        let file = phial.ok(&["exec", network, "cat", "/etc/hosts"])?;
+        let found: Vec<&str> = file.lines().filter_map(|line| line.strip_suffix("\thost.docker.internal")).collect();
+        assert_eq!(phial.lookup(network, "host.docker.internal")?.as_deref(), found.first().copied(), "{network}");
+        assert_eq!(found.len(), 2, "{network}: {file}");
+        for (address, key) in found.into_iter().zip(["IPAddress", "GlobalIPv6Address"]) {
+            assert_eq!(own.ask_tcp(address, 9000)?, phial.place(network, network, key)?, "{network}");
         }
     }
     Ok(())

@@ -3,7 +3,8 @@
 
 use end_to_end::engines::Docker;
 use end_to_end::lan::{HOST, Lan, OUTSIDE};
-use end_to_end::namespace::{Listener, Namespace, Outcome};
+use end_to_end::namespace::{Namespace, Outcome};
+use end_to_end::servers::Listener;
 use end_to_end::{Context, Result, Stage};
 use tempfile::TempDir;
 

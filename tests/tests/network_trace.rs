@@ -1,39 +1,41 @@
 //! `phial network trace`: what it says of a packet, and what becomes of a real one.
 
 use end_to_end::lan::{HOST, Lan};
-use end_to_end::namespace::{Outcome, SERVER};
+use end_to_end::namespace::Outcome;
+use end_to_end::servers::Listener;
 use end_to_end::{Result, Stage};
 
 /// A host with two networks, a server on the first that is published, and a client on each.
-fn host() -> Result<(Lan, Stage)> {
-    let (lan, stage) = Lan::with_debian()?;
+fn host() -> Result<(Lan, Stage, Listener)> {
+    let (lan, stage) = Lan::with_stage()?;
     for network in ["one", "two"] {
         stage.phial.ok(&["network", "create", network])?;
     }
-    let web = ["--name", "web", "--network", "one", "-p", "8080:80"];
-    stage.start_when_ready(&web, &["perl", "-e", SERVER, "::", "80"])?;
-    stage.start(&["--name", "near", "--network", "one"], &["sleep", "1000"])?;
-    stage.start(&["--name", "far", "--network", "two"], &["sleep", "1000"])?;
-    Ok((lan, stage))
+    let server = stage.idle(&["--name", "web", "--network", "one", "-p", "8080:80"])?.listen("[::]:80")?;
+    stage.idle(&["--name", "near", "--network", "one"])?;
+    stage.idle(&["--name", "far", "--network", "two"])?;
+    Ok((lan, stage, server))
 }
 
 #[test]
 fn what_it_says_is_what_happens() -> Result {
-    let (lan, stage) = host()?;
+    let (lan, stage, _server) = host()?;
     let trace = |words: &[&str]| stage.phial.run(&[&["network", "trace"], words].concat());
-    let call =
-        "use IO::Socket::IP; IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1], Timeout => 1) or exit 1";
     let address = stage.phial.address("web", "one")?;
-    for (from, to, port, works) in [
-        ("near", address.as_str(), "80", true),
-        ("far", address.as_str(), "80", false),
-        ("far", HOST.0, "8080", true),
-        ("near", HOST.0, "8080", true),
-        ("near", address.as_str(), "81", false),
+    for (from, to, port, failure) in [
+        ("near", address.as_str(), 80, None),
+        ("far", address.as_str(), 80, Some(Outcome::Silence)),
+        ("far", HOST.0, 8080, None),
+        ("near", HOST.0, 8080, None),
+        ("near", address.as_str(), 81, Some(Outcome::Refused)),
     ] {
-        let really = stage.phial.run(&["exec", from, "perl", "-e", call, to, port])?.code;
+        let client = stage.phial.namespace(from)?;
+        match &failure {
+            None => drop(client.ask_tcp(to, port)?),
+            Some(failure) => client.check_tcp(to, port, failure)?,
+        }
         let said = trace(&["--from", from, "--to", &format!("{to}:{port}")])?;
-        assert_eq!((said.code, really), if works { (0, 0) } else { (1, 1) }, "{from} to {to}:{port}\n{}", said.stdout);
+        assert_eq!(said.code, i32::from(failure.is_some()), "{from} to {to}:{port}\n{}", said.stdout);
     }
     let outside = trace(&["--to", "web"])?.success()?;
     assert!(outside.contains("WORKS") && outside.contains("published"), "{outside}");
@@ -45,7 +47,7 @@ fn what_it_says_is_what_happens() -> Result {
 
 #[test]
 fn rules_of_others_are_shown() -> Result {
-    let (lan, stage) = host()?;
+    let (lan, stage, _server) = host()?;
     let words = ["network", "trace", "--to", "web", "--format", "json"];
     let verdict = || -> Result<String> {
         let said: serde_json::Value = serde_json::from_str(&stage.phial.run(&words)?.stdout)?;
