@@ -20,7 +20,7 @@ use crate::{Context, Failure, Result};
 /// How long nobody answers before it counts as silence: packets that are dropped are not told of.
 const SILENCE: Duration = Duration::from_millis(700);
 /// How long something is waited for that must come, on the slowest of machines.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// What everybody is told to say something: enough for a server of HTTP as well, which looks for more until the end.
 const QUESTION: &[u8] = b"GET / HTTP/1.0\n";
 

@@ -19,14 +19,14 @@ send($raw, $advertisement, 0, pack_sockaddr_in6(0, inet_pton(AF_INET6, "ff02::1"
 #[test]
 fn a_container_does_not_become_the_hosts_router() -> Result {
     let (lan, stage) = Lan::with_stage()?;
-    let router = stage.idle(&["--name", "router"])?;
+    let neighbour = stage.idle(&["--name", "router"])?;
     // Advertisements come from addresses of the link alone, which are looked at for a second before they are used.
-    router.wait_until(Change::AddressOfIpv6, || {
-        let own = router.sh("ip -6 -o addr show dev eth0 scope link")?;
+    neighbour.wait_until(Change::AddressOfIpv6, || {
+        let own = neighbour.sh("ip -6 -o addr show dev eth0 scope link")?;
         Ok(!own.is_empty() && !own.contains("tentative"))
     })?;
-    let index = router.sh("ip -o link show eth0 | cut -d : -f 1")?;
-    let advertise = |prefix: &str| router.run("perl", &["-e", ADVERTISE, prefix, &index])?.success().map(drop);
+    let index = neighbour.sh("ip -o link show eth0 | cut -d : -f 1")?;
+    let advertise = |prefix: &str| neighbour.run("perl", &["-e", ADVERTISE, prefix, &index])?.success().map(drop);
     advertise("2001:db8:bad::")?;
     assert_eq!(lan.host.sh("cat /proc/sys/net/ipv6/conf/phial-*/accept_ra")?, "0");
     // The same advertisement is followed by a bridge that listens to such: it is a real one, and it has come.

@@ -73,10 +73,10 @@ fn the_way_out_is_the_network_of_the_highest_priority() -> Result {
 #[test]
 fn an_interface_is_called_and_set_as_it_is_said() -> Result {
     let (lan, stage) = host()?;
-    let named = format!("name=one,{IFNAME}=wan0");
+    let renamed = format!("name=one,{IFNAME}=wan0");
     let settings = "net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.conf.IFNAME.hop_limit=7";
     let set = format!("name=two,\"{SYSCTLS}={settings}\"");
-    let own = stage.idle(&["--name", "own", "--network", &named, "--network", &set])?;
+    let own = stage.idle(&["--name", "own", "--network", &renamed, "--network", &set])?;
     let names = own.sh("ip -o link | cut -d ' ' -f 2 | cut -d @ -f 1 | sort")?;
     assert_eq!(names.lines().collect::<Vec<_>>(), ["eth1", "lo:", "wan0"]);
     assert_eq!(ways_out(&own)?, ["10.61.1.1", "fd00:1::1"]);
