@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use super::numbers::{
     F_CREATE, F_EXCL, IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINK, IFLA_LINKINFO, IFLA_MTU, IFLA_NET_NS_FD, INFO_DATA,
-    INFO_KIND, IPVLAN_MODE, MACVLAN_MODE, NEWLINK, VLAN_ID,
+    INFO_KIND, IPVLAN_MODE, MACVLAN_MODE, NEWLINK, SETLINK, VLAN_ID,
 };
 use super::{Interface, Links, check_name, link_header, set_up, without_kind};
 use crate::error::{Error, ErrorKind, Result};
@@ -91,9 +91,41 @@ impl Links {
         sub: SubLink,
     ) -> Result<()> {
         interface.check()?;
+        let name = interface.name;
+        match self.make_sub_link(namespace, interface, parent, sub, name) {
+            // Before Linux 6.13, the kernel looks for the name among the links of the host, and only then among those of the
+            // container: made as what nobody is called, the link gets its name there.
+            Err(error) if error.errno() == Some(Errno::EXIST) && self.index(name)?.is_some() => {
+                let passing = passing_name(interface);
+                self.make_sub_link(namespace, interface, parent, sub, &passing)?;
+                let renamed = rename(namespace, &passing, name);
+                if renamed.is_err() {
+                    // The error that is returned is the one that matters.
+                    let _ = super::detach(namespace, &passing);
+                }
+                renamed
+            }
+            other => other,
+        }?;
+        let done = interface.configure(namespace);
+        if done.is_err() {
+            // The error that is returned is the one that matters.
+            let _ = super::detach(namespace, name);
+        }
+        done
+    }
+
+    fn make_sub_link(
+        &mut self,
+        namespace: BorrowedFd<'_>,
+        interface: &Interface<'_>,
+        parent: u32,
+        sub: SubLink,
+        name: &str,
+    ) -> Result<()> {
         let mut batch = Batch::default();
-        let (kind, name) = (sub.kind(), interface.name);
-        let what = format!("making {kind} link {name} in the container");
+        let kind = sub.kind();
+        let what = format!("making {kind} link {} in the container", interface.name);
         let mut request = batch.change(NEWLINK, F_CREATE | F_EXCL, &link_header(0, 0), what);
         request
             .text(IFLA_IFNAME, name)
@@ -108,14 +140,25 @@ impl Links {
         request.nested(IFLA_LINKINFO, |info| {
             info.text(INFO_KIND, kind).nested(INFO_DATA, |data| sub.mode(data));
         });
-        self.socket.apply(batch).map_err(|error| without_kind(error, kind, kind))?;
-        let done = interface.configure(namespace);
-        if done.is_err() {
-            // The error that is returned is the one that matters.
-            let _ = super::detach(namespace, name);
-        }
-        done
+        self.socket.apply(batch).map_err(|error| without_kind(error, kind, kind))
     }
+}
+
+/// What a link is called until it has its name: its hardware address is nobody else's on the host.
+fn passing_name(interface: &Interface<'_>) -> String {
+    format!("sub{}", interface.mac.0.map(|byte| format!("{byte:02x}")).concat())
+}
+
+/// Gives a link in a namespace another name. It is down.
+fn rename(namespace: BorrowedFd<'_>, from: &str, to: &str) -> Result<()> {
+    let mut inside = Links::open_in(namespace)?;
+    let gone = || Error::new(ErrorKind::NotFound, format!("{from} was removed by others"));
+    let index = inside.index(from)?.ok_or_else(gone)?;
+    let mut batch = Batch::default();
+    batch
+        .change(SETLINK, 0, &link_header(index, 0), format!("calling {from} {to} in the container"))
+        .text(IFLA_IFNAME, to);
+    inside.socket.apply(batch)
 }
 
 impl SubLink {

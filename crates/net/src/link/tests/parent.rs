@@ -76,6 +76,24 @@ fn a_wrong_address_leaves_no_link() {
 }
 
 #[test]
+fn a_name_that_host_and_container_have_is_taken() {
+    let (_outside, host) = uplink();
+    let namespace = Namespace::new();
+    let parent = links(&host, |links| links.ensure_parent("eth0")).expect("it is there");
+    let addresses = [address("10.7.0.2/24")];
+    let interface = Interface { name: "eth0", mac: Mac([2; 6]), addresses: &addresses, gateways: &[], mtu: None };
+    let attach = || {
+        let sub = SubLink::Macvlan(MacvlanMode::Bridge);
+        links(&host, |links| links.attach_to_parent(namespace.fd(), &interface, parent, sub))
+    };
+    attach().expect("it is the host's name, and not the container's");
+    assert_eq!(attach().expect_err("it is the container's as well").errno(), Some(Errno::EXIST));
+    // Nothing is left of it: `lo` and the first.
+    let there = in_namespace(namespace.fd(), || crate::link::Links::open()?.list()).expect("links are listed");
+    assert_eq!(there.len(), 2, "{there:?}");
+}
+
+#[test]
 fn vlans_are_made_below_and_on_links_that_are_there() {
     let (_outside, host) = uplink();
     let ensure = |name: &'static str| links(&host, |links| links.ensure_parent(name));
