@@ -2,13 +2,13 @@
 
 use std::net::{TcpListener, UdpSocket};
 
-use end_to_end::lan::{Lan, OUTSIDE};
+use end_to_end::lan::{HOST, Lan, OUTSIDE};
 use end_to_end::names::NameServer;
 use end_to_end::{Result, Stage};
 
-/// A name that no container has, and its address.
+/// A name that no container has, and its address: the other machine's, which answers there.
 const NAME: &str = "example.test";
-const ADDRESS: [u8; 4] = [203, 0, 113, 7];
+const ADDRESS: [u8; 4] = [192, 0, 2, 2];
 
 /// What a container finds for a name, and how.
 fn find(stage: &Stage, flags: &[&str], name: &str) -> Result<Option<String>> {
@@ -29,7 +29,7 @@ fn other_names_are_asked_of_the_servers_that_were_given() -> Result {
     for (network, in_file) in [("web", "127.0.0.11"), ("bridge", OUTSIDE.0)] {
         let before = server.questions();
         let flags = ["--dns", OUTSIDE.0, "--network", network];
-        assert_eq!(find(&stage, &flags, NAME)?.as_deref(), Some("203.0.113.7"), "{network}");
+        assert_eq!(find(&stage, &flags, NAME)?.as_deref(), Some(OUTSIDE.0), "{network}");
         assert!(server.questions() > before, "{network}");
         assert_eq!(stage.sh(&flags, "grep ^nameserver /etc/resolv.conf")?, format!("nameserver {in_file}"));
     }
@@ -42,7 +42,7 @@ fn other_names_are_asked_of_the_hosts_servers_but_not_from_an_internal_network()
     let server = NameServer::start(&lan.outside, OUTSIDE.0, ADDRESS)?;
     stage.phial.ok(&["network", "create", "web"])?;
     stage.phial.ok(&["network", "create", "--internal", "cellar"])?;
-    assert_eq!(find(&stage, &["--network", "web"], NAME)?.as_deref(), Some("203.0.113.7"));
+    assert_eq!(find(&stage, &["--network", "web"], NAME)?.as_deref(), Some(OUTSIDE.0));
     let before = server.questions();
     assert!(before > 0);
     // Nothing leaves an internal network, not even in a name (CVE-2024-29018): who asks there would be the host.
@@ -50,7 +50,7 @@ fn other_names_are_asked_of_the_hosts_servers_but_not_from_an_internal_network()
     assert_eq!(server.questions(), before);
     // One that is on both may ask.
     let both = ["--network", "cellar", "--network", "web"];
-    assert_eq!(find(&stage, &both, NAME)?.as_deref(), Some("203.0.113.7"));
+    assert_eq!(find(&stage, &both, NAME)?.as_deref(), Some(OUTSIDE.0));
     assert!(server.questions() > before);
     Ok(())
 }
@@ -60,10 +60,10 @@ fn the_hosts_servers_are_asked_wherever_they_are() -> Result {
     let (lan, mut stage) = Lan::with_stage()?;
     stage.phial.ok(&["network", "create", "web"])?;
     let outside = NameServer::start(&lan.outside, OUTSIDE.0, ADDRESS)?;
-    let loopback = NameServer::start(&lan.host, "127.0.0.53", [203, 0, 113, 53])?;
+    let loopback = NameServer::start(&lan.host, "127.0.0.53", [192, 0, 2, 1])?;
     // A container cannot ask at the host's loopback address, and somebody asks there for it.
     for (server, address, answer, in_default) in
-        [(&outside, OUTSIDE.0, "203.0.113.7", OUTSIDE.0), (&loopback, "127.0.0.53", "203.0.113.53", "127.0.0.11")]
+        [(&outside, OUTSIDE.0, OUTSIDE.0, OUTSIDE.0), (&loopback, "127.0.0.53", HOST.0, "127.0.0.11")]
     {
         stage.phial.resolve_with(address)?;
         for (network, in_file) in [("bridge", in_default), ("web", "127.0.0.11")] {
