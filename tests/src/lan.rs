@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::namespace::Namespace;
 use crate::process::run;
-use crate::{Phial, Result, Stage};
+use crate::{Result, Stage};
 
 /// The addresses of the host on the link between the two.
 pub const HOST: (&str, &str) = ("192.0.2.1", "2001:db8::1");
@@ -98,24 +98,16 @@ impl Lan {
         Ok(Lan { host, outside })
     }
 
-    /// A host on which the program has the small image. It runs there from now on.
+    /// A host on which the program has the small image. It runs there from now on, and its resolver asks the other machine,
+    /// which refuses at once if nobody answers questions there.
     ///
     /// # Errors
     /// As of [`Stage::busybox`] and [`Lan::new`].
     pub fn with_stage() -> Result<(Lan, Stage)> {
         let (lan, mut stage) = (Lan::new()?, Stage::busybox()?);
-        lan.take(&mut stage.phial)?;
+        stage.phial.enter(&lan.host);
+        stage.phial.resolve_with(OUTSIDE.0)?;
         Ok((lan, stage))
-    }
-
-    /// Lets a program run on the host from now on. Its resolver asks the other machine, which refuses at once if nobody
-    /// answers questions there.
-    ///
-    /// # Errors
-    /// Of the file system.
-    pub fn take(&self, phial: &mut Phial) -> Result {
-        phial.enter(&self.host);
-        phial.resolve_with(OUTSIDE.0)
     }
 
     /// Lets the other machine send packets for `127.0.0.0/8` to the host, as a hostile neighbour does (CVE-2020-8558).

@@ -159,6 +159,12 @@ impl Host {
         Ok(uncounted.map(|line| line.split(" [").next().unwrap_or(line)).collect::<Vec<_>>().join("\n"))
     }
 
+    /// The same without those about phial's network, whose bridge is another one each time.
+    fn rules_of_others(&self) -> Result<String> {
+        let rules = self.rules()?;
+        Ok(rules.lines().filter(|line| !line.contains("br-")).collect::<Vec<_>>().join("\n"))
+    }
+
     /// The table of phial, without what its rules have counted.
     fn table(&self) -> Result<String> {
         self.lan.host.sh("nft --stateless list ruleset | sed -n '/^table inet phial/,/^}/p'")
@@ -197,9 +203,12 @@ fn docker_comes_after_phial() -> Result {
     host.check()?;
     assert_eq!(host.table()?, before, "docker has come");
     // A container that comes then, and one of docker's.
+    let of_docker = host.rules_of_others()?;
+    assert!(of_docker.contains("-A DOCKER "), "{of_docker}");
     host.remove_phial()?;
     host.start_phial()?;
     host.check()?;
+    assert_eq!(host.rules_of_others()?, of_docker, "phial has come once more");
     let before = host.table()?;
     host.docker().ok(&["restart", "--time", "1", "docker"])?;
     host.await_docker()?;

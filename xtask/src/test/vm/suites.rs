@@ -27,6 +27,11 @@ const SUITES: &[(&str, &str)] = &[
     ("end-to-end", "leftovers"),
     ("end-to-end", "lifecycle"),
     ("end-to-end", "limits"),
+    ("end-to-end", "network_isolation"),
+    ("end-to-end", "network_macvlan"),
+    ("end-to-end", "network_names"),
+    ("end-to-end", "network_traffic"),
+    ("end-to-end", "networks"),
     ("end-to-end", "notify"),
     ("end-to-end", "oci"),
     ("end-to-end", "oci_cgroup"),
@@ -57,6 +62,8 @@ const LEFT_OUT: &[&str] = &[
     "nothing_is_left_of_what_docker_did_with_it",
     // Takes packages from apt's servers; the machine has no network.
     "a_shell_where_no_registry_is",
+    // The other backend of the firewall, whose programs take most of the time of these tests.
+    "iptables::",
     // 150 containers one after the other: four minutes.
     "an_end_is_seen_at_whatever_moment_one_asks",
     // Pulls a Debian twice, which has little to do with the kernel: a minute.
