@@ -132,6 +132,22 @@ pub fn networks_are_whole(phial: &Phial) -> Result {
     if phial.has_host_of_its_own() { nothing_is_left_of_networks(phial, &networks) } else { Ok(()) }
 }
 
+/// Who is on the networks knows of it. When somebody was killed who connects a container, it may be on the network already
+/// and hear of it when that is asked for once more.
+///
+/// # Errors
+/// The first who does not.
+pub fn places_are_known(phial: &Phial) -> Result {
+    let registered = registered(phial, &phial.ok(&["network", "ls", "-q", "--no-trunc"])?)?;
+    let listed = phial.ok(&["ps", "-q", "--no-trunc"])?;
+    match registered.difference(&connected(phial, &listed.lines().collect())?).next() {
+        Some((network, container)) => {
+            Err(Failure::new(format!("{container} has a place on network {network}, and does not know of it")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Network and container of each place in the registers.
 fn registered(phial: &Phial, networks: &str) -> Result<BTreeSet<(String, String)>> {
     let mut found = BTreeSet::new();
