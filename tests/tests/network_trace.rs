@@ -68,14 +68,14 @@ fn rules_of_others_are_shown() -> Result {
 
 #[test]
 fn a_container_named_host_is_not_the_host() -> Result {
-    let (_lan, stage) = host()?;
+    let (_lan, stage, _server) = host()?;
     let named = |name: &str| stage.start(&["--name", name, "--network", "two"], &["sleep", "1000"]);
     for id in [named("host")?, named("outside")?] {
         let words = ["network", "trace", "--from", &id, "--to", "far", "--format", "json"];
         let said: serde_json::Value = serde_json::from_str(&stage.phial.run(&words)?.stdout)?;
         assert_eq!(said["from"].as_str(), id.get(..12), "{said}");
-        let source = stage.phial.inspect(&id)?["NetworkSettings"]["Networks"]["two"]["IPAddress"].clone();
-        assert_eq!(said["packet"]["source"], source, "{said}");
+        let source = stage.phial.address(&id, "two")?;
+        assert_eq!(said["packet"]["source"], *source, "{said}");
     }
     for word in ["host", "outside"] {
         let words = ["network", "trace", "--from", word, "--to", "web", "--format", "json"];
