@@ -113,7 +113,7 @@ pub fn whole(phial: &Phial) -> Result {
     }
 }
 
-/// Who is on the networks lives, who lives is on his networks, and bridges and chains are those of networks. What else is in
+/// Who is on the networks lives, who lives is on his networks and no others, and bridges and chains are those of networks. What else is in
 /// the firewall, and which links are there, `system check` has looked at.
 ///
 /// # Errors
@@ -126,26 +126,14 @@ pub fn networks_are_whole(phial: &Phial) -> Result {
     if let Some((network, container)) = registered.iter().find(|(_, container)| !listed.contains(&**container)) {
         return Err(Failure::new(format!("{container}, which does not run, has a place on network {network}")));
     }
-    if let Some((network, container)) = connected(phial, &listed)?.difference(&registered).next() {
+    let connected = connected(phial, &listed)?;
+    if let Some((network, container)) = connected.difference(&registered).next() {
         return Err(Failure::new(format!("{container} runs and has no place on network {network}")));
     }
-    if phial.has_host_of_its_own() { nothing_is_left_of_networks(phial, &networks) } else { Ok(()) }
-}
-
-/// Who is on the networks knows of it. When somebody was killed who connects a container, it may be on the network already
-/// and hear of it when that is asked for once more.
-///
-/// # Errors
-/// The first who does not.
-pub fn places_are_known(phial: &Phial) -> Result {
-    let registered = registered(phial, &phial.ok(&["network", "ls", "-q", "--no-trunc"])?)?;
-    let listed = phial.ok(&["ps", "-q", "--no-trunc"])?;
-    match registered.difference(&connected(phial, &listed.lines().collect())?).next() {
-        Some((network, container)) => {
-            Err(Failure::new(format!("{container} has a place on network {network}, and does not know of it")))
-        }
-        None => Ok(()),
+    if let Some((network, container)) = registered.difference(&connected).next() {
+        return Err(Failure::new(format!("{container} has a place on network {network}, and does not know of it")));
     }
+    if phial.has_host_of_its_own() { nothing_is_left_of_networks(phial, &networks) } else { Ok(()) }
 }
 
 /// Network and container of each place in the registers.

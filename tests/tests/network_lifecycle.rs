@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 
-use end_to_end::faults::{networks_are_whole, places_are_known};
+use end_to_end::faults::networks_are_whole;
 use end_to_end::followed::Followed;
 use end_to_end::lan::{HOST, Lan};
 use end_to_end::namespace::Change;
@@ -75,7 +75,6 @@ fn is_whole(lan: &Lan, phial: &Phial) -> Result {
     let checked = phial.ok(&["system", "check"])?;
     assert!(checked.contains("all is well") && !checked.contains("network lease"), "{checked}");
     networks_are_whole(phial)?;
-    places_are_known(phial)?;
     await_attachments(lan, registered(phial)?.len())
 }
 

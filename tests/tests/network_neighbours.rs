@@ -1,9 +1,11 @@
-//! Other programs that have rules in the same firewall: Debian's dockerd on the same host, and whoever flushes everything.
+//! Other programs that have rules in the same firewall: Debian's dockerd and podman on the same host, and whoever flushes
+//! everything.
 //! Each test has a host of its own.
 
-use end_to_end::engines::Docker;
+use end_to_end::engines::{Docker, Podman};
 use end_to_end::lan::{HOST, Lan, OUTSIDE};
 use end_to_end::namespace::{Namespace, Outcome};
+use end_to_end::process::run;
 use end_to_end::servers::Listener;
 use end_to_end::{Context, Result, Stage};
 use tempfile::TempDir;
@@ -218,6 +220,46 @@ fn docker_comes_after_phial() -> Result {
     host.docker = None;
     host.check_phial()?;
     assert_eq!(host.table()?, before, "docker has gone");
+    Ok(())
+}
+
+/// Its rules are those of Debian's podman: chains of `iptables`, written by plugins of CNI.
+#[test]
+fn podman_is_there_before_and_after() -> Result {
+    const PODMAN: u16 = 8082;
+    let host = Host::new()?;
+    let podman = Podman::on(&host.dir.path().join("podman"), &host.lan.host)?;
+    let image = host.dir.path().join("image.tar").display().to_string();
+    host.stage.phial.ok(&["save", "-o", &image, &host.stage.image])?;
+    podman.ok(&["load", "--input", &image])?;
+    let start = |name: &str, port: u16| -> Result<Namespace> {
+        let flags = ["--detach", "--name", name, "--publish", &format!("{port}:80")];
+        run(&mut podman.run(&flags, &host.stage.image, &["sleep", "1000"]))?.success()?;
+        let pid = podman.inspect(name)?["State"]["Pid"].as_i64().context("it runs")?;
+        Ok(Namespace::at(format!("/proc/{pid}/ns/net")))
+    };
+    let check = |of_podman: &Namespace, port: u16| {
+        let _server = of_podman.listen("[::]:80")?;
+        for from in [&*host.lan.outside, &*host.lan.host, &host.of_phial()?] {
+            from.ask_tcp(HOST.0, port).context(format!("podman's port {port}"))?;
+        }
+        said(HOST.0, of_podman, OUTSIDE.0, BESIDE)?;
+        said("phial", of_podman, HOST.0, PHIAL)?;
+        of_podman.check_tcp(&host.secret()?[0], 80, &Outcome::Silence)?;
+        host.check_phial()
+    };
+    let first = start("first", PODMAN)?;
+    host.start_phial()?;
+    check(&first, PODMAN)?;
+    let second = start("second", PODMAN + 1)?;
+    check(&second, PODMAN + 1)?;
+    podman.ok(&["rm", "--force", "--time", "0", "first"])?;
+    check(&second, PODMAN + 1)?;
+    let others = host.rules_of_others()?;
+    host.remove_phial()?;
+    host.start_phial()?;
+    check(&second, PODMAN + 1)?;
+    assert_eq!(host.rules_of_others()?, others, "phial has come once more");
     Ok(())
 }
 

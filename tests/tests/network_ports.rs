@@ -96,6 +96,30 @@ fn a_network_says_where_ports_are_published() -> Result {
 }
 
 #[test]
+fn a_port_leads_to_a_container_as_soon_as_it_has_a_network_for_that() -> Result {
+    let (lan, stage) = Lan::with_stage()?;
+    let phial = &stage.phial;
+    phial.ok(&["network", "create", "--internal", "cellar"])?;
+    phial.ok(&["network", "create", "-o", &format!("{HOST_BINDING}=192.0.2.1"), "office"])?;
+    let web = stage.idle(&["--name", "web", "--network", "cellar", "-p", "8080:80"])?;
+    let _server = web.listen("[::]:80")?;
+    for _ in 0..2 {
+        assert_eq!(phial.ok(&["port", "web"])?, "");
+        lan.outside.check_tcp(HOST.0, 8080, &Outcome::Refused)?;
+        // As long as it leads nowhere, others may have it; and then the container has to wait.
+        let theirs = lan.host.listen("192.0.2.1:8080")?;
+        let refused = phial.run(&["network", "connect", "office", "web"])?.exited(1)?;
+        assert!(refused.stderr.contains("port 192.0.2.1:8080/tcp is in use"), "{refused:?}");
+        drop(theirs);
+        phial.ok(&["network", "connect", "office", "web"])?;
+        assert_eq!(phial.ok(&["port", "web"])?, "80/tcp -> 192.0.2.1:8080");
+        assert_eq!(lan.outside.ask_tcp(HOST.0, 8080)?, OUTSIDE.0);
+        phial.ok(&["network", "disconnect", "office", "web"])?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_container_reaches_what_it_has_published_itself() -> Result {
     let (_lan, stage) = Lan::with_stage()?;
     stage.phial.ok(&["network", "create", "web"])?;

@@ -19,6 +19,8 @@ mod kernel;
 mod list;
 /// What lives on networks now.
 pub(crate) mod live;
+/// Containers that run and come to a network, or leave it.
+mod moving;
 /// Options of drivers.
 mod options;
 /// Ports as `ps` and `port` show them.

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::{mark, rest};
+use crate::namespace::Namespace;
 use crate::process::{Output, program, run};
 use crate::{Context, Result};
 
@@ -17,6 +18,8 @@ pub struct Podman {
     dir: PathBuf,
     runtime: PathBuf,
     mark: String,
+    /// The network namespace that it runs in, if it is not the one of the test.
+    host: Option<Namespace>,
 }
 
 /// What would otherwise be shared with the host's own podman (locks), and limits: podman's own are more than a host
@@ -32,7 +35,23 @@ impl Podman {
     pub fn new(dir: &Path, runtime: impl Into<PathBuf>) -> Result<Podman> {
         fs::create_dir_all(dir).context(dir.display())?;
         fs::write(dir.join("containers.conf"), CONFIGURATION)?;
-        Ok(Podman { program: program("podman", "podman")?, dir: dir.to_owned(), runtime: runtime.into(), mark: mark() })
+        Ok(Podman {
+            program: program("podman", "podman")?,
+            dir: dir.to_owned(),
+            runtime: runtime.into(),
+            mark: mark(),
+            host: None,
+        })
+    }
+
+    /// Podman with networks, on this host.
+    ///
+    /// # Errors
+    /// It is missing.
+    pub fn on(dir: &Path, host: &Namespace) -> Result<Podman> {
+        let mut podman = Podman::new(dir, "runc")?;
+        podman.host = Some(host.clone());
+        Ok(podman)
     }
 
     /// The same podman with another runtime.
@@ -47,7 +66,10 @@ impl Podman {
 
     /// A command line of `podman`, not started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.host {
+            Some(host) => host.command(&self.program, &[] as &[&str]),
+            None => Command::new(&self.program),
+        };
         // Conmon leaves a file named `oom` where it was started.
         command.env("CONTAINERS_CONF", self.dir.join("containers.conf")).current_dir(&self.dir);
         command.arg("--root").arg(self.dir.join("root")).arg("--runroot").arg(self.dir.join("run"));
@@ -58,10 +80,11 @@ impl Podman {
         command
     }
 
-    /// `podman run` without a network, not started.
+    /// `podman run` without a network unless it is on a host of its own, not started.
     pub fn run(&self, flags: &[&str], image: &str, program: &[&str]) -> Command {
         let parent = format!("--cgroup-parent=/{}", self.mark);
-        self.command(&[&["run", "--network", "none", &parent], flags, &[image], program].concat())
+        let network = if self.host.is_some() { &[][..] } else { &["--network", "none"] };
+        self.command(&[&["run", &parent], network, flags, &[image], program].concat())
     }
 
     /// Makes a pod, and returns its id.

@@ -1,11 +1,11 @@
 //! What killed processes have left on networks, and its removal: addresses, names and ports of containers whose supervisor,
 //! or who was about to start them, was killed; what the host has of networks whose rows are gone; names that containers had
-//! before they were renamed.
+//! before they were renamed; moves of containers that run that never came to their end.
 //!
 //! All of it is found in the registers, where it was noted before it was made. Commands that list containers or networks
 //! collect it, as do those that make networks; who starts a container looks at some of the others on its networks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use net::Network;
 use net::register::Register;
@@ -13,7 +13,8 @@ use runtime::protocol::Kind;
 use store::ContainerId;
 
 use super::connect::connections;
-use crate::config::Network as Mode;
+use super::moving;
+use crate::config::{ContainerConfig, Network as Mode};
 use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
 use crate::error::Result;
@@ -23,8 +24,8 @@ use crate::error::Result;
 pub(crate) struct Known {
     /// What they are called.
     names: HashMap<ContainerId, String>,
-    /// Those of which it was seen that they live.
-    living: HashSet<ContainerId>,
+    /// Those of which it was seen that they live, and how they are configured.
+    living: HashMap<ContainerId, ContainerConfig>,
 }
 
 impl Known {
@@ -34,7 +35,7 @@ impl Known {
         let living = containers.iter().filter(|container| container.state.is_running());
         Known {
             names: containers.iter().map(name).collect(),
-            living: living.map(|container| container.record.id).collect(),
+            living: living.map(|container| (container.record.id, container.config.clone())).collect(),
         }
     }
 }
@@ -48,6 +49,8 @@ pub(crate) struct Leftovers {
     pub(crate) networks: usize,
     /// Containers that are called there what they were called before.
     renamed: Vec<ContainerId>,
+    /// Containers that live on networks that their rows do not name.
+    moving: Vec<(ContainerId, Network)>,
 }
 
 impl Engine {
@@ -84,6 +87,9 @@ impl Engine {
         for id in left.renamed {
             result = result.and(self.rename_on_networks(&id));
         }
+        for (id, network) in left.moving {
+            result = result.and(self.finish_move(&id, &network));
+        }
         result
     }
 
@@ -102,11 +108,14 @@ impl Engine {
             let mut is_lived_on = false;
             for endpoint in &register.endpoints {
                 let id: Option<ContainerId> = endpoint.container.parse().ok();
-                if !id.is_some_and(|id| known.living.contains(&id)) && self.is_dead(&endpoint.container) {
+                let config = id.and_then(|id| known.living.get(&id));
+                if config.is_none() && self.is_dead(&endpoint.container) {
                     left.endpoints += 1;
                     continue;
                 }
                 is_lived_on = true;
+                let is_unknown = config.is_some_and(|config| !moving::names(config, &register.network));
+                left.moving.extend(id.filter(|_| is_unknown).map(|id| (id, register.network.clone())));
                 left.renamed.extend(id.filter(|id| known.names.get(id).is_some_and(|name| !endpoint.is_called(name))));
             }
             let has_row = rows.iter().any(|row| row.id == register.network.id);

@@ -48,6 +48,7 @@ impl Engine {
         };
         // Refused before anything is done; and once more with the row in hand.
         with(&container.config)?;
+        let _moving = self.begin_move()?;
         if container.state.is_running() {
             self.connect_live(container, &network, &connection)?;
         }
@@ -91,6 +92,7 @@ impl Engine {
                 _ => Ok(Mode::Own(connections)),
             }
         };
+        let _moving = self.begin_move()?;
         // The row first: killed in between, it is on more networks than its row says, and never on fewer.
         let config = self.change_networks(container, without)?;
         sys::fault::point("network: connection forgotten");
