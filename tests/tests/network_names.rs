@@ -1,10 +1,13 @@
 //! Names: of containers on a network, and of everybody else. Each test has a host of its own.
 
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
+use std::process::Stdio;
 
 use end_to_end::lan::{HOST, Lan, OUTSIDE};
 use end_to_end::names::NameServer;
-use end_to_end::{Result, Stage};
+use end_to_end::process::{Running, program};
+use end_to_end::{Context, Result, Stage};
 
 /// A name that no container has, and its address: the other machine's, which answers there.
 const NAME: &str = "example.test";
@@ -73,6 +76,31 @@ fn the_hosts_servers_are_asked_wherever_they_are() -> Result {
             assert_eq!(stage.sh(&flags, "grep ^nameserver /etc/resolv.conf")?, format!("nameserver {in_file}"));
         }
     }
+    Ok(())
+}
+
+#[test]
+fn a_real_server_is_asked() -> Result {
+    let (lan, stage) = Lan::with_stage()?;
+    stage.phial.ok(&["network", "create", "web"])?;
+    let asker = stage.idle(&["--network", "web"])?;
+    // An answer of more than a datagram has, which is asked for again by TCP.
+    let words: Vec<String> = (0..40).map(|number| format!("{number:0>100}")).collect();
+    let text = format!("--txt-record=long.test,{}", words.join(","));
+    let addresses = [OUTSIDE.0, OUTSIDE.1].map(|address| format!("--address=/{NAME}/{address}"));
+    let flags = ["--keep-in-foreground", "--log-facility=-", "--no-hosts", "--no-resolv", "--conf-file=/dev/null"];
+    let place = ["--user=root", "--listen-address", OUTSIDE.0, "--bind-interfaces", "--local=/test/"];
+    let mut command = lan.outside.command(program("dnsmasq", "dnsmasq-base")?, &flags);
+    let mut dnsmasq = Running::start(command.args(place).args(addresses).arg(text).stderr(Stdio::piped()))?;
+    let mut said = BufReader::new(dnsmasq.child().stderr.take().context("is piped")?).lines();
+    while !said.next().context("dnsmasq ends")??.contains("started") {}
+    let dig = |words: &str| asker.sh(&format!("dig +short @127.0.0.11 {words}"));
+    assert_eq!(dig(&format!("{NAME} A"))?, OUTSIDE.0);
+    assert_eq!(dig(&format!("{NAME} AAAA"))?, OUTSIDE.1);
+    assert!(dig("long.test TXT")?.contains(&words[39]));
+    assert!(dig("+tcp long.test TXT")?.contains(&words[39]));
+    let nobody = asker.sh("dig @127.0.0.11 +noall +comments nobody.test A")?;
+    assert!(nobody.contains("status: NXDOMAIN"), "{nobody}");
     Ok(())
 }
 

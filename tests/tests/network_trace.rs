@@ -1,9 +1,14 @@
 //! `phial network trace`: what it says of a packet, and what becomes of a real one.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use end_to_end::lan::{HOST, Lan};
 use end_to_end::namespace::Outcome;
+use end_to_end::process::Running;
 use end_to_end::servers::Listener;
-use end_to_end::{Result, Stage};
+use end_to_end::{Context, Result, Stage};
+use serde_json::Value;
 
 /// A host with two networks, a server on the first that is published, and a client on each.
 fn host() -> Result<(Lan, Stage, Listener)> {
@@ -63,6 +68,34 @@ fn rules_of_others_are_shown() -> Result {
     assert!(text.contains("GUARD"), "{text}");
     let picture = stage.phial.run(&["network", "trace", "--to", "web", "--format", "svg"])?.exited(1)?.stdout;
     assert!(picture.starts_with("<svg") && picture.contains("GUARD") && !picture.contains("<script"), "{picture}");
+    Ok(())
+}
+
+#[test]
+fn real_packets_are_watched() -> Result {
+    let (lan, stage, _server) = host()?;
+    let words = ["network", "trace", "--from", "outside", "--to", "web", "--live", "--format", "json"];
+    let mut command = stage.phial.command(&words);
+    let mut watching = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let mut told = String::new();
+    BufReader::new(watching.child().stderr.take().context("is piped")?).read_line(&mut told)?;
+    assert!(told.starts_with("watching packets"), "{told}");
+    let before = lan.host.sh("nft list tables")?;
+    assert!(before.contains("phial-trace-"), "{before}");
+    // Of another flow nothing is told.
+    lan.outside.check_tcp(HOST.0, 8081, &Outcome::Refused)?;
+    lan.outside.ask_tcp(HOST.0, 8080)?;
+    let mut events = BufReader::new(watching.child().stdout.take().context("is piped")?).lines();
+    let mut chains = Vec::new();
+    while !chains.iter().any(|chain| chain == "forward") {
+        let event: Value = serde_json::from_str(&events.next().context("it goes on")??)?;
+        assert!(!event["flow"].to_string().contains("8081"), "{event}");
+        chains.push(event["rule"]["chain"].as_str().unwrap_or_default().to_owned());
+    }
+    // As it went: its port was translated before it was forwarded.
+    assert!(chains.iter().any(|chain| chain == "prerouting"), "{chains:?}");
+    drop(watching);
+    assert!(!lan.host.sh("nft list tables")?.contains("phial-trace-"));
     Ok(())
 }
 

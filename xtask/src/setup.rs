@@ -52,6 +52,7 @@ pub(crate) const TESTS: &[Package] = &[
     package("mandoc", "mandoc", "checks manual pages"),
     package("iptables", "iptables-nft", "rules of others beside those of Phial"),
     package("bind9-dnsutils", "dig", "asks for names"),
+    package("dnsmasq-base", "dnsmasq", "a real server of names"),
     package("libseccomp-dev", "/usr/include/seccomp.h", "the seccomp compiler is held equal to it"),
 ];
 

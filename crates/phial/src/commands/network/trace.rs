@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::Execute;
 use crate::context::Context;
-use crate::failure::{Cannot, Failure, Result};
+use crate::failure::{Cannot, Failure, Result, say};
 use crate::output::{print, print_line};
 
 const EXAMPLES: &str = "\
@@ -65,6 +65,7 @@ impl Execute for TraceNetwork {
         let doing = || "trace a packet".to_owned();
         if self.live {
             let watch = engine.watch_network(&options).cannot(doing)?;
+            say("watching packets until it is interrupted");
             return follow(watch, self.format);
         }
         let trace = engine.trace_network(&options).cannot(doing)?;
