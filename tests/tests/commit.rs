@@ -1,5 +1,6 @@
 //! `commit`: what a container has changed becomes an image; and `history`, which tells of it.
 
+use end_to_end::followed::Followed;
 use end_to_end::{Context, Phial, Result, Stage};
 use serde_json::{Value, json};
 
@@ -31,6 +32,9 @@ fn all_that_changed_is_in_the_image() -> Result {
     assert_eq!(phial.ok(&["run", "--rm", "made:3", "ls", "/d"])?, "empty\nfifo\nlink\nthree\ntwo");
     // The container goes on as it was.
     phial.ok(&["start", "cc"])?;
+    // It changes everything once more.
+    let mut logs = Followed::start(phial, &["logs", "-f", "cc"])?;
+    (0..2).try_for_each(|_| logs.wait_for("ready"))?;
     assert_eq!(phial.ok(&["exec", "-u", "0", "cc", "sh", "-c", LOOK])?, want);
     // What was made can be saved, loaded and run elsewhere.
     let archive = phial.scratch().join("made.tar").display().to_string();
