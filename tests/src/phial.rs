@@ -249,10 +249,8 @@ impl Phial {
                 run(&mut self.there("ip", &["link", "del", link]))?;
             }
         }
-        // Of a store that is not where stores are, table and default bridge have one name; and a test may have lost the
-        // registers.
-        let root = digest_of(self.root().as_os_str().as_encoded_bytes())?;
-        let own = format!("phial-{}", &root["sha256:".len()..][..8]);
+        // A test may have lost the registers.
+        let own = own_name(&self.root())?;
         run(&mut self.there("ip", &["link", "del", &own]))?;
         run(&mut self.there("nft", &["delete", "table", "inet", &own]))?;
         Ok(())
@@ -269,6 +267,15 @@ impl Drop for Phial {
             result.expect("the containers of a test can be removed");
         }
     }
+}
+
+/// What the default bridge and the table of the firewall are called of a store that is not where stores are.
+///
+/// # Errors
+/// Of the digest.
+pub fn own_name(root: &Path) -> Result<String> {
+    let digest = digest_of(root.as_os_str().as_encoded_bytes())?;
+    Ok(format!("phial-{}", &digest["sha256:".len()..][..8]))
 }
 
 /// The program to test.

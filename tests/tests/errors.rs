@@ -80,7 +80,7 @@ fn roots_are_taken_from_the_command_line() -> Result {
     let phial = Phial::new()?;
     let (root, run) = (phial.scratch().join("other-root"), phial.scratch().join("other-run"));
     let (root, run) = (root.display().to_string(), run.display().to_string());
-    let mut command = phial.command(&["--root", &root, "--run", &run, "run", "--rm", "hello"]);
+    let mut command = phial.command(&["--root", &root, "--run", &run, "run", "--rm", "--network", "none", "hello"]);
     end_to_end::process::run(&mut command)?.success()?;
     assert!(std::path::Path::new(&root).join("phial.db").exists());
     assert!(!phial.root().exists());

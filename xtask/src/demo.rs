@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use end_to_end::phial::own_name;
+use end_to_end::process::run;
 use end_to_end::registry::Registry;
 use end_to_end::{Context, Failure, Result, images};
 
@@ -30,22 +32,30 @@ pub(crate) fn main() -> Result {
     phase.end("done");
 
     let dir = tempfile::Builder::new().prefix("phial-demo-").tempdir()?;
-    let show = |arguments: &[&str]| show(&phial, dir.path(), arguments);
+    let shown = scenes(&phial, dir.path());
+    // Its default network stays as long as the host is up, for the next container.
+    let network = own_name(&dir.path().join("root"))?;
+    run(Command::new("ip").args(["link", "del", &network]))?;
+    run(Command::new("nft").args(["delete", "table", "inet", &network]))?;
+    shown?;
+    say::text(NEXT);
+    Ok(())
+}
 
+fn scenes(phial: &Path, dir: &Path) -> Result {
+    let show = |arguments: &[&str]| show(phial, dir, arguments);
     say::line("\n== the image that is always there");
     show(&["run", "--rm", "hello"])?;
 
     say::line("\n== an image from a registry");
     let registry = Registry::start()?;
     say::line(&format!("docker-registry listens on {}; an image of two layers goes into it", registry.address()));
-    images::busybox(dir.path())?.push(&registry, "demo:latest")?;
+    images::busybox(dir)?.push(&registry, "demo:latest")?;
     let image = registry.name("demo");
     show(&["pull", &image])?;
     show(&["images"])?;
     show(&["run", "--rm", &image, "cat", "/etc/motd"])?;
-    show(&["run", "--rm", "--hostname", "phial", &image, "sh", "-c", "echo \"process $$ on $(hostname)\"; ps"])?;
-    say::text(NEXT);
-    Ok(())
+    show(&["run", "--rm", "--hostname", "phial", &image, "sh", "-c", "echo \"process $$ on $(hostname)\"; ps"])
 }
 
 fn show(phial: &Path, dir: &Path, arguments: &[&str]) -> Result {
