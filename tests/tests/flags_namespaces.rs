@@ -114,7 +114,7 @@ fn names_and_who_resolves_them() -> Result {
         (&["--domainname", "example"], "cat /proc/sys/kernel/domainname", "example"),
         (
             &["--add-host", "db:10.0.0.5", "--add-host", "six=[::1]"],
-            "grep -e db -e six /etc/hosts",
+            "grep -we db -we six /etc/hosts",
             "10.0.0.5\tdb\n::1\tsix",
         ),
         (
