@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use rustix::io::Errno;
 
 use super::bridge::is_bridge;
+use super::list::{ask_for, read_link};
 use super::numbers::{
     ADDR_GEN_MODE_NONE, AF_INET6, BRPORT_HAIRPIN, BRPORT_ISOLATED, F_CREATE, F_EXCL, IFF_UP, IFLA_ADDRESS,
     IFLA_AF_SPEC, IFLA_IFNAME, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_NET_NS_FD, IFLA_NUM_RX_QUEUES,
@@ -68,9 +69,9 @@ impl Links {
         }?;
         let done = self
             .socket
-            .apply(attach.port.settings())
+            .apply(attach.port.settings(Batch::default()))
             .and_then(|()| attach.interface.configure(attach.namespace))
-            .and_then(|()| self.settle(attach.port.name));
+            .and_then(|()| self.settle(attach));
         if done.is_err() {
             // The error that is returned is the one that matters.
             let _ = self.delete(attach.port.name);
@@ -92,8 +93,7 @@ impl Links {
                 let mut batch = Batch::default();
                 let what = format!("making {} a port of its bridge again", port.name);
                 batch.change(SETLINK, 0, &link_header(link.index, 0), what).u32(IFLA_MASTER, bridge);
-                port.set_up(&mut batch);
-                self.socket.apply(batch)?;
+                self.socket.apply(port.settings(batch))?;
             }
         }
         Ok(())
@@ -103,13 +103,23 @@ impl Links {
         Ok(self.find(name)?.is_some_and(|found| found.link.kind.as_deref() == Some(KIND)))
     }
 
-    /// Has the host's end ready, and returns its number.
+    /// Has the host's end ready and the bridge, and returns the number of the former.
     ///
-    /// It was up before the other one was, and so had no carrier. That it has one now the kernel notices some time later, in
-    /// a thread of its own, and drops what is sent until then; asking for the link makes it notice (Linux 6.9).
-    fn settle(&mut self, host_link: &str) -> Result<u32> {
-        let found = self.find(host_link)?;
-        let gone = || Error::new(ErrorKind::NotFound, format!("{host_link} was removed by others"));
+    /// It was up before the other one was, and so had no carrier, nor has a bridge whose first port it is. That there is one now
+    /// the kernel notices some time later, in a thread of its own, and drops what is sent until then; asking for a link makes
+    /// it notice (Linux 6.9), and it notices the one of the bridge after that of its port.
+    fn settle(&mut self, attach: &Attach<'_>) -> Result<u32> {
+        let name = attach.port.name;
+        let mut batch = Batch::default();
+        ask_for(&mut batch, name).tolerate(Errno::NODEV);
+        ask_for(&mut batch, attach.bridge).tolerate(Errno::NODEV);
+        let mut found = None;
+        self.socket.exchange(batch, |step, answer| {
+            if step == 0 {
+                found = read_link(answer);
+            }
+        })?;
+        let gone = || Error::new(ErrorKind::NotFound, format!("{name} was removed by others"));
         found.map(|found| found.link.index).ok_or_else(gone)
     }
 }
@@ -147,15 +157,9 @@ impl Attach<'_> {
 }
 
 impl Port<'_> {
-    /// What the kernel takes only once the link is there, and that it is up only then.
-    fn settings(&self) -> Batch {
-        let mut batch = Batch::default();
-        self.set_up(&mut batch);
-        batch
-    }
-
-    /// Settings of the port, that the host has no address on it, and that it is up.
-    fn set_up(&self, batch: &mut Batch) {
+    /// What the kernel takes only once the link is there, and that it is up only then: settings of the port, and that the
+    /// host has no address on it.
+    fn settings(&self, mut batch: Batch) -> Batch {
         let name = self.name;
         let mut request = batch.change(NEWLINK, 0, &link_header(0, 0), format!("settings of {name}"));
         request.text(IFLA_IFNAME, name);
@@ -173,6 +177,7 @@ impl Port<'_> {
             });
         });
         batch.change(SETLINK, 0, &link_header(0, IFF_UP), format!("bringing {name} up")).text(IFLA_IFNAME, name);
+        batch
     }
 }
 
