@@ -6,12 +6,10 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind::NotFound;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
-use rustix::io::Errno;
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::whole::Whole;
@@ -48,7 +46,7 @@ pub struct Registers {
 pub struct Locked<'a> {
     registers: &'a Registers,
     #[expect(dead_code, reason = "held for its lock")]
-    lock: OwnedFd,
+    lock: File,
 }
 
 impl Register {
@@ -154,24 +152,28 @@ impl Registers {
     /// # Errors
     /// `System` when the lock cannot be made.
     pub fn lock(&self) -> Result<Locked<'_>> {
-        let path = self.directory.join(LOCK_FILE);
-        let failed = |errno| Error::system(path.display(), errno);
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(0o600);
-        let lock = match open(&path, flags, mode) {
-            Err(Errno::NOENT) => {
-                fs::DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(&self.directory)
-                    .map_err(|error| Error::io(self.directory.display(), &error))?;
-                open(&path, flags, mode)
+        let lock = self.file(LOCK_FILE)?;
+        rustix::io::retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))
+            .map_err(|errno| Error::system(self.beside(LOCK_FILE).display(), errno))?;
+        Ok(Locked { registers: self, lock })
+    }
+
+    /// Opens a file that lies among them and is none: there for its lock.
+    ///
+    /// # Errors
+    /// `System` when it cannot be made.
+    pub fn file(&self, name: &str) -> Result<File> {
+        let path = self.beside(name);
+        let open = || File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let opened = match open() {
+            Err(error) if error.kind() == NotFound => {
+                let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
+                made.map_err(|error| Error::io(self.directory.display(), &error))?;
+                open()
             }
             other => other,
         };
-        let lock = lock.map_err(failed)?;
-        rustix::io::retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive)).map_err(failed)?;
-        Ok(Locked { registers: self, lock })
+        opened.map_err(|error| Error::io(path.display(), &error))
     }
 }
 

@@ -121,6 +121,19 @@ impl Network {
         }
     }
 
+    /// Whether a network is one of them: by its id, and without any, the default one.
+    pub(crate) fn is_on(&self, network: &net::Network) -> bool {
+        match self {
+            Network::Own(connections) if connections.is_empty() => network.name == DEFAULT_NETWORK,
+            _ => self.names(&network.id),
+        }
+    }
+
+    /// Whether the network with this id is named, which may be gone.
+    pub(crate) fn names(&self, id: &str) -> bool {
+        self.connections().iter().any(|connection| connection.network == id)
+    }
+
     /// Whether the namespace is the container's own.
     pub fn is_own(&self) -> bool {
         matches!(self, Network::None | Network::Own(_))

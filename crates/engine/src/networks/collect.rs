@@ -12,30 +12,27 @@ use net::register::Register;
 use runtime::protocol::Kind;
 use store::ContainerId;
 
-use super::connect::connections;
-use super::moving;
-use crate::config::{ContainerConfig, Network as Mode};
+use crate::config::ContainerConfig;
 use crate::containers::lifecycle::Container;
 use crate::engine::Engine;
 use crate::error::Result;
 
 /// What is known of containers before the registers are looked at.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct Known<'a> {
     /// What they are called.
-    names: HashMap<ContainerId, String>,
+    names: HashMap<ContainerId, &'a str>,
     /// Those of which it was seen that they live, and how they are configured.
-    living: HashMap<ContainerId, ContainerConfig>,
+    living: HashMap<ContainerId, &'a ContainerConfig>,
 }
 
-impl Known {
+impl<'a> Known<'a> {
     /// What who lists containers has seen of them.
-    pub(crate) fn of(containers: &[Container]) -> Known {
-        let name = |container: &Container| (container.record.id, container.record.name.clone());
+    pub(crate) fn of(containers: &'a [Container]) -> Known<'a> {
         let living = containers.iter().filter(|container| container.state.is_running());
         Known {
-            names: containers.iter().map(name).collect(),
-            living: living.map(|container| (container.record.id, container.config.clone())).collect(),
+            names: containers.iter().map(|container| (container.record.id, container.record.name.as_str())).collect(),
+            living: living.map(|container| (container.record.id, &container.config)).collect(),
         }
     }
 }
@@ -67,15 +64,16 @@ impl Engine {
     /// # Errors
     /// `Store`; `System` when something of it cannot be removed.
     pub(crate) fn collect_networks(&self) -> Result<()> {
-        let known = Known { names: self.store.container_names()?.into_iter().collect(), ..Known::default() };
-        self.collect_networks_but(&known)
+        let names = self.store.container_names()?;
+        let names = names.iter().map(|(id, name)| (*id, name.as_str())).collect();
+        self.collect_networks_but(&Known { names, ..Known::default() })
     }
 
     /// The same for somebody who has just looked at all containers.
     ///
     /// # Errors
     /// As of [`Engine::collect_networks`].
-    pub(crate) fn collect_networks_but(&self, known: &Known) -> Result<()> {
+    pub(crate) fn collect_networks_but(&self, known: &Known<'_>) -> Result<()> {
         let left = self.network_leftovers(known)?;
         let mut result = Ok(());
         if left.endpoints > 0 {
@@ -97,7 +95,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Store`; `System` when the registers cannot be listed.
-    pub(crate) fn network_leftovers(&self, known: &Known) -> Result<Leftovers> {
+    pub(crate) fn network_leftovers(&self, known: &Known<'_>) -> Result<Leftovers> {
         let (registers, _) = self.registers().readable()?;
         if registers.is_empty() {
             return Ok(Leftovers::default());
@@ -114,7 +112,7 @@ impl Engine {
                     continue;
                 }
                 is_lived_on = true;
-                let is_unknown = config.is_some_and(|config| !moving::names(config, &register.network));
+                let is_unknown = config.is_some_and(|config| !config.network.is_on(&register.network));
                 left.moving.extend(id.filter(|_| is_unknown).map(|id| (id, register.network.clone())));
                 left.renamed.extend(id.filter(|id| known.names.get(id).is_some_and(|name| !endpoint.is_called(name))));
             }
@@ -130,17 +128,13 @@ impl Engine {
     /// `Store`; `System` for a register that cannot be read.
     pub(crate) fn unnoted_networks(&self, container: &Container) -> Result<Vec<Network>> {
         let has_networks = container.state.status().is_some_and(|status| status.network.is_some());
-        let Mode::Own(_) = container.config.network else { return Ok(Vec::new()) };
         if !has_networks {
             return Ok(Vec::new());
         }
         let on = self.endpoints_of(&container.record.id)?;
-        let connections = connections(&container.config, &self.default_network()?.id)?;
         let mut unnoted = self.networks()?;
-        unnoted.retain(|network| {
-            connections.iter().any(|connection| connection.network == network.id)
-                && !on.iter().any(|(on, _)| on.id == network.id)
-        });
+        let is_noted = |network: &Network| on.iter().any(|(on, _)| on.id == network.id);
+        unnoted.retain(|network| container.config.network.is_on(network) && !is_noted(network));
         Ok(unnoted)
     }
 

@@ -48,12 +48,13 @@ impl Engine {
         };
         // Refused before anything is done; and once more with the row in hand.
         with(&container.config)?;
-        let _moving = self.begin_move()?;
-        if container.state.is_running() {
-            self.connect_live(container, &network, &connection)?;
+        if !container.state.is_running() {
+            return self.change_networks(container, with).map(drop);
         }
+        let _moving = self.begin_move()?;
+        self.connect_live(container, &network, &connection)?;
         let config = self.change_networks(container, with)?;
-        if container.state.is_running() { self.rewrite_names(&container.record, &config) } else { Ok(()) }
+        self.rewrite_names(&container.record, &config)
     }
 
     /// Takes a container off a network. One that runs has left it at once. `force` also where it is not known that it is
@@ -69,7 +70,7 @@ impl Engine {
                 .with_hint("create it anew with another --network"));
         }
         let network = match self.network(key) {
-            Err(error) if error.kind() == ErrorKind::NotFound && names(&container.config, key) => {
+            Err(error) if error.kind() == ErrorKind::NotFound && container.config.network.names(key) => {
                 return self.change_networks(container, |config| Ok(without_gone(config, key))).map(drop);
             }
             other => other?,
@@ -92,13 +93,13 @@ impl Engine {
                 _ => Ok(Mode::Own(connections)),
             }
         };
+        if !container.state.is_running() {
+            return self.change_networks(container, without).map(drop);
+        }
         let _moving = self.begin_move()?;
         // The row first: killed in between, it is on more networks than its row says, and never on fewer.
         let config = self.change_networks(container, without)?;
         sys::fault::point("network: connection forgotten");
-        if !container.state.is_running() {
-            return Ok(());
-        }
         self.disconnect_live(container, &network)?;
         self.rewrite_names(&container.record, &config)
     }
@@ -120,11 +121,6 @@ impl Engine {
     }
 }
 
-/// Whether a configuration has a network with this id, which may be gone.
-fn names(config: &ContainerConfig, id: &str) -> bool {
-    matches!(&config.network, Mode::Own(all) if all.iter().any(|connection| connection.network == id))
-}
-
 /// The networks of a configuration without one that is gone: that kept the container from being started.
 fn without_gone(config: &ContainerConfig, id: &str) -> Mode {
     let Mode::Own(connections) = &config.network else { return config.network.clone() };
@@ -133,7 +129,7 @@ fn without_gone(config: &ContainerConfig, id: &str) -> Mode {
 }
 
 /// The networks of a configuration, the default one as well, by their ids.
-pub(super) fn connections(config: &ContainerConfig, default: &str) -> Result<Vec<Connection>> {
+fn connections(config: &ContainerConfig, default: &str) -> Result<Vec<Connection>> {
     match &config.network {
         Mode::None => Ok(Vec::new()),
         Mode::Own(connections) if connections.is_empty() => Ok(vec![Connection::to(default)]),
