@@ -12,7 +12,7 @@ use runtime::protocol::CONFIG_FILE;
 use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
 
 use super::etc_files::{self, Names};
-use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Signal};
+use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Network, Signal};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::events;
@@ -232,7 +232,12 @@ impl Prepared<'_> {
         };
         written.context(|| path.display())?;
         sys::fault::point("create: configuration written");
-        // Until its addresses are known, they say what they can: `cp` and `export` look into one that was not started, too.
+        // Whoever starts a container on networks writes the files below /etc when it has addresses. In one that stays as it is
+        // they say what they can: `cp` and `export` look into it, too.
+        let starts_at_once = replace || self.unstarted == Unstarted::Collect;
+        if starts_at_once && matches!(self.config.network, Network::Own(_)) {
+            return Ok(());
+        }
         etc_files::write(bundle, &self.config, inputs.hostname(), &Names::default())
     }
 }

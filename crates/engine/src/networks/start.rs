@@ -106,8 +106,7 @@ impl Engine {
         let connections = config.network.connections();
         found.sort_by_key(|(network, _)| connections.iter().position(|connection| connection.network == network.id));
         let on: Vec<(&Network, &Endpoint)> = found.iter().map(|(network, endpoint)| (network, endpoint)).collect();
-        let answered = resolver(config).1 || on.iter().any(|(network, _)| network.names);
-        self.write_names(record, config, &self.names(config, &on, answered)?)
+        self.write_names(record, config, &self.names(config, &on, resolver(config).1)?)
     }
 
     /// Leases addresses for a container that is about to start. None if it has no networks of its own.
@@ -161,7 +160,7 @@ impl Engine {
         let (resolver, always_answers) = resolver(config);
         let plan = Plan { realm, container, places, ports: self.ports(created)?, resolver, always_answers };
         let on: Vec<_> = plan.places.iter().map(|place| (&place.network, &place.endpoint)).collect();
-        let names = self.names(config, &on, plan.answers())?;
+        let names = self.names(config, &on, always_answers)?;
         for place in &plan.places {
             self.tell_network(&place.network, "connect", &[("container", &plan.container)]);
         }
@@ -169,7 +168,12 @@ impl Engine {
     }
 
     /// What the container's files say about names.
-    fn names(&self, config: &ContainerConfig, places: &[(&Network, &Endpoint)], answered: bool) -> Result<Names> {
+    fn names(
+        &self,
+        config: &ContainerConfig,
+        places: &[(&Network, &Endpoint)],
+        always_answered: bool,
+    ) -> Result<Names> {
         let of = |endpoint: &Endpoint| {
             endpoint.ipv4.map(IpAddr::V4).into_iter().chain(endpoint.ipv6.map(IpAddr::V6)).collect::<Vec<_>>()
         };
@@ -188,6 +192,7 @@ impl Engine {
                 linked.extend(of(endpoint).into_iter().map(|address| (address, names.clone())));
             }
         }
+        let answered = always_answered || places.iter().any(|(network, _)| network.names);
         Ok(Names { addresses, gateways, linked, answered })
     }
 

@@ -83,7 +83,7 @@ impl Plan {
     }
 
     /// Whether names are answered in the container.
-    pub fn answers(&self) -> bool {
+    pub(super) fn answers(&self) -> bool {
         self.always_answers || self.places.iter().any(|place| place.network.names)
     }
 
