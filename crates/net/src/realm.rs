@@ -225,7 +225,7 @@ impl Realm {
     /// # Errors
     /// Those of links, of the firewall and of the register.
     pub fn remove_network(&self, locked: &Locked<'_>, network: &Network) -> Result<()> {
-        let (all, _) = self.registers().readable()?;
+        let (all, _) = locked.registers().readable()?;
         if network.is_bridge() {
             let mut firewall = self.firewall()?;
             firewall.remove_network(network)?;

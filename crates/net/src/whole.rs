@@ -59,14 +59,16 @@ impl Whole {
         self.noted
     }
 
-    /// Notes that all rules are there now.
+    /// Notes that all rules are there now, unless that is noted already and nothing was changed here since.
     ///
     /// # Errors
     /// Those of the firewall and of the file system.
     pub(crate) fn note(&self, firewall: &mut Firewall) -> Result<()> {
-        let (Some(before), Some(now)) = (self.before, firewall.generation()?) else { return Ok(()) };
-        let is_undisturbed = now.number == before.number.wrapping_add(now.own.wrapping_sub(before.own));
-        if !is_undisturbed || self.noted && now == before {
+        let Some(before) = self.before.filter(|before| !self.noted || before.own != firewall.own_changes()) else {
+            return Ok(());
+        };
+        let Some(now) = firewall.generation()? else { return Ok(()) };
+        if now.number != before.number.wrapping_add(now.own.wrapping_sub(before.own)) {
             return Ok(());
         }
         let text = text(self.namespace, now.number);

@@ -146,6 +146,14 @@ impl Firewall {
         }
     }
 
+    /// How many changes were made here that the kernel has numbered.
+    pub(crate) fn own_changes(&self) -> u32 {
+        match self {
+            Firewall::Nftables(nftables) => nftables.own,
+            Firewall::Iptables(_) => 0,
+        }
+    }
+
     /// Puts all rules there, in place of what there is of them, for all networks and what lives on them.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub struct Nftables {
     pub(super) socket: Socket,
     pub(super) table: String,
     /// How many changes were made here.
-    own: u32,
+    pub(super) own: u32,
 }
 
 impl Nftables {
