@@ -266,3 +266,38 @@ fn serve(reservation: &Reservation, endpoint: &Endpoint) -> Result<Option<Proxy>
     }
     Ok(proxy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::tests::{network, wish};
+
+    #[test]
+    fn a_network_that_was_removed_meanwhile_is_not_made_anew() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let realm = Realm { registers: directory.path().to_owned(), table: "phial".to_owned(), firewall: None };
+        let registers = realm.registers();
+        let plan = Plan {
+            realm,
+            container: "a".to_owned(),
+            places: Vec::new(),
+            ports: Vec::new(),
+            resolver: Resolver::Given(Vec::new()),
+            always_answers: false,
+        };
+        let mut attached = Attached::reserve(plan).expect("nothing is wanted");
+        let joining = || Joining {
+            network: network("10.0.0.0/24"),
+            wish: wish("a"),
+            interface: "eth0".to_owned(),
+            priority: 0,
+            sysctls: Vec::new(),
+        };
+        let error = attached.connect(joining()).expect_err("it is gone");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(registers.all().expect("none"), []);
+        registers.lock().expect("a lock").begin(&network("10.0.0.0/24")).expect("is written");
+        attached.connect(joining()).expect("it is there");
+        assert!(registers.all().expect("one")[0].of_container("a").is_some());
+    }
+}
