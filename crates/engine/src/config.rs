@@ -7,7 +7,6 @@ pub mod block_io;
 pub mod capability;
 pub mod change;
 pub mod device;
-pub mod duration;
 pub mod env;
 pub mod health;
 pub mod limits;

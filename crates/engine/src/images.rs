@@ -33,7 +33,7 @@ use store::{Digest, ImageRecord, Use};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::images::list::is_tag;
-use crate::words::similar::similar;
+use notation::similar;
 
 /// When `run` asks the registry (`--pull`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -75,7 +75,6 @@ pub use networks::{
 pub use volumes::{VOLUME_FILTERS, VolumeConfig, VolumeSummary, VolumeUsage};
 pub use words::ago::ago;
 pub use words::filter::Filters;
-pub use words::similar::similar;
 pub use words::when::zone;
 
 /// An error of another library in one line.

@@ -53,7 +53,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Type};
 use crate::networks::define::{Facts, define};
 use crate::words::ago;
-use crate::words::similar::similar;
+use notation::similar;
 
 pub use connect::ConnectOptions;
 pub use list::{NETWORK_FILTERS, NetworkSummary};

@@ -6,7 +6,5 @@ pub(crate) mod ago;
 pub(crate) mod filter;
 /// Patterns with stars.
 pub(crate) mod glob;
-/// Which name was meant.
-pub(crate) mod similar;
 /// Points in time.
 pub(crate) mod when;

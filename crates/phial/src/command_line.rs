@@ -192,14 +192,14 @@ fn meant(error: &Error, arguments: &[OsString]) -> Option<String> {
         ErrorKind::InvalidSubcommand => {
             let given = text(error, ContextKind::InvalidSubcommand)?;
             let names = Place::of(arguments).entries.iter().map(|entry| entry.name);
-            engine::similar(given, names).map(str::to_owned)
+            notation::similar(given, names).map(str::to_owned)
         }
         ErrorKind::UnknownArgument => {
             let given = text(error, ContextKind::InvalidArg)?.strip_prefix("--")?;
             let Kind::Leaf { define, .. } = Place::of(arguments).command?.kind else { return None };
             let command = define(Command::new(""));
             let names = command.get_arguments().filter(|argument| !argument.is_hide_set());
-            engine::similar(given, names.filter_map(Arg::get_long)).map(|name| format!("--{name}"))
+            notation::similar(given, names.filter_map(Arg::get_long)).map(|name| format!("--{name}"))
         }
         _ => None,
     }

@@ -14,8 +14,6 @@
 //! descriptor, nothing of theirs is executed before all privileges are dropped, and no descriptor of the host is open
 //! when the program starts.
 
-/// Numbers, sizes and durations as people write them.
-pub mod amount;
 /// Capabilities as bit sets.
 pub mod capability;
 /// Control groups: found, made, limited, removed.

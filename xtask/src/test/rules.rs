@@ -12,18 +12,19 @@ use serde_json::Value;
 use crate::setup;
 
 /// Which of the workspace's crates each of them may use.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("sys", &[]),
     ("fsroot", &["sys"]),
     ("runtime", &["fsroot", "sys"]),
     ("net", &["sys"]),
     ("store", &["fsroot", "sys"]),
     ("image", &["store", "fsroot", "sys"]),
-    ("engine", &["image", "store", "runtime", "net", "fsroot", "sys"]),
+    ("engine", &["image", "store", "runtime", "net", "fsroot", "sys", "notation"]),
+    ("notation", &[]),
     ("hello", &[]),
     ("go-template", &[]),
-    ("phial-runtime", &["runtime", "net", "fsroot", "sys"]),
-    ("phial", &["engine", "go-template", "image", "store", "runtime", "net", "fsroot", "sys"]),
+    ("phial-runtime", &["runtime", "net", "fsroot", "sys", "notation"]),
+    ("phial", &["engine", "go-template", "image", "store", "runtime", "net", "fsroot", "sys", "notation"]),
 ];
 
 /// Those that must do without an asynchronous runtime, in all that they use.

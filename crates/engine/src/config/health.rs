@@ -3,7 +3,6 @@
 use runtime::protocol::policy::HealthCheck;
 use serde::{Deserialize, Serialize};
 
-use super::duration::parse_duration;
 use crate::error::{Error, Result};
 
 const SECOND: i64 = 1_000_000_000;
@@ -103,7 +102,7 @@ impl Healthcheck {
 /// `Invalid` for what is no time, a negative one, and one under a millisecond.
 pub fn parse_health_time(flag: &str, text: &str) -> Result<i64> {
     let hint = "write it with a unit: 500ms, 30s, 1m30s";
-    match parse_duration(text) {
+    match notation::duration::nanoseconds(text) {
         None => Err(Error::invalid(format!("{flag} {text}: not a duration")).with_hint(hint)),
         Some(time) if time < 0 => Err(Error::invalid(format!("{flag} {text}: cannot be negative"))),
         Some(time) if time != 0 && time < SHORTEST => {

@@ -284,7 +284,7 @@ fn decimal_size(text: &str) -> Option<u64> {
         "t" => 1_000_000_000_000,
         _ => return None,
     };
-    let (number, _) = runtime::amount::Decimal::parse(digits.trim_end())?.times(factor)?;
+    let (number, _) = notation::amount::Decimal::parse(digits.trim_end())?.times(factor)?;
     Some(number)
 }
 

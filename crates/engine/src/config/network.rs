@@ -11,11 +11,10 @@ use std::str::FromStr;
 use net::address::Mac;
 use serde::{Deserialize, Serialize};
 
-use super::mount::fields::fields_of;
 use super::names::is_name;
 use super::namespace::{OF_CONTAINER, container};
 use crate::error::{Error, Result};
-use crate::words::similar::similar;
+use notation::similar;
 
 /// What the default network is called.
 pub const DEFAULT_NETWORK: &str = "bridge";
@@ -172,7 +171,7 @@ impl Connection {
             return Ok(Connection::to(text));
         }
         let mut connection = Connection::default();
-        for field in fields_of(text).map_err(|why| Error::invalid(format!("{}: {why}", flag())))? {
+        for field in notation::fields::split(text).map_err(|why| Error::invalid(format!("{}: {why}", flag())))? {
             let (key, value) = field
                 .split_once('=')
                 .ok_or_else(|| Error::invalid(format!("{}: '{field}' is not KEY=VALUE", flag())))?;

@@ -1,6 +1,6 @@
 //! Amounts: memory sizes in docker's units, and shares of CPUs.
 
-use runtime::amount::{self, Decimal};
+use notation::amount::{self, Decimal};
 
 use crate::error::{Error, Result};
 

@@ -8,7 +8,7 @@ use net::network::{IpvlanMode, MacvlanMode};
 
 use crate::config::network::is_interface;
 use crate::error::{Error, Result};
-use crate::words::similar::similar;
+use notation::similar;
 
 /// The bridge is not the one of all who name no network.
 pub(super) const DEFAULT_BRIDGE: &str = "com.docker.network.bridge.default_bridge";

@@ -4,7 +4,6 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use runtime::amount;
 use runtime::cgroup::stats::Stats;
 use runtime::cgroup::{Cgroups, OomWatch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -56,12 +55,12 @@ pub(crate) fn run(global: &Global, words: &Words) -> Result<ExitCode> {
 
 fn interval(words: &Words) -> Result<Duration> {
     let Some(text) = words.text("interval")? else { return Ok(INTERVAL) };
-    let interval = amount::duration(text)
+    let interval = notation::duration::nanoseconds(text)
         .ok_or_else(|| Failure::new(format!("--interval {text:?}: is no duration such as 5s, 500ms or 1m30s")))?;
-    if interval.is_zero() {
-        return Err(Failure::new("duration interval must be greater than 0"));
+    match u64::try_from(interval) {
+        Ok(nanoseconds @ 1..) => Ok(Duration::from_nanos(nanoseconds)),
+        _ => Err(Failure::new("duration interval must be greater than 0")),
     }
-    Ok(interval)
 }
 
 /// Waits until there is something to be told, the time has come, or the process has ended; says whether that is so.

@@ -8,8 +8,8 @@ use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
+use notation::amount;
 use oci_spec::runtime::LinuxResources;
-use runtime::amount;
 use runtime::resctrl::Wanted;
 use serde_json::{Value, json};
 

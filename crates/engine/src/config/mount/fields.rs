@@ -16,7 +16,7 @@ impl Mount {
     pub fn parse_mount(text: &str, cwd: &Path) -> Result<Mount> {
         let invalid = |why: String| Error::invalid(format!("--mount {text}: {why}"));
         let mut fields = Fields::default();
-        for field in fields_of(text).map_err(&invalid)? {
+        for field in notation::fields::split(text).map_err(&invalid)? {
             fields.take(&field).map_err(&invalid)?;
         }
         let kind = fields.kind.as_deref().unwrap_or("volume").to_owned();
@@ -174,31 +174,6 @@ fn subpath(key: &str, text: &str) -> Result<PathBuf, String> {
 fn pair(map: &mut BTreeMap<String, String>, text: &str) {
     let (key, value) = text.split_once('=').unwrap_or((text, ""));
     map.insert(key.to_owned(), value.to_owned());
-}
-
-/// The fields of one line of CSV (RFC 4180): a field in double quotes may hold commas, and quotes doubled.
-pub(in crate::config) fn fields_of(text: &str) -> Result<Vec<String>, String> {
-    let mut fields = vec![String::new()];
-    let mut characters = text.chars().peekable();
-    let mut quoted = false;
-    while let Some(character) = characters.next() {
-        let at_start = fields.last().is_none_or(String::is_empty);
-        match character {
-            '"' if quoted && characters.next_if_eq(&'"').is_some() => push(&mut fields, '"'),
-            '"' if quoted => quoted = false,
-            '"' if at_start => quoted = true,
-            '"' => return Err("a quote within a field".to_owned()),
-            ',' if !quoted => fields.push(String::new()),
-            other => push(&mut fields, other),
-        }
-    }
-    if quoted { Err("a quote is not closed".to_owned()) } else { Ok(fields) }
-}
-
-fn push(fields: &mut [String], character: char) {
-    if let Some(last) = fields.last_mut() {
-        last.push(character);
-    }
 }
 
 fn boolean(key: &str, value: Option<&str>) -> Result<bool, String> {

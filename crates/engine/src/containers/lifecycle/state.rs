@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::networks::collect::Known;
 use crate::session::Connection;
-use crate::words::similar::similar;
+use notation::similar;
 
 /// Exit status of docker's `exec` in a container that is not there or does not run.
 const ABSENT: i32 = 1;
