@@ -53,6 +53,7 @@ fn its_configuration_changes_by_instructions() -> Result {
     let changes = [
         "CMD [\"echo\", \"a b\"]",
         "ENV A=1 B=\"2 3\"",
+        "ENV C=$A-${OWN:-2}",
         "EXPOSE 80 53/udp",
         "LABEL x=y",
         "USER 7:8",
@@ -81,13 +82,14 @@ fn its_configuration_changes_by_instructions() -> Result {
         assert_eq!(config[key], value, "{key}");
     }
     let env = config["Env"].to_string();
-    assert!(["\"OWN=1\"", "\"A=1\"", "\"B=2 3\""].iter().all(|entry| env.contains(entry)), "{env}");
+    assert!(["\"OWN=1\"", "\"A=1\"", "\"B=2 3\"", "\"C=1-1\""].iter().all(|entry| env.contains(entry)), "{env}");
     assert_eq!((&config["Labels"]["x"], &config["Labels"]["own"]), (&json!("y"), &json!("label")));
     assert_eq!(config["Healthcheck"]["Interval"], 3_000_000_000_i64);
     assert_eq!(phial.ok(&["run", "--rm", "made"])?, "a b");
 
     for (words, expected) in [
         (&["commit", "-c", "RUN x", "cc", "bad"][..], "RUN is not a valid change command"),
+        (&["commit", "-c", "EXPOSEE 80", "cc", "bad"], "did you mean EXPOSE?"),
         (&["commit", "cc", "Bad"], "lower case"),
         (&["commit", "cc", "bad@sha256:0000000000000000000000000000000000000000000000000000000000000000"], "digest"),
         (&["commit", "none", "bad"], "no such container"),

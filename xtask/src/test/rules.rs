@@ -12,15 +12,16 @@ use serde_json::Value;
 use crate::setup;
 
 /// Which of the workspace's crates each of them may use.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("sys", &[]),
     ("fsroot", &["sys"]),
     ("runtime", &["fsroot", "sys"]),
     ("net", &["sys"]),
     ("store", &["fsroot", "sys"]),
     ("image", &["store", "fsroot", "sys"]),
-    ("engine", &["image", "store", "runtime", "net", "fsroot", "sys", "notation"]),
+    ("engine", &["dockerfile", "image", "store", "runtime", "net", "fsroot", "sys", "notation"]),
     ("notation", &[]),
+    ("dockerfile", &["notation"]),
     ("hello", &[]),
     ("go-template", &[]),
     ("phial-runtime", &["runtime", "net", "fsroot", "sys", "notation"]),

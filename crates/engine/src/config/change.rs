@@ -1,143 +1,182 @@
-//! Instructions that change an image's configuration: `commit -c` and `import -c`. Owns their words, which are those of a Dockerfile: CMD,
-//! ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR. Pure.
+//! Instructions that change an image's configuration: `commit -c`, `import -c`, and whatever else has them. The language is
+//! that of Dockerfiles; variables in it are those of the image. Pure.
 
+use dockerfile::instruction::{Command, Exposed, Healthcheck as Check};
+use dockerfile::word::{Lexer, Variables};
+use dockerfile::{Dockerfile, Instruction, Kind};
 use image::{Config, Healthcheck};
 
 use super::Signal;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
-/// Applies one instruction to `config`.
+/// What escapes others in a change: there is no directive that could say so.
+const ESCAPE: char = '\\';
+
+/// What runs a line for the shell, unless the image says so.
+const SHELL: [&str; 2] = ["/bin/sh", "-c"];
+
+/// Applies instructions to `config`, one after another.
 ///
 /// # Errors
-/// `Invalid` for another instruction and for what it does not take.
-pub fn apply(config: &mut Config, text: &str) -> Result<()> {
-    let text = text.trim();
-    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let rest = rest.trim();
-    let wrong = |why: &str| Error::invalid(format!("--change {text}: {why}"));
-    let word = word.to_ascii_uppercase();
-    if rest.is_empty() {
-        return Err(wrong("it takes at least one argument"));
-    }
-    match word.as_str() {
-        "CMD" => config.cmd = Some(command(rest)),
-        "ENTRYPOINT" => {
-            // As docker: an entrypoint of its own makes the command of the image meaningless.
-            config.entrypoint = Some(command(rest));
-            config.cmd = None;
-        }
-        "ENV" => {
-            for (key, value) in pairs(rest).ok_or_else(|| wrong("not KEY=VALUE"))? {
-                let start = format!("{key}=");
-                config.env.retain(|known| !known.starts_with(&start));
-                config.env.push(start + &value);
-            }
-        }
-        "EXPOSE" => {
-            for port in words(rest).ok_or_else(|| wrong("a quote is not closed"))? {
-                let port = exposed(&port).ok_or_else(|| wrong("not a port, 1 to 65535, with /tcp, /udp or /sctp"))?;
-                config.exposed_ports.push(port);
-            }
-            config.exposed_ports.sort();
-            config.exposed_ports.dedup();
-        }
-        "HEALTHCHECK" => config.healthcheck = Some(healthcheck(rest).map_err(|why| wrong(&why))?),
-        "LABEL" => config.labels.extend(pairs(rest).ok_or_else(|| wrong("not KEY=VALUE"))?),
-        "ONBUILD" => {
-            let first = rest.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
-            match first.as_str() {
-                "ONBUILD" => return Err(wrong("chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")),
-                "MAINTAINER" | "FROM" => return Err(wrong(&format!("{first} isn't allowed as an ONBUILD trigger"))),
-                _ => config.on_build.push(rest.to_owned()),
-            }
-        }
-        "STOPSIGNAL" => {
-            Signal::parse("--change STOPSIGNAL", rest)?;
-            config.stop_signal = Some(rest.to_owned());
-        }
-        "USER" => config.user = one(rest).ok_or_else(|| wrong("it takes exactly one argument"))?,
-        "VOLUME" => {
-            let volumes = json_array(rest).or_else(|| words(rest)).ok_or_else(|| wrong("a quote is not closed"))?;
-            if volumes.iter().any(|volume| volume.trim().is_empty()) {
-                return Err(wrong("a volume must not be an empty string"));
-            }
-            config.volumes.extend(volumes);
-            config.volumes.sort();
-            config.volumes.dedup();
-        }
-        "WORKDIR" => {
-            let path = one(rest).ok_or_else(|| wrong("it takes exactly one argument"))?;
-            config.working_dir = working_dir(&config.working_dir, &path);
-        }
-        _ => {
-            let known = "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR";
-            return Err(wrong(&format!("{word} is not a valid change command")).with_hint(format!("one of {known}")));
+/// `Invalid` for other instructions than those of a configuration, and for what they do not take.
+pub fn apply(config: &mut Config, changes: &[String]) -> Result<()> {
+    let mut target = Changed { config, has_own_command: false };
+    for change in changes {
+        let wrong = |error: dockerfile::Error| {
+            let hint = error.hint().map(ToOwned::to_owned);
+            let error = Error::invalid(format!("--change {}: {error}", change.trim()));
+            hint.into_iter().fold(error, Error::with_hint)
+        };
+        for statement in Dockerfile::parse(change.as_bytes()).map_err(wrong)?.statements {
+            let instruction = Instruction::parse(statement).map_err(wrong)?;
+            target.apply(&instruction).map_err(|error| match error {
+                Refused::Word(error) => wrong(error),
+                Refused::Instruction(error) => error,
+            })?;
         }
     }
     Ok(())
 }
 
-/// The form of a list, or a line for the shell.
-fn command(text: &str) -> Vec<String> {
-    json_array(text).unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
+/// A configuration that is being changed.
+struct Changed<'a> {
+    config: &'a mut Config,
+    /// Whether its command was set here and not inherited.
+    has_own_command: bool,
 }
 
-fn json_array(text: &str) -> Option<Vec<String>> {
-    serde_json::from_str(text).ok()
+/// Why an instruction was not applied.
+enum Refused {
+    Word(dockerfile::Error),
+    Instruction(Error),
 }
 
-fn one(text: &str) -> Option<String> {
-    match words(text)?.as_slice() {
-        [word] => Some(word.clone()),
-        _ => None,
+impl From<dockerfile::Error> for Refused {
+    fn from(error: dockerfile::Error) -> Refused {
+        Refused::Word(error)
     }
 }
 
-/// `KEY=VALUE …`, or the old form `KEY VALUE`.
-fn pairs(text: &str) -> Option<Vec<(String, String)>> {
-    let words = words(text)?;
-    if !words.first()?.contains('=') {
-        let (key, value) = text.split_once(char::is_whitespace)?;
-        return Some(vec![(key.to_owned(), value.trim().to_owned())]);
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        Refused::Instruction(error)
     }
-    let pair = |word: String| {
-        let (key, value) = word.split_once('=')?;
-        (!key.is_empty()).then(|| (key.to_owned(), value.to_owned()))
-    };
-    words.into_iter().map(pair).collect()
 }
 
-/// Words as a Dockerfile has them: quotes keep blanks together and go, a backslash keeps what follows; None for a quote that is
-/// not closed.
-fn words(text: &str) -> Option<Vec<String>> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-    let mut characters = text.chars();
-    while let Some(next) = characters.next() {
-        match (next, quote) {
-            ('\\', None | Some('"')) => word.get_or_insert_default().push(characters.next()?),
-            (c, Some(open)) if c == open => quote = None,
-            ('"' | '\'', None) => {
-                quote = Some(next);
-                word.get_or_insert_default();
+/// Variables of an image: `NAME=value`.
+struct Environment<'a>(&'a [String]);
+
+impl Variables for Environment<'_> {
+    fn value(&self, name: &str) -> Option<&str> {
+        self.0.iter().find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))
+    }
+}
+
+impl Changed<'_> {
+    fn apply(&mut self, instruction: &Instruction) -> Result<(), Refused> {
+        match &instruction.kind {
+            Kind::Cmd(command) => {
+                self.config.cmd = Some(self.command(command));
+                self.has_own_command = true;
             }
-            (c, None) if c.is_whitespace() => words.extend(word.take()),
-            (c, _) => word.get_or_insert_default().push(c),
+            Kind::Entrypoint(command) => {
+                self.config.entrypoint = Some(self.command(command));
+                // As docker: an entrypoint of its own makes an inherited command meaningless.
+                if !self.has_own_command {
+                    self.config.cmd = None;
+                }
+            }
+            Kind::Env(pairs) => {
+                for (name, value) in self.pairs(pairs)? {
+                    let start = format!("{name}=");
+                    self.config.env.retain(|known| !known.starts_with(&start));
+                    self.config.env.push(start + &value);
+                }
+            }
+            Kind::Expose(words) => self.expose(words)?,
+            Kind::Healthcheck(check) => self.config.healthcheck = Some(Self::healthcheck(check)),
+            Kind::Label(pairs) => {
+                let labels = self.pairs(pairs)?;
+                self.config.labels.extend(labels);
+            }
+            Kind::Onbuild(trigger) => self.config.on_build.push(trigger.clone()),
+            Kind::Stopsignal(signal) => {
+                let signal = self.expand(signal)?;
+                Signal::parse("--change STOPSIGNAL", &signal)?;
+                self.config.stop_signal = Some(signal);
+            }
+            Kind::User(user) => self.config.user = self.expand(user)?,
+            Kind::Volume(paths) => {
+                let paths = paths.iter().map(|path| self.expand(path)).collect::<Result<Vec<_>, _>>()?;
+                self.config.volumes.extend(paths);
+                self.config.volumes.sort();
+                self.config.volumes.dedup();
+            }
+            Kind::Workdir(path) => {
+                let path = self.expand(path)?;
+                self.config.working_dir = working_dir(&self.config.working_dir, &path);
+            }
+            _ => {
+                let name = &instruction.name;
+                let known =
+                    "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR";
+                let message = format!("--change {}: {name} is not a valid change command", instruction.text);
+                return Err(Error::new(ErrorKind::Invalid, message).with_hint(format!("one of {known}")).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn expand(&self, word: &str) -> Result<String, Refused> {
+        Ok(Lexer::new(ESCAPE).expand(word, &Environment(&self.config.env))?.text)
+    }
+
+    /// Names and values, of which none sees what the same instruction sets.
+    fn pairs(&self, pairs: &[dockerfile::statement::Pair]) -> Result<Vec<(String, String)>, Refused> {
+        pairs.iter().map(|pair| Ok((self.expand(&pair.name)?, self.expand(&pair.value)?))).collect()
+    }
+
+    fn command(&self, command: &Command) -> Vec<String> {
+        match command {
+            Command::Exec(list) => list.clone(),
+            Command::Shell(line) => {
+                let own = self.config.shell.clone().filter(|shell| !shell.is_empty());
+                let shell = own.unwrap_or_else(|| SHELL.map(ToOwned::to_owned).to_vec());
+                [shell, vec![line.clone()]].concat()
+            }
         }
     }
-    words.extend(word);
-    quote.is_none().then_some(words)
-}
 
-/// `80` is `80/tcp`.
-fn exposed(text: &str) -> Option<String> {
-    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let protocol = protocol.to_ascii_lowercase();
-    let number = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
-    let is_range = match ports.split_once('-') {
-        Some((first, last)) => number(first)? <= number(last)?,
-        None => number(ports).is_some(),
-    };
-    (is_range && matches!(protocol.as_str(), "tcp" | "udp" | "sctp")).then(|| format!("{ports}/{protocol}"))
+    fn expose(&mut self, words: &[String]) -> Result<(), Refused> {
+        let environment = Environment(&self.config.env);
+        let mut ports = Vec::new();
+        for word in words {
+            for port in Lexer::new(ESCAPE).expand(word, &environment)?.words {
+                ports.extend(Exposed::parse(&port)?.names());
+            }
+        }
+        self.config.exposed_ports.extend(ports);
+        self.config.exposed_ports.sort();
+        self.config.exposed_ports.dedup();
+        Ok(())
+    }
+
+    fn healthcheck(check: &Check) -> Healthcheck {
+        match check {
+            Check::None => Healthcheck { test: vec!["NONE".to_owned()], ..Healthcheck::default() },
+            Check::Run { command, interval, timeout, start_period, start_interval, retries } => Healthcheck {
+                test: match command {
+                    Command::Exec(list) => [vec!["CMD".to_owned()], list.clone()].concat(),
+                    Command::Shell(line) => vec!["CMD-SHELL".to_owned(), line.clone()],
+                },
+                interval: *interval,
+                timeout: *timeout,
+                start_period: *start_period,
+                start_interval: *start_interval,
+                retries: i64::from(*retries),
+            },
+        }
+    }
 }
 
 fn working_dir(before: &str, path: &str) -> String {
@@ -153,73 +192,14 @@ fn working_dir(before: &str, path: &str) -> String {
     format!("/{}", names.join("/"))
 }
 
-/// `NONE`, or options and `CMD` with a list or a line for the shell.
-fn healthcheck(text: &str) -> Result<Healthcheck, String> {
-    let mut check = Healthcheck::default();
-    let mut rest = text;
-    while let Some(option) = rest.strip_prefix("--") {
-        let (option, after) = option.split_once(char::is_whitespace).unwrap_or((option, ""));
-        rest = after.trim_start();
-        let (name, value) = option.split_once('=').ok_or_else(|| format!("--{option} has no value"))?;
-        let time = || nanoseconds(value).ok_or_else(|| format!("--{name}={value} is no duration"));
-        match name {
-            "interval" => check.interval = time()?,
-            "timeout" => check.timeout = time()?,
-            "start-period" => check.start_period = time()?,
-            "start-interval" => check.start_interval = time()?,
-            "retries" => check.retries = value.parse().map_err(|_| format!("--retries={value} is no number"))?,
-            _ => return Err(format!("HEALTHCHECK has no flag --{name}")),
-        }
-    }
-    let (word, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    match (word.to_ascii_uppercase().as_str(), rest.trim()) {
-        ("NONE", "") => check.test = vec!["NONE".to_owned()],
-        ("NONE", _) => return Err("HEALTHCHECK NONE takes no arguments".to_owned()),
-        ("CMD", "") => return Err("missing command after HEALTHCHECK CMD".to_owned()),
-        ("CMD", line) => {
-            check.test = match json_array(line) {
-                Some(list) => [vec!["CMD".to_owned()], list].concat(),
-                None => vec!["CMD-SHELL".to_owned(), line.to_owned()],
-            };
-        }
-        (other, _) => return Err(format!("HEALTHCHECK knows CMD and NONE, and not {other}")),
-    }
-    Ok(check)
-}
-
-/// A duration as Go writes it: `1m30s`, `500ms`.
-fn nanoseconds(text: &str) -> Option<i64> {
-    let (mut rest, mut total) = (text, 0_i64);
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit())?;
-        let (number, after) = rest.split_at(end);
-        let units = [
-            ("ms", 1_000_000),
-            ("us", 1000),
-            ("ns", 1),
-            ("h", 3_600_000_000_000),
-            ("m", 60_000_000_000),
-            ("s", 1_000_000_000),
-        ];
-        let (unit, factor) = units.into_iter().find(|(unit, _)| after.starts_with(unit))?;
-        total = total.checked_add(number.parse::<i64>().ok()?.checked_mul(factor)?)?;
-        rest = &after[unit.len()..];
-    }
-    Some(total)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn applied(changes: &[&str]) -> Config {
         let mut config = Config::default();
-        for change in changes {
-            apply(&mut config, change).unwrap_or_else(|error| panic!("{change}: {error}"));
-        }
+        let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        apply(&mut config, &changes).unwrap_or_else(|error| panic!("{changes:?}: {error}"));
         config
     }
 
@@ -228,11 +208,15 @@ mod tests {
         let list = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(applied(&["CMD [\"a\", \"b c\"]"]).cmd, Some(list(&["a", "b c"])));
         assert_eq!(applied(&["cmd echo hi"]).cmd, Some(list(&["/bin/sh", "-c", "echo hi"])));
-        let config = applied(&["CMD x", "ENTRYPOINT [\"e\"]"]);
-        assert_eq!((config.entrypoint, config.cmd), (Some(list(&["e"])), None));
+        let config = applied(&["ENTRYPOINT [\"e\"]", "CMD x"]);
+        assert_eq!((config.entrypoint, config.cmd), (Some(list(&["e"])), Some(list(&["/bin/sh", "-c", "x"]))));
         assert_eq!(applied(&["ENV A=1 B='2 3'", "ENV A=4"]).env, list(&["B=2 3", "A=4"]));
         assert_eq!(applied(&["ENV A 1 2"]).env, list(&["A=1 2"]));
-        assert_eq!(applied(&["EXPOSE 80 53/UDP", "EXPOSE 80"]).exposed_ports, list(&["53/udp", "80/tcp"]));
+        assert_eq!(applied(&["ENV A=1", "ENV B=$A:2 C=${B:-3}"]).env, list(&["A=1", "B=1:2", "C=3"]));
+        assert_eq!(
+            applied(&["ENV P=80-81", "EXPOSE $P 53/UDP", "EXPOSE 80"]).exposed_ports,
+            list(&["53/udp", "80/tcp", "81/tcp"])
+        );
         assert_eq!(applied(&["LABEL a.b=\"c d\" e=f"]).labels["a.b"], "c d");
         assert_eq!(applied(&["ONBUILD RUN make"]).on_build, list(&["RUN make"]));
         assert_eq!(applied(&["USER 1000:1000"]).user, "1000:1000");
@@ -246,10 +230,22 @@ mod tests {
     }
 
     #[test]
+    fn an_entrypoint_of_its_own_makes_an_inherited_command_meaningless() {
+        let inherited = || Config { cmd: Some(vec!["x".to_owned()]), ..Config::default() };
+        let of = |changes: &[&str]| {
+            let mut config = inherited();
+            let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+            apply(&mut config, &changes).expect("they are instructions");
+            config.cmd
+        };
+        assert_eq!(of(&["ENTRYPOINT [\"e\"]"]), None);
+        assert_eq!(of(&["CMD [\"c\"]", "ENTRYPOINT [\"e\"]"]), Some(vec!["c".to_owned()]));
+    }
+
+    #[test]
     fn what_is_none_is_refused() {
         for bad in [
             "",
-            "CMD",
             "RUN x",
             "FROM y",
             "ENV A",
@@ -258,7 +254,6 @@ mod tests {
             "EXPOSE 80/icmp",
             "EXPOSE 9-8",
             "LABEL x",
-            "USER a b",
             "STOPSIGNAL NO",
             "VOLUME [\"\"]",
             "ONBUILD FROM x",
@@ -266,15 +261,18 @@ mod tests {
             "HEALTHCHECK x",
             "HEALTHCHECK --retries=x CMD y",
             "ENV A='1",
+            "ENV A=${B:?}",
+            "SHELL [\"a\"]",
+            "USER a\nFROM b",
         ] {
-            assert!(apply(&mut Config::default(), bad).is_err(), "{bad}");
+            assert!(apply(&mut Config::default(), &[bad.to_owned()]).is_err(), "{bad}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn no_words_make_it_panic(text in "(CMD|ENV|LABEL|EXPOSE|HEALTHCHECK|VOLUME|WORKDIR|USER) (.|[\"'\\\\= -]){0,30}") {
-            let _ = apply(&mut Config::default(), &text);
+            let _ = apply(&mut Config::default(), &[text]);
         }
     }
 }

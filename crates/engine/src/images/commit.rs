@@ -46,9 +46,7 @@ impl Engine {
         let bytes = self.store.blob(&base.id)?;
         let parent = ImageConfig::parse(&bytes)?;
         let mut config = merged(container, &parent);
-        for change in &options.changes {
-            change::apply(&mut config, change)?;
-        }
+        change::apply(&mut config, &options.changes)?;
         let lease = self.store.lease()?;
         let paused = if options.pause { self.paused(container)? } else { None };
         let made = self.upper_layer(&lease, container);

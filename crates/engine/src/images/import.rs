@@ -37,9 +37,7 @@ impl Engine {
     pub fn import(&self, from: impl Read + Send, options: &ImportOptions) -> Result<ImageRecord> {
         let name = options.name.as_deref().map(new_name).transpose()?;
         let mut config = image::Config::default();
-        for change in &options.changes {
-            change::apply(&mut config, change)?;
-        }
+        change::apply(&mut config, &options.changes)?;
         let platform = options.platform.clone().unwrap_or_else(Platform::host).normal();
         if platform.os != "linux" {
             return Err(Error::invalid(format!(

@@ -1,0 +1,31 @@
+//! The language of Dockerfiles: from bytes to instructions, of which each knows its lines.
+//!
+//! Three steps: bytes become [`Statement`]s (lines joined, here-documents read, arguments split), these become
+//! [`Instruction`]s (every flag and argument checked), and those become [`Stages`]. Variables are replaced when it is known
+//! what they are; [`word`] does that.
+//!
+//! Everything here is pure: no file is opened, nothing is run. It knows nothing of images and of builds. A Dockerfile comes
+//! from strangers, so whatever it contains, it is read in bounded time and depth, or refused with the line and the word
+//! that are wrong.
+//!
+//! Source: the Dockerfile reference, <https://docs.docker.com/reference/dockerfile/>, up to syntax 1.26. Where it is silent,
+//! what `BuildKit` takes and refuses decides, because that is what Dockerfiles are written for.
+
+/// Why a Dockerfile is refused, and where.
+mod error;
+/// Statements as instructions, with all their flags checked.
+pub mod instruction;
+/// Errors for people.
+mod report;
+/// Instructions by stages.
+mod stages;
+/// A file as statements: continuation lines joined, heredocs read, arguments split.
+pub mod statement;
+/// Quotes, escapes and variables.
+pub mod word;
+
+pub use error::{Error, ErrorKind, Result};
+pub use instruction::{Instruction, Kind};
+pub use report::Look;
+pub use stages::{Stage, Stages};
+pub use statement::{Dockerfile, Lines, Statement};

@@ -1,0 +1,130 @@
+//! Errors for people: the message, the lines of the file with what is wrong underlined, and what may have been meant.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use crate::error::Error;
+use crate::statement::Lines;
+
+/// How a report looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Signs alone.
+    Plain,
+    /// With colours as well, for a terminal.
+    Colored,
+}
+
+impl Error {
+    /// The error with what it is about: `text` is the file that was read, and `name` what it is called.
+    ///
+    /// ```text
+    /// error: unknown instruction: COPPY
+    ///  --> Dockerfile:2:1
+    ///   |
+    /// 2 | COPPY . /
+    ///   | ^^^^^
+    ///   |
+    ///   = help: did you mean COPY?
+    /// ```
+    pub fn report(&self, name: &str, text: &str, look: Look) -> String {
+        let message = self.to_string();
+        let marked = self.lines().and_then(|lines| marked(text, lines, self.word()));
+        let snippet = marked.map(|(lines, span)| {
+            Snippet::source(&text[lines.clone()])
+                .path(name)
+                .line_start(line_of(text, lines.start))
+                .annotation(AnnotationKind::Primary.span(span.start - lines.start..span.end - lines.start))
+        });
+        let help = self.hint().map(|hint| Level::HELP.message(hint));
+        let title = Level::ERROR.primary_title(message.as_str());
+        let group = match (snippet, help) {
+            (None, None) => annotate_snippets::Group::with_title(title),
+            (None, Some(help)) => title.element(help),
+            (Some(snippet), None) => title.element(snippet),
+            (Some(snippet), Some(help)) => title.element(snippet).element(help),
+        };
+        let renderer = if look == Look::Colored { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+}
+
+/// The bytes of the lines, and of what is wrong in them: the word, or if it stands nowhere as it is, the first line. None for
+/// lines that the text has not.
+fn marked(text: &str, lines: Lines, word: Option<&str>) -> Option<(Range<usize>, Range<usize>)> {
+    let start = lines.first.checked_sub(1).and_then(|before| start_of(text, before))?;
+    let end = start_of(text, lines.last).unwrap_or(text.len());
+    let of_word = word.filter(|word| !word.is_empty()).and_then(|word| {
+        let at = start + text[start..end].find(word)?;
+        Some(at..at + word.len())
+    });
+    let of_line = || {
+        let line = text[start..end].lines().next().unwrap_or_default();
+        let indent = line.len() - line.trim_start().len();
+        start + indent..start + line.trim_end().len().max(indent)
+    };
+    let span = of_word.unwrap_or_else(of_line);
+    Some((start..end, span))
+}
+
+/// Where the line begins that has so many before it.
+fn start_of(text: &str, before: usize) -> Option<usize> {
+    if before == 0 {
+        return Some(0);
+    }
+    text.match_indices('\n').nth(before - 1).map(|(newline, _)| newline + 1)
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    1 + text[..at].matches('\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(text: &str, error: &Error) -> String {
+        error.report("Dockerfile", text, Look::Plain)
+    }
+
+    #[test]
+    fn the_word_is_underlined_where_it_is_wrong() {
+        let text = "FROM scratch\nLABEL a=b\nCOPY a b\nCOPY \\\n  --form=b a b\nRUN x\n";
+        let error = crate::Stages::parse(text.as_bytes()).expect_err("there is no such flag");
+        let expected = "\
+error: COPY: unknown flag --form
+ --> Dockerfile:5:3
+  |
+5 |   --form=b a b
+  |   ^^^^^^
+  |
+  = help: did you mean --from?";
+        assert_eq!(report(text, &error), expected);
+    }
+
+    #[test]
+    fn without_a_word_the_line_is() {
+        let text = "FROM a\nRUN \"$x\n";
+        let error = Error::expansion("missing the second of two double quotes").in_lines(Lines { first: 2, last: 2 });
+        let expected = "\
+error: missing the second of two double quotes
+ --> Dockerfile:2:1
+  |
+2 | RUN \"$x
+  | ^^^^^^^";
+        assert_eq!(report(text, &error), expected);
+    }
+
+    #[test]
+    fn who_does_not_know_the_lines_shows_none() {
+        assert_eq!(report("", &Error::syntax("what").with_hint("that")), "error: what\n |\n = help: that");
+        let nowhere = Error::syntax("what").in_lines(Lines { first: 9, last: 9 });
+        assert_eq!(report("FROM a\n", &nowhere), "error: what");
+    }
+
+    #[test]
+    fn colours_are_for_terminals() {
+        assert!(Error::syntax("what").report("Dockerfile", "", Look::Colored).contains('\u{1b}'));
+    }
+}
