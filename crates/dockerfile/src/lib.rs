@@ -13,6 +13,8 @@
 
 /// Why a Dockerfile is refused, and where.
 mod error;
+/// Files that are left out.
+pub mod ignore;
 /// Statements as instructions, with all their flags checked.
 pub mod instruction;
 /// Errors for people.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use bolero::TypeGenerator;
+use dockerfile::ignore::Patterns;
 use dockerfile::word::{Lexer, Quotes};
 use dockerfile::{Dockerfile, Error, Instruction, Look, Stages};
 
@@ -156,5 +157,25 @@ fn what_is_literal_stays() {
         }
         let expansion = Lexer::new('\\').expand(&format!("'{text}'"), &nothing).expect("its quotes are closed");
         assert_eq!((&expansion.text, &expansion.words[..]), (text, &[text.clone()][..]));
+    });
+}
+
+#[test]
+fn patterns_are_read_or_refused_and_decide_in_time() {
+    let pieces = ["a", "b", "/", "*", "**", "?", "[a-c]", "[^", "]", "\\", "!", "..", ".", "\n", "#", "한"];
+    bolero::check!().with_iterations(ITERATIONS).with_type::<(Vec<u8>, Vec<u8>)>().for_each(|(patterns_of, path)| {
+        let text = |numbers: &[u8]| -> String {
+            numbers.iter().map(|number| pieces[usize::from(*number) % pieces.len()]).collect()
+        };
+        match Patterns::parse(text(patterns_of).as_bytes()) {
+            Err(error) => is_worded(&error, &text(patterns_of)),
+            Ok(patterns) => {
+                let path = text(path);
+                // What is excluded is so with all that is in it, unless something brings that back.
+                if patterns.exclude(&path) && !text(patterns_of).contains('!') {
+                    assert!(patterns.exclude(&format!("{path}/x")), "{path}");
+                }
+            }
+        }
     });
 }
