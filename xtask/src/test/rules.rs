@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::setup;
 
 /// Which of the workspace's crates each of them may use.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("sys", &[]),
     ("fsroot", &["sys"]),
     ("runtime", &["fsroot", "sys"]),
@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("store", &["fsroot", "sys"]),
     ("image", &["store", "fsroot", "sys"]),
     ("engine", &["dockerfile", "image", "store", "runtime", "net", "fsroot", "sys", "notation"]),
+    ("build", &[]),
     ("notation", &[]),
     ("dockerfile", &["notation"]),
     ("hello", &[]),

@@ -1,0 +1,7 @@
+//! From a Dockerfile to an image, over a graph that others can make and solve as well.
+//!
+//! The graph is `BuildKit`'s (LLB): whoever speaks it can send one here, and what is made here can be looked at with their
+//! tools.
+
+/// The graph: what is done to which results, and in what order.
+pub mod llb;

@@ -1,0 +1,66 @@
+//! Makes definitions: operations are added one after another, and each is there once.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+
+use super::graph::Digest;
+use super::message::{Definition, Input, Location, Locations, Op, OpMetadata, Source, SourceInfo};
+
+/// A result of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Output {
+    /// Which operation.
+    pub digest: Digest,
+    /// Which of its results.
+    pub index: u32,
+}
+
+impl Output {
+    /// As an input of another one.
+    pub fn input(self) -> Input {
+        Input { digest: self.digest.to_string(), index: i64::from(self.index) }
+    }
+}
+
+/// A graph that is being made.
+#[derive(Debug, Default)]
+pub struct Builder {
+    operations: Vec<Vec<u8>>,
+    metadata: BTreeMap<String, OpMetadata>,
+    source: Source,
+}
+
+impl Builder {
+    /// A graph whose operations come from places in these files.
+    pub fn new(files: Vec<SourceInfo>) -> Builder {
+        Builder { source: Source { infos: files, ..Source::default() }, ..Builder::default() }
+    }
+
+    /// Adds an operation whose inputs were added before, and says what its first result is. One that is there already is not
+    /// added once more, but its places are.
+    pub fn add(&mut self, operation: &Op, metadata: OpMetadata, place: Option<Location>) -> Output {
+        let bytes = operation.encode_to_vec();
+        let digest = Digest::of(&bytes);
+        let name = digest.to_string();
+        if !self.metadata.contains_key(&name) {
+            self.operations.push(bytes);
+            self.metadata.insert(name.clone(), metadata);
+        }
+        if let Some(place) = place {
+            let Locations { locations } = self.source.locations.entry(name).or_default();
+            if !locations.contains(&place) {
+                locations.push(place);
+            }
+        }
+        Output { digest, index: 0 }
+    }
+
+    /// The graph whose result is this one; without any, an empty one, whose result is an empty file system.
+    pub fn finish(mut self, result: Option<Output>) -> Definition {
+        if let Some(result) = result {
+            self.operations.push(Op { inputs: vec![result.input()], ..Op::default() }.encode_to_vec());
+        }
+        Definition { def: self.operations, metadata: self.metadata, source: Some(self.source) }
+    }
+}
