@@ -73,7 +73,18 @@ impl Patterns {
 
     /// Whether nothing in an excluded directory can come back, so that nobody has to look into it.
     pub fn excludes_for_good(&self, verdict: &Verdict) -> bool {
-        verdict.is_excluded && !self.0.iter().any(|pattern| pattern.is_exception)
+        verdict.is_excluded && !self.have_exceptions()
+    }
+
+    /// Whether some of them bring back what others exclude.
+    pub fn have_exceptions(&self) -> bool {
+        self.0.iter().any(|pattern| pattern.is_exception)
+    }
+
+    /// Whether one of them excludes all that there can be.
+    pub(crate) fn exclude_everything(&self) -> bool {
+        let everything = ["*", "**", "**/*"].map(Glob::parse);
+        self.0.iter().any(|pattern| !pattern.is_exception && everything.contains(&Ok(pattern.glob.clone())))
     }
 
     /// What they say of a path, and `above` of the directory it is in; of what is in the context itself, a default verdict.
@@ -115,7 +126,7 @@ impl Pattern {
 }
 
 /// A path without what means nothing: `.`, empty parts, `..` and what it leaves, slashes at the ends.
-fn cleaned(path: &str) -> String {
+pub(crate) fn cleaned(path: &str) -> String {
     let is_absolute = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {

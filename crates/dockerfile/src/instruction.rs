@@ -1,5 +1,7 @@
 //! Instructions: what a statement means, with everything checked that can be known before variables have values.
 
+/// Values in place of variables.
+mod expand;
 /// `EXPOSE`.
 mod expose;
 /// `ADD` and `COPY`.
@@ -253,14 +255,9 @@ fn shell(given: &Arguments) -> Result<Vec<String>> {
 /// The trigger as it is kept in the image: with the bodies of its here-documents, and the lines that end them.
 fn trigger(statement: &Statement) -> Result<String> {
     let Arguments::Trigger(trigger) = &statement.arguments else { return Err(missing("ONBUILD")) };
-    let name = trigger.name.to_ascii_uppercase();
-    match name.as_str() {
-        "FROM" | "MAINTAINER" | "ONBUILD" => {
-            return Err(Error::syntax(format!("{name} cannot be a trigger of ONBUILD")).at_word(&trigger.name));
-        }
-        // Whoever builds upon the image would be told of a mistake that was made here.
-        _ => drop(Kind::parse(&Statement { heredocs: statement.heredocs.clone(), ..(**trigger).clone() })?),
-    }
+    trigger.refuse_as_trigger()?;
+    // Whoever builds upon the image would be told of a mistake that was made here.
+    Kind::parse(&Statement { heredocs: statement.heredocs.clone(), ..(**trigger).clone() })?;
     let bodies = statement.heredocs.iter().flat_map(|Heredoc { name, body, .. }| ["\n", body, name]);
     Ok([trigger.text.as_str()].into_iter().chain(bodies).collect())
 }

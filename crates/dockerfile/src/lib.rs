@@ -1,8 +1,8 @@
 //! The language of Dockerfiles: from bytes to instructions, of which each knows its lines.
 //!
 //! Three steps: bytes become [`Statement`]s (lines joined, here-documents read, arguments split), these become
-//! [`Instruction`]s (every flag and argument checked), and those become [`Stages`]. Variables are replaced when it is known
-//! what they are; [`word`] does that.
+//! [`Instruction`]s (every flag and argument checked), and those become [`Stages`]. What these mean for one build, with the
+//! values of all variables, [`evaluate`] says, and what looks wrong in them [`check`] does.
 //!
 //! Everything here is pure: no file is opened, nothing is run. It knows nothing of images and of builds. A Dockerfile comes
 //! from strangers, so whatever it contains, it is read in bounded time and depth, or refused with the line and the word
@@ -11,8 +11,14 @@
 //! Source: the Dockerfile reference, <https://docs.docker.com/reference/dockerfile/>, up to syntax 1.26. Where it is silent,
 //! what `BuildKit` takes and refuses decides, because that is what Dockerfiles are written for.
 
+/// What it says and probably does not mean.
+pub mod check;
+/// Variables in their order.
+mod environment;
 /// Why a Dockerfile is refused, and where.
 mod error;
+/// What it means for one build.
+pub mod evaluate;
 /// Files that are left out.
 pub mod ignore;
 /// Statements as instructions, with all their flags checked.
@@ -26,6 +32,7 @@ pub mod statement;
 /// Quotes, escapes and variables.
 pub mod word;
 
+pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
 pub use instruction::{Instruction, Kind};
 pub use report::Look;

@@ -69,10 +69,15 @@ impl Stages {
 
     /// The stage that a name or a number means: the last of that name, of those before `before`.
     pub fn find(&self, key: &str, before: usize) -> Option<usize> {
+        let by_number = || key.parse().ok().filter(|number| *number < before.min(self.stages.len()));
+        self.find_by_name(key, before).or_else(by_number)
+    }
+
+    /// The same by name alone.
+    pub(crate) fn find_by_name(&self, key: &str, before: usize) -> Option<usize> {
         let stages = &self.stages[..before.min(self.stages.len())];
         let is_called = |stage: &Stage| stage.from.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(key));
-        let by_number = || key.parse().ok().filter(|number| *number < stages.len());
-        stages.iter().rposition(is_called).or_else(by_number)
+        stages.iter().rposition(is_called)
     }
 
     /// Everything that is declared before the first stage.

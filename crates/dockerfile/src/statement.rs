@@ -18,7 +18,6 @@ pub use heredoc::Heredoc;
 use std::fmt::{self, Display};
 
 use crate::error::{Error, Result};
-use crate::word::Variables;
 use lines::Reader;
 
 /// Lines of the file, from one to another and both included; the first has the number 1.
@@ -128,8 +127,16 @@ impl Statement {
     pub fn parse_trigger(text: &str) -> Result<Statement> {
         let parsed = Dockerfile::parse(text.as_bytes())?;
         match <[Statement; 1]>::try_from(parsed.statements) {
-            Ok([statement]) => Ok(statement),
+            Ok([statement]) => statement.refuse_as_trigger().map(|()| statement),
             Err(all) => Err(Error::syntax(format!("a trigger is one instruction, and these are {}", all.len()))),
+        }
+    }
+
+    /// An image cannot begin a stage of whoever builds upon it, nor trigger triggers.
+    pub(crate) fn refuse_as_trigger(&self) -> Result<()> {
+        match ["FROM", "MAINTAINER", "ONBUILD"].into_iter().find(|name| self.is(name)) {
+            Some(name) => Err(Error::syntax(format!("{name} cannot be a trigger of ONBUILD")).at_word(&self.name)),
+            None => Ok(()),
         }
     }
 
@@ -163,21 +170,6 @@ impl Statement {
     /// Whether it is this instruction, in whatever case it is written.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
-    }
-}
-
-impl Heredoc {
-    /// What a file of this body has: variables replaced, unless the delimiter is quoted.
-    ///
-    /// # Errors
-    /// `Expansion`.
-    pub fn expanded(&self, variables: &dyn Variables) -> Result<String> {
-        let body = self.without_tabs();
-        if !self.expands {
-            return Ok(body.into_owned());
-        }
-        // Whatever escapes elsewhere in the file, in a body it is a backslash.
-        Ok(crate::word::Lexer::new('\\').with_quotes(crate::word::Quotes::Literal).expand(&body, variables)?.text)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use bolero::TypeGenerator;
+use dockerfile::evaluate::{Base, Bases, Evaluated, Inputs, Platform, evaluate};
 use dockerfile::ignore::Patterns;
 use dockerfile::word::{Lexer, Quotes};
 use dockerfile::{Dockerfile, Error, Instruction, Look, Stages};
@@ -101,6 +102,29 @@ impl Text {
     }
 }
 
+/// Every image is there, and triggers something.
+struct Images;
+
+impl Bases for Images {
+    fn base(&self, _image: &str, _platform: Option<&str>) -> Result<Base, String> {
+        Ok(Base { triggers: vec!["ENV a=$b".to_owned()], ..Base::default() })
+    }
+}
+
+fn evaluated(file: Dockerfile) -> Result<Evaluated, Error> {
+    let arguments = BTreeMap::new();
+    let inputs = Inputs {
+        arguments: &arguments,
+        build_platform: Platform::default(),
+        target_platform: Platform::default(),
+        target: None,
+        all_stages: true,
+        ignored: None,
+        bases: &Images,
+    };
+    evaluate(file, &inputs)
+}
+
 fn is_worded(error: &Error, text: &str) {
     assert!(!error.to_string().is_empty());
     if let Some(lines) = error.lines() {
@@ -119,6 +143,13 @@ fn a_file_is_read_or_refused() {
             is_worded(&error, &text);
         }
         let Ok(file) = Dockerfile::parse(&bytes) else { return };
+        match evaluated(file.clone()) {
+            Err(error) => is_worded(&error, &text),
+            Ok(evaluated) => {
+                assert!(evaluated.target < evaluated.stages.len());
+                evaluated.findings.iter().for_each(|finding| assert!(finding.lines.last <= text.split('\n').count()));
+            }
+        }
         for statement in file.statements {
             let lines = statement.lines;
             if let Err(error) = Instruction::parse(statement) {

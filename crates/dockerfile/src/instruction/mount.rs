@@ -156,6 +156,12 @@ impl Mount {
     }
 }
 
+/// What stands after `from`.
+pub(super) fn from(text: &str) -> Option<String> {
+    let fields = fields(text).unwrap_or_default();
+    fields.into_iter().rev().find(|(key, _)| *key == "from").and_then(|(_, value)| value)
+}
+
 fn wrong(text: &str, why: impl std::fmt::Display) -> Error {
     Error::syntax(format!("RUN --mount={text}: {why}")).at_word(text)
 }

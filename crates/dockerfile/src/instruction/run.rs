@@ -65,6 +65,13 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Where what is mounted comes from, for each mount: what stands after `from`, which has no variables.
+    pub(crate) fn origins(&self) -> impl Iterator<Item = Option<String>> {
+        self.mounts.iter().map(|text| super::mount::from(text))
+    }
+}
+
 pub(super) fn parse(statement: &Statement) -> Result<Run> {
     let known =
         [("mount", Takes::Values), ("network", Takes::Value), ("security", Takes::Value), ("device", Takes::Values)];

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::Result;
-use crate::word::{Lexer, NoVariables, Quotes};
+use crate::word::{Expansion, Lexer, NoVariables, Quotes, Variables};
 
 /// A here-document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,19 @@ impl Heredoc {
         let is_one = !name.is_empty();
         let heredoc = Heredoc { name, descriptor: descriptor.parse().ok(), expands, strips_tabs, body: String::new() };
         Ok(is_one.then_some(heredoc))
+    }
+
+    /// What a file of this body has: variables replaced, unless the delimiter is quoted.
+    ///
+    /// # Errors
+    /// `Expansion`.
+    pub fn expanded(&self, variables: &dyn Variables) -> Result<Expansion> {
+        let body = self.without_tabs();
+        if !self.expands {
+            return Ok(Expansion { text: body.into_owned(), ..Expansion::default() });
+        }
+        // Whatever escapes elsewhere in the file, in a body it is a backslash.
+        Lexer::new('\\').with_quotes(Quotes::Literal).expand(&body, variables)
     }
 
     /// The body, without the tabs that are no part of it.

@@ -100,7 +100,7 @@ fn heredocs_are_read() {
 #[test]
 fn bodies_know_variables_unless_their_name_is_quoted() {
     let variables: BTreeMap<String, String> = [("a".to_owned(), "b".to_owned())].into();
-    let of = |text: &str| parsed(text).statements[0].heredocs[0].expanded(&variables).expect("they are whole");
+    let of = |text: &str| parsed(text).statements[0].heredocs[0].expanded(&variables).expect("they are whole").text;
     assert_eq!(of("COPY <<x /\n$a \"$a\" '$a' \\$a it's\nx\n"), "b \"b\" 'b' $a it's\n");
     assert_eq!(of("COPY <<'x' /\n$a\nx\n"), "$a\n");
     assert_eq!(of("COPY <<-x /\n\t\t$a\n\tx\n"), "b\n");
@@ -157,6 +157,8 @@ fn what_is_no_dockerfile() {
 fn triggers_are_one_instruction_each() {
     let trigger = Statement::parse_trigger("RUN <<a\n1\na").expect("it is one");
     assert_eq!((&*trigger.name, &*trigger.heredocs[0].body), ("RUN", "1\n"));
-    assert!(Statement::parse_trigger("RUN a\nRUN b").is_err());
+    for wrong in ["RUN a\nRUN b", "from a", "MAINTAINER a", "ONBUILD RUN a", ""] {
+        assert!(Statement::parse_trigger(wrong).is_err(), "{wrong}");
+    }
     assert_eq!(refused("ONBUILD onbuild RUN a").to_string(), "ONBUILD cannot be the trigger of ONBUILD");
 }

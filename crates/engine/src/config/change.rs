@@ -2,8 +2,8 @@
 //! that of Dockerfiles; variables in it are those of the image. Pure.
 
 use dockerfile::instruction::{Command, Exposed, Healthcheck as Check};
-use dockerfile::word::{Lexer, Variables};
-use dockerfile::{Dockerfile, Instruction, Kind};
+use dockerfile::statement::Pair;
+use dockerfile::{Dockerfile, Environment, Instruction, Kind};
 use image::{Config, Healthcheck};
 
 use super::Signal;
@@ -63,18 +63,11 @@ impl From<Error> for Refused {
     }
 }
 
-/// Variables of an image: `NAME=value`.
-struct Environment<'a>(&'a [String]);
-
-impl Variables for Environment<'_> {
-    fn value(&self, name: &str) -> Option<&str> {
-        self.0.iter().find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='))
-    }
-}
-
 impl Changed<'_> {
     fn apply(&mut self, instruction: &Instruction) -> Result<(), Refused> {
-        match &instruction.kind {
+        let environment: Environment = self.config.env.iter().collect();
+        let (kind, _) = instruction.kind.expanded(ESCAPE, &environment)?;
+        match kind {
             Kind::Cmd(command) => {
                 self.config.cmd = Some(self.command(command));
                 self.has_own_command = true;
@@ -87,35 +80,33 @@ impl Changed<'_> {
                 }
             }
             Kind::Env(pairs) => {
-                for (name, value) in self.pairs(pairs)? {
+                for Pair { name, value, .. } in pairs {
                     let start = format!("{name}=");
                     self.config.env.retain(|known| !known.starts_with(&start));
                     self.config.env.push(start + &value);
                 }
             }
-            Kind::Expose(words) => self.expose(words)?,
-            Kind::Healthcheck(check) => self.config.healthcheck = Some(Self::healthcheck(check)),
-            Kind::Label(pairs) => {
-                let labels = self.pairs(pairs)?;
-                self.config.labels.extend(labels);
+            Kind::Expose(words) => {
+                for word in words {
+                    self.config.exposed_ports.extend(Exposed::parse(&word)?.names());
+                }
+                self.config.exposed_ports.sort();
+                self.config.exposed_ports.dedup();
             }
-            Kind::Onbuild(trigger) => self.config.on_build.push(trigger.clone()),
+            Kind::Healthcheck(check) => self.config.healthcheck = Some(healthcheck(check)),
+            Kind::Label(pairs) => self.config.labels.extend(pairs.into_iter().map(|pair| (pair.name, pair.value))),
+            Kind::Onbuild(trigger) => self.config.on_build.push(trigger),
             Kind::Stopsignal(signal) => {
-                let signal = self.expand(signal)?;
                 Signal::parse("--change STOPSIGNAL", &signal)?;
                 self.config.stop_signal = Some(signal);
             }
-            Kind::User(user) => self.config.user = self.expand(user)?,
+            Kind::User(user) => self.config.user = user,
             Kind::Volume(paths) => {
-                let paths = paths.iter().map(|path| self.expand(path)).collect::<Result<Vec<_>, _>>()?;
                 self.config.volumes.extend(paths);
                 self.config.volumes.sort();
                 self.config.volumes.dedup();
             }
-            Kind::Workdir(path) => {
-                let path = self.expand(path)?;
-                self.config.working_dir = working_dir(&self.config.working_dir, &path);
-            }
+            Kind::Workdir(path) => self.config.working_dir = working_dir(&self.config.working_dir, &path),
             _ => {
                 let name = &instruction.name;
                 let known =
@@ -127,55 +118,33 @@ impl Changed<'_> {
         Ok(())
     }
 
-    fn expand(&self, word: &str) -> Result<String, Refused> {
-        Ok(Lexer::new(ESCAPE).expand(word, &Environment(&self.config.env))?.text)
-    }
-
-    /// Names and values, of which none sees what the same instruction sets.
-    fn pairs(&self, pairs: &[dockerfile::statement::Pair]) -> Result<Vec<(String, String)>, Refused> {
-        pairs.iter().map(|pair| Ok((self.expand(&pair.name)?, self.expand(&pair.value)?))).collect()
-    }
-
-    fn command(&self, command: &Command) -> Vec<String> {
+    fn command(&self, command: Command) -> Vec<String> {
         match command {
-            Command::Exec(list) => list.clone(),
+            Command::Exec(list) => list,
             Command::Shell(line) => {
                 let own = self.config.shell.clone().filter(|shell| !shell.is_empty());
                 let shell = own.unwrap_or_else(|| SHELL.map(ToOwned::to_owned).to_vec());
-                [shell, vec![line.clone()]].concat()
+                [shell, vec![line]].concat()
             }
         }
     }
+}
 
-    fn expose(&mut self, words: &[String]) -> Result<(), Refused> {
-        let environment = Environment(&self.config.env);
-        let mut ports = Vec::new();
-        for word in words {
-            for port in Lexer::new(ESCAPE).expand(word, &environment)?.words {
-                ports.extend(Exposed::parse(&port)?.names());
-            }
-        }
-        self.config.exposed_ports.extend(ports);
-        self.config.exposed_ports.sort();
-        self.config.exposed_ports.dedup();
-        Ok(())
-    }
-
-    fn healthcheck(check: &Check) -> Healthcheck {
-        match check {
-            Check::None => Healthcheck { test: vec!["NONE".to_owned()], ..Healthcheck::default() },
-            Check::Run { command, interval, timeout, start_period, start_interval, retries } => Healthcheck {
-                test: match command {
-                    Command::Exec(list) => [vec!["CMD".to_owned()], list.clone()].concat(),
-                    Command::Shell(line) => vec!["CMD-SHELL".to_owned(), line.clone()],
-                },
-                interval: *interval,
-                timeout: *timeout,
-                start_period: *start_period,
-                start_interval: *start_interval,
-                retries: i64::from(*retries),
+fn healthcheck(check: Check) -> Healthcheck {
+    let of = |word: &str, rest: Vec<String>| [vec![word.to_owned()], rest].concat();
+    match check {
+        Check::None => Healthcheck { test: of("NONE", Vec::new()), ..Healthcheck::default() },
+        Check::Run { command, interval, timeout, start_period, start_interval, retries } => Healthcheck {
+            test: match command {
+                Command::Exec(list) => of("CMD", list),
+                Command::Shell(line) => of("CMD-SHELL", vec![line]),
             },
-        }
+            interval,
+            timeout,
+            start_period,
+            start_interval,
+            retries: i64::from(retries),
+        },
     }
 }
 
