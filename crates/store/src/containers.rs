@@ -207,7 +207,7 @@ impl Store {
         let Some(file) = self.take_lock(id)? else { return Ok(None) };
         // Who removes a container deletes the row before the lock file: with the row, the file is the one that counts.
         if !self.has_container(id)? {
-            tree::delete(&self.paths.run_container(id))?;
+            tree::delete_locked(&self.paths.run_container(id), Paths::LOCK_FILE)?;
             return Err(missing());
         }
         Ok(Some(ContainerLock { id: *id, file }))
@@ -322,7 +322,7 @@ impl Store {
         if !note.is_empty() {
             (self.end)(id, &note);
         }
-        tree::delete(&run)
+        tree::delete_locked(&run, Paths::LOCK_FILE)
     }
 
     /// Whether there is a row.

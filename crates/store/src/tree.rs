@@ -68,6 +68,33 @@ pub(crate) fn move_away(paths: &Paths, path: &Path) -> Result<Option<std::path::
     }
 }
 
+/// Deletes a directory that holds a lock, of which the caller is the holder: what is in it, the lock file last, and itself.
+///
+/// From the moment in which the lock file is gone, anybody may make one of his own. The directory is his then, and stays.
+///
+/// # Errors
+/// As of [`delete`].
+pub(crate) fn delete_locked(path: &Path, lock_file: &str) -> Result<()> {
+    let entries = match std::fs::read_dir(path) {
+        Err(error) if error.kind() == NotFound => return Ok(()),
+        other => other.map_err(|error| Error::io("deleting", path, error))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(|error| Error::io("deleting", path, error))?;
+        if entry.file_name() != lock_file {
+            delete(&entry.path())?;
+        }
+    }
+    let gone = |what: &Path, result: rustix::io::Result<()>| match result {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+        Err(errno) => Err(Error::io("deleting", what, errno)),
+    };
+    let lock = path.join(lock_file);
+    gone(&lock, rustix::fs::unlink(&lock))?;
+    sys::fault::point("tree: lock deleted");
+    gone(path, rustix::fs::rmdir(path))
+}
+
 /// Deletes a tree where it is, however deep a stranger has made it, and nothing that is mounted below. Nothing happens if
 /// it is not there, or if another deletes it at the same time.
 ///

@@ -1,6 +1,8 @@
 //! What is collected, and above all what is not.
 
-use store::{ContainerRecord, Digest, Paths, Use};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use store::{ContainerId, ContainerRecord, Digest, Paths, Store, Use};
 
 use crate::scene::{ALPINE, Scene, names_in, record};
 
@@ -109,7 +111,7 @@ fn every_command_forgets_what_its_supervisor_deleted() {
 #[test]
 fn a_directory_without_a_row_goes_unless_its_creator_lives() {
     let scene = Scene::new();
-    let id = store::ContainerId::generate().expect("the kernel has random bytes");
+    let id = ContainerId::generate().expect("the kernel has random bytes");
     let reservation = scene.store.reserve_container(&id).expect("is reserved");
     std::fs::create_dir(reservation.dir().join("upper")).expect("is made");
     assert!(scene.store.collect().containers.is_empty());
@@ -122,6 +124,42 @@ fn a_directory_without_a_row_goes_unless_its_creator_lives() {
     assert_eq!(scene.store.collect().containers, [id]);
     assert!(!scene.has_directories(&id));
     assert!(scene.store.paths().containers().join("not-an-id").exists(), "what is not ours stays");
+}
+
+/// Ends those who collect.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_makes_containers_is_not_disturbed_by_those_who_collect() {
+    const ROUNDS: usize = 4000;
+    let scene = Scene::new();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let store = Store::open(scene.store.paths()).expect("opens");
+                while !is_over.load(Ordering::Relaxed) {
+                    let collected = store.collect_containers();
+                    assert!(collected.errors.is_empty(), "{:?}", collected.errors);
+                }
+            });
+        }
+        // Also when this thread panics.
+        let _over = Over(&is_over);
+        let store = Store::open(scene.store.paths()).expect("opens");
+        for number in 0..ROUNDS {
+            let id = ContainerId::generate().expect("the kernel has random bytes");
+            let reservation = store.reserve_container(&id).expect("is reserved");
+            assert!(store.container_is_live(&id).expect("answers"), "{number}: its lock is not its own");
+            assert!(reservation.dir().exists() && reservation.run_dir().exists(), "{number}: its directories are gone");
+        }
+    });
 }
 
 #[test]
