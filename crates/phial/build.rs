@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Crates that the two programs are made of.
-const CRATES: [&str; 6] = ["sys", "fsroot", "net", "runtime", "phial-runtime", "hello"];
+const CRATES: [&str; 7] = ["notation", "sys", "fsroot", "net", "runtime", "phial-runtime", "hello"];
 
 /// How they are compiled: small, in one piece, and without unwinding.
 const PROFILE: [&str; 5] = ["opt-level=\"s\"", "lto=\"fat\"", "codegen-units=1", "panic=\"abort\"", "strip=true"];
