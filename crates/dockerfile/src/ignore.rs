@@ -120,7 +120,7 @@ impl Pattern {
             return Err(Error::syntax(format!("{text:?}: a pattern is missing")).at_word(text));
         }
         let glob =
-            Glob::parse(&cleaned(path)).map_err(|why| Error::syntax(format!("{text:?}: {why}")).at_word(text))?;
+            Glob::parse(cleaned(path).trim()).map_err(|why| Error::syntax(format!("{text:?}: {why}")).at_word(text))?;
         Ok(Pattern { glob, is_exception })
     }
 }

@@ -14,8 +14,9 @@ pub(crate) fn form(stages: &Stages, empty: &[EmptyContinuation], findings: &mut 
         let lines = Lines { first: *line, last: *line };
         findings.add(Rule::NoEmptyContinuation, lines, &[], "an empty line in an instruction that is continued");
     }
+    // What is declared here is in no image, so it may be called as it likes.
     for argument in &stages.arguments {
-        instruction(argument, findings);
+        describes_arguments(argument, findings);
     }
     let mut names: Vec<&str> = Vec::new();
     for stage in &stages.stages {
@@ -71,11 +72,10 @@ fn instruction(instruction: &Instruction, findings: &mut Findings) {
         }
         Kind::Label(pairs) => legacy(instruction, "LABEL", pairs, findings),
         Kind::Arg(arguments) => {
-            let names: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
-            for name in &names {
-                secret(instruction, "ARG", name, findings);
+            for argument in arguments {
+                secret(instruction, "ARG", &argument.name, findings);
             }
-            describes(instruction, "ARG", &names, findings);
+            describes_arguments(instruction, findings);
         }
         _ => {}
     }
@@ -103,6 +103,13 @@ fn looks_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let has = |words: &[&str]| name.split('_').any(|word| words.contains(&word));
     has(&SECRET) && !has(&HARMLESS)
+}
+
+fn describes_arguments(instruction: &Instruction, findings: &mut Findings) {
+    if let Kind::Arg(arguments) = &instruction.kind {
+        let names: Vec<&str> = arguments.iter().map(|argument| argument.name.as_str()).collect();
+        describes(instruction, "ARG", &names, findings);
+    }
 }
 
 /// The last comment before something that has a name begins with that name.

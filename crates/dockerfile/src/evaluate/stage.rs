@@ -69,7 +69,9 @@ impl Evaluation<'_> {
         let (kind, mut unset) = instruction.kind.expanded(self.escape, &before)?;
         let mut mounts = Vec::new();
         if let Kind::Run(run) = &kind {
-            mounts = run.mounts(self.escape, &before)?;
+            let (expanded, unset_there) = run.mounts(self.escape, &before)?;
+            unset.extend(unset_there);
+            mounts = expanded;
         }
         if let Kind::Arg(arguments) = &kind {
             for argument in arguments {

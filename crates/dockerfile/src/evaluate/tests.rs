@@ -168,6 +168,7 @@ fn what_is_refused() {
         ("FROM a\nENV b=${c:?say}", "c: say"),
         ("ARG b=${c?}\nFROM a", "c: is not allowed to be unset"),
         ("FROM a\nARG b=${c%", "missing '}'"),
+        ("FROM a\nVOLUME $b", "VOLUME: a path must not be empty"),
         ("# check=never\nFROM a", "check: \"never\" is no option"),
     ];
     for (text, message) in cases {
@@ -195,7 +196,7 @@ fn findings() {
         MultipleInstructionsDisallowed, NoEmptyContinuation, RedundantTargetPlatform, ReservedStageName,
         SecretsUsedInArgOrEnv, StageNameCasing, UndefinedArgInFrom, UndefinedVar, WorkdirRelativePath,
     };
-    let cases: [(&str, &[(Rule, usize)]); 34] = [
+    let cases: [(&str, &[(Rule, usize)]); 35] = [
         ("FROM a AS Build", &[(StageNameCasing, 1)]),
         ("FROM a as build", &[(FromAsCasing, 1)]),
         ("from a as build", &[]),
@@ -213,6 +214,7 @@ fn findings() {
         ("FROM a AS b\nWORKDIR /c\nFROM b\nWORKDIR d", &[]),
         ("FROM a\nCOPY $b c\nENV d=$PTAH", &[(UndefinedVar, 2), (UndefinedVar, 3)]),
         ("FROM a\nARG b\nENV c=$b$PATH$OF_IMAGE", &[]),
+        ("FROM a\nRUN --mount=type=cache,target=/$b c", &[(UndefinedVar, 2)]),
         ("FROM a\nCMD [\"b\"]\nCMD [\"c\"]", &[(MultipleInstructionsDisallowed, 2)]),
         ("FROM a\nHEALTHCHECK NONE\nHEALTHCHECK NONE", &[(MultipleInstructionsDisallowed, 2)]),
         ("FROM a\nENV b c\nLABEL d e", &[(LegacyKeyValueFormat, 2), (LegacyKeyValueFormat, 3)]),
@@ -220,8 +222,8 @@ fn findings() {
         ("FROM --platform=$TARGETPLATFORM a", &[(RedundantTargetPlatform, 1)]),
         ("FROM --platform=$BUILDPLATFORM a", &[]),
         (
-            "FROM a\nARG API_KEY\nENV db_password=x PUBLIC_KEY=y MONKEY=z",
-            &[(SecretsUsedInArgOrEnv, 2), (SecretsUsedInArgOrEnv, 3)],
+            "ARG API_KEY\nFROM a\nARG API_KEY\nENV db_password=x PUBLIC_KEY=y MONKEY=z",
+            &[(SecretsUsedInArgOrEnv, 3), (SecretsUsedInArgOrEnv, 4)],
         ),
         ("ARG V\nFROM a:$V", &[(InvalidDefaultArgInFrom, 2)]),
         ("FROM --platform=linux/amd64 a", &[(FromPlatformFlagConstDisallowed, 1)]),

@@ -39,13 +39,14 @@ impl Glob {
                     let has_slash = rest.next_if_eq(&'/').is_some();
                     let is_last = rest.peek().is_none();
                     // One that begins the pattern, and is followed by a name at once, is any beginning of that name.
-                    let begins_name = pieces.is_empty() && !has_slash && is_literal(text);
+                    let begins_name = pieces.is_empty() && !has_slash && is_literal(&text[2..]);
                     if is_last || begins_name { Piece::All } else { Piece::Parts }
                 }
                 '*' => Piece::Many,
                 '?' => Piece::One,
                 '[' => set(&mut rest)?,
-                '\\' => Piece::Literal(rest.next().ok_or("it ends with a backslash")?),
+                // One that is the last means itself: names from Windows end so.
+                '\\' => Piece::Literal(rest.next().unwrap_or('\\')),
                 other => Piece::Literal(other),
             });
         }
@@ -122,9 +123,9 @@ impl Piece {
     }
 }
 
-/// Whether nothing but the two stars at its beginning is more than a character.
+/// Whether everything in it means itself.
 fn is_literal(text: &str) -> bool {
-    !text.trim_start_matches('*').contains(['*', '?', '[', ']', '\\'])
+    !text.contains(['*', '?', '[', ']', '\\'])
 }
 
 /// What follows `[`.
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_a_pattern_matches() {
-        let cases: [(&str, &[&str], &[&str]); 22] = [
+        let cases: [(&str, &[&str], &[&str]); 24] = [
             ("a", &["a"], &["b", "a/b", "aa", ""]),
             ("a/b", &["a/b"], &["a", "b"]),
             ("*", &["a", ""], &["a/b"]),
@@ -176,12 +177,14 @@ mod tests {
             ("a/**/b", &["a/b", "a/c/b", "a/c/d/b"], &["a", "b", "ab", "a/cb", "xa/b"]),
             ("a**", &["a", "ab", "a/b", "ab/c"], &["b"]),
             ("**a", &["a", "ba", "b/a", "b/ca"], &["ab"]),
+            ("****a", &["a", "b/a"], &["ba", "b/ca"]),
             ("**a*", &["a", "ab", "b/ac"], &["ba"]),
             ("a/**/b/*.c", &["a/b/x.c", "a/d/b/x.c", "a/b/b/x.c"], &["a/b/d/x.c"]),
             ("**/b/**/c", &["b/c", "a/b/d/c", "b/b/c"], &["a/c", "b/a"]),
             ("[a-c]x", &["ax", "bx", "cx"], &["dx", "x", "-x"]),
             ("[^a-c]x", &["dx"], &["ax", "x"]),
             ("[ab\\]]", &["a", "]"], &["\\", "c"]),
+            ("a\\", &["a\\"], &["a"]),
             ("a\\*b", &["a*b"], &["axb", "a\\*b"]),
             ("(a).{b}+$|^", &["(a).{b}+$|^"], &["a", "(a)x{b}+$|^"]),
         ];
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn wrong_patterns() {
-        for pattern in ["[", "[a", "[]", "[]a]", "[^", "[a-", "[-a]", "[a-]", "[\\", "a\\"] {
+        for pattern in ["[", "[a", "[]", "[]a]", "[^", "[a-", "[-a]", "[a-]", "[\\"] {
             assert!(Glob::parse(pattern).is_err(), "{pattern}");
         }
     }

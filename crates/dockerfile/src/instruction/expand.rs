@@ -59,7 +59,9 @@ impl Expander<'_> {
             }
             Kind::Stopsignal(text) => Kind::Stopsignal(self.word(text)?),
             Kind::User(text) => Kind::User(self.word(text)?),
-            Kind::Volume(words) => Kind::Volume(words.iter().map(|word| self.word(word)).collect::<Result<_>>()?),
+            Kind::Volume(words) => {
+                Kind::Volume(super::volumes(words.iter().map(|word| self.word(word)).collect::<Result<_>>()?)?)
+            }
             Kind::Workdir(text) => Kind::Workdir(self.word(text)?),
             other => other.clone(),
         })

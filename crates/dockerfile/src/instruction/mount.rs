@@ -1,8 +1,10 @@
 //! `RUN --mount`: what is there while a command runs, and is no part of the image.
 
+use std::collections::BTreeSet;
+
 use super::run::truth;
 use crate::error::{Error, Result};
-use crate::word::{Lexer, Variables};
+use crate::word::{Lexer, NoVariables, Variables};
 
 /// Keys there are, each with its other names.
 const KEYS: [&[&str]; 14] = [
@@ -132,20 +134,32 @@ impl Mount {
                     .with_hint("begin a stage with FROM and the variable, and name that stage"));
             }
         }
-        if text.contains('$') { Ok(()) } else { Mount::parse(text, '\\', &crate::word::NoVariables).map(drop) }
+        if text.contains('$') {
+            return Ok(());
+        }
+        Mount::parse(text, '\\', &NoVariables, &mut BTreeSet::new()).map(drop)
     }
 
-    /// Reads one.
+    /// Reads one, and notes which variables of it are not set.
     ///
     /// # Errors
     /// `Syntax` for what no mount is, `Expansion`.
-    pub(super) fn parse(text: &str, escape: char, variables: &dyn Variables) -> Result<Mount> {
+    pub(super) fn parse(
+        text: &str,
+        escape: char,
+        variables: &dyn Variables,
+        unset: &mut BTreeSet<String>,
+    ) -> Result<Mount> {
         let mut kind = "bind".to_owned();
         let mut given = Given::default();
         for (key, value) in fields(text)? {
             let value = match value {
                 None => None,
-                Some(value) => Some(Lexer::new(escape).expand(&value, variables)?.text),
+                Some(value) => {
+                    let expanded = Lexer::new(escape).expand(&value, variables)?;
+                    unset.extend(expanded.unset);
+                    Some(expanded.text)
+                }
             };
             match (key, value) {
                 ("type", Some(value)) => kind = value.to_ascii_lowercase(),

@@ -1,5 +1,7 @@
 //! `RUN`: a command, and in what surroundings it runs.
 
+use std::collections::BTreeSet;
+
 use super::flags::{Flags, Takes};
 use super::mount::Mount;
 use super::{Command, command};
@@ -56,12 +58,15 @@ pub struct Device {
 }
 
 impl Run {
-    /// What is mounted, with the values of variables.
+    /// What is mounted, with the values of variables, and which of these are not set.
     ///
     /// # Errors
     /// `Syntax` for what no mount is, `Expansion`.
-    pub fn mounts(&self, escape: char, variables: &dyn Variables) -> Result<Vec<Mount>> {
-        self.mounts.iter().map(|text| Mount::parse(text, escape, variables)).collect()
+    pub fn mounts(&self, escape: char, variables: &dyn Variables) -> Result<(Vec<Mount>, BTreeSet<String>)> {
+        let mut unset = BTreeSet::new();
+        let mut mount = |text: &String| Mount::parse(text, escape, variables, &mut unset);
+        let mounts = self.mounts.iter().map(&mut mount).collect::<Result<_>>()?;
+        Ok((mounts, unset))
     }
 }
 
@@ -76,9 +81,8 @@ pub(super) fn parse(statement: &Statement) -> Result<Run> {
     let known =
         [("mount", Takes::Values), ("network", Takes::Value), ("security", Takes::Value), ("device", Takes::Values)];
     let mut flags = Flags::parse("RUN", &statement.flags, &known)?;
-    let Some(command) = command(&statement.arguments) else {
-        return Err(Error::syntax("RUN needs a command").at_word(&statement.name));
-    };
+    // Without anything it is an empty line of the shell, which does nothing.
+    let command = command(&statement.arguments).unwrap_or_else(|| Command::Shell(String::new()));
     let mounts = flags.values("mount");
     mounts.iter().try_for_each(|text| Mount::check(text))?;
     let one_of = |flag: &str, value: &str, names: [&'static str; 3]| {

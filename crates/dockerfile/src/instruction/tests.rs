@@ -102,7 +102,6 @@ fn files_and_health_that_are_refused() {
 #[test]
 fn commands_that_are_refused() {
     check_refused(&[
-        ("RUN", "RUN needs a command", None),
         ("RUN --network=hsot a", "RUN --network=hsot: it is one of default, none, host", Some("did you mean host?")),
         ("RUN --security=off a", "RUN --security=off: it is one of sandbox, insecure", None),
         ("RUN --device=a,b c", "RUN --device=a,b: it has more than one name", None),
@@ -164,6 +163,8 @@ fn commands() {
     assert_eq!(kind("CMD a  b"), Kind::Cmd(Command::Shell("a  b".to_owned())));
     assert_eq!(kind("CMD"), Kind::Cmd(exec(&[])));
     assert_eq!(kind("ENTRYPOINT []"), Kind::Entrypoint(exec(&[])));
+    let Kind::Run(run) = kind("RUN") else { panic!("it runs") };
+    assert_eq!(run.command, Command::Shell(String::new()));
     assert_eq!(kind("SHELL [\"a\"]"), Kind::Shell(vec!["a".to_owned()]));
 }
 
@@ -226,7 +227,7 @@ fn mounts() {
     let variables: BTreeMap<String, String> = [("A".to_owned(), "/x".to_owned())].into();
     let of = |text: &str| {
         let Kind::Run(run) = kind(&format!("RUN --mount={text} a")) else { panic!("it runs") };
-        run.mounts('\\', &variables).unwrap_or_else(|error| panic!("{text}: {error}")).remove(0)
+        run.mounts('\\', &variables).unwrap_or_else(|error| panic!("{text}: {error}")).0.remove(0)
     };
     let bind = of("target=$A,rw,from=b,src=/c");
     let (from, source) = (Some("b".to_owned()), Some("/c".to_owned()));

@@ -164,10 +164,10 @@ pub struct Mount {
     pub cache_opt: Option<CacheOpt>,
     /// More about a secret.
     #[prost(message, optional, tag = "21")]
-    pub secret_opt: Option<SecretOpt>,
+    pub secret_opt: Option<Grant>,
     /// More about the socket of an agent.
     #[prost(message, optional, tag = "22")]
-    pub ssh_opt: Option<SshOpt>,
+    pub ssh_opt: Option<Grant>,
     /// What it is called in results.
     #[prost(string, tag = "23")]
     pub result_id: String,
@@ -231,33 +231,13 @@ pub enum CacheSharing {
     Locked = 2,
 }
 
-/// A secret that is a file.
+/// A secret, or the socket of an agent, as a file.
 #[derive(Clone, PartialEq, Eq, Message)]
-pub struct SecretOpt {
-    /// What the secret is called.
+pub struct Grant {
+    /// What the secret or the agent is called.
     #[prost(string, tag = "1")]
     pub id: String,
     /// Whose the file is.
-    #[prost(uint32, tag = "2")]
-    pub uid: u32,
-    /// Its group.
-    #[prost(uint32, tag = "3")]
-    pub gid: u32,
-    /// Its permission bits.
-    #[prost(uint32, tag = "4")]
-    pub mode: u32,
-    /// Whether it may be absent.
-    #[prost(bool, tag = "5")]
-    pub optional: bool,
-}
-
-/// The socket of an agent.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct SshOpt {
-    /// Which agent.
-    #[prost(string, tag = "1")]
-    pub id: String,
-    /// Whose the socket is.
     #[prost(uint32, tag = "2")]
     pub uid: u32,
     /// Its group.
