@@ -1,5 +1,5 @@
-//! Instructions that change an image's configuration: `commit -c`, `import -c`, and whatever else has them. The language is
-//! that of Dockerfiles; variables in it are those of the image. Pure.
+//! Instructions that change an image's configuration: `commit -c`, `import -c`, and a build. The language is that of
+//! Dockerfiles; variables in it are those of the image. Pure.
 
 use dockerfile::instruction::{Command, Exposed, Healthcheck as Check};
 use dockerfile::statement::Pair;
@@ -7,7 +7,7 @@ use dockerfile::{Dockerfile, Environment, Instruction, Kind};
 use image::{Config, Healthcheck};
 
 use super::Signal;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// What escapes others in a change: there is no directive that could say so.
 const ESCAPE: char = '\\';
@@ -15,12 +15,27 @@ const ESCAPE: char = '\\';
 /// What runs a line for the shell, unless the image says so.
 const SHELL: [&str; 2] = ["/bin/sh", "-c"];
 
+/// Instructions that `--change` takes.
+const CHANGES: [&str; 11] = [
+    "CMD",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "HEALTHCHECK",
+    "LABEL",
+    "ONBUILD",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+];
+
 /// Applies instructions to `config`, one after another.
 ///
 /// # Errors
 /// `Invalid` for other instructions than those of a configuration, and for what they do not take.
 pub fn apply(config: &mut Config, changes: &[String]) -> Result<()> {
-    let mut target = Changed { config, has_own_command: false };
+    let mut target = Changed::new(std::mem::take(config));
     for change in changes {
         let wrong = |error: dockerfile::Error| {
             let hint = error.hint().map(ToOwned::to_owned);
@@ -29,44 +44,44 @@ pub fn apply(config: &mut Config, changes: &[String]) -> Result<()> {
         };
         for statement in Dockerfile::parse(change.as_bytes()).map_err(wrong)?.statements {
             let instruction = Instruction::parse(statement).map_err(wrong)?;
-            target.apply(&instruction).map_err(|error| match error {
-                Refused::Word(error) => wrong(error),
-                Refused::Instruction(error) => error,
+            let Instruction { name, text, .. } = &instruction;
+            if !CHANGES.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+                return Err(Error::invalid(format!("--change {text}: {name} is not a valid change command"))
+                    .with_hint(format!("one of {}", CHANGES.join(", "))));
+            }
+            let environment: Environment = target.config.env.iter().collect();
+            let (kind, _) = instruction.kind.expanded(ESCAPE, &environment).map_err(wrong)?;
+            target.apply(&kind).map_err(|error| {
+                let hint = error.hint().map(ToOwned::to_owned);
+                let error = Error::invalid(format!("--change {text}: {error}"));
+                hint.into_iter().fold(error, Error::with_hint)
             })?;
         }
     }
+    *config = target.config;
     Ok(())
 }
 
-/// A configuration that is being changed.
-struct Changed<'a> {
-    config: &'a mut Config,
+/// A configuration that instructions change.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    /// As it is now.
+    pub config: Config,
     /// Whether its command was set here and not inherited.
     has_own_command: bool,
 }
 
-/// Why an instruction was not applied.
-enum Refused {
-    Word(dockerfile::Error),
-    Instruction(Error),
-}
-
-impl From<dockerfile::Error> for Refused {
-    fn from(error: dockerfile::Error) -> Refused {
-        Refused::Word(error)
+impl Changed {
+    /// One that was inherited.
+    pub fn new(config: Config) -> Changed {
+        Changed { config, has_own_command: false }
     }
-}
 
-impl From<Error> for Refused {
-    fn from(error: Error) -> Refused {
-        Refused::Instruction(error)
-    }
-}
-
-impl Changed<'_> {
-    fn apply(&mut self, instruction: &Instruction) -> Result<(), Refused> {
-        let environment: Environment = self.config.env.iter().collect();
-        let (kind, _) = instruction.kind.expanded(ESCAPE, &environment)?;
+    /// Applies one whose variables have values. Nothing happens for one that does not change a configuration.
+    ///
+    /// # Errors
+    /// `Invalid` for ports and signals that there are not.
+    pub fn apply(&mut self, kind: &Kind) -> Result<()> {
         match kind {
             Kind::Cmd(command) => {
                 self.config.cmd = Some(self.command(command));
@@ -80,51 +95,53 @@ impl Changed<'_> {
                 }
             }
             Kind::Env(pairs) => {
+                let mut environment: Environment = self.config.env.iter().collect();
                 for Pair { name, value, .. } in pairs {
-                    let start = format!("{name}=");
-                    self.config.env.retain(|known| !known.starts_with(&start));
-                    self.config.env.push(start + &value);
+                    environment.set(name, value.as_str());
                 }
+                self.config.env = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
             }
             Kind::Expose(words) => {
                 for word in words {
-                    self.config.exposed_ports.extend(Exposed::parse(&word)?.names());
+                    let exposed = Exposed::parse(word).map_err(|error| {
+                        let hint = error.hint().unwrap_or_default().to_owned();
+                        Error::invalid(error.to_string()).with_hint(hint)
+                    })?;
+                    self.config.exposed_ports.extend(exposed.names());
                 }
                 self.config.exposed_ports.sort();
                 self.config.exposed_ports.dedup();
             }
-            Kind::Healthcheck(check) => self.config.healthcheck = Some(healthcheck(check)),
-            Kind::Label(pairs) => self.config.labels.extend(pairs.into_iter().map(|pair| (pair.name, pair.value))),
-            Kind::Onbuild(trigger) => self.config.on_build.push(trigger),
-            Kind::Stopsignal(signal) => {
-                Signal::parse("--change STOPSIGNAL", &signal)?;
-                self.config.stop_signal = Some(signal);
+            Kind::Healthcheck(check) => self.config.healthcheck = Some(healthcheck(check.clone())),
+            Kind::Label(pairs) => {
+                self.config.labels.extend(pairs.iter().map(|pair| (pair.name.clone(), pair.value.clone())));
             }
-            Kind::User(user) => self.config.user = user,
+            Kind::Onbuild(trigger) => self.config.on_build.push(trigger.clone()),
+            Kind::Shell(shell) => self.config.shell = Some(shell.clone()),
+            Kind::Stopsignal(signal) => {
+                Signal::parse("STOPSIGNAL", signal)?;
+                self.config.stop_signal = Some(signal.clone());
+            }
+            Kind::User(user) => self.config.user.clone_from(user),
             Kind::Volume(paths) => {
-                self.config.volumes.extend(paths);
+                self.config.volumes.extend(paths.iter().cloned());
                 self.config.volumes.sort();
                 self.config.volumes.dedup();
             }
-            Kind::Workdir(path) => self.config.working_dir = working_dir(&self.config.working_dir, &path),
-            _ => {
-                let name = &instruction.name;
-                let known =
-                    "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR";
-                let message = format!("--change {}: {name} is not a valid change command", instruction.text);
-                return Err(Error::new(ErrorKind::Invalid, message).with_hint(format!("one of {known}")).into());
-            }
+            Kind::Workdir(path) => self.config.working_dir = working_dir(&self.config.working_dir, path),
+            Kind::Add(_) | Kind::Arg(_) | Kind::Copy(_) | Kind::From(_) | Kind::Maintainer(_) | Kind::Run(_) => {}
         }
         Ok(())
     }
 
-    fn command(&self, command: Command) -> Vec<String> {
+    /// A command as it is run: a line is one for the shell.
+    pub fn command(&self, command: &Command) -> Vec<String> {
         match command {
-            Command::Exec(list) => list,
+            Command::Exec(list) => list.clone(),
             Command::Shell(line) => {
                 let own = self.config.shell.clone().filter(|shell| !shell.is_empty());
                 let shell = own.unwrap_or_else(|| SHELL.map(ToOwned::to_owned).to_vec());
-                [shell, vec![line]].concat()
+                [shell, vec![line.clone()]].concat()
             }
         }
     }
@@ -179,7 +196,7 @@ mod tests {
         assert_eq!(applied(&["cmd echo hi"]).cmd, Some(list(&["/bin/sh", "-c", "echo hi"])));
         let config = applied(&["ENTRYPOINT [\"e\"]", "CMD x"]);
         assert_eq!((config.entrypoint, config.cmd), (Some(list(&["e"])), Some(list(&["/bin/sh", "-c", "x"]))));
-        assert_eq!(applied(&["ENV A=1 B='2 3'", "ENV A=4"]).env, list(&["B=2 3", "A=4"]));
+        assert_eq!(applied(&["ENV A=1 B='2 3'", "ENV A=4"]).env, list(&["A=4", "B=2 3"]));
         assert_eq!(applied(&["ENV A 1 2"]).env, list(&["A=1 2"]));
         assert_eq!(applied(&["ENV A=1", "ENV B=$A:2 C=${B:-3}"]).env, list(&["A=1", "B=1:2", "C=3"]));
         assert_eq!(
