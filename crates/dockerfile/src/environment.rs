@@ -1,4 +1,4 @@
-//! Variables in the order in which they were set first: those of a stage, and of an image.
+//! Variables in their order: those of a stage, and of an image.
 
 use crate::word::Variables;
 
@@ -7,8 +7,14 @@ use crate::word::Variables;
 pub struct Environment(Vec<(String, String)>);
 
 impl Environment {
-    /// Sets a variable. One that is set keeps its place.
+    /// Sets a variable, which is the last one then: so a command has them.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.0.retain(|(known, _)| known != name);
+        self.0.push((name.to_owned(), value.into()));
+    }
+
+    /// Sets a variable. One that is set keeps its place: so an image has them.
+    pub fn replace(&mut self, name: &str, value: impl Into<String>) {
         match self.0.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => *known = value.into(),
             None => self.0.push((name.to_owned(), value.into())),
@@ -38,7 +44,7 @@ impl<S: AsRef<str>> FromIterator<S> for Environment {
         let mut environment = Environment::default();
         for variable in variables {
             let (name, value) = variable.as_ref().split_once('=').unwrap_or((variable.as_ref(), ""));
-            environment.set(name, value);
+            environment.replace(name, value);
         }
         environment
     }

@@ -13,6 +13,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// The text is no Dockerfile.
     Syntax,
+    /// What it says cannot be done: whoever makes something of it has found that.
+    Meaning,
     /// A variable that must be set is not, or a substitution makes no sense.
     Expansion,
 }
@@ -32,6 +34,11 @@ impl Error {
         Error { kind: ErrorKind::Syntax, message: message.into(), hint: None, lines: None, word: None }
     }
 
+    /// For whoever makes something of a file: what it says cannot be done.
+    pub fn meaning(message: impl Into<String>) -> Error {
+        Error { kind: ErrorKind::Meaning, ..Error::syntax(message) }
+    }
+
     pub(crate) fn expansion(message: impl Into<String>) -> Error {
         Error { kind: ErrorKind::Expansion, ..Error::syntax(message) }
     }
@@ -49,19 +56,23 @@ impl Error {
         }
     }
 
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Error {
+    /// What may have been meant or can be done.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Error {
         self.hint = Some(hint.into());
         self
     }
 
     /// Which word of the lines is the wrong one.
-    pub(crate) fn at_word(mut self, word: impl Into<String>) -> Error {
+    #[must_use]
+    pub fn at_word(mut self, word: impl Into<String>) -> Error {
         self.word = Some(word.into());
         self
     }
 
     /// Of these lines, unless it is known more exactly.
-    pub(crate) fn in_lines(mut self, lines: Lines) -> Error {
+    #[must_use]
+    pub fn in_lines(mut self, lines: Lines) -> Error {
         self.lines = self.lines.or(Some(lines));
         self
     }

@@ -173,7 +173,11 @@ impl Kind {
             "CMD" => Kind::Cmd(command(given).unwrap_or_else(|| Command::Exec(Vec::new()))),
             "ENTRYPOINT" => Kind::Entrypoint(command(given).unwrap_or_else(|| Command::Exec(Vec::new()))),
             "ENV" => Kind::Env(pairs(&name, given)?),
-            "EXPOSE" => Kind::Expose(some(&name, words(given))?),
+            "EXPOSE" => {
+                let mut words = some(&name, words(given))?;
+                words.sort();
+                Kind::Expose(words)
+            }
             "LABEL" => Kind::Label(pairs(&name, given)?),
             "ONBUILD" => Kind::Onbuild(trigger(statement)?),
             "SHELL" => Kind::Shell(shell(given)?),

@@ -24,6 +24,38 @@ pub fn nanoseconds(text: &str) -> Option<i64> {
     sum.map(|sum| if is_negative { -sum } else { sum })
 }
 
+/// A duration as Go prints it: `1m30s`, `500ms`, `0s`.
+pub fn text(nanoseconds: i64) -> String {
+    let sign = if nanoseconds < 0 { "-" } else { "" };
+    let total = nanoseconds.unsigned_abs();
+    let decimal = |unit: u64| {
+        let (whole, fraction) = (total / unit, total % unit);
+        let digits = format!("{fraction:0width$}", width = unit.ilog10() as usize);
+        match digits.trim_end_matches('0') {
+            "" => whole.to_string(),
+            digits => format!("{whole}.{digits}"),
+        }
+    };
+    match total {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{sign}{total}ns"),
+        1_000..1_000_000 => format!("{sign}{}µs", decimal(1_000)),
+        1_000_000..1_000_000_000 => format!("{sign}{}ms", decimal(1_000_000)),
+        _ => {
+            let seconds = decimal(1_000_000_000);
+            let (whole, fraction) = seconds.split_once('.').unwrap_or((&seconds, ""));
+            let whole: u64 = whole.parse().unwrap_or_default();
+            let point = if fraction.is_empty() { "" } else { "." };
+            let seconds = format!("{}{point}{fraction}s", whole % 60);
+            match (whole / 3600, whole / 60 % 60) {
+                (0, 0) => format!("{sign}{seconds}"),
+                (0, minutes) => format!("{sign}{minutes}m{seconds}"),
+                (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}"),
+            }
+        }
+    }
+}
+
 fn nanoseconds_in(unit: &str) -> Option<u64> {
     Some(match unit {
         "ns" => 1,
@@ -38,7 +70,7 @@ fn nanoseconds_in(unit: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::nanoseconds;
+    use super::{nanoseconds, text};
 
     #[test]
     fn durations() {
@@ -69,5 +101,15 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(nanoseconds(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn durations_are_written_as_they_are_read() {
+        let all =
+            ["0s", "1ns", "1.5µs", "500ms", "1.001ms", "1s", "30s", "1m30s", "5m0s", "1h0m0s", "-1.5s", "26h4m0.5s"];
+        for written in all {
+            assert_eq!(nanoseconds(written).map(text).as_deref(), Some(written));
+        }
+        assert_eq!(text(i64::MIN), "-2562047h47m16.854775808s");
     }
 }

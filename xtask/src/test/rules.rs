@@ -20,7 +20,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("store", &["fsroot", "sys"]),
     ("image", &["store", "fsroot", "sys"]),
     ("engine", &["dockerfile", "image", "store", "runtime", "net", "fsroot", "sys", "notation"]),
-    ("build", &[]),
+    ("build", &["engine", "image", "dockerfile", "notation"]),
     ("notation", &[]),
     ("dockerfile", &["notation"]),
     ("hello", &[]),

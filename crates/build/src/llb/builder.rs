@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use prost::Message;
-
 use super::graph::Digest;
 use super::message::{Definition, Input, Location, Locations, Op, OpMetadata, Source, SourceInfo};
 
@@ -40,7 +38,7 @@ impl Builder {
     /// Adds an operation whose inputs were added before, and says what its first result is. One that is there already is not
     /// added once more, but its places are.
     pub fn add(&mut self, operation: &Op, metadata: OpMetadata, place: Option<Location>) -> Output {
-        let bytes = operation.encode_to_vec();
+        let bytes = operation.encoded();
         let digest = Digest::of(&bytes);
         let name = digest.to_string();
         if !self.metadata.contains_key(&name) {
@@ -59,7 +57,7 @@ impl Builder {
     /// The graph whose result is this one; without any, an empty one, whose result is an empty file system.
     pub fn finish(mut self, result: Option<Output>) -> Definition {
         if let Some(result) = result {
-            self.operations.push(Op { inputs: vec![result.input()], ..Op::default() }.encode_to_vec());
+            self.operations.push(Op { inputs: vec![result.input()], ..Op::default() }.encoded());
         }
         Definition { def: self.operations, metadata: self.metadata, source: Some(self.source) }
     }

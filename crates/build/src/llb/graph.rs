@@ -149,7 +149,7 @@ fn inputs(known: &HashMap<String, usize>, digest: Digest, operation: &Op) -> Res
 mod tests {
     use super::super::builder::Builder;
     use super::super::message::file::{Action, FileAction, FileOp, MakeDirectory};
-    use super::super::message::{Input, Kind, Location, SourceInfo, SourceOp};
+    use super::super::message::{Input, Kind, Location, Platform, SourceInfo, SourceOp, WorkerConstraints};
     use super::*;
 
     fn image(name: &str) -> Op {
@@ -189,12 +189,14 @@ mod tests {
         assert_eq!(Graph::read(&Builder::default().finish(None)).expect("it is empty").result, None);
     }
 
-    /// The bytes and the digest are those that Go's encoding of the same operation has.
     #[test]
-    fn an_operation_has_the_digest_that_others_give_it() {
-        let operation = image("docker.io/library/alpine:latest");
-        let bytes = operation.encode_to_vec();
-        assert_eq!(bytes, b"\x1a\x30\x0a\x2edocker-image://docker.io/library/alpine:latest".map(|byte| byte).to_vec());
+    fn an_operation_has_the_bytes_that_go_gives_it() {
+        let platform = Platform { os: "linux".to_owned(), architecture: "arm64".to_owned(), ..Platform::default() };
+        let constraints = Some(WorkerConstraints::default());
+        let operation = Op { platform: Some(platform), constraints, ..image("docker.io/library/a:latest") };
+        let expected =
+            b"\x52\x0e\x0a\x05arm64\x12\x05linux\x5a\x00\x1a\x2b\x0a\x29docker-image://docker.io/library/a:latest";
+        assert_eq!(operation.encoded(), expected);
     }
 
     #[test]

@@ -44,6 +44,15 @@ pub struct Op {
     pub constraints: Option<WorkerConstraints>,
 }
 
+impl Op {
+    /// Its bytes, of which the digest is its name: as Go's encoding has them, where what an operation does comes last.
+    pub fn encoded(&self) -> Vec<u8> {
+        let others = Op { op: None, ..self.clone() };
+        let what = Op { op: self.op.clone(), ..Op::default() };
+        [others.encode_to_vec(), what.encode_to_vec()].concat()
+    }
+}
+
 /// What an operation does.
 #[derive(Clone, PartialEq, Oneof)]
 pub enum Kind {

@@ -30,7 +30,10 @@ pub(super) struct Evaluation<'a> {
 /// What a stage hands on.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
+    /// As commands see it.
     environment: Environment,
+    /// As the image has it, without arguments.
+    image: Environment,
     arguments: Vec<(String, Option<String>)>,
     has_shell: bool,
     has_workdir: bool,
@@ -41,11 +44,15 @@ impl Evaluation<'_> {
         let mut state = if let Beginning::Stage(below) = &outline.begins_with {
             self.done.get(below).cloned().unwrap_or_default()
         } else {
-            let (environment, has_shell) = outline.image.clone().unwrap_or_default();
-            State { environment, has_shell, ..State::default() }
+            let (image, has_shell) = outline.image.clone().unwrap_or_default();
+            State { image, has_shell, ..State::default() }
         };
-        if state.environment.value("PATH").is_none() {
-            state.environment.set("PATH", PATH);
+        if state.image.value("PATH").is_none() {
+            state.image.replace("PATH", PATH);
+        }
+        // Arguments of a stage below are there, and what the image says counts again.
+        for (name, value) in state.image.iter() {
+            state.environment.set(name, value);
         }
         let mut steps = Vec::new();
         for (instruction, is_triggered, origins) in outline.instructions {
@@ -82,7 +89,12 @@ impl Evaluation<'_> {
         let instruction = Instruction { kind, ..instruction };
         self.check(&instruction, state, &origins);
         match &instruction.kind {
-            Kind::Env(pairs) => pairs.iter().for_each(|pair| state.environment.set(&pair.name, pair.value.as_str())),
+            Kind::Env(pairs) => {
+                for pair in pairs {
+                    state.environment.set(&pair.name, pair.value.as_str());
+                    state.image.replace(&pair.name, pair.value.as_str());
+                }
+            }
             Kind::Shell(_) => state.has_shell = true,
             Kind::Workdir(_) => state.has_workdir = true,
             _ => {}

@@ -113,7 +113,8 @@ fn arguments_have_what_is_given_or_their_default_or_what_is_known_before() {
         &["PATH=/bin OF_IMAGE=1 TARGETARCH=arm64 BUILDPLATFORM=linux/amd64 TARGETSTAGE=default"],
     );
     check("FROM a\nENV b=1\nARG b=2\nRUN x", &[], &["b=1", "PATH=/bin OF_IMAGE=1 b=2"]);
-    check("FROM a AS x\nARG b=1\nENV c=2\nFROM x\nRUN y", &[], &["PATH=/bin OF_IMAGE=1 b=1 c=2"]);
+    check("FROM a AS x\nARG b=1\nENV c=2\nFROM x\nRUN y", &[], &["b=1 PATH=/bin OF_IMAGE=1 c=2"]);
+    check("FROM a AS x\nENV b=1\nARG b=2\nFROM x\nRUN y", &[], &["PATH=/bin OF_IMAGE=1 b=1"]);
 }
 
 #[test]

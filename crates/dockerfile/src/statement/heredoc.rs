@@ -33,7 +33,7 @@ impl Heredoc {
     ///
     /// # Errors
     /// `Expansion` for a name with a quote that nothing closes.
-    pub(crate) fn parse(word: &str) -> Result<Option<Heredoc>> {
+    pub fn parse(word: &str) -> Result<Option<Heredoc>> {
         let digits = word.trim_start_matches(|digit: char| digit.is_ascii_digit());
         let descriptor = &word[..word.len() - digits.len()];
         let Some(rest) = digits.strip_prefix("<<") else { return Ok(None) };

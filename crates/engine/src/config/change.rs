@@ -97,7 +97,7 @@ impl Changed {
             Kind::Env(pairs) => {
                 let mut environment: Environment = self.config.env.iter().collect();
                 for Pair { name, value, .. } in pairs {
-                    environment.set(name, value.as_str());
+                    environment.replace(name, value.as_str());
                 }
                 self.config.env = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
             }
@@ -165,10 +165,16 @@ fn healthcheck(check: Check) -> Healthcheck {
     }
 }
 
+/// An absolute path is taken as it is written, as docker takes it; another one is below what was there before.
 fn working_dir(before: &str, path: &str) -> String {
-    let whole = if path.starts_with('/') { path.to_owned() } else { format!("{before}/{path}") };
+    if path.starts_with('/') {
+        return path.to_owned();
+    }
+    if path.is_empty() && !before.is_empty() {
+        return before.to_owned();
+    }
     let mut names: Vec<&str> = Vec::new();
-    for name in whole.split('/') {
+    for name in before.split('/').chain(path.split('/')) {
         match name {
             "" | "." => {}
             ".." => drop(names.pop()),
@@ -207,7 +213,8 @@ mod tests {
         assert_eq!(applied(&["ONBUILD RUN make"]).on_build, list(&["RUN make"]));
         assert_eq!(applied(&["USER 1000:1000"]).user, "1000:1000");
         assert_eq!(applied(&["VOLUME /a /b", "VOLUME [\"/c\"]"]).volumes, list(&["/a", "/b", "/c"]));
-        assert_eq!(applied(&["WORKDIR /a", "WORKDIR b/../c"]).working_dir, "/a/c");
+        assert_eq!(applied(&["WORKDIR /a/", "WORKDIR b/../c"]).working_dir, "/a/c");
+        assert_eq!(applied(&["WORKDIR /a/"]).working_dir, "/a/");
         assert_eq!(applied(&["STOPSIGNAL SIGUSR1"]).stop_signal.as_deref(), Some("SIGUSR1"));
         let check = applied(&["HEALTHCHECK --interval=1m30s --retries=2 CMD curl -f x"]).healthcheck.expect("is there");
         assert_eq!((check.interval, check.retries), (90_000_000_000, 2));

@@ -1,0 +1,212 @@
+//! A stage while it is made: its files, its configuration, and what follows from each instruction.
+
+use dockerfile::evaluate::{Beginning, EvaluatedStage, Origin, Step};
+use dockerfile::{Error, Instruction, Kind, Lines};
+use engine::config::change::Changed;
+use image::History;
+
+use super::source::operation;
+use super::{Conversion, Files, NoCache, Result, history};
+use crate::llb::message::file::{Action, Chown, FileAction, FileOp, MakeDirectory, Owner, OwnerKind, OwnerName};
+use crate::llb::message::{Kind as Operation, Location, OpMetadata, Platform, Position, Range};
+
+/// What variables an image has if it says nothing.
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What a stage is so far.
+#[derive(Debug, Clone)]
+pub(super) struct SoFar {
+    pub(super) output: Files,
+    pub(super) changed: Changed,
+    pub(super) author: Option<String>,
+    pub(super) history: Vec<History>,
+    pub(super) platform: Platform,
+    /// Whether it is made anew whatever was made before.
+    pub(super) ignores_cache: bool,
+}
+
+impl SoFar {
+    pub(super) fn empty(platform: Platform) -> SoFar {
+        SoFar {
+            output: None,
+            changed: Changed::default(),
+            author: None,
+            history: Vec::new(),
+            platform,
+            ignores_cache: false,
+        }
+    }
+
+    /// Where its instructions run.
+    pub(super) fn directory(&self) -> &str {
+        match self.changed.config.working_dir.as_str() {
+            "" => "/",
+            directory => directory,
+        }
+    }
+
+    /// What is said of an operation of this stage.
+    pub(super) fn metadata(&self, name: impl Into<String>) -> OpMetadata {
+        OpMetadata { ignore_cache: self.ignores_cache, ..super::source::called(name) }
+    }
+}
+
+impl Conversion<'_> {
+    pub(super) fn stage(&mut self, stage: &EvaluatedStage) -> Result<SoFar> {
+        let mut so_far = self.begin(stage)?;
+        so_far.ignores_cache = match &self.request.no_cache {
+            NoCache::Nothing => false,
+            NoCache::Everything => true,
+            NoCache::Stages(names) => stage.name.as_ref().is_some_and(|name| names.contains(name)),
+        };
+        for step in &stage.steps {
+            let lines = step.instruction.lines;
+            self.step(&mut so_far, step).map_err(|error| error.in_lines(lines))?;
+        }
+        Ok(so_far)
+    }
+
+    fn begin(&mut self, stage: &EvaluatedStage) -> Result<SoFar> {
+        let platform = match &stage.platform {
+            None => self.request.platform.clone(),
+            Some(text) => parse_platform(text, stage.beginning.lines)?,
+        };
+        let mut so_far = match &stage.begins_with {
+            Beginning::Stage(below) => {
+                let mut so_far = self.done.get(below).cloned().unwrap_or_else(|| SoFar::empty(platform));
+                // What it triggers has been triggered.
+                so_far.changed.config.on_build.clear();
+                so_far.changed = Changed::new(so_far.changed.config);
+                so_far
+            }
+            Beginning::Scratch => {
+                let mut so_far = SoFar::empty(platform);
+                "/".clone_into(&mut so_far.changed.config.working_dir);
+                so_far
+            }
+            Beginning::Image(name) => {
+                let place = place(&stage.beginning);
+                let (output, found) = self.found(name, &platform, stage.beginning.lines, Some(place))?;
+                let mut config = found.config.config;
+                config.on_build.clear();
+                SoFar {
+                    output,
+                    changed: Changed::new(config),
+                    author: found.config.author,
+                    history: found.config.history,
+                    platform,
+                    ignores_cache: false,
+                }
+            }
+        };
+        let environment = &mut so_far.changed.config.env;
+        if !environment.iter().any(|variable| variable.starts_with("PATH=")) {
+            environment.push(PATH.to_owned());
+        }
+        Ok(so_far)
+    }
+
+    /// An image by its name, and its files.
+    fn found(
+        &mut self,
+        name: &str,
+        platform: &Platform,
+        lines: Lines,
+        place: Option<Location>,
+    ) -> Result<(Files, super::Found)> {
+        let found = self.request.images.image(name, platform);
+        let found = found.map_err(|why| Error::meaning(format!("{name}: {why}")).at_word(name).in_lines(lines))?;
+        // An image without layers is nothing.
+        let is_empty = found.config.rootfs.diff_ids.is_empty();
+        let output = (!is_empty).then(|| self.image(&found.reference, platform, place));
+        Ok((output, found))
+    }
+
+    /// The files that an instruction takes something of.
+    pub(super) fn files(&mut self, origin: &Origin, lines: Lines) -> Result<Files> {
+        match origin {
+            Origin::Context => Ok(Some(self.context())),
+            Origin::Stage(stage) => Ok(self.done.get(stage).and_then(|stage| stage.output)),
+            Origin::Named(name) if name == "scratch" => Ok(None),
+            // An image that is no stage is one for what is built, whatever the stage is for.
+            Origin::Named(name) => {
+                let platform = self.request.platform.clone();
+                self.found(name, &platform, lines, None).map(|(files, _)| files)
+            }
+        }
+    }
+
+    fn step(&mut self, so_far: &mut SoFar, step: &Step) -> Result<()> {
+        let kind = &step.instruction.kind;
+        so_far.changed.apply(kind).map_err(|error| {
+            let hint = error.hint().map(ToOwned::to_owned);
+            hint.into_iter().fold(Error::meaning(error.to_string()), Error::with_hint)
+        })?;
+        match kind {
+            Kind::Maintainer(name) => so_far.author = Some(name.clone()),
+            Kind::Workdir(_) => self.make_working_directory(so_far, step),
+            Kind::Run(run) => self.run(so_far, step, run)?,
+            Kind::Add(_) | Kind::Copy(_) => self.place(so_far, step)?,
+            _ => {}
+        }
+        so_far.history.extend(history::entry(step, &so_far.changed));
+        Ok(())
+    }
+
+    fn make_working_directory(&mut self, so_far: &mut SoFar, step: &Step) {
+        if so_far.directory() == "/" {
+            return;
+        }
+        let path = super::path::clean(so_far.directory());
+        let owner = owner(&so_far.changed.config.user, base(so_far));
+        let made = MakeDirectory { path, mode: 0o755, make_parents: true, owner, timestamp: -1 };
+        let input = if so_far.output.is_some() { 0 } else { -1 };
+        let action = FileAction { input, secondary_input: -1, output: 0, action: Some(Action::MakeDirectory(made)) };
+        let mut operation = operation(Operation::File(FileOp { actions: vec![action] }), None);
+        operation.inputs.extend(so_far.output.map(crate::llb::Output::input));
+        // A directory is made in no time, so it is not made anew.
+        let metadata = super::source::called(&step.instruction.text);
+        so_far.output = Some(self.builder.add(&operation, metadata, Some(place(&step.instruction))));
+    }
+}
+
+/// The input that says who users are: the files so far, if there are any.
+pub(super) fn base(so_far: &SoFar) -> i64 {
+    if so_far.output.is_some() { 0 } else { -1 }
+}
+
+/// `user[:group]`, of which a name is looked up in the input; nothing if nobody is named.
+pub(super) fn owner(text: &str, base: i64) -> Option<Chown> {
+    if text.is_empty() {
+        return None;
+    }
+    let one = |text: &str| {
+        let is_root = text == "root";
+        let number = if is_root { Some(0) } else { text.parse::<u32>().ok() };
+        let kind =
+            number.map_or_else(|| OwnerKind::Name(OwnerName { name: text.to_owned(), input: base }), OwnerKind::Number);
+        Owner { user: Some(kind) }
+    };
+    let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+    Some(Chown { user: Some(one(user)), group: group.map(one) })
+}
+
+/// Where an instruction stands.
+pub(super) fn place(instruction: &Instruction) -> Location {
+    let line = |line: usize| Some(Position { line: i32::try_from(line).unwrap_or(i32::MAX), character: 0 });
+    let Lines { first, last } = instruction.lines;
+    Location { source_index: 0, ranges: vec![Range { start: line(first), end: line(last) }] }
+}
+
+fn parse_platform(text: &str, lines: Lines) -> Result<Platform> {
+    let platform: image::Platform = text.parse().map_err(|error: image::Error| {
+        Error::meaning(format!("--platform={text}: {error}")).at_word(text).in_lines(lines)
+    })?;
+    let platform = platform.normal();
+    Ok(Platform {
+        architecture: platform.architecture,
+        os: platform.os,
+        variant: platform.variant.unwrap_or_default(),
+        ..Platform::default()
+    })
+}
