@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::process::run;
@@ -97,6 +99,42 @@ fn die(
 /// # Errors
 /// What `phial system check` finds, and cgroups of containers that are gone.
 pub fn whole(phial: &Phial) -> Result {
+    // A supervisor goes on when the command that has asked it is killed: what is seen while it begins or ends is neither
+    // the one thing nor the other.
+    loop {
+        let before = supervisors(phial)?;
+        let looked = is_whole(phial);
+        if looked.is_ok() || supervisors(phial)? == before {
+            return looked;
+        }
+    }
+}
+
+/// All that live, with what they say of themselves, once none of them is about to begin or to end.
+fn supervisors(phial: &Phial) -> Result<BTreeMap<PathBuf, String>> {
+    let containers = phial.run_dir().join("containers");
+    loop {
+        let directories = fs::read_dir(&containers).into_iter().flatten().flatten().map(|entry| entry.path());
+        let live = directories.filter(|directory| lives(directory));
+        let told = |directory: PathBuf| {
+            let status = fs::read_to_string(directory.join("status.json"));
+            (directory, status.ok())
+        };
+        let told: Vec<(PathBuf, Option<String>)> = live.map(told).collect();
+        if told.iter().all(|(_, status)| status.is_some()) {
+            return Ok(told.into_iter().filter_map(|(directory, status)| Some((directory, status?))).collect());
+        }
+        phial.ok(RECOVERY)?;
+    }
+}
+
+/// Whether somebody holds the container's lock.
+fn lives(directory: &Path) -> bool {
+    let lock = fs::File::open(directory.join("lock"));
+    lock.is_ok_and(|lock| flock(lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
+}
+
+fn is_whole(phial: &Phial) -> Result {
     phial.ok(RECOVERY)?;
     let checked = phial.ok(&["system", "check"])?;
     if checked.contains("network lease") {
