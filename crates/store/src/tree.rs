@@ -75,15 +75,13 @@ pub(crate) fn move_away(paths: &Paths, path: &Path) -> Result<Option<std::path::
 /// # Errors
 /// As of [`delete`].
 pub(crate) fn delete_locked(path: &Path, lock_file: &str) -> Result<()> {
-    let entries = match std::fs::read_dir(path) {
-        Err(error) if error.kind() == NotFound => return Ok(()),
-        other => other.map_err(|error| Error::io("deleting", path, error))?,
+    let failed = |error: fsroot::Error| Error::new(ErrorKind::Io, format!("deleting {}: {error}", path.display()));
+    let root = match fsroot::Root::open(path) {
+        Err(error) if error.kind() == fsroot::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(failed)?,
     };
-    for entry in entries {
-        let entry = entry.map_err(|error| Error::io("deleting", path, error))?;
-        if entry.file_name() != lock_file {
-            delete(&entry.path())?;
-        }
+    for name in root.dir().names().map_err(failed)?.iter().filter(|name| *name != lock_file) {
+        fsroot::Name::from_os(name).and_then(|name| root.dir().remove_all(name)).map_err(failed)?;
     }
     let gone = |what: &Path, result: rustix::io::Result<()>| match result {
         Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
