@@ -7,8 +7,6 @@
 mod copy;
 /// What is said of how an image came to be.
 mod history;
-/// Paths in images.
-mod path;
 /// `RUN`.
 mod run;
 /// What comes from outside.

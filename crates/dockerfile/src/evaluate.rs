@@ -11,6 +11,7 @@ mod needs;
 mod stage;
 
 pub use arguments::Platform;
+pub use stage::PATH;
 
 use std::collections::BTreeMap;
 

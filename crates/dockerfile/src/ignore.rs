@@ -9,6 +9,7 @@
 mod glob;
 
 use crate::error::{Error, Result};
+use crate::path::clean;
 use crate::statement::Lines;
 use glob::Glob;
 
@@ -119,25 +120,18 @@ impl Pattern {
         if path.is_empty() {
             return Err(Error::syntax(format!("{text:?}: a pattern is missing")).at_word(text));
         }
-        let glob =
-            Glob::parse(cleaned(path).trim()).map_err(|why| Error::syntax(format!("{text:?}: {why}")).at_word(text))?;
+        let glob = Glob::parse(in_context(path).trim())
+            .map_err(|why| Error::syntax(format!("{text:?}: {why}")).at_word(text))?;
         Ok(Pattern { glob, is_exception })
     }
 }
 
-/// A path without what means nothing: `.`, empty parts, `..` and what it leaves, slashes at the ends.
-pub(crate) fn cleaned(path: &str) -> String {
-    let is_absolute = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
-            ".." if is_absolute => {}
-            part => parts.push(part),
-        }
+/// A path as patterns are matched with it: from the context, which is `.`.
+pub(crate) fn in_context(path: &str) -> String {
+    match clean(path).trim_start_matches('/') {
+        "" => ".".to_owned(),
+        path => path.to_owned(),
     }
-    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub mod evaluate;
 pub mod ignore;
 /// Statements as instructions, with all their flags checked.
 pub mod instruction;
+/// Paths as texts.
+pub mod path;
 /// Errors for people.
 mod report;
 /// Instructions by stages.

@@ -2,11 +2,11 @@
 
 use dockerfile::evaluate::{Origin, Step};
 use dockerfile::instruction::{Add, Placement};
-use dockerfile::{Error, Kind};
+use dockerfile::{Error, Kind, path};
 
 use super::source::{is_address, operation};
 use super::stage::{SoFar, owner, place};
-use super::{Conversion, Files, Result, path};
+use super::{Conversion, Files, Result};
 use crate::llb::Output;
 use crate::llb::message::file::{Action, Copy, FileAction, FileOp};
 use crate::llb::message::{InputNumber, Kind as Operation, MergeOp};

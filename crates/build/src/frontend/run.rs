@@ -2,12 +2,12 @@
 
 use dockerfile::evaluate::{Origin, Step};
 use dockerfile::instruction::{Command, MountKind, Network, Owner as MountOwner, Run, Security, Sharing};
-use dockerfile::{Error, Lines};
+use dockerfile::{Error, Lines, path};
 use engine::config::change::Changed;
 
 use super::source::{called, operation};
 use super::stage::{SoFar, place};
-use super::{Conversion, Files, Result, path};
+use super::{Conversion, Files, Result};
 use crate::llb::Output;
 use crate::llb::message::Kind as Operation;
 use crate::llb::message::exec::{

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dockerfile::Kind;
 use dockerfile::evaluate::{Evaluated, Origin};
 use dockerfile::instruction::MountKind;
+use dockerfile::{Kind, path};
 
-use super::{Conversion, path};
+use super::Conversion;
 use crate::llb::Output;
 use crate::llb::message::{Kind as Operation, Location, Op, OpMetadata, Platform, SourceOp, WorkerConstraints};
 

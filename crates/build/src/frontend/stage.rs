@@ -1,7 +1,7 @@
 //! A stage while it is made: its files, its configuration, and what follows from each instruction.
 
-use dockerfile::evaluate::{Beginning, EvaluatedStage, Origin, Step};
-use dockerfile::{Error, Instruction, Kind, Lines};
+use dockerfile::evaluate::{Beginning, EvaluatedStage, Origin, PATH, Step};
+use dockerfile::{Error, Instruction, Kind, Lines, path};
 use engine::config::change::Changed;
 use image::History;
 
@@ -9,9 +9,6 @@ use super::source::operation;
 use super::{Conversion, Files, NoCache, Result, history};
 use crate::llb::message::file::{Action, Chown, FileAction, FileOp, MakeDirectory, Owner, OwnerKind, OwnerName};
 use crate::llb::message::{Kind as Operation, Location, OpMetadata, Platform, Position, Range};
-
-/// What variables an image has if it says nothing.
-const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What a stage is so far.
 #[derive(Debug, Clone)]
@@ -101,7 +98,7 @@ impl Conversion<'_> {
         };
         let environment = &mut so_far.changed.config.env;
         if !environment.iter().any(|variable| variable.starts_with("PATH=")) {
-            environment.push(PATH.to_owned());
+            environment.push(format!("PATH={PATH}"));
         }
         Ok(so_far)
     }
@@ -157,7 +154,7 @@ impl Conversion<'_> {
         if so_far.directory() == "/" {
             return;
         }
-        let path = super::path::clean(so_far.directory());
+        let path = path::clean(so_far.directory());
         let owner = owner(&so_far.changed.config.user, base(so_far));
         let made = MakeDirectory { path, mode: 0o755, make_parents: true, owner, timestamp: -1 };
         let input = if so_far.output.is_some() { 0 } else { -1 };

@@ -1,5 +1,7 @@
 //! Which stages are needed, and what each begins with.
 
+use std::rc::Rc;
+
 use super::arguments::Global;
 use super::{Beginning, Inputs, Origin};
 use crate::check::{Findings, Rule};
@@ -21,8 +23,8 @@ pub(super) struct Outline {
     pub(super) instructions: Vec<(Instruction, bool, Vec<Origin>)>,
     /// Variables and shell of the image, once it was asked for.
     pub(super) image: Option<(Environment, bool)>,
-    /// Names of all stages before this one, for whoever is triggered.
-    names: Vec<Option<String>>,
+    /// Names of all stages, for whoever is triggered.
+    names: Rc<[Option<String>]>,
 }
 
 /// All stages, with what they begin with.
@@ -32,6 +34,7 @@ pub(super) fn outlines(
     findings: &mut Findings,
     escape: char,
 ) -> Result<Vec<Outline>> {
+    let names: Rc<[Option<String>]> = stages.stages.iter().map(|stage| stage.from.name.clone()).collect();
     let mut outlines = Vec::new();
     for (number, stage) in stages.stages.iter().enumerate() {
         let Instruction { lines, comments, .. } = &stage.beginning;
@@ -66,7 +69,6 @@ pub(super) fn outlines(
             None if base == "scratch" => Beginning::Scratch,
             None => Beginning::Image(base),
         };
-        let names: Vec<Option<String>> = stages.stages.iter().map(|stage| stage.from.name.clone()).collect();
         let mut outline = Outline {
             number,
             name: stage.from.name.clone(),
@@ -75,7 +77,7 @@ pub(super) fn outlines(
             platform: platform.map(|platform| platform.text),
             instructions: Vec::new(),
             image: None,
-            names,
+            names: Rc::clone(&names),
         };
         for instruction in &stage.instructions {
             let origins = outline.origins(instruction)?;

@@ -11,8 +11,8 @@ use crate::error::Result;
 use crate::instruction::{Argument, Exposed, Instruction, Kind};
 use crate::word::{Lexer, Variables};
 
-/// What every image has where it does not say otherwise.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// `PATH` of every image that does not say otherwise.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Arguments that say something to the builder, and are no variables.
 const NO_VARIABLES: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
@@ -179,7 +179,7 @@ impl Evaluation<'_> {
     fn check_ignored(&mut self, instruction: &Instruction, sources: &[String]) {
         let Some(ignored) = self.inputs.ignored.filter(|ignored| !ignored.have_exceptions()) else { return };
         for source in sources.iter().filter(|source| !source.contains("://")) {
-            let path = crate::ignore::cleaned(source);
+            let path = crate::ignore::in_context(source);
             let is_excluded = if path == "." { ignored.exclude_everything() } else { ignored.exclude(&path) };
             if is_excluded {
                 let message = format!("{source:?} is left out by .dockerignore");

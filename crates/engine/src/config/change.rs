@@ -173,15 +173,7 @@ fn working_dir(before: &str, path: &str) -> String {
     if path.is_empty() && !before.is_empty() {
         return before.to_owned();
     }
-    let mut names: Vec<&str> = Vec::new();
-    for name in before.split('/').chain(path.split('/')) {
-        match name {
-            "" | "." => {}
-            ".." => drop(names.pop()),
-            name => names.push(name),
-        }
-    }
-    format!("/{}", names.join("/"))
+    dockerfile::path::below(before, path)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Paths in images: joined and cleaned by their text alone, because nothing of them is there yet.
+//! Paths of contexts and images: joined and cleaned by their text alone, because nothing of them is there yet.
 
 /// The path without what means nothing; an absolute one never leads above its root, and nothing is `.`.
-pub(super) fn clean(path: &str) -> String {
+pub fn clean(path: &str) -> String {
     let is_absolute = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -20,12 +20,12 @@ pub(super) fn clean(path: &str) -> String {
 }
 
 /// A path as it is seen from a directory.
-pub(super) fn below(directory: &str, path: &str) -> String {
+pub fn below(directory: &str, path: &str) -> String {
     if path.starts_with('/') { clean(path) } else { clean(&format!("/{directory}/{path}")) }
 }
 
 /// The same for a destination, whose end says whether it is a directory.
-pub(super) fn destination(directory: &str, path: &str) -> String {
+pub fn destination(directory: &str, path: &str) -> String {
     let path = if matches!(path, "" | ".") { "./" } else { path };
     let mut whole = below(directory, path);
     if path.ends_with('/') && !whole.ends_with('/') {
@@ -40,7 +40,7 @@ pub(super) fn destination(directory: &str, path: &str) -> String {
 }
 
 /// What stands after the last slash.
-pub(super) fn base(path: &str) -> String {
+pub fn base(path: &str) -> String {
     clean(path).rsplit('/').next().unwrap_or_default().to_owned()
 }
 
