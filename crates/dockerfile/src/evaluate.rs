@@ -123,9 +123,10 @@ pub struct Step {
     pub instruction: Instruction,
     /// Whether an image or a stage below has triggered it.
     pub is_triggered: bool,
-    /// Variables as the instruction sees them: those of the image, and arguments.
+    /// Variables as `RUN` sees them: those of the image, and arguments. No other instruction needs them any more, and a copy
+    /// for each would make a long file a very large one.
     pub environment: Environment,
-    /// Arguments that are declared so far, with the values they have.
+    /// Arguments with the values they have: for `RUN` all that are declared so far, for `ARG` its own.
     pub arguments: Vec<(String, Option<String>)>,
     /// Where the files of `ADD` and `COPY` come from.
     pub origin: Option<Origin>,

@@ -29,12 +29,11 @@ fn text(step: &Step, changed: &Changed) -> Option<(String, bool)> {
     let text = match &step.instruction.kind {
         Kind::Env(pairs) => pairs_of("ENV", pairs),
         Kind::Label(pairs) => pairs_of("LABEL", pairs),
-        Kind::Arg(arguments) => {
-            let declared = &step.arguments[step.arguments.len().saturating_sub(arguments.len())..];
+        Kind::Arg(_) => {
             let word = |(name, value): &(String, Option<String>)| {
                 value.as_ref().map_or_else(|| name.clone(), |value| format!("{name}={value}"))
             };
-            format!("ARG {}", declared.iter().map(word).collect::<Vec<_>>().join(" "))
+            format!("ARG {}", step.arguments.iter().map(word).collect::<Vec<_>>().join(" "))
         }
         Kind::Cmd(_) => format!("CMD {}", quoted(config.cmd.as_deref().unwrap_or_default())),
         Kind::Entrypoint(_) => format!("ENTRYPOINT {}", quoted(config.entrypoint.as_deref().unwrap_or_default())),

@@ -72,11 +72,10 @@ impl Evaluation<'_> {
     }
 
     fn step(&mut self, state: &mut State, instruction: Instruction, origins: Vec<Origin>) -> Result<Step> {
-        let before = state.environment.clone();
-        let (kind, mut unset) = instruction.kind.expanded(self.escape, &before)?;
+        let (kind, mut unset) = instruction.kind.expanded(self.escape, &state.environment)?;
         let mut mounts = Vec::new();
         if let Kind::Run(run) = &kind {
-            let (expanded, unset_there) = run.mounts(self.escape, &before)?;
+            let (expanded, unset_there) = run.mounts(self.escape, &state.environment)?;
             unset.extend(unset_there);
             mounts = expanded;
         }
@@ -85,7 +84,7 @@ impl Evaluation<'_> {
                 unset.extend(self.declare(state, argument)?);
             }
         }
-        self.check_unset(&instruction, unset, state, &before);
+        self.check_unset(&instruction, unset, state);
         let instruction = Instruction { kind, ..instruction };
         self.check(&instruction, state, &origins);
         match &instruction.kind {
@@ -99,12 +98,16 @@ impl Evaluation<'_> {
             Kind::Workdir(_) => state.has_workdir = true,
             _ => {}
         }
-        let environment = if matches!(instruction.kind, Kind::Arg(_)) { state.environment.clone() } else { before };
+        let (environment, arguments) = match &instruction.kind {
+            Kind::Run(_) => (state.environment.clone(), state.arguments.clone()),
+            Kind::Arg(own) => (Environment::default(), state.arguments[state.arguments.len() - own.len()..].to_vec()),
+            _ => Default::default(),
+        };
         let is_copying = matches!(instruction.kind, Kind::Add(_) | Kind::Copy(_));
         Ok(Step {
             is_triggered: false,
             environment,
-            arguments: state.arguments.clone(),
+            arguments,
             origin: origins.first().filter(|_| is_copying).cloned(),
             mounts: mounts.into_iter().zip(origins).collect(),
             instruction,
@@ -132,13 +135,14 @@ impl Evaluation<'_> {
         Ok(unset)
     }
 
-    fn check_unset(&mut self, instruction: &Instruction, unset: BTreeSet<String>, state: &State, seen: &Environment) {
+    fn check_unset(&mut self, instruction: &Instruction, unset: BTreeSet<String>, state: &State) {
         for name in unset {
             let is_declared = state.arguments.iter().any(|(known, _)| *known == name);
             if is_declared || NO_VARIABLES.contains(&name.as_str()) {
                 continue;
             }
-            let meant = notation::similar(&name, seen.names()).map(|meant| format!(" (did you mean ${meant}?)"));
+            let meant =
+                notation::similar(&name, state.environment.names()).map(|meant| format!(" (did you mean ${meant}?)"));
             let message = format!("the variable '${name}' is not set{}", meant.unwrap_or_default());
             self.findings.add(Rule::UndefinedVar, instruction.lines, &instruction.comments, message);
         }

@@ -255,3 +255,12 @@ fn findings_are_errors_if_the_file_says_so() {
     assert!(!of("# check=error=true\nFROM a\nENV b=c"));
     assert!(!of("FROM a\nENV b c"));
 }
+
+#[test]
+fn a_long_file_does_not_become_a_large_one() {
+    let lines: Vec<String> = (0..4000).map(|number| format!("ENV n{number}=x\nARG m{number}=y\n")).collect();
+    let evaluated = of(&format!("FROM a\n{}RUN z", lines.concat()), &Given::default());
+    let (last, others) = evaluated.stages[0].steps.split_last().expect("there are some");
+    assert_eq!((last.environment.iter().count(), last.arguments.len()), (8002, 4000));
+    assert!(others.iter().all(|step| step.environment.iter().count() == 0 && step.arguments.len() <= 1));
+}
