@@ -1,9 +1,50 @@
 //! From a Dockerfile to an image, over a graph that others can make and solve as well.
 //!
-//! The graph is `BuildKit`'s (LLB): whoever speaks it can send one here, and what is made here can be looked at with their
-//! tools.
+//! [`frontend`] makes a graph of a Dockerfile, the solver finds out which of its operations were done before and does the
+//! others, each straight on the layers of those that it uses, and what comes out of it is exported. The graph is
+//! `BuildKit`'s (LLB): whoever speaks it can send one here, and what is made here can be looked at with their tools.
+//!
+//! Everything that a build reads is a stranger's: the Dockerfile, the context, images, and what is at an address. Paths of
+//! theirs are resolved below a root, by descriptor (`fsroot`), and nothing that they say is run but in a container.
 
+/// Why a build did not come to its end.
+mod error;
+/// Changes of files: what `ADD`, `COPY` and `WORKDIR` do.
+mod files;
 /// From what a Dockerfile means to a graph and a configuration.
 pub mod frontend;
 /// The graph: what is done to which results, and in what order.
 pub mod llb;
+/// What is asked for.
+mod options;
+/// What happens, while it happens.
+pub mod progress;
+/// Where contexts come from.
+mod source;
+
+pub use error::{Error, ErrorKind, Result};
+pub use options::{
+    Agent, AttestationRequest, CacheOption, Context, Dockerfile, Export, NamedContext, Options, Secret, SecretSource,
+};
+
+use engine::Engine;
+use progress::Watch;
+
+/// What a build has made.
+#[derive(Debug, Clone, Default)]
+pub struct Built {
+    /// The image's id (`sha256:…`, the digest of its configuration), if there is one image.
+    pub image: Option<String>,
+    /// What is known of it (`--metadata-file`), by buildx's names: `containerimage.digest` and so on.
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// Where the time went: names of steps and how long each took, the longest first.
+    pub longest: Vec<(String, std::time::Duration)>,
+}
+
+/// Builds.
+///
+/// # Errors
+/// [`ErrorKind`] tells them apart. What was made before stays in the cache, and nothing else stays.
+pub fn build(_engine: &Engine, _options: &Options, _watch: &dyn Watch) -> Result<Built> {
+    Err(Error::new(ErrorKind::Invalid, "builds are not there yet"))
+}

@@ -36,6 +36,8 @@ pub struct Metadata {
     pub special_device: Dev,
     /// Time of the last change of the contents.
     pub modified: Timespec,
+    /// Time of the last change of anything about it, which nobody can set.
+    pub changed: Timespec,
 }
 
 impl Metadata {
@@ -77,6 +79,7 @@ impl From<Stat> for Metadata {
             inode: stat.st_ino,
             special_device: stat.st_rdev,
             modified: Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec.cast_signed() },
+            changed: Timespec { tv_sec: stat.st_ctime, tv_nsec: stat.st_ctime_nsec.cast_signed() },
         }
     }
 }

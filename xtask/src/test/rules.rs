@@ -20,13 +20,28 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("store", &["fsroot", "sys"]),
     ("image", &["store", "fsroot", "sys"]),
     ("engine", &["dockerfile", "image", "store", "runtime", "net", "fsroot", "sys", "notation"]),
-    ("build", &["engine", "image", "dockerfile", "notation"]),
+    ("build", &["engine", "image", "dockerfile", "store", "fsroot", "sys", "notation"]),
     ("notation", &[]),
     ("dockerfile", &["notation"]),
     ("hello", &[]),
     ("go-template", &[]),
     ("phial-runtime", &["runtime", "net", "fsroot", "sys", "notation"]),
-    ("phial", &["engine", "go-template", "image", "store", "runtime", "net", "fsroot", "sys", "notation"]),
+    (
+        "phial",
+        &[
+            "build",
+            "engine",
+            "dockerfile",
+            "go-template",
+            "image",
+            "store",
+            "runtime",
+            "net",
+            "fsroot",
+            "sys",
+            "notation",
+        ],
+    ),
 ];
 
 /// Those that must do without an asynchronous runtime, in all that they use.

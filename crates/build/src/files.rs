@@ -1,0 +1,1 @@
+//! Changes of files: what `ADD`, `COPY` and `WORKDIR` do.
