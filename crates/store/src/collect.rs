@@ -16,7 +16,7 @@ use crate::layers::{self, LOCK, UNFINISHED as UNFINISHED_LAYER};
 use crate::lock::{self, Want};
 use crate::replace::UNFINISHED as UNFINISHED_FILE;
 use crate::tree::TRASH;
-use crate::{ContainerId, Digest, Error, ErrorKind, Paths, Result, Store, boot_id, tree};
+use crate::{ContainerId, Digest, Error, ErrorKind, Paths, Result, Store, boot_id, steps, tree};
 
 /// What a collection has removed.
 #[derive(Debug, Default)]
@@ -370,7 +370,12 @@ impl Store {
     fn referenced(&self) -> Result<(HashSet<Digest>, HashSet<Digest>)> {
         self.read("listing content", |transaction| {
             let mut statement = transaction.prepare_cached("SELECT DISTINCT diff_id FROM image_layers")?;
-            let layers = statement.query_map([], |row| digest_column(row, 0))?.collect::<rusqlite::Result<_>>()?;
+            let mut layers: HashSet<Digest> =
+                statement.query_map([], |row| digest_column(row, 0))?.collect::<rusqlite::Result<_>>()?;
+            layers.extend(steps::layers_of_results(transaction)?);
+            // A name that leads to another one keeps that, too.
+            let linked: Vec<Digest> = layers.iter().filter_map(|layer| self.linked_layer(layer)).collect();
+            layers.extend(linked);
             let mut statement =
                 transaction.prepare_cached("SELECT id FROM images UNION SELECT manifest FROM images")?;
             let blobs = statement.query_map([], |row| digest_column(row, 0))?.collect::<rusqlite::Result<_>>()?;

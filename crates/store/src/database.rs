@@ -13,7 +13,7 @@ use crate::lock::{self, Want};
 use crate::{Error, ErrorKind, Paths, Result, integrity, tree};
 
 /// The format of the database that this version writes: `PRAGMA user_version`.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// What leads from each format to the next; the first makes a new database.
 const MIGRATIONS: [&str; FORMAT as usize] = [
@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; FORMAT as usize] = [
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// First and longest pause of one who waits for another writer. A transaction takes a tenth of a millisecond, and the

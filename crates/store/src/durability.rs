@@ -23,24 +23,29 @@ pub(crate) fn unsynced_now() -> Result<String> {
 }
 
 impl Store {
-    /// Whether there is an image that a power failure would take.
+    /// Whether there is an image, or a result of a build, that a power failure would take.
     ///
     /// # Errors
     /// Those of the database.
     pub fn has_unsynced_images(&self) -> Result<bool> {
         self.read("looking for images to sync", |transaction| {
-            Ok(transaction.prepare_cached("SELECT 1 FROM images WHERE unsynced IS NOT NULL")?.exists([])?)
+            let mut statement = transaction.prepare_cached(
+                "SELECT 1 FROM images WHERE unsynced IS NOT NULL
+                 UNION ALL SELECT 1 FROM step_results WHERE unsynced IS NOT NULL",
+            )?;
+            Ok(statement.exists([])?)
         })
     }
 
-    /// Syncs the store's file system, and notes for the images listed before that they are durable. Returns how many
-    /// these are; without any, nothing is synced. Takes as long as the disk does.
+    /// Syncs the store's file system, and notes for the images listed before that they are durable, and for the results of
+    /// builds. Returns how many these are; without any, nothing is synced. Takes as long as the disk does.
     ///
     /// # Errors
     /// Those of the file system and the database; then the images stay as they were.
     pub fn sync_images(&self) -> Result<usize> {
-        let unsynced = self.read("listing images to sync", unsynced_images)?;
-        if unsynced.is_empty() {
+        let unsynced = self.read("listing images to sync", |transaction| unsynced_rows(transaction, "images"))?;
+        let steps = self.read("listing steps to sync", |transaction| unsynced_rows(transaction, "step_results"))?;
+        if unsynced.is_empty() && steps.is_empty() {
             return Ok(0);
         }
         let path = self.paths.root();
@@ -55,14 +60,22 @@ impl Store {
             for (id, value) in &unsynced {
                 statement.execute([id, value])?;
             }
+            let mut statement = transaction.prepare_cached("UPDATE step_results SET unsynced = NULL WHERE id = ?1")?;
+            for (id, _) in &steps {
+                statement.execute([id])?;
+            }
             Ok(())
         })?;
-        Ok(unsynced.len())
+        Ok(unsynced.len() + steps.len())
     }
 }
 
-fn unsynced_images(transaction: &Transaction<'_>) -> std::result::Result<Vec<(String, String)>, database::Failure> {
-    let mut statement = transaction.prepare_cached("SELECT id, unsynced FROM images WHERE unsynced IS NOT NULL")?;
+fn unsynced_rows(
+    transaction: &Transaction<'_>,
+    table: &str,
+) -> std::result::Result<Vec<(String, String)>, database::Failure> {
+    let query = format!("SELECT cast(id AS TEXT), unsynced FROM {table} WHERE unsynced IS NOT NULL");
+    let mut statement = transaction.prepare_cached(&query)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -84,6 +97,7 @@ pub(crate) fn forget_lost_images(paths: &Paths, connection: &rusqlite::Connectio
             .execute(&format!("DELETE FROM tags WHERE image IN (SELECT id FROM images WHERE {lost})"), [&boot])?;
         transaction.execute(&format!("UPDATE images SET hidden = 1 WHERE {lost}"), [&boot])?;
         transaction.execute(DELETE_UNUSED_HIDDEN, [])?;
+        transaction.execute(&format!("DELETE FROM step_results WHERE {lost}"), [&boot])?;
         Ok(())
     })?;
     tree::make_private(paths.run())?;

@@ -121,6 +121,9 @@ impl Store {
     /// # Errors
     /// Those of the file system.
     pub fn discard_layer(&self, diff_id: &Digest) -> Result<()> {
+        if let Some(written) = self.linked_layer(diff_id) {
+            tree::discard(&self.paths, &self.paths.layer(&written))?;
+        }
         tree::discard(&self.paths, &self.paths.layer(diff_id))
     }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::random_bytes;
 use crate::lock::{self, Want};
-use crate::{Digest, Error, Lease, Paths, Result, Store, boot_id, tree};
+use crate::{Digest, Error, Lease, Paths, Result, Store, boot_id, steps, tree};
 
 /// End of the name of a layer that is being written.
 pub(crate) const UNFINISHED: &str = ".layer";
@@ -188,7 +188,7 @@ impl Store {
         Ok(Some(LayerSlot::Write(writer)))
     }
 
-    /// The size of a layer that some durable image refers to.
+    /// The size of a layer that some durable image or step of a build refers to.
     fn durable_layer(&self, diff_id: &Digest) -> Result<Option<u64>> {
         self.read("looking for a layer", |transaction| {
             let mut statement = transaction.prepare_cached(
@@ -250,6 +250,18 @@ impl LayerWriter {
         sys::fault::point("layer: has its name");
         self.finished = true;
         Ok(Layer { path: finished.join(TREE), size })
+    }
+
+    /// The layer is the one that a step of a build has written under the name `written`: it has two names from now on.
+    ///
+    /// # Errors
+    /// Those of the file system; then the layer is not there.
+    pub(crate) fn link_to(mut self, written: &Digest) -> Result<Layer> {
+        let finished = self.paths.layer(&self.diff_id);
+        steps::make_link(written, &finished)?;
+        sys::fault::point("layer: linked");
+        self.finished = true;
+        Ok(Layer { path: finished.join(TREE), size: recorded_size(&finished) })
     }
 
     /// Removes what dead writers and power failures left, and makes the directory to fill.

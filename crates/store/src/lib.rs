@@ -57,6 +57,8 @@ mod networks;
 mod paths;
 /// Small files that are replaced as a whole.
 mod replace;
+/// Steps of builds: what they have made, and by which keys it is found.
+mod steps;
 /// Deleting trees that strangers filled: away by one rename first, then entry by entry.
 mod tree;
 /// Volumes: directories that outlive containers, their rows, and who uses them.
@@ -77,6 +79,7 @@ pub use layer_blobs::LayerBlob;
 pub use layers::{Layer, LayerSlot, LayerWriter};
 pub use networks::NetworkRecord;
 pub use paths::Paths;
+pub use steps::StepResult;
 pub use volumes::{Uses, VolumeLock, VolumeRecord, VolumeUse};
 
 /// What the store's operations return.

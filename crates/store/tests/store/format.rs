@@ -16,6 +16,8 @@ const FORMAT_2: &str = include_str!("fixtures/format-2.sql");
 const FORMAT_3: &str = include_str!("fixtures/format-3.sql");
 /// The same of format 4.
 const FORMAT_4: &str = include_str!("fixtures/format-4.sql");
+/// The same of format 5.
+const FORMAT_5: &str = include_str!("fixtures/format-5.sql");
 
 fn paths_with(directory: &Path, statements: &str) -> Paths {
     let paths = Paths::new(directory.join("root"), directory.join("run")).expect("is absolute");
@@ -52,6 +54,11 @@ fn format_3_is_read() {
 #[test]
 fn format_4_is_read() {
     is_read(FORMAT_4);
+}
+
+#[test]
+fn format_5_is_read() {
+    is_read(FORMAT_5);
 }
 
 fn is_read(fixture: &str) {

@@ -14,4 +14,5 @@ mod images;
 mod layer_blobs;
 mod layers;
 mod networks;
+mod steps;
 mod volumes;
