@@ -20,6 +20,8 @@ mod ready;
 mod start;
 /// What it uses.
 pub(crate) mod stats;
+/// Commands that builds run: containers without a row.
+pub(crate) mod step;
 /// Its supervisor, which can be started before the container is there.
 pub(crate) mod supervisor;
 /// Its processes.

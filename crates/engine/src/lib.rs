@@ -51,6 +51,7 @@ pub use containers::lifecycle::{
 pub use containers::ps::line::ContainerSummary;
 pub use containers::ps::{CONTAINER_FILTERS, ListOptions};
 pub use containers::stats::Sample;
+pub use containers::step::{StepCommand, StepTree};
 pub use containers::top::Processes;
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, Result};

@@ -22,7 +22,7 @@ mod tests;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use runtime::protocol::{Attach, Exec, Failed, Kind};
+use runtime::protocol::{Attach, Exec, ExitRecord, Failed, Kind};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 pub use connection::Connection;
@@ -39,6 +39,17 @@ pub struct Session {
     container: String,
     connection: Connection,
     streams: Streams,
+}
+
+/// The connection to the supervisor of a process that ends with it.
+#[derive(Debug)]
+pub struct Leash(OwnedFd);
+
+impl Leash {
+    /// Ends the connection, and with it the process.
+    pub fn cut(&self) {
+        rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both).ok();
+    }
 }
 
 /// Where the streams of the process are.
@@ -91,6 +102,39 @@ impl Session {
     pub fn started(container: &str, mut connection: Connection) -> Result<Session> {
         wait_for_start(container, &mut connection)?;
         Ok(Session::new(container, connection, Streams::Framed))
+    }
+
+    /// Hears the output of a process without a terminal until it has ended: `each` gets what it wrote, and whether that is what
+    /// it complains about. Returns its exit status.
+    ///
+    /// # Errors
+    /// `System` when the supervisor is gone, or the leash was cut.
+    pub fn hear(mut self, mut each: impl FnMut(bool, &[u8])) -> Result<i32> {
+        let lost = || lost(&self.container);
+        loop {
+            match self.connection.receive().context(lost)? {
+                Some((Kind::Stdout, bytes)) => each(false, &bytes),
+                Some((Kind::Stderr, bytes)) => each(true, &bytes),
+                Some((Kind::Exited, record)) => {
+                    let record: ExitRecord =
+                        serde_json::from_slice(&record).map_err(|_| lost_error(&self.container))?;
+                    // It closes the connection when it has deleted what is its own.
+                    while self.connection.receive().context(lost)?.is_some() {}
+                    return Ok(record.exit_code);
+                }
+                Some(_) => {}
+                None => return Err(lost_error(&self.container)),
+            }
+        }
+    }
+
+    /// What ends the process if it is leashed, from another thread.
+    ///
+    /// # Errors
+    /// When there is no descriptor left.
+    pub fn leash(&self) -> Result<Leash> {
+        let socket = self.connection.as_fd().try_clone_to_owned().context(|| "a further descriptor")?;
+        Ok(Leash(socket))
     }
 
     /// On the main process of a running container, over a new connection to its supervisor.

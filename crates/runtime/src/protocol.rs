@@ -176,6 +176,9 @@ pub struct Request {
     pub events: Option<events::Subject>,
     /// Whether the container's files go when it ends; its row is collected by the next command.
     pub auto_remove: bool,
+    /// Whether it is killed when nobody is attached to it any more: what a build runs ends with the build.
+    #[serde(default)]
+    pub leashed: bool,
     /// Whether a small init of ours is pid 1, forwarding signals and reaping, with the process as its child.
     pub init: bool,
     /// Whether it has run before, or stays although it has not: there may be files of an earlier run.

@@ -147,6 +147,15 @@ impl ContainerReservation<'_> {
         self.into_lock()
     }
 
+    /// The lock of a container that never gets a row: who lists containers does not see it, and it is garbage as soon as nobody
+    /// has its lock any more. What a build runs is one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the lock was given away.
+    pub fn without_row(self) -> Result<ContainerLock> {
+        self.into_lock()
+    }
+
     fn insert(&mut self, record: &ContainerRecord) -> Result<()> {
         if record.id != self.id {
             let message = format!("container {} cannot take the place reserved for {}", record.id, self.id);

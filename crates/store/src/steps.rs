@@ -82,8 +82,8 @@ impl Store {
     /// Those of the database.
     pub fn step_results(&self) -> Result<Vec<StepResult>> {
         self.read("listing steps of builds", |transaction| {
-            let mut statement =
-                transaction.prepare_cached(&format!("SELECT {COLUMNS} FROM step_results ORDER BY used DESC, id DESC"))?;
+            let mut statement = transaction
+                .prepare_cached(&format!("SELECT {COLUMNS} FROM step_results ORDER BY used DESC, id DESC"))?;
             Ok(statement.query_map([], result_row)?.collect::<rusqlite::Result<_>>()?)
         })
     }

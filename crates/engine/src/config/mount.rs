@@ -108,6 +108,9 @@ pub struct ImageMount {
     pub id: Option<store::Digest>,
     /// What of it is mounted, if not all.
     pub subpath: Option<PathBuf>,
+    /// Where changes go, and overlayfs's work directory beside it; without, nothing can be changed.
+    #[serde(skip)]
+    pub upper: Option<(PathBuf, PathBuf)>,
 }
 
 /// Whose mounts a container gets as well (`--volumes-from CONTAINER[:ro|rw]`).

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use image::ImageConfig;
 use runtime::protocol::CONFIG_FILE;
-use store::{ContainerId, ContainerLock, ContainerRecord, ImageRecord};
+use store::{ContainerId, ContainerLock, ContainerRecord, Digest, ImageRecord};
 
 use super::etc_files::{self, Names};
 use crate::config::{ContainerConfig, Healthcheck, Mount, MountKind, Network, Signal};
@@ -87,19 +87,19 @@ impl Engine {
         let merged = Merged::open(&layers)?;
         let identity = identity(&merged, config.user.as_deref().unwrap_or(&image_config.user), &config.group_add)?;
         let host = self.host(&config)?;
-        let prepared = Prepared { image, image_config, config, identity, host, layers, merged, unstarted };
-        match self.commit(&prepared) {
+        let prepared = Prepared { image_config, config, identity, host, layers, merged, unstarted };
+        match self.commit(&prepared, image.id) {
             // The holder of the name may be a container that was to go, and has: then its row is all that is left.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.store.collect_ended();
                 self.store.collect_containers();
-                self.commit(&prepared)
+                self.commit(&prepared, image.id)
             }
             other => other,
         }
     }
 
-    fn commit(&self, prepared: &Prepared<'_>) -> Result<Created> {
+    fn commit(&self, prepared: &Prepared, image: Digest) -> Result<Created> {
         let config = &prepared.config;
         let id = ContainerId::generate()?;
         let held = self.hold_mounts(config, &prepared.merged)?;
@@ -107,7 +107,7 @@ impl Engine {
         let mut record = ContainerRecord {
             id,
             name: config.name.clone().unwrap_or_default(),
-            image: prepared.image.id,
+            image,
             image_name: config.image.clone(),
             created: ago::now(),
             boot_id: store::boot_id()?,
@@ -142,7 +142,7 @@ impl Engine {
         let identity = identity(&merged, config.user.as_deref().unwrap_or(&image_config.user), &config.group_add)?;
         let host = self.host(&config)?;
         let (unstarted, sources) = (Unstarted::Keep, self.sources(&config)?);
-        let prepared = Prepared { image: &image, image_config, config, identity, host, layers, merged, unstarted };
+        let prepared = Prepared { image_config, config, identity, host, layers, merged, unstarted };
         let places = Places { directory: &directory, bundle: &self.bundle(record) };
         prepared.write_files(&record.id.hex(), &places, &sources, true)?;
         Ok(prepared.layers)
@@ -172,26 +172,25 @@ pub(crate) fn identity(image: &Merged, user: &str, groups: &[String]) -> Result<
 }
 
 /// Everything that is known before an id is taken.
-struct Prepared<'a> {
-    image: &'a ImageRecord,
-    image_config: image::Config,
-    config: ContainerConfig,
-    identity: Identity,
-    host: Host,
-    layers: Vec<PathBuf>,
-    merged: Merged,
-    unstarted: Unstarted,
+pub(super) struct Prepared {
+    pub(super) image_config: image::Config,
+    pub(super) config: ContainerConfig,
+    pub(super) identity: Identity,
+    pub(super) host: Host,
+    pub(super) layers: Vec<PathBuf>,
+    pub(super) merged: Merged,
+    pub(super) unstarted: Unstarted,
 }
 
 /// The directories of a container.
-struct Places<'a> {
+pub(super) struct Places<'a> {
     /// The persistent one.
-    directory: &'a Path,
+    pub(super) directory: &'a Path,
     /// That of its bundle.
-    bundle: &'a Path,
+    pub(super) bundle: &'a Path,
 }
 
-impl Prepared<'_> {
+impl Prepared {
     /// Writes the container's files into its new directories.
     fn write(&self, id: &str, places: &Places<'_>, sources: &Sources) -> Result<()> {
         self.write_files(id, places, sources, false)?;
@@ -207,7 +206,7 @@ impl Prepared<'_> {
     }
 
     /// Writes those of the container's files that follow from what it is; `replace` tells whether they are there already.
-    fn write_files(&self, id: &str, places: &Places<'_>, sources: &Sources, replace: bool) -> Result<()> {
+    pub(super) fn write_files(&self, id: &str, places: &Places<'_>, sources: &Sources, replace: bool) -> Result<()> {
         let Places { directory, bundle } = *places;
         let inputs = Inputs {
             id,

@@ -71,7 +71,12 @@ impl Engine {
         asked
     }
 
-    fn supervise(&self, created: &Created, mut request: Request, leased: Option<&Leased>) -> Result<Connection> {
+    pub(super) fn supervise(
+        &self,
+        created: &Created,
+        mut request: Request,
+        leased: Option<&Leased>,
+    ) -> Result<Connection> {
         if let Some(leased) = leased {
             self.write_names(&created.record, &created.config, &leased.names)?;
             request.network = Some(leased.plan()?);
@@ -83,7 +88,12 @@ impl Engine {
         Ok(connection)
     }
 
-    fn request(&self, created: &Created, attach: Option<bool>, window: Option<WindowSize>) -> Result<Request> {
+    pub(super) fn request(
+        &self,
+        created: &Created,
+        attach: Option<bool>,
+        window: Option<WindowSize>,
+    ) -> Result<Request> {
         let (id, config) = (&created.record.id, &created.config);
         let directory = self.paths().container(id);
         Ok(Request {
@@ -106,6 +116,7 @@ impl Engine {
             log: self.log_target(&created.record, config)?,
             events: Some(self.subject(&created.record, config)),
             auto_remove: config.auto_remove,
+            leashed: false,
             init: config.init,
             again: created.again,
             restart: config.restart,

@@ -147,7 +147,11 @@ fn image_mount(asked: &config::Mount, image: &ImageMount, layers: &[PathBuf], em
     let below = if layers.len() == 1 { &empty[..] } else { &[] };
     let lower = layers.iter().chain(below).map(|layer| format!("lower={}", layer.display()));
     let subpath = image.subpath.as_ref().map(|path| format!("subpath={}", path.display()));
-    let options: Vec<String> = lower.chain(subpath).collect();
+    let upper = image
+        .upper
+        .iter()
+        .flat_map(|(upper, work)| [format!("upper={}", upper.display()), format!("work={}", work.display())]);
+    let options: Vec<String> = lower.chain(subpath).chain(upper).collect();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     mount(&asked.target, "image", Path::new(&image.image), &options)
 }

@@ -99,9 +99,14 @@ impl Dispatcher {
         } else {
             Role::Leaving
         };
-        let mut client = Client::new(engine, role)?;
-        client.send_control(Kind::Started, &StartedReply { pid });
-        self.add(client)
+        let added = Client::new(engine, role).and_then(|mut client| {
+            client.send_control(Kind::Started, &StartedReply { pid });
+            self.add(client)
+        });
+        if added.is_err() {
+            self.end_of_leash();
+        }
+        added
     }
 
     /// Serves until the container has ended and every client has been told.
@@ -395,7 +400,12 @@ impl Dispatcher {
             // Closing alone does not do it while a process just cloned still has a copy.
             self.poll.forget(client.descriptor());
             match client.role {
-                Role::Attached { stdin: true } => self.stdin_ended(),
+                Role::Attached { stdin } => {
+                    if stdin {
+                        self.stdin_ended();
+                    }
+                    self.end_of_leash();
+                }
                 Role::Pausing => self.lease_ended(number),
                 Role::Process(pid) => {
                     self.further

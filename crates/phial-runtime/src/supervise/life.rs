@@ -290,6 +290,15 @@ impl Dispatcher {
         }
     }
 
+    /// What is leashed does not outlive those who look at it.
+    pub(super) fn end_of_leash(&mut self) {
+        if self.request.leashed && self.clients_with(|role| matches!(role, Role::Attached { .. })).is_empty() {
+            self.life.is_final = true;
+            // It may have ended just now.
+            pidfd_send_signal(&self.started.process.pidfd, Signal::KILL).ok();
+        }
+    }
+
     /// After its end the container stays ended.
     fn forbid_restart(&mut self, reason: Reason) {
         self.life.is_final = true;

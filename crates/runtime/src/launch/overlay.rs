@@ -12,6 +12,7 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 use super::failure::DISK_FULL;
 use super::source::Resource;
 use crate::error::{Error, Result};
+use crate::plan::Tree;
 
 pub(super) struct Overlay<'a> {
     pub(super) lower: &'a [PathBuf],
@@ -21,8 +22,8 @@ pub(super) struct Overlay<'a> {
 }
 
 impl Overlay<'_> {
-    /// Layers alone, as a detached mount that cannot be written to. The kernel wants two of them at least.
-    pub(super) fn of_layers(lower: &[PathBuf]) -> Result<OwnedFd> {
+    /// The layers of an image as a detached mount. The kernel wants two of them at least where nothing can be written.
+    pub(super) fn of_image(tree: &Tree) -> Result<OwnedFd> {
         let failed = |(what, errno): Failed| {
             let error = Error::system(format!("overlay of an image: {what}"), errno);
             match errno {
@@ -32,6 +33,10 @@ impl Overlay<'_> {
                 _ => error,
             }
         };
+        let Tree { lower, upper, .. } = tree;
+        if let Some((upper, work)) = upper {
+            return Overlay { lower, upper, work, volatile: true }.configure().map_err(failed);
+        }
         let configure = |context: BorrowedFd<'_>| {
             lower.iter().try_for_each(|layer| set(context, "lowerdir+", layer))?;
             follow_nothing(context)

@@ -193,7 +193,7 @@ fn resolve_below(top: BorrowedFd<'_>, below: &CStr, shown: impl Fn() -> String) 
 
 /// The files of an image, or some of them.
 fn image(tree: &Tree) -> Result<OwnedFd> {
-    let whole = Overlay::of_layers(&tree.lower)?;
+    let whole = Overlay::of_image(tree)?;
     let Some(below) = tree.below.as_deref() else { return Ok(whole) };
     let found = resolve_below(whole.as_fd(), below, || "the image".to_owned())?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;

@@ -96,11 +96,13 @@ pub struct Bind {
     pub below: Option<CString>,
 }
 
-/// The files of an image as one read-only tree.
+/// The files of an image as one tree.
 #[derive(Debug, Clone)]
 pub struct Tree {
     /// Directories of layers, the topmost first.
     pub lower: Vec<PathBuf>,
+    /// Where changes go, and overlayfs's work directory beside it; without, nothing can be changed.
+    pub upper: Option<(PathBuf, PathBuf)>,
     /// What of it is meant, if not all.
     pub below: Option<CString>,
 }

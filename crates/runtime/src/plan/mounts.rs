@@ -328,17 +328,26 @@ fn below(asked: &Asked<'_>) -> Result<Option<CString>> {
     below.transpose()
 }
 
-/// The layers of an image, one `lower=…` each: what `type=image` of ours has.
+/// The layers of an image, one `lower=…` each, and `upper=…` with `work=…` if changes go anywhere: what `type=image` of ours
+/// has.
 fn image(asked: &Asked<'_>) -> Result<Tree> {
-    let lower = |(key, value): &(CString, Option<CString>)| match value {
-        Some(value) if key.as_c_str() == c"lower" => Ok(PathBuf::from(OsStr::from_bytes(value.as_bytes()))),
-        _ => Err(asked.invalid(format_args!("{} is no option of an image", key.to_string_lossy()))),
-    };
-    let lower = asked.options.data.iter().map(lower).collect::<Result<Vec<_>>>()?;
+    let (mut lower, mut upper, mut work) = (Vec::new(), None, None);
+    for (key, value) in &asked.options.data {
+        let path = value.as_ref().map(|value| PathBuf::from(OsStr::from_bytes(value.as_bytes())));
+        match (key.as_bytes(), path) {
+            (b"lower", Some(path)) => lower.push(path),
+            (b"upper", Some(path)) => upper = Some(path),
+            (b"work", Some(path)) => work = Some(path),
+            _ => return Err(asked.invalid(format_args!("{} is no option of an image", key.to_string_lossy()))),
+        }
+    }
     if lower.is_empty() {
         return Err(asked.invalid("an image needs layers (lower=…)"));
     }
-    Ok(Tree { lower, below: below(asked)? })
+    if upper.is_some() != work.is_some() {
+        return Err(asked.invalid("an image that can be changed needs both upper=… and work=…"));
+    }
+    Ok(Tree { lower, upper: upper.zip(work), below: below(asked)? })
 }
 
 /// How the ids of a bind mount are shown (runtime-spec `config.md`, `uidMappings`, `idmap`).

@@ -158,7 +158,7 @@ impl Fields {
         if self.read_only == Some(false) {
             return Err("an image cannot be written to".to_owned());
         }
-        Ok(MountKind::Image(ImageMount { image, id: None, subpath: self.image_subpath }))
+        Ok(MountKind::Image(ImageMount { image, id: None, subpath: self.image_subpath, upper: None }))
     }
 }
 
