@@ -14,4 +14,4 @@ mod graph;
 pub mod message;
 
 pub use builder::{Builder, Output};
-pub use graph::{Digest, Graph, Refused, Vertex};
+pub use graph::{Graph, Refused, Vertex};

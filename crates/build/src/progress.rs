@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::llb::Digest;
+use store::Digest;
 
 /// Which step of a build: a number that is the same for all that is told of it. Steps are numbered in the order in which they
 /// are first told of, and begin with 0.

@@ -21,5 +21,6 @@ mod view;
 
 pub use copy::{Copied, CopyOptions, End};
 pub use diff::{Change, ChangeKind};
+pub use overlay::mounted_tree;
 
 pub(crate) use overlay::{mount_image, unmount};

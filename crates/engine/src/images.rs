@@ -13,7 +13,7 @@ pub(crate) mod import;
 /// Which images `images` lists.
 pub(crate) mod list;
 /// Made of files on this host: what `commit` and `import` have in common.
-mod made;
+pub(crate) mod made;
 /// Lists of manifests in the making.
 pub(crate) mod manifest_lists;
 /// Their files, read from layers as overlayfs would merge them.

@@ -41,7 +41,7 @@ mod inspect;
 /// From words to values and back. Pure.
 mod words;
 
-pub use archive::{Change, ChangeKind, Copied, CopyOptions, End};
+pub use archive::{Change, ChangeKind, Copied, CopyOptions, End, mounted_tree};
 pub use config::{ContainerConfig, ExecConfig};
 pub use containers::create::{Created, Unstarted};
 pub use containers::lifecycle::{
@@ -51,7 +51,7 @@ pub use containers::lifecycle::{
 pub use containers::ps::line::ContainerSummary;
 pub use containers::ps::{CONTAINER_FILTERS, ListOptions};
 pub use containers::stats::Sample;
-pub use containers::step::{StepCommand, StepTree};
+pub use containers::step::{Access, Forward, RunningStep, StepCommand, StepFile, StepSocket, StepTree};
 pub use containers::top::Processes;
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, Result};
@@ -62,6 +62,7 @@ pub use images::builtin;
 pub use images::commit::CommitOptions;
 pub use images::history::HistoryStep;
 pub use images::import::ImportOptions;
+pub use images::made::BuiltImage;
 pub use images::list::{IMAGE_FILTERS, ImageListOptions, ImageSummary, ImageUsage};
 pub use images::manifest_lists::{Annotation, Inspected, ManifestList};
 pub use images::mounts::MountedImage;

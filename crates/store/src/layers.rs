@@ -27,6 +27,8 @@ pub(crate) const LOCK: &str = ".lock";
 const VERSION: u32 = 1;
 const RECORD_FILE: &str = "layer.json";
 const TAPE_FILE: &str = "tape.zst";
+/// What overlayfs needs beside a tree that is being written, while it is.
+const WORK: &str = "work";
 /// The tree within a layer's directory, finished or not.
 const TREE: &str = "fs";
 
@@ -58,6 +60,21 @@ pub struct LayerWriter {
     _lock: OwnedFd,
     _lease: Lease,
     finished: bool,
+}
+
+/// A name that nobody else has as long as this lives.
+#[derive(Debug)]
+#[must_use = "dropping it lets others have the name"]
+pub struct NameLock {
+    path: PathBuf,
+    _lock: OwnedFd,
+}
+
+impl Drop for NameLock {
+    fn drop(&mut self) {
+        // What stays is found by the collector.
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 /// What `layer.json` says.
@@ -167,6 +184,23 @@ impl Store {
         Ok(LayerSlot::Write(writer))
     }
 
+    /// Waits until nobody else has this name, which is that of no layer; None if somebody has it and `waits` is not set.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn lock_name(&self, name: &Digest, waits: bool) -> Result<Option<NameLock>> {
+        tree::make_private(&self.paths.tmp())?;
+        let path = lock_path(&self.paths, name);
+        let want = if waits { Want::Exclusive } else { Want::ExclusiveNow };
+        loop {
+            match lock::acquire(&path, want)? {
+                Some(lock) => return Ok(Some(NameLock { path, _lock: lock })),
+                None if waits => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
     fn layer_slot(&self, lease: &Lease, diff_id: &Digest, want: Want) -> Result<Option<LayerSlot>> {
         if let Some(layer) = self.layer(diff_id)? {
             return Ok(Some(LayerSlot::Present(layer)));
@@ -222,6 +256,18 @@ impl LayerWriter {
         rustix::fs::open(&path, flags, Mode::empty()).map_err(|errno| Error::io("opening", &path, errno))
     }
 
+    /// An empty directory on the same file system, for whoever mounts [`LayerWriter::path`] as what an overlay writes to. It goes
+    /// with [`LayerWriter::commit`].
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn make_work(&self) -> Result<PathBuf> {
+        let path = unfinished_path(&self.paths, &self.diff_id).join(WORK);
+        tree::delete(&path)?;
+        tree::make_private(&path)?;
+        Ok(path)
+    }
+
     /// Keeps what the layer's archive can be written from again, beside its tree.
     ///
     /// # Errors
@@ -238,6 +284,7 @@ impl LayerWriter {
     /// Those of the file system; then the layer is not there.
     pub fn commit(mut self, size: u64) -> Result<Layer> {
         let unfinished = unfinished_path(&self.paths, &self.diff_id);
+        tree::delete(&unfinished.join(WORK))?;
         write_record(&unfinished, &Record { version: VERSION, size, boot_id: boot_id()? })?;
         sys::fault::point("layer: written");
         let finished = self.paths.layer(&self.diff_id);

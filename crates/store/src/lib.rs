@@ -76,7 +76,7 @@ pub use id::ContainerId;
 pub use images::{ImageRecord, LayerRef, Removed, Use};
 pub use integrity::{Alone, DatabaseFile, Garbage};
 pub use layer_blobs::LayerBlob;
-pub use layers::{Layer, LayerSlot, LayerWriter};
+pub use layers::{Layer, LayerSlot, LayerWriter, NameLock};
 pub use networks::NetworkRecord;
 pub use paths::Paths;
 pub use steps::StepResult;

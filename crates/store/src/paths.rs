@@ -8,7 +8,7 @@ use crate::{ContainerId, Digest, Error, Result};
 ///
 /// ```text
 /// ROOT/  phial.db  events/  lock  blobs/sha256/<hex>  layers/<diff id>/{layer.json,fs/}  tmp/  containers/<id>/
-///        volumes/<name>/_data  manifests/<hex>.json  init-layer/
+///        volumes/<name>/_data  manifests/<hex>.json  init-layer/  contexts/<hex>
 /// RUN/   containers/<id>/{lock,status.json,sock}  networks/<id>.json
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +116,11 @@ impl Paths {
     /// What is being written or deleted.
     pub fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
+    }
+
+    /// The directory of what is known of the files of builds' contexts, one file for each.
+    pub fn contexts(&self) -> PathBuf {
+        self.root.join("contexts")
     }
 
     /// The directory of the journal of events.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::graph::Digest;
+use store::Digest;
+
 use super::message::{Definition, Input, Location, Locations, Op, OpMetadata, Source, SourceInfo};
 
 /// A result of an operation.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Display};
 
 use prost::Message;
+use store::Digest;
 
 use super::builder::Output;
 use super::message::{Definition, Op, OpMetadata};
@@ -11,37 +12,10 @@ use super::message::{Definition, Op, OpMetadata};
 /// More operations are refused: nobody writes that many, and each costs memory and time.
 const MOST_OPERATIONS: usize = 100_000;
 
-/// What an operation is called: the SHA-256 of its bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest([u8; 32]);
-
-impl Digest {
-    /// That of these bytes.
-    pub fn of(bytes: &[u8]) -> Digest {
-        let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-        let mut sum = [0; 32];
-        sum.copy_from_slice(digest.as_ref());
-        Digest(sum)
-    }
-}
-
-impl Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Display::fmt(self, f)
-    }
-}
-
 /// An operation, with its inputs by their numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vertex {
-    /// What it is called.
+    /// What it is called: the SHA-256 of its bytes.
     pub digest: Digest,
     /// What it does.
     pub operation: Op,

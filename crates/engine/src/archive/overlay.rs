@@ -7,10 +7,29 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
+    UnmountFlags,
 };
 
 use crate::error::{Context, Error, ErrorKind, Result};
+
+/// A tree of layers, the topmost first, as a mount that is nowhere: it is gone with its descriptor. With an upper and a work
+/// directory it can be written to. Without any layer it is the upper directory itself.
+///
+/// # Errors
+/// `System`; `Image` when there is nothing to mount.
+pub fn mounted_tree(layers: &[PathBuf], upper: Option<(&Path, &Path)>) -> Result<OwnedFd> {
+    if layers.is_empty() {
+        let (upper, _) = upper.ok_or_else(|| Error::new(ErrorKind::Image, "a tree without layers"))?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        return rustix::fs::open(upper, flags, Mode::empty()).context(|| upper.display());
+    }
+    let overlay = Overlay { lower: layers, upper };
+    match overlay.detached() {
+        Err(Errno::INVAL | Errno::NOSYS) => overlay.detached_by_namespace(),
+        other => other.context(|| format!("mounting {} layers", layers.len())),
+    }
+}
 
 /// Layers, and what may be written over them.
 pub(super) struct Overlay<'a> {
@@ -46,9 +65,28 @@ impl Overlay<'_> {
         if let Some((upper, work)) = self.upper {
             set("upperdir", upper)?;
             set("workdir", work)?;
+            // What is written here becomes a layer, which others read without this one's help.
+            set("redirect_dir", Path::new("nofollow"))?;
         }
         rustix::mount::fsconfig_create(context.as_fd())?;
         rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, self.attributes())
+    }
+
+    /// Before Linux 6.7 only `mount(2)` takes many layers, and that wants a place: one in a namespace that ends with the
+    /// thread, of which a copy of the mount is all that stays.
+    fn detached_by_namespace(&self) -> Result<OwnedFd> {
+        let place = tempfile::TempDir::new().context(|| "a directory to mount on")?;
+        let work = || {
+            own_namespace()?;
+            self.classic(place.path())?;
+            let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+            rustix::mount::open_tree(CWD, place.path(), flags).context(|| "copying the mount of the layers")
+        };
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("mount".into()).spawn_scoped(scope, work);
+            let thread = thread.context(|| "starting a thread")?;
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 
     fn attributes(&self) -> MountAttrFlags {
@@ -74,6 +112,13 @@ impl Overlay<'_> {
         rustix::mount::mount("overlay", at, "overlay", flags, options.as_c_str())
             .context(|| format!("mounting {} layers on {}", self.lower.len(), at.display()))
     }
+}
+
+/// Gives the thread mounts of its own, which nobody else sees.
+pub(super) fn own_namespace() -> Result<()> {
+    sys::clone::unshare(sys::clone::namespace::MOUNT).context(|| "making a namespace of mounts")?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", private).context(|| "making mounts private")
 }
 
 /// The directory `layer` as a mount that cannot be written.

@@ -14,12 +14,12 @@ use fsroot::{Follow, Root};
 use runtime::protocol::{CONFIG_FILE, first_process};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatVfsMountFlags, StatxFlags};
 use rustix::io::Errno;
-use rustix::mount::{MountPropagationFlags, OpenTreeFlags};
+use rustix::mount::OpenTreeFlags;
 use rustix::thread::LinkNameSpaceType;
 use store::ContainerLock;
 
 use super::mounted::{self, Closed};
-use super::overlay::Overlay;
+use super::overlay::{Overlay, own_namespace};
 use crate::containers::create::{UPPER, WORK};
 use crate::containers::lifecycle::{Container, State};
 use crate::engine::Engine;
@@ -168,9 +168,7 @@ impl Engine {
         // Something to mount on that is there anyway; nobody else sees what lies on it.
         let at = self.paths().containers();
         in_thread(move || {
-            sys::clone::unshare(sys::clone::namespace::MOUNT).context(|| "making a namespace of mounts")?;
-            let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-            rustix::mount::mount_change("/", private).context(|| "making mounts private")?;
+            own_namespace()?;
             let opened = mounted::open_all(&wanted)?;
             Overlay { lower: &lower, upper: Some((&upper, &work)) }.mount(&at)?;
             let root = Root::open(&at).map_err(wrong)?;

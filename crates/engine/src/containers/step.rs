@@ -3,16 +3,20 @@
 //! `ps` does not list them, and nobody can attach to them. They are killed when whoever started them is gone, and what they
 //! leave besides their changes is collected by the next command, as of any container that was not finished.
 
-use std::path::PathBuf;
+/// Sockets of this host in such a container.
+mod forward;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use runtime::protocol::{Request, Rootfs, StdinMode, WindowSize};
 use store::{ContainerId, ContainerRecord, Digest};
 
 use super::create::{EMPTY, Places, Prepared, Unstarted, identity, readable};
-use crate::config::{ContainerConfig, ImageMount, Mount, MountKind, Origin};
+use crate::config::{ContainerConfig, ImageMount, Mount, MountKind, Origin, Propagation, RecursiveReadOnly};
 use crate::containers::create::Created;
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Context, Result};
 use crate::images::merged::Merged;
 use crate::session::{Connection, Session};
 use crate::volumes::Sources;
@@ -31,7 +35,57 @@ pub struct StepCommand {
     pub work: PathBuf,
     /// Further trees that it sees.
     pub trees: Vec<StepTree>,
+    /// Files in memory that it sees: secrets.
+    pub files: Vec<StepFile>,
+    /// Sockets of this host that it can connect to.
+    pub sockets: Vec<StepSocket>,
 }
+
+/// A file in memory that a command sees, and nobody else.
+#[derive(Debug, Clone, Default)]
+pub struct StepFile {
+    /// Where.
+    pub target: PathBuf,
+    /// What is in it.
+    pub content: Vec<u8>,
+    /// Whose it is.
+    pub access: Access,
+}
+
+/// A socket of this host that a command can connect to, as another one that is its own.
+#[derive(Debug, Clone, Default)]
+pub struct StepSocket {
+    /// Where.
+    pub target: PathBuf,
+    /// The socket of this host.
+    pub connects_to: PathBuf,
+    /// Whose it is.
+    pub access: Access,
+}
+
+/// Whose a file is, and what others may do with it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Access {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// A command that runs. It ends with this.
+#[derive(Debug)]
+pub struct RunningStep {
+    /// Its container.
+    pub id: ContainerId,
+    /// Its streams.
+    pub session: Session,
+    /// What leads to sockets of this host as long as it runs.
+    pub forwards: Vec<Forward>,
+}
+
+pub use forward::Forward;
 
 /// A tree of layers somewhere in the root.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +105,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::create`] and [`Engine::start`]; then nothing of it is left.
-    pub fn start_step(&self, command: &StepCommand, window: Option<WindowSize>) -> Result<(ContainerId, Session)> {
+    pub fn start_step(&self, command: &StepCommand, window: Option<WindowSize>) -> Result<RunningStep> {
         let id = ContainerId::generate()?;
         let config = ContainerConfig { auto_remove: true, ..command.config.clone() };
         let config = self.with_ids_of_networks(self.with_ids_of_others(config)?)?;
@@ -60,6 +114,17 @@ impl Engine {
         for (number, tree) in command.trees.iter().enumerate() {
             let mount = mount_of(number, tree, &directory, &mut sources)?;
             config.mounts.push(mount);
+        }
+        let bundle = self.paths().run_container(&id);
+        for (number, file) in command.files.iter().enumerate() {
+            config.mounts.push(file.make(&bundle.join(format!("file-{number}")))?);
+        }
+        let mut forwards = Vec::new();
+        for (number, socket) in command.sockets.iter().enumerate() {
+            let path = bundle.join(format!("socket-{number}"));
+            forwards.push(Forward::listen(&path, &socket.connects_to)?);
+            socket.access.give(&path)?;
+            config.mounts.push(bind(&path, &socket.target, false));
         }
         let merged = Merged::open(&command.layers)?;
         let identity = identity(&merged, config.user.as_deref().unwrap_or_default(), &config.group_add)?;
@@ -83,7 +148,7 @@ impl Engine {
         let session =
             self.step_asked(&created, command, window).and_then(|asked| Session::started("of the build", asked));
         match session {
-            Ok(session) => Ok((id, session)),
+            Ok(session) => Ok(RunningStep { id, session, forwards }),
             Err(error) => {
                 // The error that matters is why it was not started; what stays is found by the next command.
                 self.store.remove_container(created.lock).ok();
@@ -125,6 +190,33 @@ impl Engine {
     }
 }
 
+impl StepFile {
+    /// Makes it at `path`, which is in memory, and returns how it is mounted.
+    fn make(&self, path: &Path) -> Result<Mount> {
+        readable(path, |path| std::fs::write(path, &self.content), 0o600)?;
+        self.access.give(path)?;
+        Ok(bind(path, &self.target, true))
+    }
+}
+
+impl Access {
+    fn give(self, path: &Path) -> Result<()> {
+        std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid)).context(|| path.display())?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(self.mode)).context(|| path.display())
+    }
+}
+
+fn bind(source: &Path, target: &Path, read_only: bool) -> Mount {
+    let kind = MountKind::Bind {
+        source: source.to_owned(),
+        create_source: false,
+        propagation: Propagation::default(),
+        recursive: false,
+        read_only_below: RecursiveReadOnly::TopOnly,
+    };
+    Mount { target: target.to_owned(), read_only, kind, mode: String::new(), origin: Origin::Mount }
+}
+
 fn record_of(id: ContainerId, config: &ContainerConfig) -> Result<ContainerRecord> {
     Ok(ContainerRecord {
         id,
@@ -141,7 +233,7 @@ fn record_of(id: ContainerId, config: &ContainerConfig) -> Result<ContainerRecor
 }
 
 /// The mount of a tree, whose layers are then in `sources`.
-fn mount_of(number: usize, tree: &StepTree, directory: &std::path::Path, sources: &mut Sources) -> Result<Mount> {
+fn mount_of(number: usize, tree: &StepTree, directory: &Path, sources: &mut Sources) -> Result<Mount> {
     // Nobody else looks the number up.
     let id = Digest::of(&number.to_le_bytes());
     sources.images.insert(id, tree.layers.clone());

@@ -18,7 +18,7 @@ impl Engine {
     }
 
     /// Sees to it that [`Engine::sync_images`] happens. What does not work here is no error: the image is there.
-    pub(crate) fn sync_images_later(&self) {
+    pub fn sync_images_later(&self) {
         if !self.store.has_unsynced_images().unwrap_or(false) {
             return;
         }

@@ -13,6 +13,19 @@ use store::{Hashing, ImageRecord, LayerRef, LayerSlot, Lease};
 use crate::engine::Engine;
 use crate::error::{Context, Error, ErrorKind, Result};
 
+/// An image that a build has made: its documents, and its layers, which are in the store.
+#[derive(Debug, Clone)]
+pub struct BuiltImage {
+    /// Its configuration.
+    pub config: Vec<u8>,
+    /// Its manifest.
+    pub manifest: Vec<u8>,
+    /// Its layers, the lowest first.
+    pub layers: Vec<LayerRef>,
+    /// What it is called.
+    pub names: Vec<Reference>,
+}
+
 /// A layer that was made just now.
 pub(super) struct Made {
     pub(super) layer: LayerRef,
@@ -21,6 +34,38 @@ pub(super) struct Made {
 }
 
 impl Engine {
+    /// Lists an image that a build has made.
+    ///
+    /// # Errors
+    /// Those of the store; `Image` for documents that are none.
+    pub fn list_built(&self, lease: &Lease, built: &BuiltImage) -> Result<ImageRecord> {
+        let record = self.record_of_built(lease, built)?;
+        self.store.commit_image(lease, &record)?;
+        self.sync_images_later();
+        for name in &built.names {
+            self.tell_image(&record.id.to_string(), "tag", &name.familiar());
+        }
+        Ok(self.store.image(&record.id)?)
+    }
+
+    /// The record of an image that a build has made, which is not listed: its documents are in the store as long as the lease
+    /// lives.
+    ///
+    /// # Errors
+    /// As [`Engine::list_built`].
+    pub fn record_of_built(&self, lease: &Lease, built: &BuiltImage) -> Result<ImageRecord> {
+        let parsed = ImageConfig::parse(&built.config)?;
+        Ok(ImageRecord {
+            id: self.store.put_blob(lease, &built.config)?,
+            manifest: self.store.put_blob(lease, &built.manifest)?,
+            references: built.names.iter().map(Reference::canonical).collect(),
+            created: parsed.created.clone(),
+            size: built.layers.iter().map(|layer| layer.size).sum(),
+            layers: built.layers.clone(),
+            platform: parsed.platform().to_string(),
+        })
+    }
+
     /// The documents of an image around its layers, and the image.
     pub(super) fn assembled(
         &self,

@@ -1,0 +1,220 @@
+//! What is known of the contents of files: their sums, by what the kernel says of each file. Kept in one file for each context.
+//!
+//! A file that has the same inode, size, and times as before has the same content: the time of its last change cannot be set
+//! by anybody. But two changes within one tick of the kernel's clock have one time, so what was changed just before it was read
+//! is not remembered.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fsroot::{Metadata, Timespec};
+use store::{Digest, Paths};
+
+use crate::error::Result;
+use crate::files::{Reading, Sums};
+
+/// What the file begins with. Another beginning is that of another version, and nothing is known then.
+const MAGIC: &[u8; 8] = b"phsums\0\x01";
+/// Nanoseconds in which a file may have been changed twice: more than one tick of any kernel.
+const TICK: i128 = 20_000_000;
+/// A larger file of sums is not read.
+const MOST: u64 = 1 << 30;
+
+/// What tells one content of a file from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: i128,
+    changed: i128,
+}
+
+/// What is known of the contents of files.
+#[derive(Debug)]
+pub(crate) struct Index {
+    /// Where it is kept; nowhere, if nobody comes back to the context.
+    file: Option<PathBuf>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    sums: HashMap<Vec<u8>, (Stamp, [u8; 32])>,
+    is_read: bool,
+    is_new: bool,
+}
+
+impl Index {
+    /// Of the context at this path.
+    pub(super) fn of(context: &Path, paths: &Paths) -> Index {
+        let name = Digest::of(context.as_os_str().as_encoded_bytes()).hex();
+        Index { file: Some(paths.contexts().join(name)), known: Mutex::default() }
+    }
+
+    /// One that is not kept.
+    pub(super) fn forgetful() -> Index {
+        Index { file: None, known: Mutex::default() }
+    }
+
+    /// Keeps what is known for the next build. What cannot be kept is read again.
+    pub(super) fn keep(&self) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(file), true) = (&self.file, known.is_new) {
+            write(file, &known.sums).ok();
+        }
+    }
+
+    fn known(&self, path: &[u8], stamp: &Stamp) -> Option<[u8; 32]> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.is_read {
+            known.is_read = true;
+            known.sums = self.file.as_deref().and_then(read).unwrap_or_default();
+        }
+        known.sums.get(path).filter(|(of, _)| of == stamp).map(|(_, sum)| *sum)
+    }
+}
+
+impl Sums for Index {
+    fn sum(&self, path: &[u8], file: BorrowedFd<'_>, found: &Metadata) -> Result<[u8; 32]> {
+        let stamp = Stamp::of(found);
+        if let Some(sum) = self.known(path, &stamp) {
+            return Ok(sum);
+        }
+        let sum = Reading.sum(path, file, found)?;
+        if now() - stamp.changed > TICK {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.sums.insert(path.to_vec(), (stamp, sum));
+            known.is_new = true;
+        }
+        Ok(sum)
+    }
+}
+
+impl Stamp {
+    fn of(found: &Metadata) -> Stamp {
+        Stamp {
+            device: found.device,
+            inode: found.inode,
+            size: found.size,
+            modified: nanoseconds(found.modified),
+            changed: nanoseconds(found.changed),
+        }
+    }
+}
+
+fn nanoseconds(time: Timespec) -> i128 {
+    i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
+}
+
+fn now() -> i128 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i128::try_from(now.as_nanos()).unwrap_or(i128::MAX)
+}
+
+/// Reads what was kept; nothing if that is not readable.
+fn read(file: &Path) -> Option<HashMap<Vec<u8>, (Stamp, [u8; 32])>> {
+    if std::fs::metadata(file).ok()?.len() > MOST {
+        return None;
+    }
+    let bytes = std::fs::read(file).ok()?;
+    let (content, sum) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
+    // A power failure may have left half of it.
+    if Digest::of(content) != Digest::from_bytes(sum.try_into().ok()?) {
+        return None;
+    }
+    let mut rest = content.strip_prefix(MAGIC)?;
+    let mut known = HashMap::new();
+    while !rest.is_empty() {
+        let length = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
+        let (path, further) = rest.split_at_checked(length)?;
+        rest = further;
+        let stamp = Stamp {
+            device: u64::from_le_bytes(take(&mut rest)?),
+            inode: u64::from_le_bytes(take(&mut rest)?),
+            size: u64::from_le_bytes(take(&mut rest)?),
+            modified: i128::from_le_bytes(take(&mut rest)?),
+            changed: i128::from_le_bytes(take(&mut rest)?),
+        };
+        known.insert(path.to_vec(), (stamp, take(&mut rest)?));
+    }
+    Some(known)
+}
+
+fn take<const COUNT: usize>(rest: &mut &[u8]) -> Option<[u8; COUNT]> {
+    let (taken, further) = rest.split_at_checked(COUNT)?;
+    *rest = further;
+    taken.try_into().ok()
+}
+
+fn write(file: &Path, known: &HashMap<Vec<u8>, (Stamp, [u8; 32])>) -> std::io::Result<()> {
+    let mut bytes = MAGIC.to_vec();
+    for (path, (stamp, sum)) in known {
+        bytes.extend(u32::try_from(path.len()).unwrap_or_default().to_le_bytes());
+        bytes.extend(path);
+        for number in [stamp.device, stamp.inode, stamp.size] {
+            bytes.extend(number.to_le_bytes());
+        }
+        for number in [stamp.modified, stamp.changed] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(sum);
+    }
+    let sum = Digest::of(&bytes);
+    bytes.extend(sum.as_bytes());
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(directory)?;
+    let mut beside = tempfile::NamedTempFile::new_in(directory)?;
+    beside.write_all(&bytes)?;
+    beside.persist(file)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(number: u64) -> Stamp {
+        Stamp { device: 1, inode: number, size: 3, modified: -5, changed: 7 }
+    }
+
+    #[test]
+    fn what_is_kept_is_read_and_half_of_it_is_not() {
+        let directory = tempfile::TempDir::new().expect("a directory can be made");
+        let file = directory.path().join("contexts/sums");
+        let known: HashMap<_, _> =
+            (0..100_u8).map(|number| (vec![b'a', number], (stamp(number.into()), [number; 32]))).collect();
+        write(&file, &known).expect("is written");
+        assert_eq!(read(&file), Some(known));
+        let bytes = std::fs::read(&file).expect("reads");
+        for length in [0, 7, 8, 40, bytes.len() - 1] {
+            std::fs::write(&file, &bytes[..length]).expect("writes");
+            assert_eq!(read(&file), None, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_again_when_it_was_changed() {
+        let directory = tempfile::TempDir::new().expect("a directory can be made");
+        let paths = Paths::new(directory.path().join("root"), directory.path().join("run")).expect("is absolute");
+        let path = directory.path().join("file");
+        let sum = |index: &Index| {
+            let file = std::fs::File::open(&path).expect("opens");
+            let found = fsroot::attributes::metadata(&file).expect("is there");
+            index.sum(b"file", std::os::fd::AsFd::as_fd(&file), &found).expect("reads")
+        };
+        std::fs::write(&path, "one").expect("writes");
+        let of_one = *Digest::of(b"one").as_bytes();
+        let index = Index::of(directory.path(), &paths);
+        assert_eq!(sum(&index), of_one);
+        index.keep();
+        // It was changed just now, so nothing is known of it.
+        assert!(read(&paths.contexts().join(Digest::of(directory.path().as_os_str().as_encoded_bytes()).hex())).is_none());
+        std::fs::write(&path, "two").expect("writes");
+        assert_eq!(sum(&Index::of(directory.path(), &paths)), *Digest::of(b"two").as_bytes());
+    }
+}
