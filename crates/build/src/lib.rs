@@ -10,6 +10,7 @@
 /// Why a build did not come to its end.
 mod error;
 /// Changes of files: what `ADD`, `COPY` and `WORKDIR` do.
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the solver calls it"))]
 mod files;
 /// From what a Dockerfile means to a graph and a configuration.
 pub mod frontend;

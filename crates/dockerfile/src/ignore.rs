@@ -24,6 +24,42 @@ struct Pattern {
     is_exception: bool,
 }
 
+/// A source of `ADD` or `COPY` with wildcards, or one part of it: `*` and `?` take no slash, and of two stars one means nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wildcard(Glob);
+
+impl Wildcard {
+    /// Whether the text has wildcards at all.
+    pub fn is_in(text: &str) -> bool {
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
+            match character {
+                '*' | '?' | '[' => return true,
+                '\\' => drop(characters.next()),
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// # Errors
+    /// `Syntax` for a pattern that there cannot be.
+    pub fn parse(text: &str) -> Result<Wildcard> {
+        let mut once = String::with_capacity(text.len());
+        for character in text.chars() {
+            if character != '*' || !once.ends_with('*') || once.ends_with("\\*") {
+                once.push(character);
+            }
+        }
+        Glob::parse(&once).map(Wildcard).map_err(|why| Error::syntax(format!("{text:?}: {why}")).at_word(text))
+    }
+
+    /// Whether it means the whole text.
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.matches(text)
+    }
+}
+
 /// What patterns say of a path; whoever looks at what is below it says so again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
@@ -178,6 +214,24 @@ mod tests {
         assert!(closed.excludes_for_good(&closed.verdict("a", &Verdict::default())));
         let open = patterns("a\n!a/b");
         assert!(!open.excludes_for_good(&open.verdict("a", &Verdict::default())));
+    }
+
+    #[test]
+    fn wildcards_of_sources() {
+        let cases = [
+            ("*", true, "a", true),
+            ("**", true, "a/b", false),
+            ("a**b", true, "axb", true),
+            ("\\**", true, "*a", true),
+            ("\\*", false, "*", true),
+            ("[a-c]?", true, "bx", true),
+            ("a", false, "b", false),
+        ];
+        for (text, is_one, path, matches) in cases {
+            let wildcard = Wildcard::parse(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+            assert_eq!((Wildcard::is_in(text), wildcard.matches(path)), (is_one, matches), "{text:?} and {path:?}");
+        }
+        assert_eq!(Wildcard::parse("[a").expect_err("is not closed").to_string(), "\"[a\": a '[' is not closed");
     }
 
     #[test]

@@ -1,0 +1,1 @@
+//! Modes, held against `chmod(1)`.

@@ -1,0 +1,1 @@
+//! Copies, from what is asked for to what is there.
