@@ -32,11 +32,11 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// Opens a directory. `ignore_file` has the patterns of what is left out; without, that is `.dockerignore`.
+    /// Opens a directory. What is left out is said in `ignored`, a file's name and its content; without, in `.dockerignore`.
     ///
     /// # Errors
-    /// `NotFound` for one that is not there, `Dockerfile` for patterns that are none.
-    pub(crate) fn open(path: &Path, ignore_file: Option<&str>, paths: &Paths) -> Result<Local> {
+    /// `NotFound` for one that is not there, `Invalid` for patterns that are none.
+    pub(crate) fn open(path: &Path, ignored: Option<(String, Vec<u8>)>, paths: &Paths) -> Result<Local> {
         let shown = path.display();
         let root = Root::open(path).map_err(|error| match error.kind() {
             fsroot::ErrorKind::NotFound => {
@@ -48,7 +48,7 @@ impl Local {
             }
             _ => Error::from(error),
         })?;
-        let patterns = patterns(&root, ignore_file)?;
+        let patterns = patterns(&root, ignored)?;
         let path = path.canonicalize().map_err(|error| Error::system(shown, error))?;
         let index = Index::of(&path, paths);
         Ok(Local { root, path, patterns, index, _brought: None })
@@ -80,24 +80,22 @@ impl Local {
         Origin { root: &self.root, ignored: self.patterns.as_ref(), belongs_to_root: true, sums: &self.index }
     }
 
-    /// Forgets what was read, because something has changed meanwhile.
+    /// Keeps what was read for the next build.
     pub(crate) fn keep(&self) {
         self.index.keep();
     }
 }
 
-/// What is left out: `<Dockerfile>.dockerignore` beside the Dockerfile, or else `.dockerignore`.
-fn patterns(root: &Root, ignore_file: Option<&str>) -> Result<Option<Patterns>> {
-    for name in ignore_file.into_iter().chain([".dockerignore"]) {
-        match root.read_regular(name, MOST_PATTERNS) {
-            Ok(bytes) => {
-                let patterns = Patterns::parse(&bytes)
-                    .map_err(|error| Error::invalid(format!("{name}: {error}")))?;
-                return Ok((!patterns.is_empty()).then_some(patterns));
-            }
-            Err(error) if error.kind() == fsroot::ErrorKind::NotFound => {}
+fn patterns(root: &Root, ignored: Option<(String, Vec<u8>)>) -> Result<Option<Patterns>> {
+    const NAME: &str = ".dockerignore";
+    let (name, bytes) = match ignored {
+        Some(ignored) => ignored,
+        None => match root.read_regular(NAME, MOST_PATTERNS) {
+            Ok(bytes) => (NAME.to_owned(), bytes),
+            Err(error) if error.kind() == fsroot::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(None)
+        },
+    };
+    let patterns = Patterns::parse(&bytes).map_err(|error| Error::invalid(format!("{name}: {error}")))?;
+    Ok((!patterns.is_empty()).then_some(patterns))
 }

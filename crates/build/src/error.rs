@@ -3,6 +3,8 @@
 use std::fmt::{self, Display};
 use std::io;
 
+use store::Digest;
+
 /// Result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -35,12 +37,14 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     dockerfile: Option<Box<dockerfile::Error>>,
+    file: Option<Box<(String, String)>>,
+    operation: Option<Digest>,
 }
 
 impl Error {
     /// One of this kind. The message is a fragment that names the thing and the value.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), hint: None, dockerfile: None }
+        Error { kind, message: message.into(), hint: None, dockerfile: None, file: None, operation: None }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Error {
@@ -64,6 +68,33 @@ impl Error {
         self
     }
 
+    /// Which file [`Error::dockerfile`] is about: what it is called, and what stands in it.
+    #[must_use]
+    pub fn with_file(mut self, name: impl Into<String>, text: impl Into<String>) -> Error {
+        self.file = Some(Box::new((name.into(), text.into())));
+        self
+    }
+
+    /// In these lines of the Dockerfile.
+    #[must_use]
+    pub(crate) fn in_lines(mut self, first: usize, last: usize) -> Error {
+        let lines = dockerfile::Lines { first, last };
+        let error = dockerfile::Error::meaning(self.message.clone()).in_lines(lines);
+        self.dockerfile = Some(Box::new(self.hint.iter().fold(error, |error, hint| error.with_hint(hint))));
+        self
+    }
+
+    /// Of an operation of the graph.
+    #[must_use]
+    pub(crate) fn of_operation(self, operation: Digest) -> Error {
+        Error { operation: Some(operation), ..self }
+    }
+
+    /// The operation of the graph that has failed, if it is one.
+    pub(crate) fn operation(&self) -> Option<&Digest> {
+        self.operation.as_ref()
+    }
+
     /// For programs: what kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -77,6 +108,11 @@ impl Error {
     /// Where in the Dockerfile it is, if it is there.
     pub fn dockerfile(&self) -> Option<&dockerfile::Error> {
         self.dockerfile.as_deref()
+    }
+
+    /// The file that is about: its name and its text.
+    pub fn file(&self) -> Option<(&str, &str)> {
+        self.file.as_deref().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 }
 

@@ -99,9 +99,8 @@ impl Inputs {
         /// More than any context has.
         const MOST: usize = 256 << 20;
         let mut json = Vec::new();
-        let read = zstd::Decoder::new(kept).and_then(|decoder| {
-            std::io::Read::read_to_end(&mut std::io::Read::take(decoder, MOST as u64), &mut json)
-        });
+        let read = zstd::Decoder::new(kept)
+            .and_then(|decoder| std::io::Read::read_to_end(&mut std::io::Read::take(decoder, MOST as u64), &mut json));
         Inputs(read.ok().and_then(|_| serde_json::from_slice(&json).ok()).unwrap_or_default())
     }
 }

@@ -7,29 +7,53 @@
 //! Everything that a build reads is a stranger's: the Dockerfile, the context, images, and what is at an address. Paths of
 //! theirs are resolved below a root, by descriptor (`fsroot`), and nothing that they say is run but in a container.
 
+/// From options to what was asked for.
+mod building;
+/// Directories that files are taken from.
+mod context;
 /// Why a build did not come to its end.
 mod error;
+/// Why a step is done anew.
+mod explain;
+/// What becomes of a result.
+mod export;
 /// Changes of files: what `ADD`, `COPY` and `WORKDIR` do.
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the solver calls it"))]
 mod files;
+/// Programs of other processors.
+mod foreign;
 /// From what a Dockerfile means to a graph and a configuration.
 pub mod frontend;
+/// The images that builds begin with.
+mod images;
+/// What a step is made of.
+mod inputs;
 /// The graph: what is done to which results, and in what order.
 pub mod llb;
 /// What is asked for.
 mod options;
 /// What happens, while it happens.
 pub mod progress;
+/// How far pulls are.
+mod pulls;
+/// Who is told what happens.
+mod report;
+/// Which operations were done before, and the others.
+mod solve;
 /// Where contexts come from.
 mod source;
+/// What is made to be mounted on.
+mod stubs;
+/// What commands may have.
+mod surroundings;
+/// Trees of files as layers.
+mod tree;
+
+pub use building::build;
 
 pub use error::{Error, ErrorKind, Result};
 pub use options::{
     Agent, AttestationRequest, CacheOption, Context, Dockerfile, Export, NamedContext, Options, Secret, SecretSource,
 };
-
-use engine::Engine;
-use progress::Watch;
 
 /// What a build has made.
 #[derive(Debug, Clone, Default)]
@@ -38,14 +62,8 @@ pub struct Built {
     pub image: Option<String>,
     /// What is known of it (`--metadata-file`), by buildx's names: `containerimage.digest` and so on.
     pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// How many steps there are, and how many of them were done before.
+    pub steps: (usize, usize),
     /// Where the time went: names of steps and how long each took, the longest first.
     pub longest: Vec<(String, std::time::Duration)>,
-}
-
-/// Builds.
-///
-/// # Errors
-/// [`ErrorKind`] tells them apart. What was made before stays in the cache, and nothing else stays.
-pub fn build(_engine: &Engine, _options: &Options, _watch: &dyn Watch) -> Result<Built> {
-    Err(Error::new(ErrorKind::Invalid, "builds are not there yet"))
 }

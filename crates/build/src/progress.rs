@@ -99,6 +99,10 @@ pub enum Event {
         /// Why.
         lines: Vec<String>,
     },
+    /// Something else has the terminal from now on: nothing is shown.
+    Paused,
+    /// Nothing else has it any more.
+    Resumed,
     /// A check of the Dockerfile has found something.
     Warning {
         /// The rule.

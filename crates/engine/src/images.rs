@@ -118,6 +118,37 @@ impl Engine {
         }
     }
 
+    /// The image called `name` for another platform than this host's. One that has to be fetched is named by its digest alone, so
+    /// that the name stays with the image that it has here.
+    ///
+    /// # Errors
+    /// As [`Engine::ensure_image`]; `NotFound` when it is not there for that platform.
+    pub fn ensure_foreign_image(
+        &self,
+        name: &str,
+        policy: PullPolicy,
+        options: &PullOptions,
+        progress: &dyn Progress,
+    ) -> Result<ImageRecord> {
+        let wanted = options.platform.clone().unwrap_or_else(Platform::host);
+        if policy != PullPolicy::Always
+            && let Ok(image) = self.image(name)
+            && is_for(&image, &wanted)
+        {
+            return Ok(image);
+        }
+        let reference = self.first_candidate(name)?;
+        let offers = image::platforms(&reference, &self.with_access(options)?)?;
+        let named = match offers.iter().find(|(_, platform)| wanted.clone().normal().runs(platform)) {
+            Some((digest, _)) => reference.at(*digest).to_string(),
+            None => reference.to_string(),
+        };
+        if let (Ok(image), true) = (self.image(&named), named.contains('@')) {
+            return Ok(image);
+        }
+        self.pull(&named, options, progress)
+    }
+
     /// The image that a user calls `name`: a reference in its short form, `hello`, an id, or the beginning of one.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ pub use containers::lifecycle::{
 pub use containers::ps::line::ContainerSummary;
 pub use containers::ps::{CONTAINER_FILTERS, ListOptions};
 pub use containers::stats::Sample;
-pub use containers::step::{Access, Forward, RunningStep, StepCommand, StepFile, StepSocket, StepTree};
+pub use containers::step::{Access, Forward, RunningStep, StepCommand, StepFile, StepSocket, StepTree, owner_in};
 pub use containers::top::Processes;
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, Result};
@@ -62,8 +62,8 @@ pub use images::builtin;
 pub use images::commit::CommitOptions;
 pub use images::history::HistoryStep;
 pub use images::import::ImportOptions;
-pub use images::made::BuiltImage;
 pub use images::list::{IMAGE_FILTERS, ImageListOptions, ImageSummary, ImageUsage};
+pub use images::made::BuiltImage;
 pub use images::manifest_lists::{Annotation, Inspected, ManifestList};
 pub use images::mounts::MountedImage;
 pub use images::prune::{IMAGE_PRUNE_FILTERS, PrunedImages};

@@ -68,30 +68,30 @@ impl Index {
             write(file, &known.sums).ok();
         }
     }
+}
 
-    fn known(&self, path: &[u8], stamp: &Stamp) -> Option<[u8; 32]> {
+impl Sums for Index {
+    fn sum(&self, path: &[u8], file: BorrowedFd<'_>, found: &Metadata) -> Result<[u8; 32]> {
+        Reading.sum(path, file, found)
+    }
+
+    fn known(&self, path: &[u8], found: &Metadata) -> Option<[u8; 32]> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.is_read {
             known.is_read = true;
             known.sums = self.file.as_deref().and_then(read).unwrap_or_default();
         }
-        known.sums.get(path).filter(|(of, _)| of == stamp).map(|(_, sum)| *sum)
-    }
-}
-
-impl Sums for Index {
-    fn sum(&self, path: &[u8], file: BorrowedFd<'_>, found: &Metadata) -> Result<[u8; 32]> {
         let stamp = Stamp::of(found);
-        if let Some(sum) = self.known(path, &stamp) {
-            return Ok(sum);
-        }
-        let sum = Reading.sum(path, file, found)?;
+        known.sums.get(path).filter(|(of, _)| *of == stamp).map(|(_, sum)| *sum)
+    }
+
+    fn remember(&self, path: &[u8], found: &Metadata, sum: [u8; 32]) {
+        let stamp = Stamp::of(found);
         if now() - stamp.changed > TICK {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.sums.insert(path.to_vec(), (stamp, sum));
             known.is_new = true;
         }
-        Ok(sum)
     }
 }
 
@@ -198,23 +198,23 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_again_when_it_was_changed() {
+    fn what_was_changed_just_now_is_not_remembered() {
         let directory = tempfile::TempDir::new().expect("a directory can be made");
         let paths = Paths::new(directory.path().join("root"), directory.path().join("run")).expect("is absolute");
         let path = directory.path().join("file");
-        let sum = |index: &Index| {
-            let file = std::fs::File::open(&path).expect("opens");
-            let found = fsroot::attributes::metadata(&file).expect("is there");
-            index.sum(b"file", std::os::fd::AsFd::as_fd(&file), &found).expect("reads")
-        };
         std::fs::write(&path, "one").expect("writes");
-        let of_one = *Digest::of(b"one").as_bytes();
+        let found = fsroot::attributes::metadata(std::fs::File::open(&path).expect("opens")).expect("is there");
         let index = Index::of(directory.path(), &paths);
-        assert_eq!(sum(&index), of_one);
+        let now = Metadata { changed: Timespec { tv_sec: i64::MAX / 4, tv_nsec: 0 }, ..found };
+        index.remember(b"file", &now, [1; 32]);
+        assert_eq!(index.known(b"file", &now), None);
+        let long_ago = Metadata { changed: Timespec { tv_sec: 1, tv_nsec: 0 }, ..found };
+        index.remember(b"file", &long_ago, [1; 32]);
+        assert_eq!(index.known(b"file", &long_ago), Some([1; 32]));
+        assert_eq!(index.known(b"file", &found), None, "it was changed since");
         index.keep();
-        // It was changed just now, so nothing is known of it.
-        assert!(read(&paths.contexts().join(Digest::of(directory.path().as_os_str().as_encoded_bytes()).hex())).is_none());
-        std::fs::write(&path, "two").expect("writes");
-        assert_eq!(sum(&Index::of(directory.path(), &paths)), *Digest::of(b"two").as_bytes());
+        let again = Index::of(directory.path(), &paths);
+        assert_eq!(again.known(b"file", &long_ago), Some([1; 32]));
+        assert_eq!(again.known(b"other", &long_ago), None);
     }
 }

@@ -217,6 +217,25 @@ fn bind(source: &Path, target: &Path, read_only: bool) -> Mount {
     Mount { target: target.to_owned(), read_only, kind, mode: String::new(), origin: Origin::Mount }
 }
 
+/// Whose files of `user` and `group` are, in a tree of these layer directories, the topmost first. A number without a group
+/// stands for both; a name for itself and its own group.
+///
+/// # Errors
+/// `NotFound` for a name that the tree does not know.
+pub fn owner_in(layers: &[PathBuf], user: &str, group: Option<&str>) -> Result<(u32, u32)> {
+    let looked_up = |text: &str| identity(&Merged::open(layers)?, text, &[]);
+    let (uid, gid) = match user.parse::<u32>() {
+        Ok(number) => (number, number),
+        Err(_) => looked_up(user).map(|found| (found.uid, found.gid))?,
+    };
+    match group {
+        None => Ok((uid, gid)),
+        Some(group) => {
+            Ok((uid, group.parse::<u32>().or_else(|_| looked_up(&format!("0:{group}")).map(|found| found.gid))?))
+        }
+    }
+}
+
 fn record_of(id: ContainerId, config: &ContainerConfig) -> Result<ContainerRecord> {
     Ok(ContainerRecord {
         id,

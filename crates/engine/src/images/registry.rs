@@ -224,7 +224,7 @@ impl Engine {
         Ok(reference)
     }
 
-    fn with_access(&self, options: &PullOptions) -> Result<PullOptions> {
+    pub(super) fn with_access(&self, options: &PullOptions) -> Result<PullOptions> {
         let mut options = options.clone();
         options.registries = self.registries()?.clone();
         if let (Some(directory), CredentialsSource::Docker) = (&self.options.docker_config, &options.credentials) {

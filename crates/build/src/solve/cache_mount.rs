@@ -1,0 +1,135 @@
+//! Directories that are kept between builds (`RUN --mount=type=cache`): volumes, which `volume ls` lists and everybody can look
+//! at, export and remove.
+
+use std::path::{Path, PathBuf};
+
+use engine::VolumeConfig;
+use fsroot::Root;
+use store::{Digest, NameLock};
+
+use super::Job;
+use super::file::of_stage;
+use crate::error::{Error, Result};
+use crate::files::Selection;
+use crate::llb::message::exec::{CacheSharing, Mount};
+use crate::llb::message::file::Copy;
+use crate::tree::Tree;
+
+/// The label of such volumes; its value is the id of the directory.
+pub(crate) const LABEL: &str = "phial.build.cache";
+
+/// More of one name are not made: so many commands cannot run at once.
+const MOST_PRIVATE: usize = 1000;
+
+/// A directory that is kept, for a command that is about to run.
+pub(super) struct Kept {
+    path: PathBuf,
+    /// Nobody else has it meanwhile; None if it is shared.
+    _alone: Option<NameLock>,
+}
+
+impl Kept {
+    /// Where it is on the host.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Job<'_> {
+    /// The directory of a mount, which is made if it is not there, with what it begins with.
+    ///
+    /// # Errors
+    /// Those of volumes.
+    pub(super) fn keep(&self, mount: &Mount, begins_with: Option<&Tree>) -> Result<Kept> {
+        let options = mount.cache_opt.clone().unwrap_or_default();
+        let first = volume_name(&options.id);
+        let (name, alone) = match options.sharing() {
+            CacheSharing::Shared => (first, None),
+            CacheSharing::Locked => {
+                let alone = self.store().lock_name(&lock_of(&first), true)?;
+                (first, alone)
+            }
+            CacheSharing::Private => self.free_one(&first)?,
+        };
+        // Two that want the same new one at once: the first one makes it whole.
+        let _making = self.store().lock_name(&Digest::of(format!("making {name}").as_bytes()), true)?;
+        let is_new = self.store().volume(&name)?.is_none();
+        if is_new {
+            let labels = [(LABEL.to_owned(), options.id.clone())].into();
+            self.engine.create_volume(&VolumeConfig { name: Some(name.clone()), labels, ..VolumeConfig::default() })?;
+        }
+        let path = self.store().paths().volume_data(&name);
+        if let (true, Some(tree)) = (is_new, begins_with) {
+            self.fill(&path, tree, &mount.selector)?;
+        }
+        Ok(Kept { path, _alone: alone })
+    }
+
+    /// The first of its name that nobody else has now.
+    fn free_one(&self, first: &str) -> Result<(String, Option<NameLock>)> {
+        for number in 0..MOST_PRIVATE {
+            let name = if number == 0 { first.to_owned() } else { format!("{first}-{number}") };
+            if let Some(alone) = self.store().lock_name(&lock_of(&name), false)? {
+                return Ok((name, Some(alone)));
+            }
+        }
+        Err(Error::invalid(format!("{MOST_PRIVATE} commands have a cache mount {first} of their own already")))
+    }
+
+    /// What the directory begins with.
+    fn fill(&self, path: &Path, tree: &Tree, selector: &str) -> Result<()> {
+        let Some(from) = tree.open(self.store())? else { return Ok(()) };
+        let onto = Root::open(path)?;
+        let copy = Copy {
+            src: if selector.is_empty() { "/".to_owned() } else { selector.to_owned() },
+            dest: "/".to_owned(),
+            mode: -1,
+            timestamp: -1,
+            dir_copy_contents: true,
+            create_dest_path: true,
+            ..Copy::default()
+        };
+        let origin = of_stage(&from);
+        Selection::of(&copy, &origin)?.copy(&copy, &origin, &onto, None)?;
+        let found = from.metadata(copy.src.trim_start_matches('/'), fsroot::Follow::Yes);
+        if let Ok(found) = found {
+            fsroot::attributes::set_owner(onto.dir(), found.uid, found.gid)?;
+            fsroot::attributes::set_mode(onto.dir(), found.mode)?;
+        }
+        Ok(())
+    }
+}
+
+fn lock_of(name: &str) -> Digest {
+    Digest::of(format!("cache mount {name}").as_bytes())
+}
+
+/// The volume of a cache mount: what of its id can be in a name, and what tells it from others.
+pub(crate) fn volume_name(id: &str) -> String {
+    let allowed = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    let words: String = id.chars().map(allowed).collect();
+    let words = words.trim_matches('-');
+    let words = &words[words.len().saturating_sub(40)..];
+    format!("cache-{}-{}", words.trim_start_matches('-'), Digest::of(id.as_bytes()).short())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_has_a_name_of_its_own() {
+        assert_eq!(
+            volume_name("/root/.cache/go"),
+            format!("cache-root--cache-go-{}", Digest::of(b"/root/.cache/go").short())
+        );
+        assert_ne!(volume_name("/a/b"), volume_name("/a-b"));
+        for id in ["", "..", "../../etc", "a/../b", "\u{e4}\0\n", &"x".repeat(1000)] {
+            let name = volume_name(id);
+            assert!(
+                name.len() < 80 && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-'),
+                "{name}"
+            );
+        }
+    }
+}

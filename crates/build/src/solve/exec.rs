@@ -1,0 +1,296 @@
+//! Commands: each runs in a container on the layers below it, and what it has changed is its layer. Nothing is packed and
+//! nothing is copied.
+
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use engine::config::{
+    CapabilityChoice, ContainerConfig, Device, ExtraHost, Mount as EngineMount, MountKind, Network, Origin,
+    Propagation, RecursiveReadOnly, Ulimit,
+};
+use engine::{Access, RunningStep, StepCommand, StepFile, StepSocket, StepTree};
+use store::LayerWriter;
+
+use super::cache_mount::Kept;
+use super::layer::Making;
+use super::prepare::{Prepared, nth};
+use super::{Job, Outcome, Value, name_of, tree_of};
+use crate::error::{Error, ErrorKind, Result};
+use crate::explain;
+use crate::llb::Vertex;
+use crate::llb::message::Kind as Operation;
+use crate::llb::message::exec::{ExecOp, Grant, Meta, Mount, MountType, NetMode, ProxyEnv, SecurityMode};
+use crate::progress::Stream;
+use crate::stubs::Stubs;
+use crate::surroundings::{DEVICE, HOST_NETWORK, INSECURE};
+use crate::tree::Tree;
+
+/// What the host is called for commands, so that none can leave another name in each build.
+const HOST_NAME: &str = "buildkitsandbox";
+
+/// A command with all that it sees.
+#[derive(Default)]
+struct Command {
+    step: StepCommand,
+    /// Directories that are kept between builds, whose locks are held as long as it runs.
+    kept: Vec<Kept>,
+}
+
+impl<'a> Job<'a> {
+    /// Runs a command.
+    ///
+    /// # Errors
+    /// `Command` when it fails; `Invalid` for what it may not have.
+    pub(super) fn run(&'a self, number: usize, inputs: &[Value<'a>], prepared: &Prepared<'a>) -> Result<Outcome<'a>> {
+        let vertex = &self.graph.vertices[number];
+        let Some(Operation::Exec(exec)) = &vertex.operation.op else {
+            return Err(Error::invalid("an operation runs nothing"));
+        };
+        let base = base(exec, inputs)?;
+        let making = Making {
+            step: self.step(number),
+            key: prepared.key,
+            base: base.clone(),
+            kind: "regular",
+            family: explain::family(name_of(vertex)),
+            inputs: &prepared.inputs,
+            anew: vertex.metadata.ignore_cache,
+        };
+        self.make(&making, |writer| {
+            let mut command = self.command(vertex, exec, inputs)?;
+            command.step.layers = base.directories(self.store());
+            (command.step.upper, command.step.work) = (writer.path(), writer.make_work()?);
+            let stubs = Stubs::before(&base, self.store(), &targets(exec))?;
+            let code = self.run_command(number, &command)?;
+            self.judge(vertex, exec, code, &command, writer)?;
+            drop(command);
+            stubs.remove(writer)
+        })
+    }
+
+    /// Starts it, tells what it says, and waits for its end.
+    fn run_command(&self, number: usize, command: &Command) -> Result<i32> {
+        let RunningStep { id, session, forwards } = self.engine.start_step(&command.step, None)?;
+        self.leashes.lock().unwrap_or_else(PoisonError::into_inner).push(session.leash()?);
+        if self.is_canceled() {
+            self.cancel();
+        }
+        let step = self.step(number);
+        let heard = session.hear(|is_error, bytes| {
+            self.reporter.output(step, if is_error { Stream::Stderr } else { Stream::Stdout }, bytes);
+        });
+        drop(forwards);
+        self.engine.end_step(&id)?;
+        if self.is_canceled() {
+            return Err(Self::canceled());
+        }
+        Ok(heard?)
+    }
+
+    /// Whether the exit code is one of success.
+    fn judge(&self, vertex: &Vertex, exec: &ExecOp, code: i32, command: &Command, writer: &LayerWriter) -> Result<()> {
+        let valid = exec.meta.as_ref().map(|meta| meta.valid_exit_codes.as_slice()).unwrap_or_default();
+        if valid.contains(&code) || (valid.is_empty() && code == 0) {
+            return Ok(());
+        }
+        if self.grants.shell_on_error {
+            self.open_shell(&command.step, writer)?;
+        }
+        let arguments = exec.meta.as_ref().map(|meta| meta.args.join(" ")).unwrap_or_default();
+        Err(Error::new(ErrorKind::Command, format!("the command {arguments:?} has ended with the exit code {code}"))
+            .of_operation(vertex.digest))
+    }
+
+    /// Whether nothing new is begun.
+    pub(super) fn is_canceled(&self) -> bool {
+        self.is_canceled.load(Ordering::SeqCst)
+    }
+
+    fn command(&'a self, vertex: &Vertex, exec: &ExecOp, inputs: &[Value<'a>]) -> Result<Command> {
+        let mut command = Command::default();
+        command.step.config = self.config(vertex, exec)?;
+        for mount in exec.mounts.iter().filter(|mount| mount.dest != "/") {
+            if mount.output >= 0 {
+                return Err(Error::invalid(format!("what is written to {} cannot be a result", mount.dest)));
+            }
+            self.add_mount(&mut command, mount, inputs)?;
+        }
+        for secret in &exec.secretenv {
+            match self.grants.secret(&secret.id)? {
+                Some(value) => {
+                    let value = String::from_utf8(value).map_err(|_| {
+                        Error::invalid(format!("the secret {} is no text, and cannot be a variable", secret.id))
+                    })?;
+                    command.step.config.env.push(format!("{}={value}", secret.name));
+                }
+                None if secret.optional => {}
+                None => return Err(missing_secret(&secret.id)),
+            }
+        }
+        Ok(command)
+    }
+
+    fn config(&self, vertex: &Vertex, exec: &ExecOp) -> Result<ContainerConfig> {
+        let meta = exec.meta.clone().unwrap_or_default();
+        let privileged = exec.security() == SecurityMode::Insecure;
+        if privileged {
+            self.grants.check(INSECURE, "RUN --security=insecure")?;
+        }
+        let network = match exec.network() {
+            NetMode::Unset => self.grants.network.clone(),
+            NetMode::None => Network::None,
+            NetMode::Host if self.grants.is_host_network => Network::Host,
+            NetMode::Host => {
+                self.grants.check(HOST_NETWORK, "RUN --network=host")?;
+                Network::Host
+            }
+        };
+        let mut devices = Vec::new();
+        for device in &exec.cdi_devices {
+            self.grants.check(DEVICE, "RUN --device")?;
+            devices.push(Device::parse(&device.name)?);
+        }
+        crate::foreign::check(vertex.operation.platform.as_ref())?;
+        let extra_hosts = meta.extra_hosts.iter().map(|host| ExtraHost::parse(&format!("{}:{}", host.host, host.ip)));
+        let ulimits = meta.ulimit.iter().map(|one| Ulimit::parse(&format!("{}={}:{}", one.name, one.soft, one.hard)));
+        Ok(ContainerConfig {
+            image: "the build".to_owned(),
+            env: environment(&meta),
+            entrypoint: Some(Vec::new()),
+            command: meta.args.clone(),
+            working_dir: Some(if meta.cwd.is_empty() { "/".to_owned() } else { meta.cwd.clone() }),
+            user: Some(meta.user.clone()),
+            hostname: Some(if meta.hostname.is_empty() { HOST_NAME.to_owned() } else { meta.hostname.clone() }),
+            network,
+            extra_hosts: extra_hosts.collect::<engine::Result<_>>()?,
+            ulimits: ulimits.collect::<engine::Result<_>>()?,
+            cgroup_parent: (!meta.cgroup_parent.is_empty()).then(|| meta.cgroup_parent.clone()),
+            devices,
+            privileged,
+            cap_add: if privileged { vec![CapabilityChoice::All] } else { Vec::new() },
+            ..ContainerConfig::default()
+        })
+    }
+
+    fn add_mount(&'a self, command: &mut Command, mount: &Mount, inputs: &[Value<'a>]) -> Result<()> {
+        let target = PathBuf::from(&mount.dest);
+        let step = &mut command.step;
+        match mount.mount_type() {
+            MountType::Bind => {
+                let tree = match nth(inputs, mount.input) {
+                    Some(Value::Tree(tree)) => tree.clone(),
+                    Some(Value::Local(local)) => self.brought_in(local, &mount.selector)?,
+                    None => Tree::default(),
+                };
+                if tree.layers.is_empty() {
+                    step.config.mounts.push(in_memory(target, None));
+                    return Ok(());
+                }
+                let subpath = mount.selector.trim_matches('/');
+                step.trees.push(StepTree {
+                    target,
+                    layers: tree.directories(self.store()),
+                    subpath: (!subpath.is_empty()).then(|| PathBuf::from(subpath)),
+                    writable: !mount.readonly,
+                });
+            }
+            MountType::Tmpfs => {
+                let size = mount.tmpfs_opt.as_ref().and_then(|options| u64::try_from(options.size).ok());
+                step.config.mounts.push(in_memory(target, size.filter(|size| *size > 0)));
+            }
+            MountType::Cache => {
+                let begins_with = nth(inputs, mount.input).map(tree_of).transpose()?;
+                let kept = self.keep(mount, begins_with.as_ref())?;
+                step.config.mounts.push(of_host(target, kept.path().to_owned(), mount.readonly));
+                command.kept.push(kept);
+            }
+            MountType::Secret => {
+                let grant = mount.secret_opt.clone().unwrap_or_default();
+                match self.grants.secret(&grant.id)? {
+                    Some(content) => step.files.push(StepFile { target, content, access: access(&grant) }),
+                    None if grant.optional => {}
+                    None => return Err(missing_secret(&grant.id)),
+                }
+            }
+            MountType::Ssh => {
+                let grant = mount.ssh_opt.clone().unwrap_or_default();
+                match self.grants.agent(&grant.id) {
+                    Some(socket) => {
+                        let (connects_to, access) = (socket.clone(), access(&grant));
+                        step.sockets.push(StepSocket { target, connects_to, access });
+                    }
+                    None if grant.optional => {}
+                    None => return Err(missing_agent(&grant.id)),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The tree that a command changes.
+fn base(exec: &ExecOp, inputs: &[Value<'_>]) -> Result<Tree> {
+    let root = exec.mounts.iter().find(|mount| mount.dest == "/");
+    let root = root.ok_or_else(|| Error::invalid("a command without a root cannot be run"))?;
+    nth(inputs, root.input).map_or_else(|| Ok(Tree::default()), tree_of)
+}
+
+/// Where something is mounted that is nothing of the result.
+fn targets(exec: &ExecOp) -> Vec<PathBuf> {
+    exec.mounts.iter().filter(|mount| mount.dest != "/").map(|mount| PathBuf::from(&mount.dest)).collect()
+}
+
+/// The variables of a command, and those that say how others are reached.
+fn environment(meta: &Meta) -> Vec<String> {
+    let mut env = meta.env.clone();
+    let ProxyEnv { http_proxy, https_proxy, ftp_proxy, no_proxy, all_proxy } =
+        meta.proxy_env.clone().unwrap_or_default();
+    let proxies = [
+        ("HTTP_PROXY", http_proxy),
+        ("HTTPS_PROXY", https_proxy),
+        ("FTP_PROXY", ftp_proxy),
+        ("NO_PROXY", no_proxy),
+        ("ALL_PROXY", all_proxy),
+    ];
+    for (name, value) in proxies.into_iter().filter(|(_, value)| !value.is_empty()) {
+        for name in [name.to_owned(), name.to_ascii_lowercase()] {
+            if !env.iter().any(|variable| variable.split('=').next() == Some(&name)) {
+                env.push(format!("{name}={value}"));
+            }
+        }
+    }
+    env
+}
+
+fn in_memory(target: PathBuf, size: Option<u64>) -> EngineMount {
+    // Commands of builds are run from there.
+    let kind = MountKind::Tmpfs { size, mode: None, options: vec!["exec".to_owned()] };
+    EngineMount { target, read_only: false, kind, mode: String::new(), origin: Origin::Mount }
+}
+
+fn of_host(target: PathBuf, source: PathBuf, read_only: bool) -> EngineMount {
+    let kind = MountKind::Bind {
+        source,
+        create_source: false,
+        propagation: Propagation::default(),
+        recursive: false,
+        read_only_below: RecursiveReadOnly::TopOnly,
+    };
+    EngineMount { target, read_only, kind, mode: String::new(), origin: Origin::Mount }
+}
+
+fn access(grant: &Grant) -> Access {
+    Access { uid: grant.uid, gid: grant.gid, mode: grant.mode }
+}
+
+fn missing_secret(id: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("the secret {id} is not given"))
+        .with_hint(format!("--secret id={id},src=FILE, or --secret id={id},env=NAME"))
+}
+
+fn missing_agent(id: &str) -> Error {
+    let id = if id.is_empty() { "default" } else { id };
+    Error::new(ErrorKind::NotFound, format!("the agent {id} is not given"))
+        .with_hint(format!("--ssh {id}, with an agent that runs (ssh-agent)"))
+}

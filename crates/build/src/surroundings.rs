@@ -1,0 +1,98 @@
+//! What commands may have: secrets, agents, networks, and what has to be allowed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use engine::config::NetworkFlags;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::{Options, SecretSource};
+
+/// A secret is not larger: what is larger belongs into a file of the context, or to another machine.
+const MOST_SECRET: usize = 500 * 1024;
+
+/// What commands may have.
+#[derive(Default)]
+pub(crate) struct Grants {
+    secrets: BTreeMap<String, SecretSource>,
+    agents: BTreeMap<String, PathBuf>,
+    /// Whom commands reach that do not say it: one of our networks, by name.
+    pub(crate) network: engine::config::Network,
+    /// Whether the user has said that all commands are in the host's network.
+    pub(crate) is_host_network: bool,
+    /// What was allowed.
+    allowed: Vec<String>,
+    /// Whether a shell is opened where a command has failed.
+    pub(crate) shell_on_error: bool,
+}
+
+/// Whoever runs something that needs to be allowed.
+pub(crate) const INSECURE: &str = "security.insecure";
+pub(crate) const HOST_NETWORK: &str = "network.host";
+pub(crate) const DEVICE: &str = "device";
+
+impl Grants {
+    /// What the options give.
+    ///
+    /// # Errors
+    /// `Invalid` for an agent without a socket, and for a network that cannot be.
+    pub(crate) fn of(options: &Options) -> Result<Grants> {
+        let secrets = options.secrets.iter().map(|secret| (secret.id.clone(), secret.source.clone())).collect();
+        let mut agents = BTreeMap::new();
+        for agent in &options.agents {
+            let socket = agent.socket.clone().or_else(|| std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from));
+            let socket = socket.ok_or_else(|| {
+                Error::invalid(format!("--ssh {}: no agent runs: SSH_AUTH_SOCK is not set", agent.id))
+                    .with_hint("eval $(ssh-agent); ssh-add, or name a socket: --ssh ID=/path/of/socket")
+            })?;
+            agents.insert(agent.id.clone(), socket);
+        }
+        let network = match options.network.as_deref() {
+            None | Some("" | "default") => engine::config::Network::default(),
+            Some(name) => NetworkFlags { networks: vec![name.to_owned()], ..NetworkFlags::default() }.parse()?,
+        };
+        let allowed = options.allowed.clone();
+        let is_host_network = network == engine::config::Network::Host;
+        Ok(Grants { secrets, agents, network, is_host_network, allowed, shell_on_error: options.shell_on_error })
+    }
+
+    /// The content of a secret; None if there is none of that name.
+    ///
+    /// # Errors
+    /// `System` for one that cannot be read, `Invalid` for one that is too large. Neither says what is in it.
+    pub(crate) fn secret(&self, id: &str) -> Result<Option<Vec<u8>>> {
+        let content = match self.secrets.get(id) {
+            None => return Ok(None),
+            Some(SecretSource::File(path)) => std::fs::read(path)
+                .map_err(|error| Error::system(format!("the secret {id}: {}", path.display()), error))?,
+            Some(SecretSource::Variable(name)) => match std::env::var_os(name) {
+                Some(value) => value.into_encoded_bytes(),
+                None => return Ok(None),
+            },
+        };
+        if content.len() > MOST_SECRET {
+            return Err(Error::invalid(format!(
+                "the secret {id} has {} bytes: more than {MOST_SECRET}",
+                content.len()
+            )));
+        }
+        Ok(Some(content))
+    }
+
+    /// The socket of an agent; None if there is none of that name.
+    pub(crate) fn agent(&self, id: &str) -> Option<&PathBuf> {
+        self.agents.get(if id.is_empty() { "default" } else { id })
+    }
+
+    /// Refuses what was not allowed.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub(crate) fn check(&self, what: &str, instruction: &str) -> Result<()> {
+        if self.allowed.iter().any(|allowed| allowed == what) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Invalid, format!("{instruction} has to be allowed"))
+            .with_hint(format!("phial build --allow {what} …, if the Dockerfile is one that you trust")))
+    }
+}
