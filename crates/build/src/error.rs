@@ -35,12 +35,13 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     dockerfile: Option<Box<dockerfile::Error>>,
+    file: Option<Box<(String, String)>>,
 }
 
 impl Error {
     /// One of this kind. The message is a fragment that names the thing and the value.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), hint: None, dockerfile: None }
+        Error { kind, message: message.into(), hint: None, dockerfile: None, file: None }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Error {
@@ -64,6 +65,13 @@ impl Error {
         self
     }
 
+    /// Which file [`Error::dockerfile`] is about: what it is called, and what stands in it.
+    #[must_use]
+    pub fn with_file(mut self, name: impl Into<String>, text: impl Into<String>) -> Error {
+        self.file = Some(Box::new((name.into(), text.into())));
+        self
+    }
+
     /// For programs: what kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -77,6 +85,11 @@ impl Error {
     /// Where in the Dockerfile it is, if it is there.
     pub fn dockerfile(&self) -> Option<&dockerfile::Error> {
         self.dockerfile.as_deref()
+    }
+
+    /// The file that is about: its name and its text.
+    pub fn file(&self) -> Option<(&str, &str)> {
+        self.file.as_deref().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 }
 

@@ -13,19 +13,27 @@ mod error;
 mod files;
 /// From what a Dockerfile means to a graph and a configuration.
 pub mod frontend;
+/// A build as a picture.
+pub mod graph;
 /// The graph: what is done to which results, and in what order.
 pub mod llb;
 /// What is asked for.
 mod options;
+/// What a Dockerfile offers and what looks wrong in it, without building it.
+pub mod outline;
 /// What happens, while it happens.
 pub mod progress;
 /// Where contexts come from.
 mod source;
+/// What the cache takes, and making room in it.
+mod usage;
 
 pub use error::{Error, ErrorKind, Result};
 pub use options::{
-    Agent, AttestationRequest, CacheOption, Context, Dockerfile, Export, NamedContext, Options, Secret, SecretSource,
+    Agent, AttestationRequest, CacheOption, Context, Dockerfile, Export, Limits, NamedContext, Options, Secret,
+    SecretSource,
 };
+pub use usage::{CacheRecord, PruneOptions, Pruned, prune, usage};
 
 use engine::Engine;
 use progress::Watch;
