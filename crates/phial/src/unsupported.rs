@@ -42,7 +42,10 @@ const FLAGS: &[(&str, &str)] = &[
          output -o platform policy print progress provenance pull push quiet -q resource rm sbom secret security-opt \
          shm-size squash ssh tag -t target ulimit",
     ),
-    ("builder prune", "all -a builder filter force -f keep-storage max-used-space min-free-space reserved-space timeout verbose"),
+    (
+        "builder prune",
+        "all -a builder filter force -f keep-storage max-used-space min-free-space reserved-space timeout verbose",
+    ),
     ("builder du", "builder filter format timeout verbose"),
     ("ps", "all -a filter -f format last -n latest -l no-trunc quiet -q size -s"),
     ("ls", "all -a filter -f format last -n latest -l no-trunc quiet -q size -s digests tree"),

@@ -72,7 +72,8 @@ impl Execute for Build {
         self.surroundings.apply(&mut options)?;
         self.showing.apply(&mut options);
         proxies::add(&mut options.build_args, context.config.as_deref(), &environment);
-        let display = Display::start(mode, output::look_of_stderr() == dockerfile::Look::Colored, options.shell_on_error);
+        let display =
+            Display::start(mode, output::look_of_stderr() == dockerfile::Look::Colored, options.shell_on_error);
         let recorder = build::graph::Recorder::default();
         let engine = context.engine_to_start()?;
         let built = build::build(&engine, &options, &Both(&display, &recorder));

@@ -123,7 +123,9 @@ struct Source {
 /// Reads the Dockerfile where it is near: on this host, or on standard input.
 fn read(options: &Options) -> Result<Source> {
     let context = match &options.context {
-        Context::Directory(path) => Some(Root::open(path).map_err(build::Error::from).cannot(|| format!("read {}", path.display()))?),
+        Context::Directory(path) => {
+            Some(Root::open(path).map_err(build::Error::from).cannot(|| format!("read {}", path.display()))?)
+        }
         _ => None,
     };
     let (name, bytes) = match (&options.dockerfile, &options.context, &context) {
@@ -209,8 +211,7 @@ mod tests {
     #[test]
     fn a_dockerfile_is_read_below_its_context() {
         let directory = tempfile::tempdir().expect("a directory");
-        let options =
-            || Options { context: Context::Directory(directory.path().to_owned()), ..Options::default() };
+        let options = || Options { context: Context::Directory(directory.path().to_owned()), ..Options::default() };
         assert!(read(&options()).is_err());
         std::os::unix::fs::symlink("/etc/hostname", directory.path().join("Dockerfile")).expect("room");
         assert!(read(&options()).is_err(), "a link of the context leads nowhere outside it");

@@ -122,8 +122,11 @@ fn platforms(texts: &[String]) -> Result<Vec<Platform>> {
     let mut found = Vec::new();
     for text in texts {
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let platform: Platform =
-                if part == "local" { Platform::host() } else { part.parse().map_err(|why| invalid("--platform", text, why))? };
+            let platform: Platform = if part == "local" {
+                Platform::host()
+            } else {
+                part.parse().map_err(|why| invalid("--platform", text, why))?
+            };
             if !found.contains(&platform) {
                 found.push(platform);
             }
@@ -159,7 +162,8 @@ fn named_context(text: &str) -> Result<NamedContext> {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => {
             Ok(NamedContext { name: name.to_owned(), value: value.to_owned() })
         }
-        _ => Err(invalid("--build-context", text, "it is not NAME=VALUE").with_hint("give NAME=DIRECTORY, or NAME=docker-image://IMAGE")),
+        _ => Err(invalid("--build-context", text, "it is not NAME=VALUE")
+            .with_hint("give NAME=DIRECTORY, or NAME=docker-image://IMAGE")),
     }
 }
 
@@ -171,7 +175,8 @@ fn secret(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Se
     let file = fields.take(&["src", "source"]).filter(|file| !file.is_empty());
     let variable = fields.take(&["env"]).filter(|name| !name.is_empty());
     fields.only(&["id", "type", "src", "source", "env"].map(|key| key))?;
-    let id = id.ok_or_else(|| fields.wrong("it has no id").with_hint("give id=NAME,src=FILE or id=NAME,env=VARIABLE"))?;
+    let id =
+        id.ok_or_else(|| fields.wrong("it has no id").with_hint("give id=NAME,src=FILE or id=NAME,env=VARIABLE"))?;
     if let Some(kind) = &kind {
         fields.one_of("type", kind, &["file", "env"])?;
     }
@@ -188,11 +193,7 @@ fn secret(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Se
 }
 
 /// `default`, `NAME` or `NAME=SOCKET`.
-fn agent(
-    text: &str,
-    environment: &dyn Fn(&str) -> Option<String>,
-    is_socket: &dyn Fn(&Path) -> bool,
-) -> Result<Agent> {
+fn agent(text: &str, environment: &dyn Fn(&str) -> Option<String>, is_socket: &dyn Fn(&Path) -> bool) -> Result<Agent> {
     let (id, path) = text.split_once('=').map_or((text, None), |(id, path)| (id, Some(path)));
     let wrong = |why: String| invalid("--ssh", text, why);
     if id.is_empty() {
@@ -233,7 +234,9 @@ fn caches(flag: &str, texts: &[String]) -> Result<Vec<CacheOption>> {
 
 fn cache(flag: &str, text: &str) -> Result<CacheOption> {
     let mut fields = Fields::parse(flag, text)?;
-    let kind = fields.take(&["type"]).ok_or_else(|| fields.wrong("it has no type").with_hint("give type=registry,ref=IMAGE"))?;
+    let kind = fields
+        .take(&["type"])
+        .ok_or_else(|| fields.wrong("it has no type").with_hint("give type=registry,ref=IMAGE"))?;
     fields.one_of("type", &kind, &CACHES)?;
     match kind.as_str() {
         "registry" => {

@@ -27,7 +27,9 @@ pub(super) fn add(
         let of_variable = environment("DOCKER_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
         of_variable.or_else(|| environment("HOME").map(|home| Path::new(&home).join(".docker")))
     };
-    let Some(path) = directory.map(Path::to_owned).or_else(usual).map(|found| found.join("config.json")) else { return };
+    let Some(path) = directory.map(Path::to_owned).or_else(usual).map(|found| found.join("config.json")) else {
+        return;
+    };
     let is_small = std::fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() <= LARGEST);
     let Some(text) = is_small.then(|| std::fs::read(&path).ok()).flatten() else { return };
     for (name, value) in proxies(&text) {

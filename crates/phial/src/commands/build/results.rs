@@ -75,7 +75,8 @@ impl Flags {
     /// Puts all of them into `options`.
     pub(super) fn apply(&self, options: &mut Options) -> Result<()> {
         options.tags = self.tag.iter().map(|text| tag(text)).collect::<Result<_>>()?;
-        options.labels = self.label.iter().map(|text| parse_label(text)).collect::<engine::Result<_>>().cannot(|| "build")?;
+        options.labels =
+            self.label.iter().map(|text| parse_label(text)).collect::<engine::Result<_>>().cannot(|| "build")?;
         options.annotations = self.annotation.iter().map(|text| annotation(text)).collect::<Result<_>>()?;
         options.exports = self.exports(&options.tags)?;
         let (provenance, sbom) = attest::all(&self.attest, self.provenance.as_deref(), self.sbom.as_deref())?;
@@ -116,7 +117,8 @@ impl Flags {
     pub(super) fn write(&self, built: &Built) -> Result<()> {
         if let Some(path) = &self.iidfile {
             let id = built.image.as_deref().ok_or_else(|| {
-                Failure::new("cannot write the image's id: there is no image").with_hint("leave out --iidfile or --output")
+                Failure::new("cannot write the image's id: there is no image")
+                    .with_hint("leave out --iidfile or --output")
             })?;
             write("--iidfile", path, id.as_bytes())?;
         }

@@ -102,8 +102,7 @@ mod tests {
             assert_eq!(mode(is_quiet, flag, &environment, is_terminal).expect("it is one"), expected);
         }
         let wrong = mode(false, Some("plian"), &|_| None, true).expect_err("there is none");
-        let message =
-            "cannot build: --progress plian: it is none of auto, plain, tty, quiet, rawjson, none";
+        let message = "cannot build: --progress plian: it is none of auto, plain, tty, quiet, rawjson, none";
         assert_eq!(wrong.said(), (message, Some("did you mean plain?")));
     }
 }

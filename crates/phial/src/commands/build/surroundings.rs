@@ -65,7 +65,8 @@ impl Flags {
         options.extra_hosts = self.add_host.iter().map(|text| ExtraHost::parse(text)).collect::<engine::Result<_>>()?;
         options.ulimits = self.ulimit.iter().map(|text| Ulimit::parse(text)).collect::<engine::Result<_>>()?;
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        options.cgroup_parent = given(&self.cgroup_parent).map(|path| limits::parse_cgroup_parent(&path)).transpose()?;
+        options.cgroup_parent =
+            given(&self.cgroup_parent).map(|path| limits::parse_cgroup_parent(&path)).transpose()?;
         let number = |text: &Option<String>, parse: fn(&str) -> engine::Result<Option<u64>>| {
             given(text).map_or(Ok(None), |text| parse(&text))
         };
@@ -115,7 +116,16 @@ mod tests {
             ..build::Limits::default()
         };
         assert_eq!(options.limits, expected);
-        let options = applied(&["--shm-size", "1g", "--add-host", "db:10.0.0.5", "--ulimit", "nofile=1:2", "--network", "default"]);
+        let options = applied(&[
+            "--shm-size",
+            "1g",
+            "--add-host",
+            "db:10.0.0.5",
+            "--ulimit",
+            "nofile=1:2",
+            "--network",
+            "default",
+        ]);
         let options = options.expect("all make sense");
         assert_eq!((options.shm_size, options.extra_hosts.len(), options.ulimits.len()), (Some(1 << 30), 1, 1));
         assert_eq!(options.network, None);
@@ -125,7 +135,10 @@ mod tests {
     fn what_makes_no_sense_is_named() {
         for (words, why) in [
             (["--memory", "much"], "cannot build: --memory much: not a size"),
-            (["--network", "container:x"], "cannot build: --network container:x: a build cannot be in a container's network"),
+            (
+                ["--network", "container:x"],
+                "cannot build: --network container:x: a build cannot be in a container's network",
+            ),
             (["--add-host", "x"], "cannot build: --add-host x: no address"),
         ] {
             assert_eq!(applied(&words).expect_err("it makes no sense").said().0, why);

@@ -87,7 +87,8 @@ fn unused_for(filters: &Filters) -> Result<Option<Duration>> {
     let Some(text) = filters.last("unused-for").or_else(|| filters.last("until")) else { return Ok(None) };
     let nanoseconds = notation::duration::nanoseconds(text).and_then(|number| u64::try_from(number).ok());
     let wrong = || {
-        Failure::new(format!("cannot prune the cache: --filter until={text}: not a duration")).with_hint("give 24h or 30m")
+        Failure::new(format!("cannot prune the cache: --filter until={text}: not a duration"))
+            .with_hint("give 24h or 30m")
     };
     nanoseconds.map(|number| Some(Duration::from_nanos(number))).ok_or_else(wrong)
 }
@@ -95,9 +96,11 @@ fn unused_for(filters: &Filters) -> Result<Option<Duration>> {
 /// What has gone, and how much room that makes.
 fn report(records: &[CacheRecord], bytes: u64, verbose: bool) -> String {
     let mut rows = vec![vec!["ID".to_owned(), "TYPE".to_owned(), "SIZE".to_owned(), "DESCRIPTION".to_owned()]];
-    rows.extend(records.iter().map(|record| {
-        vec![record.id.clone(), record.kind.clone(), human::size(record.size), description(record)]
-    }));
+    rows.extend(
+        records
+            .iter()
+            .map(|record| vec![record.id.clone(), record.kind.clone(), human::size(record.size), description(record)]),
+    );
     if !verbose {
         rows.iter_mut().for_each(|row| row.truncate(3));
     }
@@ -119,7 +122,16 @@ mod tests {
 
     #[test]
     fn what_goes() {
-        let words = ["-a", "--filter", "until=24h", "--keep-storage", "1g", "--filter", "type=regular", "--filter=private=true"];
+        let words = [
+            "-a",
+            "--filter",
+            "until=24h",
+            "--keep-storage",
+            "1g",
+            "--filter",
+            "type=regular",
+            "--filter=private=true",
+        ];
         let expected = PruneOptions {
             all: true,
             unused_for: Some(Duration::from_hours(24)),

@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_cut() {
-        for (text, most, expected) in [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("日本語", 5, "日本…"), ("a\tb", 9, "a b"), ("ab", 0, "")]
+        for (text, most, expected) in
+            [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("日本語", 5, "日本…"), ("a\tb", 9, "a b"), ("ab", 0, "")]
         {
             let (cut, width) = clipped(text, most);
             assert_eq!((cut.as_str(), width), (expected, expected.chars().map(columns).sum()), "{text} {most}");

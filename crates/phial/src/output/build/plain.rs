@@ -79,7 +79,9 @@ impl<W: Write> Plain<W> {
 
 impl<W: Write> Printer for Plain<W> {
     fn event(&mut self, at: SystemTime, event: &Event, lines: &[String], state: &State) -> io::Result<()> {
-        if let Event::Output { step: id, .. } | Event::Ended { step: id, .. } | Event::Explained { step: id, .. } = event {
+        if let Event::Output { step: id, .. } | Event::Ended { step: id, .. } | Event::Explained { step: id, .. } =
+            event
+        {
             let started = state.steps.get(id).and_then(|step| step.started);
             for line in lines {
                 let time = since(started.unwrap_or(at), at).as_secs_f64();

@@ -42,7 +42,8 @@ fn times(state: &State) -> String {
     if longest.is_empty() {
         return text;
     }
-    let named: Vec<String> = longest.iter().map(|step| format!("{} {}", short(&step.name), spaced(took(step)))).collect();
+    let named: Vec<String> =
+        longest.iter().map(|step| format!("{} {}", short(&step.name), spaced(took(step)))).collect();
     text + ". Longest: " + &named.join(", ")
 }
 

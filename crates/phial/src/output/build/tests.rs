@@ -66,7 +66,10 @@ fn events() -> Vec<(SystemTime, Event)> {
 }
 
 /// What a printer has made of the first events.
-fn shown(make: impl FnOnce(std::rc::Rc<std::cell::RefCell<Vec<u8>>>) -> Box<dyn Printer>, is_over: bool) -> (String, State) {
+fn shown(
+    make: impl FnOnce(std::rc::Rc<std::cell::RefCell<Vec<u8>>>) -> Box<dyn Printer>,
+    is_over: bool,
+) -> (String, State) {
     let bytes = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let mut printer = make(std::rc::Rc::clone(&bytes));
     let mut state = State::new(true);
@@ -189,7 +192,8 @@ fn screen(written: &str) -> Vec<String> {
 #[test]
 fn a_frame_replaces_the_one_before() {
     let out = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-    let mut tree = tty::Tree::new(Shared(std::rc::Rc::clone(&out)), || Some(Size { width: 50, height: 9 }), false, false);
+    let mut tree =
+        tty::Tree::new(Shared(std::rc::Rc::clone(&out)), || Some(Size { width: 50, height: 9 }), false, false);
     let mut state = State::new(true);
     for (time, event) in events() {
         state.apply(time, &event);

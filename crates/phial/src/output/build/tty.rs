@@ -206,7 +206,10 @@ impl<W: Write> Printer for Tree<W> {
         }
         self.draw(now, state, true)?;
         let is_failed = |id: &&StepId| {
-            state.steps.get(*id).is_some_and(|step| matches!(step.ended, Some((Ending::Failed(_), _))) && !step.tail.is_empty())
+            state
+                .steps
+                .get(*id)
+                .is_some_and(|step| matches!(step.ended, Some((Ending::Failed(_), _))) && !step.tail.is_empty())
         };
         for id in state.order.iter().filter(is_failed) {
             self.whole_log(*id, state)?;

@@ -87,7 +87,7 @@ fn caches_are_images_or_lists() {
         ("type=local,src=x", "it has no dest", "give dest=DIRECTORY"),
         ("ref=a", "it has no type", "give type=registry,ref=IMAGE"),
         ("type=registry,ref=a,mood=max", "there is no key 'mood' here", "did you mean mode?"),
-        ("type=local,dest=a,mode=all", "mode=all is none of min, max", "did you mean max?"),
+        ("type=local,dest=a,mode=mox", "mode=mox is none of min, max", "did you mean max?"),
     ] {
         assert_eq!(refused(caches("--cache-to", &texts(&[text]))).0, format!("--cache-to {text}: {why}"));
         assert_eq!(refused(caches("--cache-to", &texts(&[text]))).1, hint, "{text}");

@@ -45,7 +45,16 @@ fn request(mut fields: Fields<'_>, kind: &str) -> Result<Option<AttestationReque
         return Ok(None);
     }
     if kind == "provenance" {
-        fields.only(&["mode", "version", "builder-id", "filename", "reproducible", "inline-only", "disabled", "type"])?;
+        fields.only(&[
+            "mode",
+            "version",
+            "builder-id",
+            "filename",
+            "reproducible",
+            "inline-only",
+            "disabled",
+            "type",
+        ])?;
         if let Some(mode) = fields.given.get("mode") {
             fields.one_of("mode", mode, &["min", "max"])?;
         }

@@ -46,13 +46,16 @@ pub(super) fn parse(text: &str) -> Result<Export> {
         _ => {}
     }
     let mut fields = Fields::parse("--output", text)?;
-    let kind = fields.take(&["type"]).ok_or_else(|| fields.wrong("it has no type").with_hint("give type=local,dest=DIR"))?;
+    let kind =
+        fields.take(&["type"]).ok_or_else(|| fields.wrong("it has no type").with_hint("give type=local,dest=DIR"))?;
     fields.one_of("type", &kind, &TYPES)?;
     let to = fields.take(&["dest", "destination"]).filter(|to| !to.is_empty());
     let is_image = matches!(kind.as_str(), "image" | "registry") || (kind == "docker" && to.is_none());
     if is_image {
         if to.is_some() {
-            return Err(fields.wrong("an image goes into the store or a registry").with_hint("type=oci,dest=FILE is a file"));
+            return Err(fields
+                .wrong("an image goes into the store or a registry")
+                .with_hint("type=oci,dest=FILE is a file"));
         }
         return image(fields, &kind);
     }
@@ -87,7 +90,8 @@ pub(super) fn parse(text: &str) -> Result<Export> {
 
 fn image(mut fields: Fields<'_>, kind: &str) -> Result<Export> {
     let names = fields.take(&["name"]).unwrap_or_default();
-    let names: Vec<String> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let names: Vec<String> =
+        names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
     for name in &names {
         name.parse::<image::Reference>().map_err(|why| fields.wrong(format!("name={name}: {why}")))?;
     }

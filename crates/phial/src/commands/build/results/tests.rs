@@ -23,10 +23,14 @@ fn outputs() {
         store,
         attributes: map(pairs),
     };
-    let archive = |oci, to: Option<&str>, tar| Export::Archive { oci, to: to.map(Into::into), tar, attributes: map(&[]) };
+    let archive =
+        |oci, to: Option<&str>, tar| Export::Archive { oci, to: to.map(Into::into), tar, attributes: map(&[]) };
     let cases = [
         ("out", Export::Local { to: "out".into(), attributes: map(&[]) }),
-        ("type=local,dest=out,platform-split=false", Export::Local { to: "out".into(), attributes: map(&[("platform-split", "false")]) }),
+        (
+            "type=local,dest=out,platform-split=false",
+            Export::Local { to: "out".into(), attributes: map(&[("platform-split", "false")]) },
+        ),
         ("-", Export::Tar { to: None }),
         ("type=tar,dest=a.tar", Export::Tar { to: Some("a.tar".into()) }),
         ("type=tar", Export::Tar { to: None }),
@@ -48,7 +52,11 @@ fn outputs() {
 fn outputs_that_make_no_sense() {
     let cases = [
         ("", "it is empty", Some("give a directory, or type=TYPE")),
-        ("type=loacl,dest=x", "type=loacl is none of image, registry, docker, oci, local, tar, cacheonly", Some("did you mean local?")),
+        (
+            "type=loacl,dest=x",
+            "type=loacl is none of image, registry, docker, oci, local, tar, cacheonly",
+            Some("did you mean local?"),
+        ),
         ("type=local", "it has no dest", Some("give dest=DIRECTORY")),
         ("type=local,dest=-", "files cannot go to standard output", Some("give type=tar")),
         ("type=tar,dst=x", "there is no key 'dst' here", Some("did you mean dest?")),
@@ -89,7 +97,10 @@ fn attestations() {
     let cases = [
         (all(&[], None, None), (None, None)),
         (all(&[], Some("true"), Some("1")), (request(&[]), request(&[]))),
-        (all(&[], Some("mode=max"), Some("generator=a")), (request(&[("mode", "max")]), request(&[("generator", "a")]))),
+        (
+            all(&[], Some("mode=max"), Some("generator=a")),
+            (request(&[("mode", "max")]), request(&[("generator", "a")])),
+        ),
         (all(&["type=provenance,mode=min", "type=sbom"], Some("false"), None), (None, request(&[]))),
         (all(&["type=sbom,disabled=true"], None, None), (None, None)),
     ];
