@@ -27,10 +27,14 @@ pub mod frontend;
 mod images;
 /// What a step is made of.
 mod inputs;
+/// A build as a picture.
+pub mod graph;
 /// The graph: what is done to which results, and in what order.
 pub mod llb;
 /// What is asked for.
 mod options;
+/// What a Dockerfile offers and what looks wrong in it, without building it.
+pub mod outline;
 /// What happens, while it happens.
 pub mod progress;
 /// How far pulls are.
@@ -48,12 +52,16 @@ mod surroundings;
 /// Trees of files as layers.
 mod tree;
 
-pub use building::build;
+/// What the cache takes, and making room in it.
+mod usage;
 
+pub use building::build;
 pub use error::{Error, ErrorKind, Result};
 pub use options::{
-    Agent, AttestationRequest, CacheOption, Context, Dockerfile, Export, NamedContext, Options, Secret, SecretSource,
+    Agent, AttestationRequest, CacheOption, Context, Dockerfile, Export, Limits, NamedContext, Options, Secret,
+    SecretSource,
 };
+pub use usage::{CacheRecord, PruneOptions, Pruned, prune, usage};
 
 /// What a build has made.
 #[derive(Debug, Clone, Default)]

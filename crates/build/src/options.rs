@@ -53,6 +53,8 @@ pub struct Options {
     pub shm_size: Option<u64>,
     /// `--cgroup-parent`.
     pub cgroup_parent: Option<String>,
+    /// What a command may use up.
+    pub limits: Limits,
     /// `--allow`: `security.insecure`, `network.host`, `device`.
     pub allowed: Vec<String>,
     /// `--provenance`, if it is asked for.
@@ -63,6 +65,25 @@ pub struct Options {
     pub explain: bool,
     /// `--on-error=shell`: a shell in what a failed command has left. The names of programs that are tried.
     pub shell_on_error: bool,
+}
+
+/// What each command of a build may use up, in docker's units. What is not said has no limit of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// `--memory`, bytes.
+    pub memory: Option<u64>,
+    /// `--memory-swap`: memory and swap together, bytes; -1 is no limit.
+    pub memory_swap: Option<i64>,
+    /// `--cpu-shares`.
+    pub cpu_shares: Option<u64>,
+    /// `--cpu-period`, microseconds.
+    pub cpu_period: Option<u64>,
+    /// `--cpu-quota`, microseconds; -1 is no limit.
+    pub cpu_quota: Option<i64>,
+    /// `--cpuset-cpus`, such as `0-2,4`.
+    pub cpuset_cpus: Option<String>,
+    /// `--cpuset-mems`, such as `0,1`.
+    pub cpuset_mems: Option<String>,
 }
 
 /// Where the files of a build come from.

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, Title};
 
+use crate::check::Finding;
 use crate::error::Error;
 use crate::statement::Lines;
 
@@ -30,24 +31,43 @@ impl Error {
     /// ```
     pub fn report(&self, name: &str, text: &str, look: Look) -> String {
         let message = self.to_string();
-        let marked = self.lines().and_then(|lines| marked(text, lines, self.word()));
-        let snippet = marked.map(|(lines, span)| {
-            Snippet::source(&text[lines.clone()])
-                .path(name)
-                .line_start(line_of(text, lines.start))
-                .annotation(AnnotationKind::Primary.span(span.start - lines.start..span.end - lines.start))
-        });
-        let help = self.hint().map(|hint| Level::HELP.message(hint));
         let title = Level::ERROR.primary_title(message.as_str());
-        let group = match (snippet, help) {
-            (None, None) => annotate_snippets::Group::with_title(title),
-            (None, Some(help)) => title.element(help),
-            (Some(snippet), None) => title.element(snippet),
-            (Some(snippet), Some(help)) => title.element(snippet).element(help),
-        };
-        let renderer = if look == Look::Colored { Renderer::styled() } else { Renderer::plain() };
-        renderer.render(&[group])
+        render(title, (name, text), self.lines().map(|lines| (lines, self.word())), self.hint(), look)
     }
+}
+
+impl Finding {
+    /// The finding with the lines that it is about, as [`Error::report`] shows an error, and where its rule is explained.
+    pub fn report(&self, name: &str, text: &str, look: Look) -> String {
+        let title = Level::WARNING.primary_title(self.message.as_str()).id(self.rule.name());
+        render(title, (name, text), Some((self.lines, None)), Some(&self.rule.url()), look)
+    }
+}
+
+/// What is wrong, in which lines at which word of the file (its name and its text), and what helps.
+fn render(
+    title: Title<'_>,
+    (name, text): (&str, &str),
+    place: Option<(Lines, Option<&str>)>,
+    help: Option<&str>,
+    look: Look,
+) -> String {
+    let marked = place.and_then(|(lines, word)| marked(text, lines, word));
+    let snippet = marked.map(|(lines, span)| {
+        Snippet::source(&text[lines.clone()])
+            .path(name)
+            .line_start(line_of(text, lines.start))
+            .annotation(AnnotationKind::Primary.span(span.start - lines.start..span.end - lines.start))
+    });
+    let help = help.map(|help| Level::HELP.message(help));
+    let group = match (snippet, help) {
+        (None, None) => annotate_snippets::Group::with_title(title),
+        (None, Some(help)) => title.element(help),
+        (Some(snippet), None) => title.element(snippet),
+        (Some(snippet), Some(help)) => title.element(snippet).element(help),
+    };
+    let renderer = if look == Look::Colored { Renderer::styled() } else { Renderer::plain() };
+    renderer.render(&[group])
 }
 
 /// The bytes of the lines, and of what is wrong in them: the word, or if it stands nowhere as it is, the first line. None for
@@ -114,6 +134,25 @@ error: missing the second of two double quotes
 2 | RUN \"$x
   | ^^^^^^^";
         assert_eq!(report(text, &error), expected);
+    }
+
+    #[test]
+    fn a_finding_has_its_rule_and_where_that_is_explained() {
+        let text = "from a AS B\n";
+        let finding = Finding {
+            lines: Lines { first: 1, last: 1 },
+            rule: crate::check::Rule::StageNameCasing,
+            message: "upper case".to_owned(),
+        };
+        let expected = "\
+warning[StageNameCasing]: upper case
+ --> Dockerfile:1:1
+  |
+1 | from a AS B
+  | ^^^^^^^^^^^
+  |
+  = help: https://docs.docker.com/go/dockerfile/rule/stage-name-casing/";
+        assert_eq!(finding.report("Dockerfile", text, Look::Plain), expected);
     }
 
     #[test]

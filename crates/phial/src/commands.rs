@@ -9,6 +9,10 @@ use clap::{ArgMatches, Args, Command};
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 
+/// `build`.
+mod build;
+/// Builds and what they leave.
+mod builder;
 /// `completion`.
 mod completion;
 /// What is done with containers.
@@ -81,6 +85,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
     starting::<container::create::Create>("create", "Create a new container"),
     starting::<container::exec::Exec>("exec", "Run a command in a running container"),
     leaf::<container::ps::Ps>("ps", "List containers"),
+    leaf::<build::Build>("build", "Build an image from a Dockerfile"),
     leaf::<image::ls::Images>("images", "List images"),
     leaf::<image::pull::Pull>("pull", "Download an image from a registry"),
     leaf::<image::push::Push>("push", "Upload an image to a registry"),
@@ -121,6 +126,10 @@ pub(crate) const COMMANDS: &[Entry] = &[
     leaf::<system::version::Version>("version", "Show the version"),
     leaf::<completion::Completion>("completion", "Print the script that completes commands and names in a shell"),
     leaf::<man::Man>("man", "Write manual pages"),
+    also(
+        group("builder", "Manage builds", |command| with_entries(command, builder::COMMANDS), builder::COMMANDS),
+        &["buildx"],
+    ),
     group("container", "Manage containers", |command| with_entries(command, container::COMMANDS), container::COMMANDS),
     group(
         "manifest",

@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn commands_flags_and_values() {
-        let cases: [(&str, &[&str]); 22] = [
+        let cases: [(&str, &[&str]); 25] = [
             ("ru", &["run"]),
             ("image l", &["load", "ls"]),
             ("--r", &["--root", "--run", "--registries"]),
@@ -220,6 +220,9 @@ mod tests {
             ("network c", &["connect", "create"]),
             ("network ls -f type=c", &["type=custom"]),
             ("run --network h", &["host"]),
+            ("build --network d", &["default"]),
+            ("buildx build --progress r", &["rawjson"]),
+            ("build --call=o", &["--call=outline"]),
             ("events -f s", &["scope="]),
             ("search -f is-a", &["is-automated="]),
             ("image prune --filter dang", &["dangling="]),
@@ -239,6 +242,9 @@ mod tests {
             ("--config=/e", Some(Paths::Directories)),
             ("--registries ", Some(Paths::Files)),
             ("run --env-file ", Some(Paths::Files)),
+            ("build ", Some(Paths::Directories)),
+            ("build -f ", Some(Paths::Files)),
+            ("build -o ", Some(Paths::Files)),
             ("ps ", None),
         ];
         for (line, expected) in cases {

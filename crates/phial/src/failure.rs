@@ -48,11 +48,23 @@ impl Failure {
         self
     }
 
+    /// What is said: the message and the hint.
+    #[cfg(test)]
+    pub(crate) fn said(&self) -> (&str, Option<&str>) {
+        (&self.message, self.hint.as_deref())
+    }
+
     /// Says it on standard error. `starts` tells whether the command starts a process: docker keeps the exit statuses
     /// 125 to 127 for those.
     pub(crate) fn report(&self, starts: bool) -> ExitCode {
         self.print();
         ExitCode::from(self.code.unwrap_or(if starts { self.start_code } else { 1 }))
+    }
+
+    /// The same, because a file system is full.
+    pub(crate) fn because_full(mut self) -> Failure {
+        self.is_full = true;
+        self
     }
 
     /// Whether it is that a file system is full.
@@ -100,6 +112,16 @@ impl<T> Cannot<T> for engine::Result<T> {
             start_code: u8::try_from(error.exit_code()).unwrap_or(125),
             code: None,
             is_full: error.kind() == ErrorKind::Full,
+        })
+    }
+}
+
+impl<T> Cannot<T> for build::Result<T> {
+    fn cannot<D: Display>(self, purpose: impl FnOnce() -> D) -> Result<T> {
+        self.map_err(|error| {
+            let failure = Failure::new(format!("cannot {}: {error}", purpose()));
+            let failure = error.hint().into_iter().fold(failure, Failure::with_hint);
+            if error.kind() == build::ErrorKind::Full { failure.because_full() } else { failure }
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What commands print on standard output.
 
+/// How a build looks while it goes on.
+pub(crate) mod build;
 /// Asking before something goes for good.
 pub(crate) mod confirm;
 /// A file that is whole or not there.
@@ -15,7 +17,9 @@ pub(crate) mod reading;
 /// Aligned columns.
 pub(crate) mod table;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+
+use dockerfile::Look;
 
 use crate::failure::Result;
 
@@ -36,4 +40,19 @@ pub(crate) fn print(text: &str) -> Result<()> {
 /// As [`print`].
 pub(crate) fn print_line(line: &str) -> Result<()> {
     print(&format!("{line}\n"))
+}
+
+/// Whether standard output has colours: a terminal whose owner wants them has (<https://no-color.org>).
+pub(crate) fn look_of_stdout() -> Look {
+    look(std::io::stdout().is_terminal())
+}
+
+/// The same of standard error.
+pub(crate) fn look_of_stderr() -> Look {
+    look(std::io::stderr().is_terminal())
+}
+
+fn look(is_terminal: bool) -> Look {
+    let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if is_terminal && is_wanted { Look::Colored } else { Look::Plain }
 }

@@ -34,6 +34,19 @@ const FLAGS: &[(&str, &str)] = &[
          volume-driver volumes-from workdir -w",
     ),
     ("exec", "detach -d detach-keys env -e env-file interactive -i privileged tty -t user -u workdir -w"),
+    (
+        "build",
+        "add-host allow annotation attest build-arg build-context builder cache-from cache-to call cgroup-parent check \
+         compress cpu-period cpu-quota cpu-shares -c cpuset-cpus cpuset-mems debug -D disable-content-trust file -f \
+         force-rm iidfile isolation label load memory -m memory-swap metadata-file network no-cache no-cache-filter \
+         output -o platform policy print progress provenance pull push quiet -q resource rm sbom secret security-opt \
+         shm-size squash ssh tag -t target ulimit",
+    ),
+    (
+        "builder prune",
+        "all -a builder filter force -f keep-storage max-used-space min-free-space reserved-space timeout verbose",
+    ),
+    ("builder du", "builder filter format timeout verbose"),
     ("ps", "all -a filter -f format last -n latest -l no-trunc quiet -q size -s"),
     ("ls", "all -a filter -f format last -n latest -l no-trunc quiet -q size -s digests tree"),
     ("images", "all -a digests filter -f format no-trunc quiet -q tree"),

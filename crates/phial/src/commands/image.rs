@@ -30,6 +30,7 @@ pub(super) mod tag;
 /// The group's table, in the order of the help.
 pub(super) const COMMANDS: &[Entry] = &[
     leaf::<bootstrap::Bootstrap>("bootstrap", "Make an image from the programs of this host, without a registry"),
+    leaf::<super::build::Build>("build", "Build an image from a Dockerfile"),
     leaf::<history::History>("history", "Show how an image came to be"),
     leaf::<import::Import>("import", "Make an image of the files in an archive"),
     leaf::<super::inspect::InspectImage>("inspect", "Show everything about images, as JSON"),

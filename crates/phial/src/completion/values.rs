@@ -77,6 +77,8 @@ const CAPABILITIES: &[&str] = &[
 
 /// Words that a flag takes, whatever the command.
 const WORDS: &[(&str, &[&str])] = &[
+    ("allow", &["network.host", "security.insecure", "device"]),
+    ("call", &["build", "check", "outline", "targets"]),
     ("cap-add", CAPABILITIES),
     ("cap-drop", CAPABILITIES),
     ("cgroupns", &["host", "private"]),
@@ -89,8 +91,11 @@ const WORDS: &[(&str, &[&str])] = &[
         "platform",
         &["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/riscv64", "linux/s390x"],
     ),
+    ("progress", &["auto", "plain", "tty", "quiet", "rawjson", "none"]),
+    ("provenance", &["true", "false", "mode=min", "mode=max"]),
     ("pull", &["always", "missing", "never"]),
     ("restart", &["no", "always", "unless-stopped", "on-failure", "on-failure:"]),
+    ("sbom", &["true", "false"]),
     ("security-opt", &["no-new-privileges", "seccomp=unconfined", "seccomp=", "apparmor=unconfined", "label=disable"]),
     ("signal", SIGNALS),
     ("stop-signal", SIGNALS),
@@ -131,6 +136,11 @@ impl Asked<'_> {
                 let names = live::containers(self.context, Containers::Running, "");
                 names.into_iter().map(|c| Candidate::new(format!("container:{}", c.text), c.about)).collect()
             }
+            // A build is in no container's network.
+            ("network", _) if self.command == "build" => {
+                let own = ["default", "none", "host"].map(|word| Candidate::new(word, ""));
+                [own.to_vec(), live::networks(self.context)].concat()
+            }
             ("network", _) => [words(WORDS, name), live::networks(self.context)].concat(),
             ("volume", typed) if !typed.starts_with(['/', '.', '~']) => live::volumes(self.context),
             ("volumes-from", typed) => live::containers(self.context, Containers::All, typed),
@@ -170,7 +180,7 @@ impl Asked<'_> {
             _ => Vec::new(),
         };
         let paths = match name {
-            "DIR" => Some(Paths::Directories),
+            "DIR" | "PATH|URL|-" => Some(Paths::Directories),
             _ if name.contains("FILE") || name.contains("PATH") || name.contains("ARCHIVE") => Some(Paths::Files),
             // The two ends of `cp`: a path of a container, or one of this host.
             _ if name.contains("SRC") || name.contains("DST") || name.contains("DEST") => {

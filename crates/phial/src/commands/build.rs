@@ -1,0 +1,130 @@
+//! `phial build`: docker's and buildx's flags, a build, and how it looks.
+
+/// `--check` and `--call`.
+mod call;
+/// Where the files come from.
+mod context;
+/// Values that are lists of keys.
+mod csv;
+/// What is built, and what goes into it.
+mod inputs;
+/// What docker had once.
+mod legacy;
+/// What everybody who builds here needs to reach others.
+mod proxies;
+/// What becomes of it.
+mod results;
+/// How much is shown.
+mod showing;
+/// How commands run.
+mod surroundings;
+
+use std::process::ExitCode;
+
+use build::{Built, Options};
+use clap::Args;
+
+use super::Execute;
+use crate::context::Context;
+use crate::failure::{Cannot, Failure, Result, say};
+use crate::output;
+use crate::output::build::{Display, Mode};
+
+const EXAMPLES: &str = "\
+Examples:
+  phial build -t app .
+  phial build -t app -f docker/Dockerfile --build-arg VERSION=2 --target test .
+  phial build --secret id=token,env=TOKEN -o out .         the files, in the directory out
+  phial build --check .                                    what looks wrong in the Dockerfile
+  phial build --explain --graph build.svg .                why steps are done anew, and a picture
+  phial build https://github.com/team/app.git#main:src";
+
+/// What `phial build` takes.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Build {
+    /// A directory, the address of a repository, an archive or a Dockerfile, or - for standard input
+    #[arg(value_name = "PATH|URL|-")]
+    context: String,
+    #[command(flatten, next_help_heading = "What is built")]
+    inputs: inputs::Flags,
+    #[command(flatten, next_help_heading = "What becomes of it")]
+    results: results::Flags,
+    #[command(flatten, next_help_heading = "How commands run")]
+    surroundings: surroundings::Flags,
+    #[command(flatten, next_help_heading = "What is shown")]
+    showing: showing::Flags,
+    #[command(flatten)]
+    legacy: legacy::Flags,
+}
+
+impl Execute for Build {
+    fn execute(self, context: &Context) -> Result<ExitCode> {
+        self.legacy.check()?;
+        let environment = |name: &str| std::env::var(name).ok();
+        let mode = self.showing.mode(&environment)?;
+        let mut options = Options { context: context::parse(&self.context)?, ..Options::default() };
+        self.inputs.apply(&mut options, &environment)?;
+        if let Some(call) = self.results.call()? {
+            return call.run(&options);
+        }
+        self.results.apply(&mut options)?;
+        self.surroundings.apply(&mut options)?;
+        self.showing.apply(&mut options);
+        proxies::add(&mut options.build_args, context.config.as_deref(), &environment);
+        let display =
+            Display::start(mode, output::look_of_stderr() == dockerfile::Look::Colored, options.shell_on_error);
+        let recorder = build::graph::Recorder::default();
+        let engine = context.engine_to_start()?;
+        let built = build::build(&engine, &options, &Both(&display, &recorder));
+        display.finish(built.is_ok());
+        self.showing.draw(&recorder)?;
+        let built = built.map_err(|error| failed(error, &options))?;
+        self.finish(&built, mode)
+    }
+}
+
+impl Build {
+    /// What is known of the image goes where somebody wants it.
+    fn finish(&self, built: &Built, mode: Mode) -> Result<ExitCode> {
+        self.results.write(built)?;
+        if let (Mode::Quiet, Some(image)) = (mode, &built.image) {
+            output::print_line(image)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Two who want to know.
+struct Both<'a>(&'a Display, &'a build::graph::Recorder);
+
+impl build::progress::Watch for Both<'_> {
+    fn event(&self, at: std::time::SystemTime, event: build::progress::Event) {
+        self.1.event(at, event.clone());
+        self.0.event(at, event);
+    }
+}
+
+/// What is said of a build that did not come to its end: with the lines of the Dockerfile that it is about, where there are some.
+fn failed(error: build::Error, options: &Options) -> Failure {
+    let wants_shell = error.kind() == build::ErrorKind::Command && !options.shell_on_error;
+    let error = match error.hint() {
+        None if wants_shell => error.with_hint("phial build --on-error=shell opens a shell there"),
+        _ => error,
+    };
+    if let (Some(wrong), Some((name, text))) = (error.dockerfile(), error.file()) {
+        output::build::excerpt(&wrong.report(name, text, output::look_of_stderr()));
+    }
+    let failed: Result<()> = Err(error).cannot(|| "build");
+    failed.err().unwrap_or_else(|| Failure::new(""))
+}
+
+/// A value of a flag that makes no sense.
+fn invalid(flag: &str, value: &str, why: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("cannot build: {flag} {value}: {why}"))
+}
+
+/// Says something that is no error.
+fn warn(text: &str) {
+    say(&format!("WARNING: {text}"));
+}

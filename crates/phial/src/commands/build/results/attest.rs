@@ -1,0 +1,66 @@
+//! What is said of how an image was built and what is in it: `--attest`, and its short forms. Pure.
+
+use build::AttestationRequest;
+
+use super::super::csv::{Fields, truth};
+use crate::failure::Result;
+
+/// What can be said.
+const TYPES: [&str; 2] = ["provenance", "sbom"];
+
+/// Two answers: how it was built, what is in it.
+type Requests = (Option<AttestationRequest>, Option<AttestationRequest>);
+
+/// What is asked for. Of two of a kind the last counts, and the short forms before the long one.
+pub(super) fn all(long: &[String], provenance: Option<&str>, sbom: Option<&str>) -> Result<Requests> {
+    let mut found = (None, None);
+    for text in long {
+        let mut fields = Fields::parse("--attest", text)?;
+        let kind = fields.take(&["type"]);
+        let kind = kind.ok_or_else(|| fields.wrong("it has no type").with_hint("give type=provenance or type=sbom"))?;
+        fields.one_of("type", &kind, &TYPES)?;
+        let of_kind = if kind == "provenance" { &mut found.0 } else { &mut found.1 };
+        *of_kind = request(fields, &kind)?;
+    }
+    if let Some(text) = provenance {
+        found.0 = short("--provenance", text, "provenance")?;
+    }
+    if let Some(text) = sbom {
+        found.1 = short("--sbom", text, "sbom")?;
+    }
+    Ok(found)
+}
+
+fn short(flag: &str, text: &str, kind: &str) -> Result<Option<AttestationRequest>> {
+    match truth(text) {
+        Some(true) => Ok(Some(AttestationRequest::default())),
+        Some(false) => Ok(None),
+        // As docker's: `--provenance=max` is not one, `mode=max` is.
+        None => request(Fields::parse(flag, text)?, kind),
+    }
+}
+
+fn request(mut fields: Fields<'_>, kind: &str) -> Result<Option<AttestationRequest>> {
+    if fields.switch("disabled")?.unwrap_or(false) {
+        return Ok(None);
+    }
+    if kind == "provenance" {
+        fields.only(&[
+            "mode",
+            "version",
+            "builder-id",
+            "filename",
+            "reproducible",
+            "inline-only",
+            "disabled",
+            "type",
+        ])?;
+        if let Some(mode) = fields.given.get("mode") {
+            fields.one_of("mode", mode, &["min", "max"])?;
+        }
+        if let Some(version) = fields.given.get("version") {
+            fields.one_of("version", version, &["v0.2", "v1"])?;
+        }
+    }
+    Ok(Some(AttestationRequest { attributes: fields.given }))
+}

@@ -1,0 +1,72 @@
+//! What is said once a build is over: where the time went, and what checks have found. Pure.
+
+use std::time::Duration;
+
+use build::progress::Ending;
+
+use super::state::{State, Step, Warning, since};
+
+/// Steps that are named.
+const NAMED: usize = 3;
+
+/// What is faster need not be named.
+const NOTABLE: Duration = Duration::from_millis(100);
+
+/// Letters of a step's name.
+const LETTERS: usize = 60;
+
+/// A few lines.
+pub(super) fn text(state: &State, has_succeeded: bool) -> String {
+    let mut text = String::new();
+    if has_succeeded && !state.steps.is_empty() {
+        text += &format!("\n{}\n", times(state));
+    }
+    text + &warnings(&state.warnings)
+}
+
+/// `Built in 3.2 s (5 of 9 steps cached). Longest: RUN make 2.1 s, COPY . . 0.4 s`
+fn times(state: &State) -> String {
+    let total = state.began.zip(state.last).map_or(Duration::ZERO, |(began, last)| since(began, last));
+    let operations: Vec<&Step> = state.steps.values().filter(|step| step.is_operation).collect();
+    let is_cached = |step: &&&Step| matches!(step.ended, Some((Ending::Cached, _)));
+    let cached = operations.iter().filter(is_cached).count();
+    let mut text = format!("Built in {}", spaced(total));
+    if !operations.is_empty() {
+        text += &format!(" ({cached} of {} steps cached)", operations.len());
+    }
+    let took = |step: &Step| step.ended.as_ref().map_or(Duration::ZERO, |(_, took)| *took);
+    let mut longest: Vec<&Step> = state.steps.values().filter(|step| took(step) >= NOTABLE).collect();
+    // Stable: of equals the first.
+    longest.sort_by_key(|step| std::cmp::Reverse(took(step)));
+    longest.truncate(NAMED);
+    if longest.is_empty() {
+        return text;
+    }
+    let named: Vec<String> =
+        longest.iter().map(|step| format!("{} {}", short(&step.name), spaced(took(step)))).collect();
+    text + ". Longest: " + &named.join(", ")
+}
+
+/// The name without the stage and the number.
+fn short(name: &str) -> String {
+    let name = if name.starts_with('[') { name.split_once("] ").map_or(name, |(_, rest)| rest) } else { name };
+    crate::output::human::shortened(name, LETTERS)
+}
+
+fn spaced(time: Duration) -> String {
+    super::seconds(time).trim_end_matches('s').to_owned() + " s"
+}
+
+fn warnings(all: &[Warning]) -> String {
+    let heading = match all.len() {
+        0 => return String::new(),
+        1 => "1 warning found".to_owned(),
+        number => format!("{number} warnings found"),
+    };
+    let line = |warning: &Warning| {
+        let place = warning.place.as_ref().map(|(file, line)| format!(" ({file}, line {line})")).unwrap_or_default();
+        let url = warning.url.as_deref().map(|url| format!("   {url}\n")).unwrap_or_default();
+        format!(" - {}: {}{place}\n{url}", warning.rule, warning.message)
+    };
+    format!("\n {heading}:\n{}", all.iter().map(line).collect::<String>())
+}
