@@ -74,7 +74,7 @@ impl<W: Write> RawJson<W> {
 impl<W: Write> Printer for RawJson<W> {
     fn event(&mut self, at: SystemTime, event: &Event, lines: &[String], _: &State) -> io::Result<()> {
         match event {
-            Event::Paused | Event::Resumed => {}
+            Event::Paused | Event::Resumed => Ok(()),
             Event::Planned(info) => {
                 self.plan(info);
                 self.vertex(info.id, [])
