@@ -89,8 +89,9 @@ impl<'a> Board<'a> {
             }
             job.reporter.start(job.step(vertex));
             let inputs = self.inputs(job, vertex);
-            let prepared = job.prepare(vertex, &inputs).inspect_err(|error| {
+            let prepared = job.prepare(vertex, &inputs).map_err(|error| {
                 job.reporter.end(job.step(vertex), Ending::Failed(error.to_string()));
+                error.of_operation(job.graph.vertices[vertex].digest)
             })?;
             match job.found(vertex, &prepared)? {
                 Some(outcome) => {

@@ -63,7 +63,7 @@ impl<'a> Job<'a> {
             (command.step.upper, command.step.work) = (writer.path(), writer.make_work()?);
             let stubs = Stubs::before(&base, self.store(), &targets(exec))?;
             let code = self.run_command(number, &command)?;
-            self.judge(vertex, exec, code, &command, writer)?;
+            self.judge(exec, code, &command, writer)?;
             drop(command);
             stubs.remove(writer)
         })
@@ -89,7 +89,7 @@ impl<'a> Job<'a> {
     }
 
     /// Whether the exit code is one of success.
-    fn judge(&self, vertex: &Vertex, exec: &ExecOp, code: i32, command: &Command, writer: &LayerWriter) -> Result<()> {
+    fn judge(&self, exec: &ExecOp, code: i32, command: &Command, writer: &LayerWriter) -> Result<()> {
         let valid = exec.meta.as_ref().map(|meta| meta.valid_exit_codes.as_slice()).unwrap_or_default();
         if valid.contains(&code) || (valid.is_empty() && code == 0) {
             return Ok(());
@@ -98,8 +98,7 @@ impl<'a> Job<'a> {
             self.open_shell(&command.step, writer)?;
         }
         let arguments = exec.meta.as_ref().map(|meta| meta.args.join(" ")).unwrap_or_default();
-        Err(Error::new(ErrorKind::Command, format!("the command {arguments:?} has ended with the exit code {code}"))
-            .of_operation(vertex.digest))
+        Err(Error::new(ErrorKind::Command, format!("the command {arguments:?} has ended with the exit code {code}")))
     }
 
     /// Whether nothing new is begun.
@@ -111,7 +110,8 @@ impl<'a> Job<'a> {
         let mut command = Command::default();
         command.step.config = self.config(vertex, exec)?;
         for mount in exec.mounts.iter().filter(|mount| mount.dest != "/") {
-            if mount.output >= 0 {
+            let is_tree = matches!(mount.mount_type(), MountType::Bind | MountType::Cache);
+            if is_tree && mount.output >= 0 {
                 return Err(Error::invalid(format!("what is written to {} cannot be a result", mount.dest)));
             }
             self.add_mount(&mut command, mount, inputs)?;

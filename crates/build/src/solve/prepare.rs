@@ -114,7 +114,9 @@ impl<'a> Job<'a> {
         if prepared.is_none() {
             self.reporter.start(step);
         }
-        let done = self.do_prepared(vertex, inputs, prepared);
+        let done = self
+            .do_prepared(vertex, inputs, prepared)
+            .map_err(|error| error.of_operation(self.graph.vertices[vertex].digest));
         let ending = match &done {
             Ok(outcome) if outcome.is_cached => Ending::Cached,
             Ok(_) => Ending::Done,
