@@ -15,6 +15,9 @@ pub(crate) mod verify;
 /// Bodies of requests: whole, or in pieces.
 pub(crate) mod body;
 
+/// Dates in headers.
+pub(crate) mod date;
+
 /// Requests and redirects, with time limits and errors in words.
 pub(crate) mod http;
 

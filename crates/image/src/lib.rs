@@ -51,7 +51,7 @@ pub mod saved;
 
 /// A file from a web server.
 mod download;
-pub use download::{Download, download};
+pub use download::{Answer, Download, download, download_changed};
 
 /// Decompression of files.
 mod decompress;
@@ -85,6 +85,7 @@ pub use access::Access;
 pub use auth::credentials::{Credentials, CredentialsSource};
 pub use auth::file::Kept;
 pub use auth::login::{login, login_again, login_domain, logout};
+pub use auth::token::basic_authorization;
 pub use client::retry::Patience;
 pub use config::{Config, Healthcheck, History, ImageConfig, RootFs};
 pub use document::{Descriptor, Document, Index, Manifest};

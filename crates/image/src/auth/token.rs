@@ -244,7 +244,12 @@ fn unreadable(origin: &Origin) -> Error {
 }
 
 pub(crate) fn basic_header(username: &str, password: &str) -> Result<HeaderValue> {
-    secret(format!("Basic {}", BASE64.encode(format!("{username}:{password}"))))
+    secret(basic_authorization(username, password))
+}
+
+/// What `Authorization` says for a user with a password (RFC 7617).
+pub fn basic_authorization(username: &str, password: &str) -> String {
+    format!("Basic {}", BASE64.encode(format!("{username}:{password}")))
 }
 
 fn bearer_header(token: &str) -> Result<HeaderValue> {

@@ -46,12 +46,15 @@ pub(crate) struct Outgoing {
     pub(crate) headers: HeaderMap,
     /// Sent to the origin of `url` only.
     pub(crate) authorization: Option<HeaderValue>,
+    /// Sent to the origin of `url` only as well.
+    pub(crate) private: HeaderMap,
     pub(crate) body: Bytes,
 }
 
 impl Outgoing {
     pub(crate) fn get(url: Uri) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, body: Bytes::new() }
+        let (headers, private) = (HeaderMap::new(), HeaderMap::new());
+        Self { method: Method::GET, url, headers, authorization: None, private, body: Bytes::new() }
     }
 }
 
@@ -107,6 +110,7 @@ impl Http {
             // Once outside, there is no way back: a foreign host could send us anywhere on the registry.
             if next != first {
                 request.authorization = None;
+                request.private.clear();
             }
             origin = next;
         }
@@ -149,6 +153,7 @@ impl Http {
         *built.method_mut() = request.method.clone();
         *built.uri_mut() = request.url.clone();
         *built.headers_mut() = request.headers.clone();
+        built.headers_mut().extend(request.private.clone());
         built.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
         if let Some(value) = &request.authorization {
             built.headers_mut().insert(AUTHORIZATION, value.clone());
