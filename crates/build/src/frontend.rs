@@ -3,6 +3,8 @@
 //! Pure. What is at an address is not looked at, and what images are is asked of whoever knows it ([`Images`]). Operations are
 //! those that `BuildKit`'s own front end makes of the same file, field by field, so that a cache knows them whoever made them.
 
+/// What contexts are.
+mod context;
 /// `ADD` and `COPY`.
 mod copy;
 /// What is said of how an image came to be.
@@ -25,6 +27,8 @@ use crate::llb::message::{Definition, Platform, SourceInfo};
 use crate::llb::{Builder, Output};
 use stage::SoFar;
 
+pub use context::ContextKind;
+
 /// Result of this module.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -42,6 +46,10 @@ pub struct Request<'a> {
     pub no_cache: NoCache,
     /// How commands run.
     pub surroundings: Surroundings,
+    /// What the build's own context is.
+    pub context: &'a ContextKind,
+    /// What named contexts are, by the names that [`Inputs::named_contexts`](dockerfile::evaluate::Inputs) has.
+    pub named_contexts: &'a BTreeMap<String, ContextKind>,
 }
 
 /// How all commands of a build run.
@@ -84,6 +92,15 @@ pub trait Images {
     /// # Errors
     /// In words, if there is none.
     fn image(&self, name: &str, platform: &Platform) -> Result<Found, String>;
+
+    /// The image that is in a directory (`PATH[:TAG][@DIGEST]`, as it stands after `oci-layout://`). Its reference is
+    /// `NAME@DIGEST`.
+    ///
+    /// # Errors
+    /// In words, if there is none.
+    fn layout(&self, _place: &str, _platform: &Platform) -> Result<Found, String> {
+        Err("images in directories are not looked for here".to_owned())
+    }
 }
 
 /// An image.
@@ -121,7 +138,12 @@ pub fn convert(evaluated: &Evaluated, request: &Request<'_>) -> Result<Converted
     let mut conversion = Conversion {
         builder: Builder::new(vec![info]),
         request,
-        context: source::context_paths(evaluated),
+        context: context::paths(evaluated, &context::Which::Own),
+        named: request
+            .named_contexts
+            .keys()
+            .map(|name| (name.clone(), context::paths(evaluated, &context::Which::Named(name))))
+            .collect(),
         done: BTreeMap::new(),
     };
     for stage in &evaluated.stages {
@@ -141,6 +163,8 @@ struct Conversion<'a> {
     request: &'a Request<'a>,
     /// What of the context is used; without any, all of it is.
     context: Vec<String>,
+    /// The same of named contexts.
+    named: BTreeMap<String, Vec<String>>,
     /// Stages by their numbers in the file.
     done: BTreeMap<usize, SoFar>,
 }

@@ -13,7 +13,7 @@ mod stage;
 pub use arguments::Platform;
 pub use stage::PATH;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::{Config, Finding, Findings, form};
 use crate::environment::Environment;
@@ -40,6 +40,9 @@ pub struct Inputs<'a> {
     pub ignored: Option<&'a Patterns>,
     /// What images say.
     pub bases: &'a dyn Bases,
+    /// `--build-context`: names, as [`context_name`] writes them, which may end in `::` and a platform. They stand for stages
+    /// and images that are called the same.
+    pub named_contexts: &'a BTreeSet<String>,
 }
 
 /// Whoever knows what images say.
@@ -49,6 +52,14 @@ pub trait Bases {
     /// # Errors
     /// In words, if there is no such image.
     fn base(&self, image: &str, platform: Option<&str>) -> Result<Base, String>;
+
+    /// Of the named context that a stage begins with, or that stands for it. Files alone say nothing.
+    ///
+    /// # Errors
+    /// In words, if it is an image that there is not.
+    fn context(&self, _name: &str, _platform: Option<&str>) -> Result<Base, String> {
+        Ok(Base::default())
+    }
 }
 
 /// What an image says that instructions depend on.
@@ -103,6 +114,8 @@ pub enum Beginning {
     Image(String),
     /// Another stage, by its number in the file.
     Stage(usize),
+    /// A named context, as [`Inputs::named_contexts`] has it.
+    Given(String),
 }
 
 /// Where files come from.
@@ -112,8 +125,10 @@ pub enum Origin {
     Context,
     /// Another stage, by its number in the file.
     Stage(usize),
-    /// A named context or an image.
+    /// An image.
     Named(String),
+    /// A named context, as [`Inputs::named_contexts`] has it.
+    Given(String),
 }
 
 /// An instruction with all its values.
@@ -134,6 +149,13 @@ pub struct Step {
     pub mounts: Vec<(Mount, Origin)>,
 }
 
+/// A name of an image as named contexts are called: without what is meant anyway.
+pub fn context_name(name: &str) -> &str {
+    let short = name.strip_prefix("index.").unwrap_or(name).strip_prefix("docker.io/").unwrap_or(name);
+    let short = short.strip_prefix("library/").filter(|rest| !rest.contains('/')).unwrap_or(short);
+    short.strip_suffix(":latest").unwrap_or(short)
+}
+
 /// Evaluates a file.
 ///
 /// # Errors
@@ -152,7 +174,7 @@ pub fn evaluate(file: Dockerfile, inputs: &Inputs<'_>) -> Result<Evaluated> {
     let target = target(&stages, inputs)?;
     let global = Global::new(&stages, target, inputs, escape)?;
     arguments::check_defaults(&stages, target, inputs, escape, &mut findings);
-    let mut outlines = needs::outlines(&stages, &global, &mut findings, escape)?;
+    let mut outlines = needs::outlines(&stages, &global, inputs, &mut findings, escape)?;
     let needed = needs::needed(&mut outlines, target, inputs, &mut findings)?;
     let mut evaluation = stage::Evaluation { escape, global, inputs, findings, done: BTreeMap::new() };
     let mut evaluated = Vec::new();

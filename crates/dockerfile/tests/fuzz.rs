@@ -3,7 +3,7 @@
 //! Each test is a fuzz target of bolero. In an ordinary run it tries a bounded number of inputs; CONTRIBUTING.md says
 //! how to let one run for longer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bolero::TypeGenerator;
 use dockerfile::evaluate::{Base, Bases, Evaluated, Inputs, Platform, evaluate};
@@ -121,6 +121,7 @@ fn evaluated(file: Dockerfile) -> Result<Evaluated, Error> {
         all_stages: true,
         ignored: None,
         bases: &Images,
+        named_contexts: &BTreeSet::new(),
     };
     evaluate(file, &inputs)
 }

@@ -1,15 +1,18 @@
 //! `ADD` and `COPY`: one operation that copies from several places.
 
+use std::fmt::Display;
+
 use dockerfile::evaluate::{Origin, Step};
 use dockerfile::instruction::{Add, Placement};
 use dockerfile::{Error, Kind, path};
 
-use super::source::{is_address, operation};
+use super::source::{Outside, git, operation, outside};
 use super::stage::{SoFar, owner, place};
 use super::{Conversion, Files, Result};
 use crate::llb::Output;
 use crate::llb::message::file::{Action, Copy, FileAction, FileOp};
 use crate::llb::message::{InputNumber, Kind as Operation, MergeOp};
+use crate::source::git::{GitAddress, checked_checksum};
 
 /// What is copied from somewhere.
 struct Taken {
@@ -31,15 +34,16 @@ impl Conversion<'_> {
         let of = Copy { exclude_patterns: placement.exclude.clone(), ..of };
         let mut taken = Vec::new();
         for source in &placement.sources {
-            taken.push(match add.filter(|_| is_address(source)) {
-                Some(add) => self.take_address(source, add, &of)?,
-                None if is_address(source) => {
+            taken.push(match (add, outside(source)?) {
+                (Some(add), Some(Outside::Web)) => self.take_address(source, add, &of)?,
+                (Some(add), Some(Outside::Git(address))) => self.take_repository(source, *address, add, &of)?,
+                (None, Some(_)) => {
                     let hint = "ADD takes what is at an address";
                     return Err(Error::meaning(format!("COPY: {source} is an address"))
                         .with_hint(hint)
                         .at_word(source));
                 }
-                None => {
+                (_, None) => {
                     let origin = step.origin.clone().unwrap_or(Origin::Context);
                     let files = self.files(&origin, step.instruction.lines)?;
                     let unpacks = add.is_some_and(|add| add.unpack.unwrap_or(true));
@@ -84,6 +88,35 @@ impl Conversion<'_> {
         let files = Some(self.address(source, &name, checksum));
         let attempt_unpack = add.unpack.unwrap_or_default();
         Ok(Taken { files, copy: Copy { src: path::below("/", &name), attempt_unpack, ..of.clone() } })
+    }
+
+    fn take_repository(&mut self, source: &str, address: GitAddress, add: &Add, of: &Copy) -> Result<Taken> {
+        let own = add.checksum.as_deref().filter(|checksum| !checksum.is_empty());
+        let own = git(own.map(checked_checksum).transpose(), own.unwrap_or_default())?;
+        let address = GitAddress {
+            checksum: either("checksum", source, address.checksum, own)?,
+            keep_git_dir: either("keep-git-dir", source, address.keep_git_dir, add.keep_git_dir)?,
+            // This is only for contexts.
+            times: None,
+            ..address
+        };
+        let files = Some(self.repository(&address));
+        Ok(Taken { files, copy: Copy { src: "/".to_owned(), ..of.clone() } })
+    }
+}
+
+/// What the address and the instruction say of one thing, which must not be two.
+fn either<T: PartialEq + Display>(
+    flag: &str,
+    source: &str,
+    of_address: Option<T>,
+    own: Option<T>,
+) -> Result<Option<T>> {
+    match (of_address, own) {
+        (Some(of_address), Some(own)) if of_address != own => {
+            Err(Error::meaning(format!("ADD --{flag}={own}: the address says {of_address}")).at_word(source))
+        }
+        (of_address, own) => Ok(of_address.or(own)),
     }
 }
 
@@ -176,7 +209,7 @@ fn check_checksum(placement: &Placement, add: Option<&Add>) -> Result<()> {
     };
     let wrong = |why: &str| Error::meaning(format!("ADD --checksum={checksum}: {why}")).at_word(checksum);
     match placement.sources.as_slice() {
-        [source] if is_address(source) => Ok(()),
+        [source] if outside(source)?.is_some() => Ok(()),
         [_] => Err(wrong("it is for what is at an address")),
         _ => Err(wrong("it is for one source, and there are more")),
     }

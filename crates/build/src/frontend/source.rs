@@ -1,14 +1,13 @@
-//! What comes from outside: images, the build's context, and what is at an address.
+//! What comes from outside: images, repositories, and what is at an address.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use dockerfile::evaluate::{Evaluated, Origin};
-use dockerfile::instruction::MountKind;
-use dockerfile::{Kind, path};
+use dockerfile::Error;
 
-use super::Conversion;
+use super::{Conversion, Result};
 use crate::llb::Output;
 use crate::llb::message::{Kind as Operation, Location, Op, OpMetadata, Platform, SourceOp, WorkerConstraints};
+use crate::source::git::GitAddress;
 
 /// What an operation is called for people.
 const NAME: &str = "llb.customname";
@@ -31,16 +30,10 @@ impl Conversion<'_> {
         self.builder.add(&operation, called(format!("FROM {reference}")), place)
     }
 
-    /// The build's own context, or as much of it as is used.
-    pub(super) fn context(&mut self) -> Output {
-        let mut attrs = BTreeMap::from([("local.sharedkeyhint".to_owned(), "context".to_owned())]);
-        if !self.context.is_empty() {
-            let paths = serde_json::Value::from(self.context.clone()).to_string();
-            attrs.insert("local.followpaths".to_owned(), paths);
-        }
-        let source = SourceOp { identifier: "local://context".to_owned(), attrs };
-        let operation = operation(Operation::Source(source), None);
-        self.builder.add(&operation, called("[internal] load build context"), None)
+    /// A repository.
+    pub(super) fn repository(&mut self, address: &GitAddress) -> Output {
+        let name = called(format!("[internal] load git source {}", address.shown()));
+        self.builder.add(&operation(Operation::Source(address.source()), None), name, None)
     }
 
     /// What is at an address, as a file of this name.
@@ -53,30 +46,34 @@ impl Conversion<'_> {
     }
 }
 
-/// Whether a source of `ADD` is an address.
-pub(super) fn is_address(source: &str) -> bool {
-    source.starts_with("http://") || source.starts_with("https://")
+/// What a source of `ADD` is if it is no path.
+pub(super) enum Outside {
+    /// A repository.
+    Git(Box<GitAddress>),
+    /// What is on a web server.
+    Web,
 }
 
-/// Which paths of the context are used. None are given if all of it is.
-pub(super) fn context_paths(evaluated: &Evaluated) -> Vec<String> {
-    let mut paths = BTreeSet::new();
-    for step in evaluated.stages.iter().flat_map(|stage| &stage.steps) {
-        let placement = match &step.instruction.kind {
-            Kind::Add(add) => Some(&add.placement),
-            Kind::Copy(copy) if step.origin == Some(Origin::Context) => Some(&copy.placement),
-            _ => None,
-        };
-        let sources = placement.into_iter().flat_map(|placement| &placement.sources);
-        paths.extend(sources.filter(|source| !is_address(source)).map(|source| path::below("/", source)));
-        for (mount, origin) in &step.mounts {
-            if let (MountKind::Bind { source, .. }, Origin::Context) = (&mount.kind, origin) {
-                paths.insert(path::below("/", source.as_deref().unwrap_or_default()));
-            }
-        }
+/// What is not in the context.
+///
+/// # Errors
+/// `Meaning` for the address of a repository that cannot be one.
+pub(super) fn outside(source: &str) -> Result<Option<Outside>> {
+    if let Some(address) = git(GitAddress::parse(source), source)? {
+        return Ok(Some(Outside::Git(Box::new(address))));
     }
-    if paths.contains("/") {
-        return Vec::new();
-    }
-    paths.into_iter().map(|path| path.trim_start_matches('/').to_owned()).collect()
+    Ok((source.starts_with("http://") || source.starts_with("https://")).then_some(Outside::Web))
+}
+
+/// An error of a repository's address as one of the Dockerfile.
+pub(super) fn git<T>(found: crate::Result<T>, source: &str) -> Result<T> {
+    found.map_err(|error| {
+        let hint = error.hint().map(ToOwned::to_owned);
+        hint.into_iter().fold(Error::meaning(error.to_string()).at_word(source), Error::with_hint)
+    })
+}
+
+/// Whether a source of `ADD` is a path.
+pub(super) fn is_path(source: &str) -> bool {
+    matches!(outside(source), Ok(None))
 }

@@ -34,6 +34,25 @@ impl SoFar {
         }
     }
 
+    fn scratch(platform: Platform) -> SoFar {
+        let mut so_far = SoFar::empty(platform);
+        "/".clone_into(&mut so_far.changed.config.working_dir);
+        so_far
+    }
+
+    fn of_image(output: Files, found: super::Found, platform: Platform) -> SoFar {
+        let mut config = found.config.config;
+        config.on_build.clear();
+        SoFar {
+            output,
+            changed: Changed::new(config),
+            author: found.config.author,
+            history: found.config.history,
+            platform,
+            ignores_cache: false,
+        }
+    }
+
     /// Where its instructions run.
     pub(super) fn directory(&self) -> &str {
         match self.changed.config.working_dir.as_str() {
@@ -76,25 +95,16 @@ impl Conversion<'_> {
                 so_far.changed = Changed::new(so_far.changed.config);
                 so_far
             }
-            Beginning::Scratch => {
-                let mut so_far = SoFar::empty(platform);
-                "/".clone_into(&mut so_far.changed.config.working_dir);
-                so_far
-            }
+            Beginning::Scratch => SoFar::scratch(platform),
             Beginning::Image(name) => {
                 let place = place(&stage.beginning);
                 let (output, found) = self.found(name, &platform, stage.beginning.lines, Some(place))?;
-                let mut config = found.config.config;
-                config.on_build.clear();
-                SoFar {
-                    output,
-                    changed: Changed::new(config),
-                    author: found.config.author,
-                    history: found.config.history,
-                    platform,
-                    ignores_cache: false,
-                }
+                SoFar::of_image(output, found, platform)
             }
+            Beginning::Given(key) => match self.named(key, &platform, stage.beginning.lines)? {
+                (output, Some(found)) => SoFar::of_image(output, found, platform),
+                (output, None) => SoFar { output, ..SoFar::scratch(platform) },
+            },
         };
         let environment = &mut so_far.changed.config.env;
         if !environment.iter().any(|variable| variable.starts_with("PATH=")) {
@@ -122,7 +132,11 @@ impl Conversion<'_> {
     /// The files that an instruction takes something of.
     pub(super) fn files(&mut self, origin: &Origin, lines: Lines) -> Result<Files> {
         match origin {
-            Origin::Context => Ok(Some(self.context())),
+            Origin::Context => self.context().map_err(|error| error.in_lines(lines)),
+            Origin::Given(key) => {
+                let platform = self.request.platform.clone();
+                self.named(key, &platform, lines).map(|(files, _)| files)
+            }
             Origin::Stage(stage) => Ok(self.done.get(stage).and_then(|stage| stage.output)),
             Origin::Named(name) if name == "scratch" => Ok(None),
             // An image that is no stage is one for what is built, whatever the stage is for.

@@ -23,9 +23,13 @@ fn config() -> ImageConfig {
 impl Images for One {
     fn image(&self, name: &str, _platform: &Platform) -> Result<Found, String> {
         match name {
-            "a" => Ok(Found { reference: "docker.io/library/a:latest".to_owned(), config: config() }),
+            "a" | "b" => Ok(Found { reference: "docker.io/library/a:latest".to_owned(), config: config() }),
             _ => Err("there is no such image".to_owned()),
         }
+    }
+
+    fn layout(&self, place: &str, _platform: &Platform) -> Result<Found, String> {
+        Ok(Found { reference: format!("name@sha256:{}", place.len()), config: config() })
     }
 }
 
@@ -36,7 +40,20 @@ impl Bases for One {
     }
 }
 
+fn local() -> ContextKind {
+    ContextKind::Local { shared_key: String::new(), excludes: Vec::new() }
+}
+
 fn converted(text: &str, surroundings: Surroundings) -> Result<Converted> {
+    with_contexts(text, surroundings, &local(), &BTreeMap::new())
+}
+
+fn with_contexts(
+    text: &str,
+    surroundings: Surroundings,
+    context: &ContextKind,
+    named_contexts: &BTreeMap<String, ContextKind>,
+) -> Result<Converted> {
     let platform = |architecture: &str| evaluate::Platform {
         os: "linux".to_owned(),
         architecture: architecture.to_owned(),
@@ -51,6 +68,7 @@ fn converted(text: &str, surroundings: Surroundings) -> Result<Converted> {
         all_stages: false,
         ignored: None,
         bases: &One,
+        named_contexts: &named_contexts.keys().cloned().collect(),
     };
     let evaluated = evaluate(Dockerfile::parse(text.as_bytes())?, &inputs)?;
     let request = Request {
@@ -60,6 +78,8 @@ fn converted(text: &str, surroundings: Surroundings) -> Result<Converted> {
         images: &One,
         no_cache: NoCache::Nothing,
         surroundings,
+        context,
+        named_contexts,
     };
     convert(&evaluated, &request)
 }
@@ -276,6 +296,14 @@ fn what_cannot_be_done_is_refused_where_it_stands() {
         ("ADD --checksum=sha256:0 http://e.org/x y", "ADD --checksum=sha256:0: it is no digest such as sha256:…"),
         ("ADD --checksum=sha256:0 x y", "ADD --checksum=sha256:0: it is for what is at an address"),
         ("ADD --checksum=sha256:0 x y z", "ADD --checksum=sha256:0: it is for one source, and there are more"),
+        ("COPY https://e.org/x.git y", "COPY: https://e.org/x.git is an address"),
+        ("ADD https://e.org/x.git#-o y", "\"-o\": it is no branch, tag or commit"),
+        ("ADD --checksum=sha256:0 https://e.org/x.git y", "\"sha256:0\": it is no beginning of a commit's name"),
+        ("ADD --checksum=ab https://e.org/x.git?commit=cd y", "ADD --checksum=ab: the address says cd"),
+        (
+            "ADD --keep-git-dir=true https://e.org/x.git?keep-git-dir=0 y",
+            "ADD --keep-git-dir=true: the address says false",
+        ),
         ("STOPSIGNAL NO", "STOPSIGNAL NO: no such signal"),
         ("EXPOSE 0", "EXPOSE 0: \"0\" is no port"),
     ];
@@ -301,6 +329,7 @@ fn what_is_made_anew_is_marked() {
         all_stages: false,
         ignored: None,
         bases: &One,
+        named_contexts: &BTreeSet::new(),
     };
     let evaluated = evaluate(Dockerfile::parse(text.as_bytes()).expect("it is one"), &inputs).expect("it is one");
     let marked = |no_cache: NoCache| {
@@ -311,6 +340,8 @@ fn what_is_made_anew_is_marked() {
             images: &One,
             no_cache,
             surroundings: Surroundings::default(),
+            context: &local(),
+            named_contexts: &BTreeMap::new(),
         };
         let definition = convert(&evaluated, &request).expect("it is one").definition;
         let graph = Graph::read(&definition).expect("it keeps what it promises");
@@ -319,4 +350,107 @@ fn what_is_made_anew_is_marked() {
     assert_eq!(marked(NoCache::Nothing), [false, false, false]);
     assert_eq!(marked(NoCache::Everything), [false, true, true]);
     assert_eq!(marked(NoCache::Stages(vec!["b".to_owned()])), [false, true, false]);
+}
+
+fn sources(converted: &Converted) -> Vec<(String, String)> {
+    let graph = Graph::read(&converted.definition).expect("it keeps what it promises");
+    let of = |vertex: &Vertex| match &vertex.operation.op {
+        Some(Operation::Source(source)) => {
+            let attrs: Vec<String> = source.attrs.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            Some((source.identifier.clone(), attrs.join(" ")))
+        }
+        _ => None,
+    };
+    graph.vertices.iter().filter_map(of).collect()
+}
+
+/// As `client/llb/source.go` and `dockerfile2llb/convert_copy.go` have it.
+#[test]
+fn repositories_are_added() {
+    let secrets = "git.authheadersecret=GIT_AUTH_HEADER git.authtokensecret=GIT_AUTH_TOKEN";
+    let check = |line: &str, identifier: &str, attrs: &str| {
+        let found = sources(&of(&format!("FROM a\n{line} /"))).pop().expect("it has one");
+        let expected: Vec<&str> = attrs.split(' ').collect();
+        let mut expected: Vec<&str> = secrets.split(' ').chain(expected).collect();
+        expected.sort_unstable();
+        assert_eq!(found, (identifier.to_owned(), expected.join(" ")), "{line}");
+    };
+    check("ADD https://h/a/b.git#v1:d", "git://h/a/b.git#v1:d", "git.fullurl=https://h/a/b.git");
+    check("ADD https://h/a.git#:d", "git://h/a.git#:d", "git.fullurl=https://h/a.git");
+    check("ADD https://h/a.git?tag=v1&mtime=commit", "git://h/a.git#refs/tags/v1", "git.fullurl=https://h/a.git");
+    let flags = "git.checksum=abc git.fullurl=git://h/a git.keepgitdir=true";
+    check("ADD --keep-git-dir --checksum=abc git://h/a", "git://h/a", flags);
+    let query = "git.checksum=abc git.fetchbycommit=true git.fullurl=http://h/a.git git.skipsubmodules=true";
+    check("ADD http://h/a.git?submodules=0&checksum=abc&fetch-by-commit", "git://h/a.git", query);
+    check("ADD git@h:a/b.git", "git://h/a/b.git", "git.fullurl=git@h:a/b.git git.mountsshsock=default");
+    let copied = copies("FROM a\nADD https://h/a.git /d").remove(0);
+    assert_eq!((copied.src.as_str(), copied.dest.as_str(), copied.attempt_unpack), ("/", "/d", false));
+    assert!(!copied.follow_symlink && !copied.dir_copy_contents && copied.create_dest_path);
+}
+
+#[test]
+fn named_contexts_are_what_is_said_of_them() {
+    let kind = |value: &str| ContextKind::parse(value).expect(value);
+    let of = |text: &str, contexts: &[(&str, &str)]| {
+        let contexts = contexts.iter().map(|(name, value)| ((*name).to_owned(), kind(value))).collect();
+        with_contexts(text, Surroundings::default(), &local(), &contexts)
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+    };
+    let first = |text: &str, contexts: &[(&str, &str)]| sources(&of(text, contexts)).remove(0);
+    let taken = "FROM scratch\nCOPY --from=c x y/ /d/";
+    assert_eq!(
+        first(taken, &[("c", "/p/dir")]),
+        ("local://c".to_owned(), r#"local.followpaths=["x","y"] local.sharedkeyhint=context:c-dir"#.to_owned())
+    );
+    assert_eq!(first("FROM scratch\nCOPY --from=c . /d/", &[("c", "p")]).1, "local.sharedkeyhint=context:c-p");
+    let image = "docker-image://docker.io/library/a:latest";
+    assert_eq!(first(taken, &[("c", "docker-image://b")]).0, image);
+    assert_eq!(first(taken, &[("c", "https://h/a.git#r")]).0, "git://h/a.git#r");
+    let url = ("https://h/a.tar".to_owned(), "http.filename=context".to_owned());
+    assert_eq!(first(taken, &[("c", "https://h/a.tar")]), url);
+    let layout = ("oci-layout://name@sha256:2".to_owned(), "oci.store=/l".to_owned());
+    assert_eq!(first(taken, &[("c", "oci-layout:///l")]), layout);
+    assert_eq!(
+        first("FROM scratch\nRUN --mount=from=c,source=s,target=/m x", &[("c", "p")]).1,
+        r#"local.followpaths=["s"] local.sharedkeyhint=context:c-p"#
+    );
+
+    let began = of("FROM c:latest\nWORKDIR d", &[("c", "docker-image://a")]);
+    assert_eq!((began.config.working_dir.as_str(), began.config.env.len()), ("/w/d", 2));
+    let began = of("FROM c", &[("c", "p")]);
+    assert_eq!(
+        (began.config.working_dir.as_str(), sources(&began)[0].1.as_str()),
+        ("/", "local.sharedkeyhint=context:c-p")
+    );
+    assert!(of("FROM c", &[("c", "docker-image://scratch")]).definition.def.is_empty());
+
+    let stage = "FROM a AS one\nRUN x\nFROM scratch\nCOPY --from=one /y /\n";
+    let found = sources(&of(stage, &[("one", "p")]));
+    assert_eq!(
+        found,
+        [("local://one".to_owned(), r#"local.followpaths=["y"] local.sharedkeyhint=context:one-p"#.to_owned())]
+    );
+    let found = sources(&of("FROM a AS one\nFROM one\nCOPY --from=one /y /", &[("one", "p")]));
+    assert_eq!(found[0].1, "local.sharedkeyhint=context:one-p", "all of it is begun with");
+
+    let none = BTreeMap::from([("c".to_owned(), kind("docker-image://none"))]);
+    let error = with_contexts(taken, Surroundings::default(), &local(), &none).expect_err("there is no such image");
+    let line = error.lines().map(|lines| lines.first);
+    assert_eq!((error.to_string().as_str(), line), ("c: none: there is no such image", Some(2)));
+}
+
+#[test]
+fn the_context_is_where_it_is_said_to_be() {
+    let found = |context: ContextKind| {
+        let converted = with_contexts("FROM scratch\nCOPY x /", Surroundings::default(), &context, &BTreeMap::new());
+        sources(&converted.expect("it is one")).remove(0)
+    };
+    let excludes = vec!["*.o".to_owned()];
+    let expected = r#"local.excludepatterns=["*.o"] local.followpaths=["x"] local.sharedkeyhint=context"#;
+    assert_eq!(
+        found(ContextKind::Local { shared_key: String::new(), excludes }),
+        ("local://context".to_owned(), expected.to_owned())
+    );
+    assert_eq!(found(ContextKind::Git("github.com/a/b#r".to_owned())).0, "git://github.com/a/b#r");
+    assert_eq!(found(ContextKind::Url("http://h/a".to_owned())).0, "http://h/a");
 }

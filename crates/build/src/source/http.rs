@@ -49,13 +49,12 @@ pub(crate) fn fetch_changed(
     most: u64,
 ) -> Result<Option<Fetched>> {
     let mut headers = headers.to_vec();
+    let parts = Address::parse(url).ok_or_else(|| Error::invalid(format!("{}: it is no address", shown(url))))?;
     let mut address = url.to_owned();
     // Who asks is no part of what is asked for.
-    if let Some((name, password)) = Address::parse(url).and_then(|address| address.credentials()) {
-        let (scheme, rest) = url.split_once("://").unwrap_or_default();
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let host = rest[..end].rsplit('@').next().unwrap_or_default();
-        address = format!("{scheme}://{host}{}", &rest[end..]);
+    if let Some((name, password)) = parts.credentials() {
+        let query = if parts.query.is_empty() { String::new() } else { format!("?{}", parts.query) };
+        address = format!("{}{query}", parts.without_credentials());
         headers.push(("authorization".to_owned(), image::basic_authorization(&name, &password)));
     }
     let failed = |error: image::Error| {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::arguments::Global;
-use super::{Beginning, Inputs, Origin};
+use super::{Beginning, Inputs, Origin, context_name};
 use crate::check::{Findings, Rule};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -23,17 +23,43 @@ pub(super) struct Outline {
     pub(super) instructions: Vec<(Instruction, bool, Vec<Origin>)>,
     /// Variables and shell of the image, once it was asked for.
     pub(super) image: Option<(Environment, bool)>,
+    /// Whether a named context stands for it, so that it is not made.
+    is_replaced: bool,
     /// Names of all stages, for whoever is triggered.
     names: Rc<[Option<String>]>,
+    /// Named contexts for the platform that is built for, for the same.
+    contexts: Rc<Contexts>,
+}
+
+/// Named contexts for one platform.
+struct Contexts {
+    names: std::collections::BTreeSet<String>,
+    platform: String,
+}
+
+impl Contexts {
+    /// The one that a name means on a platform, or on that which is built for.
+    fn find(&self, name: &str, platform: Option<&str>) -> Option<String> {
+        let name = context_name(name);
+        // These two always mean themselves.
+        if ["scratch", "context"].iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            return None;
+        }
+        let of_platform = format!("{name}::{}", platform.unwrap_or(&self.platform));
+        [of_platform.as_str(), name].into_iter().find_map(|key| self.names.get(key).cloned())
+    }
 }
 
 /// All stages, with what they begin with.
 pub(super) fn outlines(
     stages: &Stages,
     global: &Global,
+    inputs: &Inputs<'_>,
     findings: &mut Findings,
     escape: char,
 ) -> Result<Vec<Outline>> {
+    let contexts = Contexts { names: inputs.named_contexts.clone(), platform: inputs.target_platform.name() };
+    let contexts = Rc::new(contexts);
     let names: Rc<[Option<String>]> = stages.stages.iter().map(|stage| stage.from.name.clone()).collect();
     let mut outlines = Vec::new();
     for (number, stage) in stages.stages.iter().enumerate() {
@@ -64,22 +90,31 @@ pub(super) fn outlines(
                 return Err(wrong.at_word(written).in_lines(*lines));
             }
         }
-        let begins_with = match stages.find_by_name(&base, number) {
-            Some(stage) => Beginning::Stage(stage),
-            None if base == "scratch" => Beginning::Scratch,
-            None => Beginning::Image(base),
+        let platform = platform.map(|platform| platform.text);
+        let replaces = stage.from.name.as_deref().and_then(|name| contexts.find(name, platform.as_deref()));
+        let is_replaced = replaces.is_some();
+        let begins_with = match (replaces, stages.find_by_name(&base, number)) {
+            (Some(context), _) => Beginning::Given(context),
+            (None, Some(stage)) => Beginning::Stage(stage),
+            (None, None) if base == "scratch" => Beginning::Scratch,
+            (None, None) => match contexts.find(&base, platform.as_deref()) {
+                Some(context) => Beginning::Given(context),
+                None => Beginning::Image(base),
+            },
         };
         let mut outline = Outline {
             number,
             name: stage.from.name.clone(),
             beginning: stage.beginning.clone(),
             begins_with,
-            platform: platform.map(|platform| platform.text),
+            platform,
             instructions: Vec::new(),
             image: None,
+            is_replaced,
             names: Rc::clone(&names),
+            contexts: Rc::clone(&contexts),
         };
-        for instruction in &stage.instructions {
+        for instruction in stage.instructions.iter().filter(|_| !is_replaced) {
             let origins = outline.origins(instruction)?;
             outline.instructions.push((instruction.clone(), false, origins));
         }
@@ -155,7 +190,10 @@ impl Outline {
         match from.parse::<usize>() {
             Ok(stage) if stage < self.number => Ok(Origin::Stage(stage)),
             Ok(_) => Err(Error::syntax(format!("there is no stage {from} before this one")).at_word(from)),
-            Err(_) => Ok(Origin::Named(from.to_owned())),
+            Err(_) => Ok(match self.contexts.find(from, None) {
+                Some(context) => Origin::Given(context),
+                None => Origin::Named(from.to_owned()),
+            }),
         }
     }
 
@@ -204,18 +242,24 @@ pub(super) fn needed(
         let triggers = match &outlines[number].begins_with {
             Beginning::Scratch => Vec::new(),
             Beginning::Stage(below) => triggers_of(&outlines[*below]),
-            Beginning::Image(image) => {
+            Beginning::Image(name) | Beginning::Given(name) => {
                 let outline = &outlines[number];
-                let base = inputs.bases.base(image, outline.platform.as_deref()).map_err(|why| {
-                    Error::syntax(format!("{image}: {why}")).at_word(image.clone()).in_lines(outline.beginning.lines)
-                })?;
+                let platform = outline.platform.as_deref();
+                let base = match &outline.begins_with {
+                    Beginning::Given(_) => inputs.bases.context(name, platform),
+                    _ => inputs.bases.base(name, platform),
+                };
+                let Instruction { lines, comments, .. } = &outline.beginning;
+                let base =
+                    base.map_err(|why| Error::syntax(format!("{name}: {why}")).at_word(name.clone()).in_lines(*lines))?;
                 if let Some(other) = base.other_platform {
-                    let Instruction { lines, comments, .. } = &outline.beginning;
-                    let message = format!("{image} is an image for {other}, and another platform was asked for");
+                    let message = format!("{name} is an image for {other}, and another platform was asked for");
                     findings.add(Rule::InvalidBaseImagePlatform, *lines, comments, message);
                 }
+                let is_replaced = outline.is_replaced;
                 outlines[number].image = Some((base.environment, base.has_shell));
-                base.triggers
+                // Whatever stands for a stage is what that would have become.
+                if is_replaced { Vec::new() } else { base.triggers }
             }
         };
         outlines[number].trigger(&triggers)?;

@@ -23,6 +23,10 @@ impl Bases for Images {
             _ => Err("there is no such image".to_owned()),
         }
     }
+
+    fn context(&self, name: &str, platform: Option<&str>) -> Result<Base, String> {
+        if name == "files" { Ok(Base::default()) } else { self.base(name, platform) }
+    }
 }
 
 #[derive(Default)]
@@ -31,6 +35,7 @@ struct Given<'a> {
     target: Option<&'a str>,
     all_stages: bool,
     ignored: Option<&'a str>,
+    contexts: &'a [&'a str],
 }
 
 fn run(text: &str, given: &Given<'_>) -> Result<Evaluated> {
@@ -49,6 +54,7 @@ fn run(text: &str, given: &Given<'_>) -> Result<Evaluated> {
         all_stages: given.all_stages,
         ignored: ignored.as_ref(),
         bases: &Images,
+        named_contexts: &given.contexts.iter().map(|name| (*name).to_owned()).collect(),
     };
     evaluate(Dockerfile::parse(text.as_bytes())?, &inputs)
 }
@@ -185,6 +191,49 @@ fn what_is_refused() {
     );
     // What nobody needs is not looked at.
     of("FROM none\nFROM a", &Given::default());
+}
+
+#[test]
+fn named_contexts_stand_for_stages_and_images() {
+    let with = |text: &str, contexts: &[&str]| of(text, &Given { contexts, ..Given::default() });
+    let begins = |text: &str, contexts: &[&str]| with(text, contexts).stages[0].begins_with.clone();
+    let given = |name: &str| Beginning::Given(name.to_owned());
+    let image = |name: &str| Beginning::Image(name.to_owned());
+    for name in ["a", "a:latest", "docker.io/library/a", "docker.io/a:latest"] {
+        assert_eq!(begins(&format!("FROM {name}"), &["a"]), given("a"), "{name}");
+    }
+    assert_eq!(begins("FROM a:1", &["a"]), image("a:1"));
+    assert_eq!(begins("FROM a:1", &["a:1"]), given("a:1"));
+    assert_eq!(begins("FROM shell", &["shell", "shell::linux/arm64"]), given("shell::linux/arm64"));
+    assert_eq!(begins("FROM --platform=linux/amd64 shell", &["shell", "shell::linux/arm64"]), given("shell"));
+    assert_eq!(begins("FROM scratch", &["scratch"]), Beginning::Scratch);
+
+    // The stage is not made, and what only it needs is not, either.
+    let text = "FROM none AS below\nFROM below AS files\nRUN x\nFROM a\nCOPY --from=files /a /b\nCOPY --from=0 /a /b";
+    let evaluated = with(&text.replace("--from=0", "--from=1"), &["files"]);
+    let (stage, last) = (&evaluated.stages[0], &evaluated.stages[1]);
+    assert_eq!((evaluated.stages.len(), stage.number, &stage.begins_with), (2, 1, &given("files")));
+    assert!(stage.steps.is_empty());
+    assert!(last.steps.iter().all(|step| step.origin == Some(Origin::Stage(1))));
+    let evaluated = with("FROM a AS files\nENV b=1\nFROM files\nRUN x", &["files"]);
+    assert_eq!(evaluated.stages[1].steps[0].environment.iter().count(), 1, "files have no variables");
+
+    let steps = with("FROM a\nCOPY --from=files:latest /a /b\nRUN --mount=from=files,target=/m x", &["files"])
+        .stages
+        .remove(0)
+        .steps;
+    assert_eq!(
+        (&steps[0].origin, &steps[1].mounts[0].1),
+        (&Some(Origin::Given("files".to_owned())), &Origin::Given("files".to_owned()))
+    );
+
+    // An image triggers what it says, and whatever stands for a stage has done so.
+    let count = |text: &str| {
+        with(&format!("FROM a AS one\n{text}"), &["triggers"]).stages.last().map(|stage| stage.steps.len())
+    };
+    assert_eq!((count("FROM triggers"), count("FROM a AS triggers")), (Some(3), Some(0)));
+    let error = run("FROM none", &Given { contexts: &["none"], ..Given::default() }).expect_err("there is none");
+    assert_eq!(error.to_string(), "none: there is no such image");
 }
 
 /// Every rule is broken somewhere, in this line, and kept somewhere else.
