@@ -91,7 +91,9 @@ pub fn svg(nodes: &[Node]) -> String {
          viewBox=\"0 0 {width} {height}\">\n<style>{STYLE}</style>\n"
     );
     for (title, y) in titles {
-        text += &format!("<text class=\"stage\" x=\"{MARGIN}\" y=\"{y}\">{}</text>\n", escaped(&shortened(&title)));
+        let title = escaped(&shortened(&title));
+        // A string takes whatever is written.
+        let _ = writeln!(text, "<text class=\"stage\" x=\"{MARGIN}\" y=\"{y}\">{title}</text>");
     }
     let index: BTreeMap<StepId, usize> = nodes.iter().enumerate().map(|(at, node)| (node.info.id, at)).collect();
     for (node, to) in nodes.iter().zip(&places) {
@@ -164,7 +166,6 @@ fn edge(text: &mut String, from: Place, to: Place) {
     let (end_x, end_y) = (to.x, to.y + HEIGHT / 2);
     let bend = GAP_ACROSS / 2;
     let (first, second) = (x + bend, end_x.saturating_sub(bend));
-    // A string takes whatever is written.
     let _ = writeln!(text, "<path d=\"M{x} {y}C{first} {y} {second} {end_y} {end_x} {end_y}\"/>");
 }
 

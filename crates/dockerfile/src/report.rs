@@ -52,14 +52,16 @@ fn render(
     help: Option<&str>,
     look: Look,
 ) -> String {
+    // The renderer makes the title and the file harmless, and these two not.
+    let (name, help) = (harmless(name), help.map(harmless));
     let marked = place.and_then(|(lines, word)| marked(text, lines, word));
     let snippet = marked.map(|(lines, span)| {
         Snippet::source(&text[lines.clone()])
-            .path(name)
+            .path(name.as_str())
             .line_start(line_of(text, lines.start))
             .annotation(AnnotationKind::Primary.span(span.start - lines.start..span.end - lines.start))
     });
-    let help = help.map(|help| Level::HELP.message(help));
+    let help = help.as_deref().map(|help| Level::HELP.message(help));
     let group = match (snippet, help) {
         (None, None) => annotate_snippets::Group::with_title(title),
         (None, Some(help)) => title.element(help),
@@ -68,6 +70,11 @@ fn render(
     };
     let renderer = if look == Look::Colored { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&[group])
+}
+
+/// A stranger's text without what a terminal would obey.
+fn harmless(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
 /// The bytes of the lines, and of what is wrong in them: the word, or if it stands nowhere as it is, the first line. None for
@@ -160,6 +167,16 @@ warning[StageNameCasing]: upper case
         assert_eq!(report("", &Error::syntax("what").with_hint("that")), "error: what\n |\n = help: that");
         let nowhere = Error::syntax("what").in_lines(Lines { first: 9, last: 9 });
         assert_eq!(report("FROM a\n", &nowhere), "error: what");
+    }
+
+    #[test]
+    fn no_terminal_obeys_what_a_stranger_wrote() {
+        let text = "FROM a\nCOPPY \u{1b}[2J b\n";
+        let error = crate::Stages::parse(text.as_bytes()).expect_err("there is no such instruction");
+        let twice = Error::syntax("\u{1b}[2J").with_hint("\u{1b}]0;x\u{7}").in_lines(Lines { first: 2, last: 2 });
+        for shown in [error, twice].map(|error| error.report("\u{1b}[2J", text, Look::Plain)) {
+            assert!(!shown.contains(|letter: char| letter.is_control() && letter != '\n'), "{shown:?}");
+        }
     }
 
     #[test]

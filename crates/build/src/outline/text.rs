@@ -27,10 +27,11 @@ impl Outline {
     /// A table for each kind of thing that can be given.
     pub fn text(&self) -> String {
         let name = if self.name.is_empty() { "(default)" } else { &self.name };
-        let mut parts = vec![format!("TARGET:      {}\n", clean(name))];
-        if !self.description.is_empty() {
-            parts[0] += &format!("DESCRIPTION: {}\n", clean(&self.description));
-        }
+        let description = match self.description.as_str() {
+            "" => String::new(),
+            text => format!("DESCRIPTION: {}\n", clean(text)),
+        };
+        let mut parts = vec![format!("TARGET:      {}\n{description}", clean(name))];
         let needs = |all: &[Need]| -> Vec<Vec<String>> {
             let required = |need: &Need| if need.required { "true" } else { "" }.to_owned();
             all.iter().map(|need| vec![need.name.clone(), required(need)]).collect()

@@ -20,7 +20,9 @@ mod showing;
 mod surroundings;
 
 use std::process::ExitCode;
+use std::time::SystemTime;
 
+use build::progress::{Event, Watch};
 use build::{Built, Options};
 use clap::Args;
 
@@ -66,11 +68,12 @@ impl Execute for Build {
         let mut options = Options { context: context::parse(&self.context)?, ..Options::default() };
         self.inputs.apply(&mut options, &environment)?;
         if let Some(call) = self.results.call()? {
-            return call.run(&options);
+            return call.run(&options, &build::outline::UnknownBases);
         }
         self.results.apply(&mut options)?;
         self.surroundings.apply(&mut options)?;
         self.showing.apply(&mut options);
+        self.results.forget()?;
         proxies::add(&mut options.build_args, context.config.as_deref(), &environment);
         let display =
             Display::start(mode, output::look_of_stderr() == dockerfile::Look::Colored, options.shell_on_error);
@@ -98,9 +101,12 @@ impl Build {
 /// Two who want to know.
 struct Both<'a>(&'a Display, &'a build::graph::Recorder);
 
-impl build::progress::Watch for Both<'_> {
-    fn event(&self, at: std::time::SystemTime, event: build::progress::Event) {
-        self.1.event(at, event.clone());
+impl Watch for Both<'_> {
+    fn event(&self, at: SystemTime, event: Event) {
+        // What commands write is not drawn, and is not copied for it.
+        if matches!(event, Event::Planned(_) | Event::Ended { .. }) {
+            self.1.event(at, event.clone());
+        }
         self.0.event(at, event);
     }
 }

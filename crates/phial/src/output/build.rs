@@ -23,7 +23,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use build::progress::{Event, Watch};
+use build::progress::{Ending, Event, Watch};
 
 use state::State;
 
@@ -40,8 +40,10 @@ pub(crate) enum Mode {
     Plain,
     /// A tree that moves.
     Tty,
-    /// Nothing.
+    /// Nothing, unless a step fails: then what it has written.
     Quiet,
+    /// Nothing.
+    Nothing,
     /// Objects of JSON, as `BuildKit`'s `SolveStatus`.
     RawJson,
 }
@@ -74,12 +76,13 @@ impl Display {
     pub(crate) fn start(mode: Mode, is_colored: bool, stops_at_failure: bool) -> Display {
         let (sender, receiver) = mpsc::sync_channel(QUEUE);
         let show = move || {
-            let state = State::new(mode == Mode::Tty);
+            let state = State::new(matches!(mode, Mode::Tty | Mode::Quiet));
             let out = io::stderr();
             match mode {
                 Mode::Plain => shown(&receiver, plain::Plain::new(out), state, None),
                 Mode::RawJson => shown(&receiver, rawjson::RawJson::new(out), state, None),
-                Mode::Quiet => shown(&receiver, Silent, state, None),
+                Mode::Quiet => shown(&receiver, Quiet(out), state, None),
+                Mode::Nothing => shown(&receiver, Quiet(io::sink()), state, None),
                 Mode::Tty => {
                     let tree = tty::Tree::new(out, tty::size_of_terminal, is_colored, stops_at_failure);
                     shown(&receiver, tree, state, Some(FRAME))
@@ -119,9 +122,9 @@ impl Drop for Display {
     }
 }
 
-/// Whether standard error is a terminal.
+/// Whether standard error is a terminal that a tree can move on.
 pub(crate) fn is_terminal() -> bool {
-    io::stderr().is_terminal()
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
 /// Shows lines of a file with what is wrong in them. Whoever has made the report has replaced what a terminal would obey.
@@ -139,11 +142,11 @@ fn shown(
 ) -> State {
     let mut next = Instant::now();
     loop {
-        let received = match frame {
+        let next_event = match frame {
             None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(_) => receiver.recv_timeout(next.saturating_duration_since(Instant::now())),
         };
-        match received {
+        match next_event {
             Ok((at, event)) => {
                 let lines = state.apply(at, &event);
                 let _ = printer.event(at, &event, &lines, &state);
@@ -162,13 +165,28 @@ fn shown(
     state
 }
 
-/// Shows nothing.
-struct Silent;
+/// Shows what failed steps have written, once all is over.
+struct Quiet<W>(W);
 
-impl Printer for Silent {
+impl<W: Write> Printer for Quiet<W> {
     fn event(&mut self, _: SystemTime, _: &Event, _: &[String], _: &State) -> io::Result<()> {
         Ok(())
     }
+
+    fn end(&mut self, _: SystemTime, state: &State) -> io::Result<()> {
+        failed_logs(&mut self.0, state)
+    }
+}
+
+/// All that failed steps have written.
+fn failed_logs(out: &mut impl Write, state: &State) -> io::Result<()> {
+    let steps = state.order.iter().filter_map(|id| state.steps.get(id));
+    for step in steps.filter(|step| matches!(step.ended, Some((Ending::Failed(_), _))) && !step.tail.is_empty()) {
+        writeln!(out, "------\n > {}:", step.name)?;
+        step.log.borrow_mut().copy_to(out)?;
+        writeln!(out, "------")?;
+    }
+    out.flush()
 }
 
 /// A time as displays of builds have it: `0.4s`, `1m12.3s`.

@@ -5,9 +5,9 @@ use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
-use build::outline::{Lint, UnknownBases, outline, targets};
+use build::outline::{Lint, outline, targets};
 use build::{Context, Dockerfile, Options};
-use dockerfile::evaluate::{Inputs, Platform};
+use dockerfile::evaluate::{Bases, Inputs, Platform};
 use dockerfile::ignore::Patterns;
 use fsroot::Root;
 
@@ -70,7 +70,8 @@ impl Call {
     }
 
     /// Asks, and prints the answer. The exit status is 1 if a check has found anything, as docker's.
-    pub(super) fn run(self, options: &Options) -> Result<ExitCode> {
+    /// `bases` knows what images say.
+    pub(super) fn run(self, options: &Options, bases: &dyn Bases) -> Result<ExitCode> {
         let file = read(options)?;
         let host = image::Platform::host();
         let inputs = Inputs {
@@ -81,7 +82,7 @@ impl Call {
             // All that is said is looked at, unless one stage is asked for.
             all_stages: self.method == Method::Check && options.target.is_none(),
             ignored: file.ignored.as_ref(),
-            bases: &UnknownBases,
+            bases,
         };
         if self.method == Method::Check {
             return self.check(&Lint::of(&file.name, &file.bytes, &inputs));

@@ -25,7 +25,8 @@ fn of_form(text: &str) -> Context {
     let before_fragment = text.split(['#', '?']).next().unwrap_or_default();
     let begins = |with: &[&str]| with.iter().any(|scheme| text.starts_with(scheme));
     let is_web = begins(&["http://", "https://"]);
-    let is_git = begins(&["git://", "ssh://", "git@", "github.com/"]) || (is_web && before_fragment.ends_with(".git"));
+    let is_git = begins(&["git://", "ssh://", "git@", "github.com/"])
+        || (is_web && before_fragment.strip_suffix(".git").is_some());
     match text {
         "-" => Context::Stdin,
         _ if is_git => Context::Git(text.to_owned()),

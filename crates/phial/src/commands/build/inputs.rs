@@ -12,6 +12,9 @@ use super::csv::{Fields, meant};
 use super::invalid;
 use crate::failure::{Failure, Result};
 
+/// The argument that says of when everything is.
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
 /// Where caches are kept.
 const CACHES: [&str; 3] = ["registry", "local", "inline"];
 
@@ -56,8 +59,11 @@ pub(super) struct Flags {
     /// Give an ARG of the Dockerfile a value; that of the environment if it is left out
     #[arg(long, value_name = "NAME[=VALUE]")]
     build_arg: Vec<String>,
-    /// One more context: a directory, docker-image://IMAGE, oci-layout://DIR, or an address
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(
+        long,
+        value_name = "NAME=VALUE",
+        help = "One more context: a directory, docker-image://IMAGE, oci-layout://DIR, or an address"
+    )]
     build_context: Vec<String>,
     /// A secret that RUN --mount=type=secret sees
     #[arg(long, value_name = "id=NAME[,src=FILE|,env=NAME]")]
@@ -149,8 +155,7 @@ fn arguments(texts: &[String], environment: &dyn Fn(&str) -> Option<String>) -> 
             None => found.remove(name),
         };
     }
-    const EPOCH: &str = "SOURCE_DATE_EPOCH";
-    let is_named = texts.iter().any(|text| text == EPOCH || text.starts_with("SOURCE_DATE_EPOCH="));
+    let is_named = texts.iter().any(|text| text.split('=').next() == Some(EPOCH));
     if let Some(time) = environment(EPOCH).filter(|time| !is_named && !time.is_empty()) {
         found.insert(EPOCH.to_owned(), time);
     }
@@ -174,7 +179,7 @@ fn secret(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Se
     let id = fields.take(&["id"]).filter(|id| !id.is_empty());
     let file = fields.take(&["src", "source"]).filter(|file| !file.is_empty());
     let variable = fields.take(&["env"]).filter(|name| !name.is_empty());
-    fields.only(&["id", "type", "src", "source", "env"].map(|key| key))?;
+    fields.only(&["id", "type", "src", "source", "env"])?;
     let id =
         id.ok_or_else(|| fields.wrong("it has no id").with_hint("give id=NAME,src=FILE or id=NAME,env=VARIABLE"))?;
     if let Some(kind) = &kind {

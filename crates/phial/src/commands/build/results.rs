@@ -6,7 +6,7 @@ mod attest;
 mod export;
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use build::{Built, Export, Options};
@@ -111,6 +111,17 @@ impl Flags {
             return Err(Failure::new("cannot build: --output: standard output takes one archive only"));
         }
         Ok(all)
+    }
+
+    /// Removes the id of an earlier build: of one that fails, there is none.
+    pub(super) fn forget(&self) -> Result<()> {
+        let Some(path) = &self.iidfile else { return Ok(()) };
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(invalid("--iidfile", &path.display().to_string(), error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes the files that somebody wants, once the build has come to its end.

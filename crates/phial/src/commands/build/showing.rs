@@ -19,8 +19,11 @@ const PROGRESS: [&str; 6] = ["auto", "plain", "tty", "quiet", "rawjson", "none"]
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(super) struct Flags {
-    /// How progress is shown: auto, plain, tty, quiet, rawjson or none [env: PHIAL_PROGRESS, BUILDKIT_PROGRESS]
-    #[arg(long, value_name = "TYPE")]
+    #[arg(
+        long,
+        value_name = "TYPE",
+        help = "How progress is shown: auto, plain, tty, quiet, rawjson or none [env: PHIAL_PROGRESS, BUILDKIT_PROGRESS]"
+    )]
     progress: Option<String>,
     /// Print nothing but the image's id
     #[arg(short, long)]
@@ -73,7 +76,8 @@ fn mode(
         "auto" if is_terminal => Mode::Tty,
         "auto" | "plain" => Mode::Plain,
         "tty" => Mode::Tty,
-        "quiet" | "none" => Mode::Quiet,
+        "quiet" => Mode::Quiet,
+        "none" => Mode::Nothing,
         "rawjson" => Mode::RawJson,
         other => {
             let failure = invalid(whence, other, format_args!("it is none of {}", PROGRESS.join(", ")));
@@ -94,7 +98,7 @@ mod tests {
             (false, Some("rawjson"), Some("plain"), true, Mode::RawJson),
             (false, None, Some("plain"), true, Mode::Plain),
             (false, None, Some(""), true, Mode::Tty),
-            (false, Some("none"), None, true, Mode::Quiet),
+            (false, Some("none"), None, true, Mode::Nothing),
             (true, Some("tty"), None, true, Mode::Quiet),
         ];
         for (is_quiet, flag, variable, is_terminal, expected) in cases {

@@ -104,7 +104,8 @@ fn verbose(records: &[CacheRecord]) -> String {
             ("Type", record.kind.clone()),
         ];
         let lines = lines.into_iter().filter(|(_, value)| !value.is_empty());
-        lines.map(|(name, value)| format!("{:<15}{value}\n", format!("{name}:"))).collect::<String>() + "\n"
+        let lines = lines.map(|(name, value)| format!("{:<15}{value}", format!("{name}:")));
+        lines.collect::<Vec<_>>().join("\n") + "\n\n"
     };
     records.iter().map(block).collect()
 }

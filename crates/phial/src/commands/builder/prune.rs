@@ -102,7 +102,9 @@ fn report(records: &[CacheRecord], bytes: u64, verbose: bool) -> String {
             .map(|record| vec![record.id.clone(), record.kind.clone(), human::size(record.size), description(record)]),
     );
     if !verbose {
-        rows.iter_mut().for_each(|row| row.truncate(3));
+        for row in &mut rows {
+            row.truncate(3);
+        }
     }
     let gone = if records.is_empty() { String::new() } else { table::layout(&rows) + "\n" };
     format!("{gone}Total reclaimed space: {}\n", human::size(bytes))

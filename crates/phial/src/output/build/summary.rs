@@ -17,11 +17,9 @@ const LETTERS: usize = 60;
 
 /// A few lines.
 pub(super) fn text(state: &State, has_succeeded: bool) -> String {
-    let mut text = String::new();
-    if has_succeeded && !state.steps.is_empty() {
-        text += &format!("\n{}\n", times(state));
-    }
-    text + &warnings(&state.warnings)
+    let is_told = has_succeeded && !state.steps.is_empty();
+    let times = if is_told { format!("\n{}\n", times(state)) } else { String::new() };
+    times + &warnings(&state.warnings)
 }
 
 /// `Built in 3.2 s (5 of 9 steps cached). Longest: RUN make 2.1 s, COPY . . 0.4 s`
@@ -30,10 +28,11 @@ fn times(state: &State) -> String {
     let operations: Vec<&Step> = state.steps.values().filter(|step| step.is_operation).collect();
     let is_cached = |step: &&&Step| matches!(step.ended, Some((Ending::Cached, _)));
     let cached = operations.iter().filter(is_cached).count();
-    let mut text = format!("Built in {}", spaced(total));
-    if !operations.is_empty() {
-        text += &format!(" ({cached} of {} steps cached)", operations.len());
-    }
+    let of_steps = match operations.len() {
+        0 => String::new(),
+        number => format!(" ({cached} of {number} steps cached)"),
+    };
+    let text = format!("Built in {}{of_steps}", spaced(total));
     let took = |step: &Step| step.ended.as_ref().map_or(Duration::ZERO, |(_, took)| *took);
     let mut longest: Vec<&Step> = state.steps.values().filter(|step| took(step) >= NOTABLE).collect();
     // Stable: of equals the first.

@@ -6,7 +6,7 @@ use build::progress::{Amount, Ending, Event, StepId, StepInfo, Stream};
 
 use super::state::State;
 use super::tty::{Size, frame};
-use super::{Printer, plain, rawjson, seconds, summary, tty};
+use super::{Printer, Quiet, plain, rawjson, seconds, summary, tty};
 
 fn at(milliseconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000) + Duration::from_millis(milliseconds)
@@ -212,6 +212,12 @@ fn what_is_said_in_the_end() {
     insta::assert_snapshot!(summary::text(&state, true));
     assert!(!summary::text(&state, false).contains("Built"));
     assert_eq!(summary::text(&State::new(false), true), "");
+}
+
+#[test]
+fn a_quiet_build_says_what_has_failed() {
+    let (text, _) = shown(|out| Box::new(Quiet(Shared(out))), true);
+    assert_eq!(text, "------\n > [test 1/1] RUN \\u{1b}[2Jcheck:\nok 1\nok\n------\n");
 }
 
 #[test]

@@ -5,11 +5,11 @@
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use build::progress::{Ending, Event, StepId};
+use build::progress::{Ending, Event};
 
 use super::lines::{clipped, columns};
 use super::state::{State, Step};
-use super::{Printer, seconds};
+use super::{Printer, failed_logs, seconds};
 
 /// Parts of a running step that can be seen.
 const PARTS: usize = 8;
@@ -73,7 +73,7 @@ pub(super) fn frame(state: &State, now: SystemTime, size: Size, is_over: bool) -
     // First those that run, then what they say, and what is left is for those that have ended last.
     let running_room = running.len().min(room);
     let skipped_running = running.len() - running_room;
-    let below = if running_room == 0 { 0 } else { (room - running_room) / running_room };
+    let below = (room - running_room).checked_div(running_room).unwrap_or_default();
     let details: Vec<Vec<Line>> = running.iter().skip(skipped_running).map(|step| details(step, below)).collect();
     let used = running_room + details.iter().map(Vec::len).sum::<usize>();
     let skipped_finished = finished.len().saturating_sub(room - used);
@@ -139,20 +139,19 @@ impl<W: Write> Tree<W> {
         let size = (self.size)().unwrap_or(SIZE);
         let lines = frame(state, now, size, is_over);
         // In one piece, so that nobody sees half of it.
-        let mut text = String::new();
-        let above = rows(&self.drawn, size.width);
-        if above > 0 {
-            text += &format!("\u{1b}[{above}F");
-        }
+        let mut text = match rows(&self.drawn, size.width) {
+            0 => String::new(),
+            above => format!("\u{1b}[{above}F"),
+        };
         self.drawn.clear();
         for line in lines {
             // The last column stays free: some terminals go to the next line with it.
             let shown = line.text(size.width.saturating_sub(1));
             self.drawn.push(shown.chars().map(columns).sum());
-            text += &match self.color(line.tone) {
-                Some(color) => format!("\u{1b}[{color}m{shown}\u{1b}[0m\u{1b}[K\n"),
-                None => format!("{shown}\u{1b}[K\n"),
-            };
+            match self.color(line.tone) {
+                Some(color) => text.extend(["\u{1b}[", color, "m", &shown, "\u{1b}[0m\u{1b}[K\n"]),
+                None => text.extend([&shown, "\u{1b}[K\n"]),
+            }
         }
         text += "\u{1b}[J";
         self.out.write_all(text.as_bytes())?;
@@ -169,14 +168,6 @@ impl<W: Write> Tree<W> {
             Tone::Failed => Some("31"),
             Tone::Dim => Some("2"),
         }
-    }
-
-    /// All that a step has written: the tree has shown only its end.
-    fn whole_log(&mut self, id: StepId, state: &State) -> io::Result<()> {
-        let Some(step) = state.steps.get(&id) else { return Ok(()) };
-        writeln!(self.out, "------\n > {}:", step.name)?;
-        step.log.borrow_mut().copy_to(&mut self.out)?;
-        writeln!(self.out, "------")
     }
 }
 
@@ -205,16 +196,8 @@ impl<W: Write> Printer for Tree<W> {
             return Ok(());
         }
         self.draw(now, state, true)?;
-        let is_failed = |id: &&StepId| {
-            state
-                .steps
-                .get(*id)
-                .is_some_and(|step| matches!(step.ended, Some((Ending::Failed(_), _))) && !step.tail.is_empty())
-        };
-        for id in state.order.iter().filter(is_failed) {
-            self.whole_log(*id, state)?;
-        }
-        self.out.flush()
+        // The tree has shown only their ends.
+        failed_logs(&mut self.out, state)
     }
 }
 

@@ -140,4 +140,7 @@ fn files_are_written_once_there_is_something_to_say() {
     assert!(!path.exists());
     flags.write(&Built { image: Some("sha256:0".to_owned()), ..Built::default() }).expect("there is one");
     assert_eq!(std::fs::read_to_string(&path).expect("it is there"), "sha256:0");
+    flags.forget().expect("it is there");
+    flags.forget().expect("it is not there any more");
+    assert!(!path.exists());
 }
