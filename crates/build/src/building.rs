@@ -1,7 +1,5 @@
 //! A build from its options to what was asked for: the order of things, and nothing else.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
@@ -13,28 +11,19 @@ use crate::Built;
 use crate::context::Local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, Image};
-use crate::frontend::{self, Converted, NoCache, Request, Surroundings};
+use crate::frontend::{self, ContextKind, Converted, NoCache, Request, Surroundings};
 use crate::images::{Resolver, to_message};
 use crate::llb::Graph;
 use crate::llb::message::exec::{HostIp, NetMode, Ulimit};
-use crate::options::{Context, Dockerfile, Options};
-use crate::progress::{Amount, Event, Watch};
+use crate::options::Options;
+use crate::progress::{Event, Watch};
 use crate::report::Reporter;
 use crate::solve::{Job, Solved, solve};
+use crate::sources::{self, Sources};
 use crate::surroundings::Grants;
 
-/// A larger Dockerfile is refused.
-const MOST_FILE: u64 = 16 << 20;
 /// The argument that says when everything was made: <https://reproducible-builds.org/specs/source-date-epoch>.
 pub(crate) const EPOCH: &str = "SOURCE_DATE_EPOCH";
-
-/// The file that says what is built.
-pub(crate) struct File {
-    /// What it is called.
-    pub(crate) name: String,
-    /// What stands in it.
-    pub(crate) text: Vec<u8>,
-}
 
 /// Builds.
 ///
@@ -46,97 +35,24 @@ pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Bu
     let grants = Grants::of(options)?;
     let epoch = export::epoch(options)?;
     let lease = engine.store().lease()?;
-    let (file, contexts) = sources(engine, options, &reporter)?;
+    let sources = sources::of(engine, options, &lease, &grants, &reporter)?;
     let platforms =
         if options.platforms.is_empty() { vec![image::Platform::host()] } else { options.platforms.clone() };
     let mut images = Vec::new();
     for platform in &platforms {
-        let building = Building {
-            engine,
-            options,
-            lease: &lease,
-            reporter: &reporter,
-            contexts: &contexts,
-            grants: &grants,
-            file: &file,
-        };
+        let building =
+            Building { engine, options, lease: &lease, reporter: &reporter, sources: &sources, grants: &grants };
+        let built = building.image(platform, epoch);
         images.push(
-            building
-                .image(platform, epoch)
-                .map_err(|error| error.with_file(&file.name, String::from_utf8_lossy(&file.text)))?,
+            built.map_err(|error| error.with_file(&sources.file.name, String::from_utf8_lossy(&sources.file.text)))?,
         );
     }
-    contexts.values().for_each(Local::keep);
+    sources.contexts.values().for_each(Local::keep);
     let export = export::Exporting { engine, lease: &lease, options, reporter: &reporter, names };
     let mut built = export.all(&images)?;
     built.longest = reporter.longest();
     engine.sync_images_later();
     Ok(built)
-}
-
-/// The Dockerfile and the contexts.
-fn sources(engine: &Engine, options: &Options, reporter: &Reporter<'_>) -> Result<(File, BTreeMap<String, Local>)> {
-    let paths = engine.paths();
-    let mut contexts = BTreeMap::new();
-    let (file, ignored) = reporter.during("[internal] load build definition", |step| {
-        let found = definition(options)?;
-        let (name, length) = (format!("reading {}", found.0.name), found.0.text.len() as u64);
-        reporter.progress(step, &name, Amount { current: length, total: Some(length) }, true);
-        Ok(found)
-    })?;
-    if let Context::Directory(path) = &options.context {
-        contexts.insert("context".to_owned(), Local::open(path, ignored, paths)?);
-    }
-    Ok((file, contexts))
-}
-
-/// The Dockerfile, and what stands beside it of what is left out.
-fn definition(options: &Options) -> Result<(File, Option<(String, Vec<u8>)>)> {
-    let path = match (&options.dockerfile, &options.context) {
-        (Dockerfile::Stdin, _) | (Dockerfile::Default, Context::Stdin | Context::Nothing) => {
-            let mut text = Vec::new();
-            let read = std::io::Read::take(std::io::stdin().lock(), MOST_FILE + 1);
-            std::io::Read::read_to_end(&mut { read }, &mut text)
-                .map_err(|error| Error::system("reading the Dockerfile from standard input", error))?;
-            return Ok((checked(File { name: "Dockerfile".to_owned(), text })?, None));
-        }
-        (Dockerfile::File(path), _) => path.clone(),
-        (Dockerfile::Default, Context::Directory(directory)) => {
-            let usual = directory.join("Dockerfile");
-            let small = directory.join("dockerfile");
-            if !usual.exists() && small.exists() { small } else { usual }
-        }
-        (Dockerfile::Default, _) => "Dockerfile".into(),
-    };
-    let text = read(&path)?;
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    let beside = path.with_file_name(format!("{name}.dockerignore"));
-    let ignored = match beside.exists() {
-        true => Some((beside.display().to_string(), read(&beside)?)),
-        false => None,
-    };
-    Ok((checked(File { name, text })?, ignored))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let shown = path.display().to_string();
-    let opened = std::fs::File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::new(ErrorKind::NotFound, format!("{shown}: there is no such file")).with_hint("name it with -f FILE")
-        }
-        _ => Error::system(&shown, error),
-    })?;
-    let mut text = Vec::new();
-    std::io::Read::read_to_end(&mut std::io::Read::take(opened, MOST_FILE + 1), &mut text)
-        .map_err(|error| Error::system(shown, error))?;
-    Ok(text)
-}
-
-fn checked(file: File) -> Result<File> {
-    if file.text.len() as u64 > MOST_FILE {
-        return Err(Error::invalid(format!("{}: more than {MOST_FILE} bytes are no Dockerfile", file.name)));
-    }
-    Ok(file)
 }
 
 /// A build for one platform.
@@ -145,9 +61,8 @@ struct Building<'a> {
     options: &'a Options,
     lease: &'a Lease,
     reporter: &'a Reporter<'a>,
-    contexts: &'a BTreeMap<String, Local>,
+    sources: &'a Sources,
     grants: &'a Grants,
-    file: &'a File,
 }
 
 impl Building<'_> {
@@ -165,7 +80,7 @@ impl Building<'_> {
             graph: &graph,
             reporter: self.reporter,
             images: &images,
-            contexts: self.contexts,
+            contexts: &self.sources.contexts,
             grants: self.grants,
             explains: self.options.explain,
             terminal: Mutex::new(()),
@@ -185,18 +100,19 @@ impl Building<'_> {
             target_platform: to_evaluate(platform),
             target: self.options.target.as_deref(),
             all_stages: false,
-            ignored: self.contexts.get("context").and_then(Local::patterns),
+            ignored: self.sources.contexts.get("context").and_then(Local::patterns),
             bases: images,
+            named_contexts: &self.sources.names,
         };
-        let parsed = dockerfile::Dockerfile::parse(&self.file.text)?;
+        let parsed = dockerfile::Dockerfile::parse(&self.sources.file.text)?;
         Ok(evaluate(parsed, &inputs)?)
     }
 
     fn converted(&self, evaluated: &Evaluated, images: &Resolver<'_>, platform: &image::Platform) -> Result<Converted> {
         let options = self.options;
         let request = Request {
-            filename: &self.file.name,
-            file: &self.file.text,
+            filename: &self.sources.file.name,
+            file: &self.sources.file.text,
             platform: to_message(platform),
             images,
             no_cache: match (options.no_cache, options.no_cache_stages.as_slice()) {
@@ -205,6 +121,9 @@ impl Building<'_> {
                 (false, stages) => NoCache::Stages(stages.to_vec()),
             },
             surroundings: surroundings(options, self.grants),
+            // Whatever it was, it is a directory by now.
+            context: &ContextKind::Local { shared_key: String::new(), excludes: Vec::new() },
+            named_contexts: &self.sources.named,
         };
         let mut converted = frontend::convert(evaluated, &request)?;
         converted.config.labels.extend(options.labels.clone());
@@ -217,7 +136,7 @@ impl Building<'_> {
             self.reporter.tell(Event::Warning {
                 rule: finding.rule.name().to_owned(),
                 message: finding.message.clone(),
-                place: Some((self.file.name.clone(), finding.lines.first)),
+                place: Some((self.sources.file.name.clone(), finding.lines.first)),
                 url: Some(finding.rule.url().to_owned()),
             });
         }

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use dockerfile::ignore::Patterns;
 use fsroot::Root;
-use store::Paths;
-use tempfile::TempDir;
+use store::{LayerWriter, Paths};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::Origin;
@@ -28,7 +27,7 @@ pub(crate) struct Local {
     patterns: Option<Patterns>,
     index: Index,
     /// What was brought in goes with it.
-    _brought: Option<TempDir>,
+    _brought: Option<LayerWriter>,
 }
 
 impl Local {
@@ -55,19 +54,17 @@ impl Local {
     }
 
     /// One that was brought in, and goes with this.
-    pub(crate) fn brought(directory: TempDir, below: &Path, paths: &Paths) -> Result<Local> {
-        let local = Local::open(&directory.path().join(below), None, paths)?;
+    ///
+    /// # Errors
+    /// As of [`Local::open`].
+    pub(crate) fn brought(directory: LayerWriter, ignored: Option<(String, Vec<u8>)>, paths: &Paths) -> Result<Local> {
+        let local = Local::open(&directory.path(), ignored, paths)?;
         Ok(Local { index: Index::forgetful(), _brought: Some(directory), ..local })
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Its root.
-    pub(crate) fn root(&self) -> &Root {
-        &self.root
     }
 
     /// The patterns of what is left out.

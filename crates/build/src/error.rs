@@ -75,6 +75,13 @@ impl Error {
         self
     }
 
+    /// About a flag, which is named with its value.
+    #[must_use]
+    pub(crate) fn of_flag(mut self, flag: &str) -> Error {
+        self.message = format!("{flag}: {}", self.message);
+        self
+    }
+
     /// In these lines of the Dockerfile.
     #[must_use]
     pub(crate) fn in_lines(mut self, first: usize, last: usize) -> Error {

@@ -37,7 +37,6 @@ mod wildcard;
 mod tests;
 
 pub(crate) use change::{make_directory, make_file, remove, symlink};
-pub(crate) use copy::Copied;
 pub(crate) use selection::Selection;
 pub(crate) use sums::{Reading, Sums};
 

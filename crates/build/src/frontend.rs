@@ -144,6 +144,7 @@ pub fn convert(evaluated: &Evaluated, request: &Request<'_>) -> Result<Converted
             .keys()
             .map(|name| (name.clone(), context::paths(evaluated, &context::Which::Named(name))))
             .collect(),
+        stages: evaluated.stages.len(),
         done: BTreeMap::new(),
     };
     for stage in &evaluated.stages {
@@ -165,6 +166,8 @@ struct Conversion<'a> {
     context: Vec<String>,
     /// The same of named contexts.
     named: BTreeMap<String, Vec<String>>,
+    /// How many stages there are.
+    stages: usize,
     /// Stages by their numbers in the file.
     done: BTreeMap<usize, SoFar>,
 }

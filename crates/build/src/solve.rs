@@ -11,6 +11,8 @@ mod board;
 mod cache_mount;
 /// Commands.
 mod exec;
+/// What is fetched over the network.
+mod fetch;
 /// Changes of files.
 mod file;
 /// From an operation to a layer of its own.

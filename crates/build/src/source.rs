@@ -3,8 +3,6 @@
 //! Everything here is a stranger's. What is fetched lands in a directory of ours, by descriptor where a path of theirs says
 //! where, and passwords go to whom they are for: they stand on no command line, in no file and in no error.
 
-#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the solver, which uses it, is not there yet"))]
-
 /// A context in an archive.
 pub(crate) mod archive;
 /// What the argument of a build means.

@@ -24,10 +24,16 @@ pub(super) fn operation(kind: Operation, platform: Option<&Platform>) -> Op {
 
 impl Conversion<'_> {
     /// An image.
-    pub(super) fn image(&mut self, reference: &str, platform: &Platform, place: Option<Location>) -> Output {
+    pub(super) fn image(
+        &mut self,
+        reference: &str,
+        platform: &Platform,
+        place: Option<Location>,
+        name: String,
+    ) -> Output {
         let source = SourceOp { identifier: format!("docker-image://{reference}"), attrs: BTreeMap::new() };
         let operation = operation(Operation::Source(source), Some(platform));
-        self.builder.add(&operation, called(format!("FROM {reference}")), place)
+        self.builder.add(&operation, called(name), place)
     }
 
     /// A repository.

@@ -20,6 +20,38 @@ pub(super) struct SoFar {
     pub(super) platform: Platform,
     /// Whether it is made anew whatever was made before.
     pub(super) ignores_cache: bool,
+    numbers: Numbers,
+}
+
+/// How operations of a stage are numbered for people.
+#[derive(Debug, Clone, Default)]
+struct Numbers {
+    /// What the stage is called, if there are others.
+    stage: String,
+    /// How many operations there were.
+    done: usize,
+    /// How many there are.
+    total: usize,
+}
+
+impl Numbers {
+    /// Those of a stage: what begins it counts if that is an image.
+    fn of(stage: &EvaluatedStage, is_only: bool) -> Numbers {
+        let is_counted = |step: &&Step| {
+            matches!(step.instruction.kind, Kind::Run(_) | Kind::Copy(_) | Kind::Add(_) | Kind::Workdir(_))
+        };
+        let begins = matches!(stage.begins_with, Beginning::Image(_) | Beginning::Given(_));
+        let total = stage.steps.iter().filter(is_counted).count() + usize::from(begins);
+        let name = stage.name.clone().unwrap_or_else(|| format!("stage-{}", stage.number));
+        Numbers { stage: if is_only { String::new() } else { format!("{name} ") }, done: 0, total }
+    }
+
+    /// The name of the next one.
+    fn next(&mut self, text: &str) -> String {
+        self.done += 1;
+        let width = self.total.max(1).ilog10() as usize + 1;
+        format!("[{}{:width$}/{}] {text}", self.stage, self.done, self.total)
+    }
 }
 
 impl SoFar {
@@ -31,6 +63,7 @@ impl SoFar {
             history: Vec::new(),
             platform,
             ignores_cache: false,
+            numbers: Numbers::default(),
         }
     }
 
@@ -50,6 +83,7 @@ impl SoFar {
             history: found.config.history,
             platform,
             ignores_cache: false,
+            numbers: Numbers::default(),
         }
     }
 
@@ -61,15 +95,17 @@ impl SoFar {
         }
     }
 
-    /// What is said of an operation of this stage.
-    pub(super) fn metadata(&self, name: impl Into<String>) -> OpMetadata {
-        OpMetadata { ignore_cache: self.ignores_cache, ..super::source::called(name) }
+    /// What is said of the next operation of this stage.
+    pub(super) fn metadata(&mut self, text: &str) -> OpMetadata {
+        OpMetadata { ignore_cache: self.ignores_cache, ..super::source::called(self.numbers.next(text)) }
     }
 }
 
 impl Conversion<'_> {
     pub(super) fn stage(&mut self, stage: &EvaluatedStage) -> Result<SoFar> {
-        let mut so_far = self.begin(stage)?;
+        let mut numbers = Numbers::of(stage, self.stages < 2);
+        let mut so_far = self.begin(stage, &mut numbers)?;
+        so_far.numbers = numbers;
         so_far.ignores_cache = match &self.request.no_cache {
             NoCache::Nothing => false,
             NoCache::Everything => true,
@@ -82,7 +118,7 @@ impl Conversion<'_> {
         Ok(so_far)
     }
 
-    fn begin(&mut self, stage: &EvaluatedStage) -> Result<SoFar> {
+    fn begin(&mut self, stage: &EvaluatedStage, numbers: &mut Numbers) -> Result<SoFar> {
         let platform = match &stage.platform {
             None => self.request.platform.clone(),
             Some(text) => parse_platform(text, stage.beginning.lines)?,
@@ -98,7 +134,8 @@ impl Conversion<'_> {
             Beginning::Scratch => SoFar::scratch(platform),
             Beginning::Image(name) => {
                 let place = place(&stage.beginning);
-                let (output, found) = self.found(name, &platform, stage.beginning.lines, Some(place))?;
+                let called = |reference: &str| numbers.next(&format!("FROM {reference}"));
+                let (output, found) = self.found(name, &platform, stage.beginning.lines, Some(place), called)?;
                 SoFar::of_image(output, found, platform)
             }
             Beginning::Given(key) => match self.named(key, &platform, stage.beginning.lines)? {
@@ -120,12 +157,14 @@ impl Conversion<'_> {
         platform: &Platform,
         lines: Lines,
         place: Option<Location>,
+        called: impl FnOnce(&str) -> String,
     ) -> Result<(Files, super::Found)> {
         let found = self.request.images.image(name, platform);
         let found = found.map_err(|why| Error::meaning(format!("{name}: {why}")).at_word(name).in_lines(lines))?;
         // An image without layers is nothing.
         let is_empty = found.config.rootfs.diff_ids.is_empty();
-        let output = (!is_empty).then(|| self.image(&found.reference, platform, place));
+        let called = called(&found.reference);
+        let output = (!is_empty).then(|| self.image(&found.reference, platform, place, called));
         Ok((output, found))
     }
 
@@ -142,7 +181,8 @@ impl Conversion<'_> {
             // An image that is no stage is one for what is built, whatever the stage is for.
             Origin::Named(name) => {
                 let platform = self.request.platform.clone();
-                self.found(name, &platform, lines, None).map(|(files, _)| files)
+                self.found(name, &platform, lines, None, |reference| format!("FROM {reference}"))
+                    .map(|(files, _)| files)
             }
         }
     }
@@ -176,7 +216,7 @@ impl Conversion<'_> {
         let mut operation = operation(Operation::File(FileOp { actions: vec![action] }), None);
         operation.inputs.extend(so_far.output.map(crate::llb::Output::input));
         // A directory is made in no time, so it is not made anew.
-        let metadata = super::source::called(&step.instruction.text);
+        let metadata = super::source::called(so_far.numbers.next(&step.instruction.text));
         so_far.output = Some(self.builder.add(&operation, metadata, Some(place(&step.instruction))));
     }
 }

@@ -56,6 +56,11 @@ impl<'a> Job<'a> {
             Slot::Write(writer) => writer,
         };
         fill(&writer)?;
+        self.committed(making, writer, began)
+    }
+
+    /// What was written is the result from now on.
+    pub(super) fn committed(&self, making: &Making<'_>, writer: LayerWriter, began: Instant) -> Result<Outcome<'a>> {
         let root = Root::from_fd(writer.open()?)?;
         let size = layer::measure(root.dir(), Form::Layer)?.bytes;
         let name = *writer.diff_id();

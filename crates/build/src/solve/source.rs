@@ -1,7 +1,7 @@
 //! What comes from outside into a graph: images, contexts, and what is at addresses.
 
 use super::layer::Making;
-use super::{Job, Outcome, Value, name_of, tree_of};
+use super::{Job, Outcome, Value, tree_of};
 use crate::context::Local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::Selection;
@@ -81,13 +81,5 @@ impl<'a> Job<'a> {
             Selection::of(&copy, &origin)?.copy(&copy, &origin, &onto, None).map(drop)
         })?;
         outcome.values.first().map_or_else(|| Ok(Tree::default()), tree_of)
-    }
-
-    /// Fetches what is at an address.
-    ///
-    /// # Errors
-    /// Those of the network.
-    pub(super) fn fetch(&self, number: usize) -> Result<Outcome<'a>> {
-        Err(Error::invalid(format!("{} cannot be fetched yet", name_of(&self.graph.vertices[number]))))
     }
 }

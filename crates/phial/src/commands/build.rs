@@ -2,8 +2,6 @@
 
 /// `--check` and `--call`.
 mod call;
-/// Where the files come from.
-mod context;
 /// Values that are lists of keys.
 mod csv;
 /// What is built, and what goes into it.
@@ -65,7 +63,8 @@ impl Execute for Build {
         self.legacy.check()?;
         let environment = |name: &str| std::env::var(name).ok();
         let mode = self.showing.mode(&environment)?;
-        let mut options = Options { context: context::parse(&self.context)?, ..Options::default() };
+        let files = build::Context::parse(&self.context).cannot(|| format!("build {}", self.context))?;
+        let mut options = Options { context: files, ..Options::default() };
         self.inputs.apply(&mut options, &environment)?;
         if let Some(call) = self.results.call()? {
             return call.run(&options, &build::outline::UnknownBases);

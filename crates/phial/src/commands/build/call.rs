@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use build::outline::{Lint, outline, targets};
 use build::{Context, Dockerfile, Options};
-use dockerfile::evaluate::{Bases, Inputs, Platform};
+use dockerfile::evaluate::{Bases, Inputs, Platform, context_name};
 use dockerfile::ignore::Patterns;
 use fsroot::Root;
 
@@ -74,6 +74,7 @@ impl Call {
     pub(super) fn run(self, options: &Options, bases: &dyn Bases) -> Result<ExitCode> {
         let file = read(options)?;
         let host = image::Platform::host();
+        let names = options.named_contexts.iter().map(|context| context_name(&context.name).to_owned()).collect();
         let inputs = Inputs {
             arguments: &options.build_args,
             build_platform: platform(&host),
@@ -83,6 +84,7 @@ impl Call {
             all_stages: self.method == Method::Check && options.target.is_none(),
             ignored: file.ignored.as_ref(),
             bases,
+            named_contexts: &names,
         };
         if self.method == Method::Check {
             return self.check(&Lint::of(&file.name, &file.bytes, &inputs));
