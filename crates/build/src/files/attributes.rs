@@ -32,7 +32,7 @@ impl Change {
     /// What directories get that are made although the source has none: those above the destination.
     pub(super) fn above(&self) -> Made {
         let mode = if let Mode::Bits(mode) = self.mode { mode & 0o777 } else { 0o755 };
-        Made { mode, owner: self.owner, time: self.time, made: RefCell::default() }
+        Made { mode, owner: self.owner, time: self.time, again: RefCell::default() }
     }
 
     pub(super) fn ids(&self, found: &Metadata, from: &Origin<'_>) -> Ids {
@@ -59,12 +59,12 @@ pub(super) struct Made {
     owner: Option<Ids>,
     time: Option<Timespec>,
     /// Those that get their time once more, because what is made in a directory changes it.
-    made: RefCell<Vec<Dir>>,
+    again: RefCell<Vec<Dir>>,
 }
 
 impl Made {
     pub(super) fn new(mode: i32, owner: Option<Ids>, timestamp: i64) -> Made {
-        Made { mode: mode.cast_unsigned() & 0o777, owner, time: time(timestamp), made: RefCell::default() }
+        Made { mode: mode.cast_unsigned() & 0o777, owner, time: time(timestamp), again: RefCell::default() }
     }
 
     /// Makes the directory. One that is there already stays as it is.
@@ -79,14 +79,14 @@ impl Made {
         give(&dir, &found, ids, self.mode | found.mode & 0o2000, &[])?;
         if let Some(time) = self.time {
             attributes::set_times(&dir, &both(time))?;
-            self.made.borrow_mut().push(dir.try_clone()?);
+            self.again.borrow_mut().push(dir.try_clone()?);
         }
         Ok(dir)
     }
 
     /// Sets times, when all is made that is made in them.
     pub(super) fn finish(&self) -> Result<()> {
-        for dir in self.made.borrow().iter().rev() {
+        for dir in self.again.borrow().iter().rev() {
             if let Some(time) = self.time {
                 attributes::set_times(dir, &both(time))?;
             }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 
-use fsroot::{Dir, ErrorKind, Follow, Metadata, Name, OFlags, Root, Timestamps, attributes};
+use fsroot::{Dir, ErrorKind, Follow, Name, OFlags, Root, Timestamps, attributes};
 
 use super::attributes::{Change, Made, give, kept_xattrs};
 use super::content::Content;
@@ -50,6 +50,7 @@ impl Selection {
             cursor: Cursor::new(from.root),
             content: Content::new(),
             firsts: HashMap::new(),
+            places: HashMap::new(),
             done: Copied::default(),
         };
         for source in &self.sources {
@@ -117,8 +118,11 @@ struct Copier<'a> {
     always_replace: bool,
     cursor: Cursor<'a>,
     content: Content,
-    /// Copies of files that have more names, by their number: where they are, and what.
-    firsts: HashMap<usize, (Vec<u8>, Metadata)>,
+    /// Where copies of files are that have more names, by their number; the inode's would not do, as one that was replaced
+    /// is given to the next file.
+    firsts: HashMap<usize, Vec<u8>>,
+    /// The number of what was copied to such a place.
+    places: HashMap<Vec<u8>, usize>,
     done: Copied,
 }
 
@@ -138,7 +142,7 @@ impl Copier<'_> {
         for index in source.entries.clone() {
             let entry = &self.selection.entries[index];
             let below = source.below(entry);
-            let depth = if below.is_empty() { 0 } else { 1 + below.iter().filter(|byte| **byte == b'/').count() };
+            let depth = if below.is_empty() { 0 } else { below.split(|byte| *byte == b'/').count() };
             while levels.len() > depth {
                 leave(levels.pop())?;
             }
@@ -183,19 +187,19 @@ impl Copier<'_> {
                 }
                 !is_dir
             }
-            made => made.map(|()| true)?,
+            answer => answer.map(|()| true)?,
         };
-        let made = dir.open_dir(name)?;
+        let new = dir.open_dir(name)?;
         if is_new || !is_top {
-            let found = attributes::metadata(&made)?;
+            let found = attributes::metadata(&new)?;
             if is_new || entry.is_taken {
                 let xattrs = kept_xattrs(self.cursor.dir(&entry.path)?)?;
-                give(&made, &found, ids, mode, &xattrs)?;
+                give(&new, &found, ids, mode, &xattrs)?;
             } else {
-                give(&made, &found, (found.uid, found.gid), entry.found.mode, &[])?;
+                give(&new, &found, (found.uid, found.gid), entry.found.mode, &[])?;
             }
         }
-        Ok(made)
+        Ok(new)
     }
 
     /// Copies what is no directory.
@@ -204,14 +208,14 @@ impl Copier<'_> {
         let found = &entry.found;
         self.done.files += 1;
         if found.is_file() {
-            if let Some((path, made)) = entry.first.and_then(|first| self.firsts.get(&first)).cloned()
-                && self.link(entry, &path, &made, target)?
-            {
-                return Ok(());
+            let first = entry.first.unwrap_or(index);
+            if let Some(path) = self.firsts.get(&first).cloned() {
+                return self.link(entry, &path, target);
             }
-            let made = self.regular(entry, target)?;
+            self.regular(entry, target)?;
             if found.links > 1 {
-                self.firsts.insert(entry.first.unwrap_or(index), (target.path.clone(), made));
+                self.firsts.insert(first, target.path.clone());
+                self.places.insert(target.path.clone(), first);
             }
             return Ok(());
         }
@@ -224,19 +228,18 @@ impl Copier<'_> {
                 dir.mknod(name, found.file_type, mode & 0o777, found.special_device)
             }
         })?;
-        let (made, (user, group)) = (dir.metadata(name)?, self.change.ids(found, self.from));
-        let has_owner = (made.uid, made.gid) == (user, group);
+        let (new, (user, group)) = (dir.metadata(name)?, self.change.ids(found, self.from));
+        let has_owner = (new.uid, new.gid) == (user, group);
         if !has_owner {
             dir.set_owner(name, user, group)?;
         }
-        if !found.is_symlink() && (made.mode != mode || !has_owner) {
+        if !found.is_symlink() && (new.mode != mode || !has_owner) {
             dir.set_mode(name, mode)?;
         }
         Ok(dir.set_times(name, &self.change.times(found))?)
     }
 
-    /// Copies a regular file; what the copy is.
-    fn regular(&mut self, entry: &Entry, target: &Target<'_>) -> Result<Metadata> {
+    fn regular(&mut self, entry: &Entry, target: &Target<'_>) -> Result<()> {
         let found = &entry.found;
         let source = self.open(entry)?;
         let Target { dir, name, .. } = *target;
@@ -246,11 +249,11 @@ impl Copier<'_> {
         copied.map_err(|errno| Error::system(format_args!("copying {}", shown(&entry.path)), errno))?;
         let xattrs = kept_xattrs(&source)?;
         check(&source, entry)?;
-        let made = attributes::metadata(&file)?;
-        give(&file, &made, ids, mode, &xattrs)?;
+        let new = attributes::metadata(&file)?;
+        give(&file, &new, ids, mode, &xattrs)?;
         attributes::set_times(&file, &self.change.times(found))?;
         self.done.bytes += found.size;
-        Ok(made)
+        Ok(())
     }
 
     /// Opens a regular file for reading.
@@ -265,23 +268,27 @@ impl Copier<'_> {
         Ok(file)
     }
 
-    /// Gives the copy of a file a second name; false if the copy has been replaced by another one since.
-    fn link(&self, entry: &Entry, path: &[u8], made: &Metadata, target: &Target<'_>) -> Result<bool> {
+    /// Gives the copy of a file a second name.
+    fn link(&mut self, entry: &Entry, path: &[u8], target: &Target<'_>) -> Result<()> {
+        if path == target.path {
+            return Ok(());
+        }
         let mut cursor = Cursor::new(self.onto);
         let (dir, name) = cursor.parent(path)?;
         let name = Name::new(name)?;
-        if path == target.path || !dir.metadata(name).is_ok_and(|found| found.same_file(made)) {
-            return Ok(false);
-        }
-        self.replacing(entry, target, || dir.hardlink(name, target.dir, target.name))?;
-        Ok(true)
+        self.replacing(entry, target, || dir.hardlink(name, target.dir, target.name))
     }
 
     /// Makes something in the place of what is there.
-    fn replacing<T>(&self, entry: &Entry, target: &Target<'_>, make: impl Fn() -> fsroot::Result<T>) -> Result<T> {
-        match make() {
+    fn replacing<T>(
+        &mut self,
+        entry: &Entry,
+        target: &Target<'_>,
+        create: impl Fn() -> fsroot::Result<T>,
+    ) -> Result<T> {
+        match create() {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => return Ok(made?),
+            answer => return Ok(answer?),
         }
         if self.always_replace {
             target.dir.remove_all(target.name)?;
@@ -291,7 +298,19 @@ impl Copier<'_> {
         } else {
             target.dir.unlink(target.name)?;
         }
-        Ok(make()?)
+        self.forget(&target.path);
+        Ok(create()?)
+    }
+
+    /// What was copied there, or to a directory there, is there no more.
+    fn forget(&mut self, path: &[u8]) {
+        if let Some(first) = self.places.remove(path) {
+            self.firsts.remove(&first);
+        }
+        if self.always_replace {
+            let is_below = |place: &[u8]| place.strip_prefix(path).is_some_and(|rest| rest.starts_with(b"/"));
+            self.firsts.retain(|_, place| !is_below(place));
+        }
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn resolve(root: &Root, path: &[u8], follow: Follow, made: Option<&Ma
     while let Some(step) = steps.pop_front() {
         let name = match step {
             Step::Root => {
-                walk.to_root();
+                walk.restart();
                 continue;
             }
             Step::Up => {
@@ -154,7 +154,7 @@ impl Walk<'_> {
         self.walked.last().map_or(self.root, |(dir, _)| dir)
     }
 
-    fn to_root(&mut self) {
+    fn restart(&mut self) {
         self.walked.clear();
         self.path.clear();
     }

@@ -147,10 +147,10 @@ fn list(root: &Path, below: &str, words: &mut Vec<String>) {
             (0o644, format!("{path}%{:o}:{}", found.mode() >> 12, found.rdev()))
         };
         if found.mode() & 0o7777 != usual {
-            word += &format!("!{:o}", found.mode() & 0o7777);
+            word = format!("{word}!{:o}", found.mode() & 0o7777);
         }
         if (found.uid(), found.gid()) != (0, 0) {
-            word += &format!("@{}:{}", found.uid(), found.gid());
+            word = format!("{word}@{}:{}", found.uid(), found.gid());
         }
         words.push(word);
         if found.is_dir() {

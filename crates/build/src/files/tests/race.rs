@@ -23,7 +23,7 @@ fn nothing_outside_is_taken_whoever_wins() {
     let (a, b) = (scene.from.join("c/real"), scene.from.join("c/link"));
     let inside =
         Scene { from: scene.from.join("c"), onto: scene.onto.clone(), _directory: tempfile::tempdir().expect("made") };
-    let (stop, swaps, mut copied) = (AtomicBool::new(false), AtomicUsize::new(0), 0);
+    let (stop, swaps, mut done) = (AtomicBool::new(false), AtomicUsize::new(0), 0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
@@ -32,10 +32,10 @@ fn nothing_outside_is_taken_whoever_wins() {
             }
         });
         let mut round = 0;
-        while round < ROUNDS || swaps.load(Ordering::Relaxed) < SWAPS || copied == 0 {
+        while round < ROUNDS || swaps.load(Ordering::Relaxed) < SWAPS || done == 0 {
             for source in ["/", "/real/sub/secret", "/*/sub/s*"] {
                 let copy = order(source, &format!("/{round}/"));
-                copied += usize::from(inside.copy_for(&copy, Some(""), None).is_ok());
+                done += usize::from(inside.copy_for(&copy, Some(""), None).is_ok());
             }
             let sum = inside.with(Some(""), |from, _| Selection::of(&order("/", "/"), from)?.digest(from));
             drop(sum);
