@@ -5,7 +5,8 @@
 
 use bolero::TypeGenerator;
 use build::llb::message::{Definition, Input, Kind, MergeOp, Op, SourceOp};
-use build::llb::{Digest, Graph};
+use build::llb::Graph;
+use store::Digest;
 use prost::Message;
 
 /// Inputs of one run of the tests.

@@ -26,7 +26,8 @@ use dockerfile::ignore::Patterns;
 use fsroot::Root;
 use tempfile::TempDir;
 
-use super::{Copied, Origin, Reading, Selection};
+use super::copy::Copied;
+use super::{Origin, Reading, Selection};
 use crate::error::{Error, Result};
 use crate::llb::message::file::Copy;
 

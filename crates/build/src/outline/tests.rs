@@ -31,7 +31,9 @@ COPY --from=build /x /
 fn check(target: Option<&str>) -> super::Outline {
     let arguments = BTreeMap::from([("MODE".to_owned(), "release".to_owned())]);
     let platform = Platform { os: "linux".to_owned(), architecture: "amd64".to_owned(), ..Platform::default() };
+    let named_contexts = std::collections::BTreeSet::new();
     let inputs = Inputs {
+        named_contexts: &named_contexts,
         arguments: &arguments,
         build_platform: platform.clone(),
         target_platform: platform,
@@ -95,7 +97,9 @@ fn what_a_target_takes() {
 fn what_looks_wrong() {
     let arguments = BTreeMap::new();
     let lint = |text: &str| {
+        let named_contexts = std::collections::BTreeSet::new();
         let inputs = Inputs {
+            named_contexts: &named_contexts,
             arguments: &arguments,
             build_platform: Platform::default(),
             target_platform: Platform::default(),

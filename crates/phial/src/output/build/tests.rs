@@ -13,7 +13,7 @@ fn at(milliseconds: u64) -> SystemTime {
 }
 
 fn planned(id: StepId, name: &str, inputs: &[StepId]) -> Event {
-    let operation = name.starts_with('[').then(|| build::llb::Digest::of(name.as_bytes()));
+    let operation = name.starts_with('[').then(|| store::Digest::of(name.as_bytes()));
     Event::Planned(StepInfo { id, operation, name: name.to_owned(), inputs: inputs.to_vec() })
 }
 
