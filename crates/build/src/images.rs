@@ -115,13 +115,18 @@ impl Bases for Resolver<'_> {
         };
         let image = self.record(name, &platform).map_err(|error| in_words(&error))?;
         let config = self.config(&image).map_err(|error| in_words(&error))?;
-        let own = config.platform();
-        Ok(Base {
-            environment: config.config.env.iter().collect::<Environment>(),
-            has_shell: config.config.shell.is_some(),
-            triggers: config.config.on_build.clone(),
-            other_platform: (!platform.runs(&own)).then(|| own.to_string()),
-        })
+        Ok(base_of(&config, Some(&platform)))
+    }
+}
+
+/// What an image says that instructions depend on. `wanted` is what it should be for.
+pub(crate) fn base_of(image: &ImageConfig, wanted: Option<&image::Platform>) -> Base {
+    let own = image.platform();
+    Base {
+        environment: image.config.env.iter().collect::<Environment>(),
+        has_shell: image.config.shell.is_some(),
+        triggers: image.config.on_build.clone(),
+        other_platform: wanted.filter(|wanted| !wanted.runs(&own)).map(|_| own.to_string()),
     }
 }
 

@@ -15,9 +15,26 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use dockerfile::evaluate::{Base, Bases, Beginning, Evaluated, Inputs, evaluate};
 use dockerfile::instruction::MountKind;
 use dockerfile::{Dockerfile, Instruction, Kind, Lines, Result, Stages};
+use engine::Engine;
+use image::ImageConfig;
 use serde::{Serialize, Serializer};
 
-/// Whoever knows no image: each is taken for one that says nothing. For questions that are answered without a registry.
+use crate::images::base_of;
+
+/// Whoever knows the images that are here, and takes each other one for one that says nothing: for questions that are answered
+/// without a registry.
+pub struct KnownBases<'a>(pub &'a Engine);
+
+impl Bases for KnownBases<'_> {
+    fn base(&self, image: &str, platform: Option<&str>) -> Result<Base, String> {
+        let Ok(found) = self.0.image(image) else { return UnknownBases.base(image, platform) };
+        let config = self.0.store().blob(&found.id).map_err(|error| error.to_string())?;
+        let config = ImageConfig::parse(&config).map_err(|error| error.to_string())?;
+        Ok(base_of(&config, None))
+    }
+}
+
+/// Whoever knows no image: each is taken for one that says nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UnknownBases;
 

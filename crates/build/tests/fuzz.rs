@@ -4,10 +4,10 @@
 //! for longer.
 
 use bolero::TypeGenerator;
-use build::llb::message::{Definition, Input, Kind, MergeOp, Op, SourceOp};
 use build::llb::Graph;
-use store::Digest;
+use build::llb::message::{Definition, Input, Kind, MergeOp, Op, SourceOp};
 use prost::Message;
+use store::Digest;
 
 /// Inputs of one run of the tests.
 const ITERATIONS: usize = 5000;

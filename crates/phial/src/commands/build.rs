@@ -67,15 +67,14 @@ impl Execute for Build {
         let mut options = Options { context: files, ..Options::default() };
         self.inputs.apply(&mut options, &environment)?;
         if let Some(call) = self.results.call()? {
-            return call.run(&options, &build::outline::UnknownBases);
+            return call.run(&options, &build::outline::KnownBases(&context.engine()?));
         }
         self.results.apply(&mut options)?;
         self.surroundings.apply(&mut options)?;
         self.showing.apply(&mut options);
         self.results.forget()?;
         proxies::add(&mut options.build_args, context.config.as_deref(), &environment);
-        let display =
-            Display::start(mode, output::look_of_stderr() == dockerfile::Look::Colored, options.shell_on_error);
+        let display = Display::start(mode, output::look_of_stderr() == dockerfile::Look::Colored);
         let recorder = build::graph::Recorder::default();
         let engine = context.engine_to_start()?;
         let built = build::build(&engine, &options, &Both(&display, &recorder));

@@ -72,8 +72,8 @@ pub(crate) struct Display {
 }
 
 impl Display {
-    /// Begins. With `stops_at_failure` the tree stands still once a step has failed: somebody else uses the terminal then.
-    pub(crate) fn start(mode: Mode, is_colored: bool, stops_at_failure: bool) -> Display {
+    /// Begins.
+    pub(crate) fn start(mode: Mode, is_colored: bool) -> Display {
         let (sender, receiver) = mpsc::sync_channel(QUEUE);
         let show = move || {
             let state = State::new(matches!(mode, Mode::Tty | Mode::Quiet));
@@ -84,7 +84,7 @@ impl Display {
                 Mode::Quiet => shown(&receiver, Quiet(out), state, None),
                 Mode::Nothing => shown(&receiver, Quiet(io::sink()), state, None),
                 Mode::Tty => {
-                    let tree = tty::Tree::new(out, tty::size_of_terminal, is_colored, stops_at_failure);
+                    let tree = tty::Tree::new(out, tty::size_of_terminal, is_colored);
                     shown(&receiver, tree, state, Some(FRAME))
                 }
             }

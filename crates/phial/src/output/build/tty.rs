@@ -123,16 +123,15 @@ pub(super) struct Tree<W> {
     out: W,
     size: fn() -> Option<Size>,
     is_colored: bool,
-    stops_at_failure: bool,
     /// Columns of each line that is there.
     drawn: Vec<usize>,
-    /// It stands still: a step has failed, and somebody looks into that.
+    /// It stands still: somebody else has the terminal.
     has_stopped: bool,
 }
 
 impl<W: Write> Tree<W> {
-    pub(super) fn new(out: W, size: fn() -> Option<Size>, is_colored: bool, stops_at_failure: bool) -> Tree<W> {
-        Tree { out, size, is_colored, stops_at_failure, drawn: Vec::new(), has_stopped: false }
+    pub(super) fn new(out: W, size: fn() -> Option<Size>, is_colored: bool) -> Tree<W> {
+        Tree { out, size, is_colored, drawn: Vec::new(), has_stopped: false }
     }
 
     fn draw(&mut self, now: SystemTime, state: &State, is_over: bool) -> io::Result<()> {
@@ -178,11 +177,14 @@ fn rows(drawn: &[usize], width: usize) -> usize {
 
 impl<W: Write> Printer for Tree<W> {
     fn event(&mut self, at: SystemTime, event: &Event, _: &[String], state: &State) -> io::Result<()> {
-        let has_failed = matches!(event, Event::Ended { ending: Ending::Failed(_), .. });
-        if self.stops_at_failure && has_failed && !self.has_stopped {
-            self.has_stopped = true;
-            self.draw(at, state, false)?;
-            self.drawn.clear();
+        match event {
+            Event::Paused => {
+                self.has_stopped = true;
+                self.draw(at, state, false)?;
+                self.drawn.clear();
+            }
+            Event::Resumed => self.has_stopped = false,
+            _ => {}
         }
         Ok(())
     }
