@@ -14,6 +14,8 @@ use crate::{Error, ErrorKind, Result};
 const DOCKERFILE_MAX: u64 = 4 << 20;
 /// Bytes of the header of an entry.
 const HEADER: usize = 512;
+/// Where its sum stands.
+const SUM: std::ops::Range<usize> = 148..156;
 
 /// What it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +93,6 @@ fn is_entry(first: &[u8]) -> bool {
     if header.iter().all(|byte| *byte == 0) {
         return true;
     }
-    const SUM: std::ops::Range<usize> = 148..156;
     let text: Vec<u8> = header[SUM].iter().copied().filter(u8::is_ascii_digit).collect();
     let expected = std::str::from_utf8(&text).ok().and_then(|text| u32::from_str_radix(text, 8).ok());
     let with_spaces = (0..).zip(header).map(|(at, byte)| if SUM.contains(&at) { b' ' } else { *byte });
@@ -105,7 +106,10 @@ mod tests {
 
     use super::*;
 
-    fn tar(entries: &[(&[u8], u8, u32, &[u8], &[u8])]) -> Vec<u8> {
+    /// Name, type, mode, target of a link, content.
+    type Entry<'a> = (&'a [u8], u8, u32, &'a [u8], &'a [u8]);
+
+    fn tar(entries: &[Entry<'_>]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (name, kind, mode, link, content) in entries {
             let mut header = [0_u8; HEADER];

@@ -158,7 +158,7 @@ fn by_url(text: &str, scheme: &str) -> Result<Option<Parts>> {
     };
     match Address::parse(text) {
         // What is on the web is a repository if it is called so.
-        Some(address) if is_web && !address.decoded_path.ends_with(".git") => Ok(None),
+        Some(address) if is_web && address.decoded_path.strip_suffix(".git").is_none() => Ok(None),
         Some(address) => Ok(Some((of_url(&address), address.query.clone(), address.fragment))),
         None if is_web => Ok(None),
         None => Err(no_address(text)),
@@ -247,7 +247,7 @@ pub(super) fn times(text: &str) -> Option<Times> {
 /// A name that `git-check-ref-format(1)` allows.
 pub(super) fn checked_reference(text: &str) -> Result<String> {
     let is_allowed = |letter: char| !letter.is_control() && !" ~^:?*[\\".contains(letter);
-    let is_part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    let is_part = |part: &str| !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none();
     let is_name = !text.starts_with('-')
         && !text.ends_with('.')
         && !text.contains("..")

@@ -198,7 +198,7 @@ fn finish(root: &Root, made: Option<SystemTime>, keep_git_dir: bool) -> Result<(
 }
 
 /// Whether it is a directory.
-fn set(dir: &Dir, name: Name<'_>, made: Option<SystemTime>) -> Result<bool> {
+fn set(dir: &Dir, name: Name<'_>, at: Option<SystemTime>) -> Result<bool> {
     let found = dir.metadata(name)?;
     let mode = match (found.file_type, found.mode & 0o100, found.mode & 0o200) {
         (FileType::Directory, _, _) | (FileType::RegularFile, 1.., _) => Some(0o755),
@@ -209,8 +209,8 @@ fn set(dir: &Dir, name: Name<'_>, made: Option<SystemTime>) -> Result<bool> {
     if let Some(mode) = mode.filter(|mode| *mode != found.mode) {
         dir.set_mode(name, mode)?;
     }
-    if let Some(made) = made {
-        dir.set_times(name, &times(made))?;
+    if let Some(at) = at {
+        dir.set_times(name, &times(at))?;
     }
     Ok(found.is_dir())
 }

@@ -101,7 +101,7 @@ fn addresses_that_cannot_be() {
             Ok(None) => assert_eq!(expected, "no address", "{text}"),
             Ok(Some(address)) => panic!("{text}: {address:?}"),
             Err(error) => {
-                assert!(error.to_string().contains(expected.trim_end_matches("no address")), "{text}: {error}")
+                assert!(error.to_string().contains(expected.trim_end_matches("no address")), "{text}: {error}");
             }
         }
     }
@@ -198,18 +198,18 @@ impl Server {
         let path = self.base.path().join(name);
         fs::create_dir(&path).expect("there is room");
         git(&path, &["init", "--quiet"]);
-        let one = self.commit(&path, "file", "one");
+        let one = Server::commit(&path, "file", "one");
         git(&path, &["tag", "light"]);
         git(&path, &["tag", "-a", "-m", "words", "heavy"]);
         fs::create_dir(path.join("dir")).expect("there is room");
         fs::write(path.join("dir/run"), "#!/bin/sh\n").expect("there is room");
         std::os::unix::fs::symlink("../file", path.join("dir/link")).expect("there is room");
         fs::set_permissions(path.join("dir/run"), fs::Permissions::from_mode(0o755)).expect("it is ours");
-        let two = self.commit(&path, "file", "two");
+        let two = Server::commit(&path, "file", "two");
         (path, one, two)
     }
 
-    fn commit(&self, path: &Path, name: &str, content: &str) -> String {
+    fn commit(path: &Path, name: &str, content: &str) -> String {
         fs::write(path.join(name), content).expect("there is room");
         git(path, &["add", "--all", "."]);
         git(path, &["commit", "--quiet", "-m", content]);
@@ -322,7 +322,7 @@ fn a_directory_is_taken_and_no_symlink_is() {
     let (path, ..) = server.repository("a");
     std::os::unix::fs::symlink("/etc", path.join("out")).expect("there is room");
     fs::create_dir_all(path.join("deep/er/deep")).expect("there is room");
-    server.commit(&path, "deep/er/x", "x");
+    Server::commit(&path, "deep/er/x", "x");
     let (into, _) = checked_out(&server.address("a#:dir"), true).expect("it is there");
     let mut names: Vec<_> =
         fs::read_dir(into.path()).expect("it is there").flatten().map(|entry| entry.file_name()).collect();
@@ -344,7 +344,7 @@ fn repositories_in_repositories_are_fetched_and_none_of_this_host() {
     let inner = server.base.path().join("inner").display().to_string();
     git(&path, &["submodule", "add", "--quiet", &inner, "sub"]);
     git(&path, &["config", "--file", ".gitmodules", "submodule.sub.url", &format!("git://{}/inner", server.host)]);
-    server.commit(&path, "more", "x");
+    Server::commit(&path, "more", "x");
     let (into, _) = checked_out(&server.address("outer"), false).expect("it is there");
     assert_eq!(read(into.path(), "sub/file"), "two");
     assert!(!into.path().join("sub/.git").exists());
@@ -353,7 +353,7 @@ fn repositories_in_repositories_are_fetched_and_none_of_this_host() {
     let (into, _) = checked_out(&server.address("outer?submodules=false"), false).expect("it is there");
     assert_eq!(fs::read_dir(into.path().join("sub")).expect("it is there").count(), 0);
     git(&path, &["config", "--file", ".gitmodules", "submodule.sub.url", &inner]);
-    server.commit(&path, "more", "y");
+    Server::commit(&path, "more", "y");
     let error = checked_out(&server.address("outer"), false).expect_err("it is a path of this host");
     assert!(error.to_string().contains("transport 'file' not allowed"), "{error}");
 }
