@@ -7,12 +7,16 @@
 
 /// An OCI bundle, and the built `phial-runtime` on it.
 pub mod bundle;
+/// Cases of builds, as data.
+pub mod cases;
 /// Debian's docker, containerd and podman on private directories, with a runtime of one's choice.
 pub mod engines;
 /// The one error: a sentence for whoever reads the log.
 mod failure;
 /// A program that dies where it is told to, and what must be true after that.
 pub mod faults;
+/// What is in an image, as lines.
+pub mod flat;
 /// A command that goes on, read line by line.
 pub mod followed;
 /// An HTTP/1.1 client of one request per connection: enough to fill a registry on loopback.
@@ -31,6 +35,8 @@ pub mod names;
 pub mod namespace;
 /// Things between a client and the registry: connections that break, tokens that must be fetched.
 pub mod network;
+/// Servers of files: HTTP and git.
+pub mod origins;
 /// The built `phial` with a root of its own.
 pub mod phial;
 /// Children that never outlive their owner, and commands run to their end.

@@ -1,5 +1,6 @@
 //! A build from its options to what was asked for: the order of things, and nothing else.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
@@ -14,7 +15,7 @@ use crate::export::{self, Image};
 use crate::frontend::{self, ContextKind, Converted, NoCache, Request, Surroundings};
 use crate::images::{Resolver, to_message};
 use crate::llb::Graph;
-use crate::llb::message::exec::{HostIp, NetMode, Ulimit};
+use crate::llb::message::exec::{HostIp, NetMode, ProxyEnv, Ulimit};
 use crate::options::Options;
 use crate::progress::{Event, Watch};
 use crate::report::Reporter;
@@ -68,7 +69,7 @@ struct Building<'a> {
 impl Building<'_> {
     fn image(&self, platform: &image::Platform, epoch: Option<u64>) -> Result<Image> {
         let pulls = crate::pulls::Pulls::new(self.reporter);
-        let images = Resolver::new(self.engine, self.options.pull, platform.clone(), &pulls);
+        let images = Resolver::new(self.engine, self.options.pull, platform.clone(), &self.sources.named, &pulls);
         let evaluated = self.evaluated(&images, platform)?;
         self.tell_findings(&evaluated)?;
         let converted = self.converted(&evaluated, &images, platform)?;
@@ -83,6 +84,7 @@ impl Building<'_> {
             contexts: &self.sources.contexts,
             grants: self.grants,
             explains: self.options.explain,
+            brought: Mutex::default(),
             terminal: Mutex::new(()),
             leashes: Mutex::default(),
             is_canceled: AtomicBool::new(false),
@@ -183,9 +185,25 @@ fn surroundings(options: &Options, grants: &Grants) -> Surroundings {
         ulimits: limits.collect(),
         shm_size: options.shm_size,
         cgroup_parent: options.cgroup_parent.clone().unwrap_or_default(),
-        proxy: None,
+        proxy: proxy(&options.build_args),
         cache_namespace: options.build_args.get("BUILDKIT_CACHE_MOUNT_NS").cloned().unwrap_or_default(),
     }
+}
+
+/// How others are reached, if arguments say that: they are for commands, and nothing of the image.
+fn proxy(arguments: &BTreeMap<String, String>) -> Option<ProxyEnv> {
+    let given = |name: &str| {
+        let found = arguments.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let proxy = ProxyEnv {
+        http_proxy: given("HTTP_PROXY"),
+        https_proxy: given("HTTPS_PROXY"),
+        ftp_proxy: given("FTP_PROXY"),
+        no_proxy: given("NO_PROXY"),
+        all_proxy: given("ALL_PROXY"),
+    };
+    (proxy != ProxyEnv::default()).then_some(proxy)
 }
 
 fn to_evaluate(platform: &image::Platform) -> evaluate::Platform {

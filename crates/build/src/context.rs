@@ -6,7 +6,7 @@
 /// What is known of the contents of files.
 mod index;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dockerfile::ignore::Patterns;
 use fsroot::Root;
@@ -23,7 +23,6 @@ const MOST_PATTERNS: u64 = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Local {
     root: Root,
-    path: PathBuf,
     patterns: Option<Patterns>,
     index: Index,
     /// What was brought in goes with it.
@@ -50,7 +49,7 @@ impl Local {
         let patterns = patterns(&root, ignored)?;
         let path = path.canonicalize().map_err(|error| Error::system(shown, error))?;
         let index = Index::of(&path, paths);
-        Ok(Local { root, path, patterns, index, _brought: None })
+        Ok(Local { root, patterns, index, _brought: None })
     }
 
     /// One that was brought in, and goes with this.
@@ -60,11 +59,6 @@ impl Local {
     pub(crate) fn brought(directory: LayerWriter, ignored: Option<(String, Vec<u8>)>, paths: &Paths) -> Result<Local> {
         let local = Local::open(&directory.path(), ignored, paths)?;
         Ok(Local { index: Index::forgetful(), _brought: Some(directory), ..local })
-    }
-
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The patterns of what is left out.

@@ -152,7 +152,7 @@ pub fn convert(evaluated: &Evaluated, request: &Request<'_>) -> Result<Converted
         conversion.done.insert(stage.number, made);
     }
     let wanted = evaluated.stages.get(evaluated.target).map(|stage| stage.number).unwrap_or_default();
-    let SoFar { output, changed, author, history, platform, .. } =
+    let SoFar { output, changed, author, history, result: platform, .. } =
         conversion.done.remove(&wanted).unwrap_or_else(|| SoFar::empty(request.platform.clone()));
     let definition = conversion.builder.finish(output);
     Ok(Converted { definition, config: changed.config, author, history, platform })

@@ -10,7 +10,7 @@ use image::{ImageConfig, PullOptions, Reference};
 use store::ImageRecord;
 
 use crate::error::{Error, Result};
-use crate::frontend::{Found, Images};
+use crate::frontend::{ContextKind, Found, Images};
 use crate::llb::message::Platform;
 use crate::tree::Tree;
 
@@ -21,6 +21,8 @@ pub(crate) struct Resolver<'a> {
     pull: bool,
     /// What it is built for.
     target: image::Platform,
+    /// What named contexts are.
+    named: &'a BTreeMap<String, ContextKind>,
     /// Who is told how far a pull is.
     progress: &'a (dyn image::Progress + Sync),
     /// By name and platform: what was found, so that a build sees one image, whatever a registry says later.
@@ -33,9 +35,10 @@ impl<'a> Resolver<'a> {
         engine: &'a Engine,
         pull: bool,
         target: image::Platform,
+        named: &'a BTreeMap<String, ContextKind>,
         progress: &'a (dyn image::Progress + Sync),
     ) -> Resolver<'a> {
-        Resolver { engine, pull, target, progress, found: Mutex::default() }
+        Resolver { engine, pull, target, named, progress, found: Mutex::default() }
     }
 
     /// The files of the image that a graph calls so.
@@ -116,6 +119,14 @@ impl Bases for Resolver<'_> {
         let image = self.record(name, &platform).map_err(|error| in_words(&error))?;
         let config = self.config(&image).map_err(|error| in_words(&error))?;
         Ok(base_of(&config, Some(&platform)))
+    }
+
+    fn context(&self, name: &str, platform: Option<&str>) -> Result<Base, String> {
+        match self.named.get(name) {
+            Some(ContextKind::Image(image)) if image != "scratch" => self.base(image, platform),
+            // Files alone say nothing.
+            _ => Ok(Base::default()),
+        }
     }
 }
 

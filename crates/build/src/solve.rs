@@ -57,6 +57,8 @@ pub(crate) struct Job<'a> {
     pub(crate) grants: &'a Grants,
     /// Whether it is said why steps are done anew.
     pub(crate) explains: bool,
+    /// Layers of contexts that were brought in, and when.
+    pub(crate) brought: Mutex<BTreeMap<Digest, u64>>,
     /// Held by who has the terminal.
     pub(crate) terminal: Mutex<()>,
     /// What ends commands that run, if another one fails.
@@ -108,6 +110,14 @@ impl Job<'_> {
         self.engine.store()
     }
 
+    /// The tree of a value. Files of a context are brought into one, all of them.
+    fn tree(&self, value: &Value<'_>) -> Result<Tree> {
+        match value {
+            Value::Tree(tree) => Ok(tree.clone()),
+            Value::Local(local) => self.brought_in(local, "/"),
+        }
+    }
+
     fn step(&self, vertex: usize) -> StepId {
         self.reporter.step_of(&self.graph.vertices[vertex].digest)
     }
@@ -116,15 +126,4 @@ impl Job<'_> {
 /// What an operation is called for people.
 pub(crate) fn name_of(vertex: &Vertex) -> &str {
     vertex.metadata.description.get("llb.customname").map_or("an operation", String::as_str)
-}
-
-/// The tree of a value that is one already.
-fn tree_of(value: &Value<'_>) -> Result<Tree> {
-    match value {
-        Value::Tree(tree) => Ok(tree.clone()),
-        Value::Local(local) => Err(crate::Error::invalid(format!(
-            "{} is a context, and files of it have to be copied first",
-            local.path().display()
-        ))),
-    }
 }

@@ -170,8 +170,8 @@ impl Kind {
         };
         Ok(match name.as_str() {
             "ARG" => Kind::Arg(arguments(&words(given))?),
-            "CMD" => Kind::Cmd(command(given).unwrap_or_else(|| Command::Exec(Vec::new()))),
-            "ENTRYPOINT" => Kind::Entrypoint(command(given).unwrap_or_else(|| Command::Exec(Vec::new()))),
+            "CMD" => Kind::Cmd(command(given).unwrap_or_else(nothing)),
+            "ENTRYPOINT" => Kind::Entrypoint(command(given).unwrap_or_else(nothing)),
             "ENV" => Kind::Env(pairs(&name, given)?),
             "EXPOSE" => {
                 let mut words = some(&name, words(given))?;
@@ -217,6 +217,11 @@ fn pairs(instruction: &str, given: &Arguments) -> Result<Vec<Pair>> {
         Arguments::Pairs(pairs) => Ok(pairs.clone()),
         _ => Err(missing(instruction)),
     }
+}
+
+/// An instruction alone has an empty line for the shell; an empty list is something else.
+fn nothing() -> Command {
+    Command::Shell(String::new())
 }
 
 fn command(given: &Arguments) -> Option<Command> {

@@ -57,6 +57,9 @@ pub struct Config {
     pub entrypoint: Option<Vec<String>>,
     /// Arguments, or the command when there is no entrypoint.
     pub cmd: Option<Vec<String>>,
+    /// What docker's builders set with `CMD`, and what means something on Windows only.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub args_escaped: bool,
     /// Paths that get a volume of their own.
     #[serde(deserialize_with = "keys", serialize_with = "set", skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<String>,
@@ -87,14 +90,19 @@ pub struct Healthcheck {
     #[serde(deserialize_with = "or_default")]
     pub test: Vec<String>,
     /// Between two checks.
+    #[serde(skip_serializing_if = "is_zero")]
     pub interval: i64,
     /// For one check.
+    #[serde(skip_serializing_if = "is_zero")]
     pub timeout: i64,
     /// From the start, in which failures do not count.
+    #[serde(skip_serializing_if = "is_zero")]
     pub start_period: i64,
     /// Between two checks in that period.
+    #[serde(skip_serializing_if = "is_zero")]
     pub start_interval: i64,
     /// Failures in a row until the container is unhealthy.
+    #[serde(skip_serializing_if = "is_zero")]
     pub retries: i64,
 }
 
@@ -155,6 +163,11 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(source: 
 fn keys<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
     let set: Option<BTreeMap<String, serde_json::Value>> = Option::deserialize(source)?;
     Ok(set.unwrap_or_default().into_keys().collect())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 fn set<S: Serializer>(keys: &[String], sink: S) -> Result<S::Ok, S::Error> {

@@ -9,21 +9,26 @@ use serde_json::{Value, json};
 use store::Digest;
 
 use super::{Image, without_nulls};
+use crate::images::of_message;
+
+/// What made a layer that no instruction has made.
+const UNNAMED: &str = "local source";
 
 /// The document.
 pub(super) fn document(image: &Image, diff_ids: &[Digest]) -> Value {
     let converted = &image.converted;
+    let platform = of_message(&converted.platform);
     let history = history(image);
     let created = history.iter().filter_map(|step| step.created.clone()).next_back();
     let created = created.or_else(|| image.epoch.and_then(shown)).unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned());
     let history: Vec<Value> = history.iter().map(|step| without_defaults(json!(step))).collect();
     without_nulls(json!({
-        "architecture": image.platform.architecture,
-        "os": image.platform.os,
-        "variant": image.platform.variant,
+        "architecture": platform.architecture,
+        "os": platform.os,
+        "variant": platform.variant,
         "author": converted.author,
         "created": created,
-        "config": without_nulls(json!(converted.config)),
+        "config": without_empty(json!(converted.config)),
         "history": history,
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
     }))
@@ -51,6 +56,13 @@ fn history(image: &Image) -> Vec<History> {
         }
         steps.push(step);
     }
+    // Each layer has its line, also that of a context that an image begins with.
+    steps.extend(layers.into_iter().map(|layer| History {
+        created: image.epoch.and_then(shown).or_else(|| image.created.get(layer).copied().and_then(shown)),
+        created_by: Some(UNNAMED.to_owned()),
+        comment: Some("buildkit.exporter.image.v0".to_owned()),
+        ..History::default()
+    }));
     steps
 }
 
@@ -60,6 +72,21 @@ fn shown(seconds: u64) -> Option<String> {
 }
 
 /// What says nothing is not written, as other builders do.
+fn without_empty(config: Value) -> Value {
+    let mut config = without_nulls(config);
+    let says_nothing = |value: &Value| match value {
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    };
+    if let Some(fields) = config.as_object_mut() {
+        fields.retain(|_, value| !says_nothing(value));
+    }
+    config
+}
+
+/// The same of a step of the history.
 fn without_defaults(step: Value) -> Value {
     let mut step = without_nulls(step);
     if let Some(fields) = step.as_object_mut()

@@ -242,7 +242,7 @@ impl<'a> Walk<'a> {
         match found.file_type {
             FileType::RegularFile | FileType::Symlink => true,
             FileType::CharacterDevice if found.special_device == 0 => false,
-            FileType::CharacterDevice | FileType::BlockDevice | FileType::Fifo => !self.from.belongs_to_root,
+            FileType::CharacterDevice | FileType::BlockDevice => !self.from.belongs_to_root,
             _ => false,
         }
     }

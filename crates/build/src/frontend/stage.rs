@@ -18,6 +18,8 @@ pub(super) struct SoFar {
     pub(super) author: Option<String>,
     pub(super) history: Vec<History>,
     pub(super) platform: Platform,
+    /// What the image is for: what the one says that it begins with.
+    pub(super) result: Platform,
     /// Whether it is made anew whatever was made before.
     pub(super) ignores_cache: bool,
     numbers: Numbers,
@@ -61,6 +63,7 @@ impl SoFar {
             changed: Changed::default(),
             author: None,
             history: Vec::new(),
+            result: platform.clone(),
             platform,
             ignores_cache: false,
             numbers: Numbers::default(),
@@ -74,6 +77,7 @@ impl SoFar {
     }
 
     fn of_image(output: Files, found: super::Found, platform: Platform) -> SoFar {
+        let of = found.config.platform();
         let mut config = found.config.config;
         config.on_build.clear();
         SoFar {
@@ -81,6 +85,7 @@ impl SoFar {
             changed: Changed::new(config),
             author: found.config.author,
             history: found.config.history,
+            result: of_image(&of, &platform),
             platform,
             ignores_cache: false,
             numbers: Numbers::default(),
@@ -131,7 +136,7 @@ impl Conversion<'_> {
                 so_far.changed = Changed::new(so_far.changed.config);
                 so_far
             }
-            Beginning::Scratch => SoFar::scratch(platform),
+            Beginning::Scratch => SoFar { result: self.request.platform.clone(), ..SoFar::scratch(platform) },
             Beginning::Image(name) => {
                 let place = place(&stage.beginning);
                 let called = |reference: &str| numbers.next(&format!("FROM {reference}"));
@@ -195,6 +200,7 @@ impl Conversion<'_> {
         })?;
         match kind {
             Kind::Maintainer(name) => so_far.author = Some(name.clone()),
+            Kind::Cmd(_) => so_far.changed.config.args_escaped = true,
             Kind::Workdir(_) => self.make_working_directory(so_far, step),
             Kind::Run(run) => self.run(so_far, step, run)?,
             Kind::Add(_) | Kind::Copy(_) => self.place(so_far, step)?,
@@ -240,6 +246,15 @@ pub(super) fn owner(text: &str, base: i64) -> Option<Chown> {
     };
     let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
     Some(Chown { user: Some(one(user)), group: group.map(one) })
+}
+
+/// What an image says that it is for, unless that is what it was asked for.
+fn of_image(image: &image::Platform, asked: &Platform) -> Platform {
+    if (image.os.as_str(), image.architecture.as_str()) == (asked.os.as_str(), asked.architecture.as_str()) {
+        return asked.clone();
+    }
+    let image::Platform { os, architecture, variant } = image.clone();
+    Platform { architecture, os, variant: variant.unwrap_or_default(), ..Platform::default() }
 }
 
 /// Where an instruction stands.

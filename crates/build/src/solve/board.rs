@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::prepare::Prepared;
-use super::{Job, Outcome, Solved, Value, name_of, tree_of};
+use super::{Job, Outcome, Solved, Value, name_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Ending;
 use crate::tree::Tree;
@@ -172,12 +172,12 @@ fn solved(job: &Job<'_>, board: &Board<'_>, needed: &[usize]) -> Result<Solved> 
         Some((vertex, index)) => {
             let outcome = board.outcomes[vertex].as_ref();
             match outcome.and_then(|outcome| outcome.values.get(index as usize)) {
-                Some(value) => tree_of(value)?,
+                Some(value) => job.tree(value)?,
                 None => return Err(Error::invalid("the graph wants a result that its operation does not give")),
             }
         }
     };
-    let mut created = BTreeMap::new();
+    let mut created = job.brought.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut counts = (0, 0);
     for outcome in needed.iter().filter_map(|vertex| board.outcomes[*vertex].as_ref()) {
         if outcome.result.is_some() {

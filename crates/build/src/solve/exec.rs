@@ -15,7 +15,7 @@ use store::LayerWriter;
 use super::cache_mount::Kept;
 use super::layer::Making;
 use super::prepare::{Prepared, nth};
-use super::{Job, Outcome, Value, name_of, tree_of};
+use super::{Job, Outcome, Value, name_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain;
 use crate::llb::Vertex;
@@ -47,7 +47,7 @@ impl<'a> Job<'a> {
         let Some(Operation::Exec(exec)) = &vertex.operation.op else {
             return Err(Error::invalid("an operation runs nothing"));
         };
-        let base = base(exec, inputs)?;
+        let base = base(exec, inputs)?.map(|value| self.tree(value)).transpose()?.unwrap_or_default();
         let making = Making {
             step: self.step(number),
             key: prepared.key,
@@ -133,6 +133,9 @@ impl<'a> Job<'a> {
 
     fn config(&self, vertex: &Vertex, exec: &ExecOp) -> Result<ContainerConfig> {
         let meta = exec.meta.clone().unwrap_or_default();
+        if meta.args.is_empty() {
+            return Err(Error::invalid("RUN has no command"));
+        }
         let privileged = exec.security() == SecurityMode::Insecure;
         if privileged {
             self.grants.check(INSECURE, "RUN --security=insecure")?;
@@ -174,7 +177,8 @@ impl<'a> Job<'a> {
     }
 
     fn add_mount(&'a self, command: &mut Command, mount: &Mount, inputs: &[Value<'a>]) -> Result<()> {
-        let target = PathBuf::from(&mount.dest);
+        let directory = command.step.config.working_dir.as_deref().unwrap_or("/");
+        let target = PathBuf::from(dockerfile::path::below(directory, &mount.dest));
         let step = &mut command.step;
         match mount.mount_type() {
             MountType::Bind => {
@@ -200,7 +204,7 @@ impl<'a> Job<'a> {
                 step.config.mounts.push(in_memory(target, size.filter(|size| *size > 0)));
             }
             MountType::Cache => {
-                let begins_with = nth(inputs, mount.input).map(tree_of).transpose()?;
+                let begins_with = nth(inputs, mount.input).map(|value| self.tree(value)).transpose()?;
                 let kept = self.keep(mount, begins_with.as_ref())?;
                 step.config.mounts.push(of_host(target, kept.path().to_owned(), mount.readonly));
                 command.kept.push(kept);
@@ -230,15 +234,17 @@ impl<'a> Job<'a> {
 }
 
 /// The tree that a command changes.
-fn base(exec: &ExecOp, inputs: &[Value<'_>]) -> Result<Tree> {
+fn base<'v, 'a>(exec: &ExecOp, inputs: &'v [Value<'a>]) -> Result<Option<&'v Value<'a>>> {
     let root = exec.mounts.iter().find(|mount| mount.dest == "/");
     let root = root.ok_or_else(|| Error::invalid("a command without a root cannot be run"))?;
-    nth(inputs, root.input).map_or_else(|| Ok(Tree::default()), tree_of)
+    Ok(nth(inputs, root.input))
 }
 
 /// Where something is mounted that is nothing of the result.
 fn targets(exec: &ExecOp) -> Vec<PathBuf> {
-    exec.mounts.iter().filter(|mount| mount.dest != "/").map(|mount| PathBuf::from(&mount.dest)).collect()
+    let directory = exec.meta.as_ref().map_or("/", |meta| meta.cwd.as_str());
+    let below = |mount: &Mount| PathBuf::from(dockerfile::path::below(directory, &mount.dest));
+    exec.mounts.iter().filter(|mount| mount.dest != "/").map(below).collect()
 }
 
 /// The variables of a command, and those that say how others are reached.

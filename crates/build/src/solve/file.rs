@@ -5,7 +5,7 @@ use store::LayerWriter;
 
 use super::layer::Making;
 use super::prepare::{Prepared, Work, nth};
-use super::{Job, Outcome, Value, name_of, tree_of};
+use super::{Job, Outcome, Value, name_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain;
 use crate::files::{self, Origin, Reading, Selection};
@@ -46,7 +46,7 @@ impl<'a> Job<'a> {
         };
         refuse_several_results(file)?;
         let base = match nth(inputs, file.actions.first().map_or(-1, |action| action.input)) {
-            Some(value) => tree_of(value)?,
+            Some(value) => self.tree(value)?,
             None => Tree::default(),
         };
         let making = Making {
@@ -120,7 +120,7 @@ impl<'a> Job<'a> {
         };
         let ((user, in_user), (group, in_group)) = (text(&chown.user), text(&chown.group));
         let layers = match nth(inputs, in_user.max(in_group)) {
-            Some(value) => tree_of(value)?.directories(self.store()),
+            Some(value) => self.tree(value)?.directories(self.store()),
             None => Vec::new(),
         };
         Ok(Some(engine::owner_in(&layers, user.as_deref().unwrap_or("0"), group.as_deref())?))

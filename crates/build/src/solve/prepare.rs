@@ -2,7 +2,7 @@
 
 use store::Digest;
 
-use super::{Job, Outcome, Value, name_of, tree_of};
+use super::{Job, Outcome, Value, name_of};
 use crate::error::{Error, Result};
 use crate::explain;
 use crate::files::{Origin, Reading, Selection};
@@ -66,8 +66,8 @@ impl<'a> Job<'a> {
                     work: Work::Fetch,
                 }),
             },
-            Some(Operation::Merge(merge)) => given(Outcome::of_tree(merged(merge, inputs)?)),
-            Some(Operation::Diff(diff)) => given(Outcome::of_tree(difference(diff, inputs)?)),
+            Some(Operation::Merge(merge)) => given(Outcome::of_tree(self.merged(merge, inputs)?)),
+            Some(Operation::Diff(diff)) => given(Outcome::of_tree(self.difference(diff, inputs)?)),
             Some(Operation::Exec(exec)) => self.prepare_command(vertex, exec, inputs),
             Some(Operation::File(file)) => self.prepare_files(vertex, file, inputs),
             Some(Operation::Passthrough(through)) => {
@@ -188,7 +188,7 @@ impl<'a> Job<'a> {
         for mount in &exec.mounts {
             let Some(value) = nth(values, mount.input) else { continue };
             if mount.dest == "/" {
-                inputs.add(Kind::Base, "", tree_of(value)?.id().hex());
+                inputs.add(Kind::Base, "", self.tree(value)?.id().hex());
             } else if mount.mount_type() == MountType::Cache {
                 // What a directory begins with decides nothing once it is there.
             } else {
@@ -205,11 +205,11 @@ impl<'a> Job<'a> {
         let mut selections = Vec::new();
         for action in &file.actions {
             if let Some(base) = nth(values, action.input) {
-                inputs.add(Kind::Base, "", tree_of(base)?.id().hex());
+                inputs.add(Kind::Base, "", self.tree(base)?.id().hex());
             }
             for owner in owners(action) {
                 if let Some(input) = nth(values, owner) {
-                    inputs.add(Kind::Taken, "owner", tree_of(input)?.id().hex());
+                    inputs.add(Kind::Taken, "owner", self.tree(input)?.id().hex());
                 }
             }
             let selection = match (&action.action, nth(values, action.secondary_input)) {
@@ -278,6 +278,33 @@ impl<'a> Job<'a> {
         self.store().note_tree_sum(&id, part, &sum)?;
         Ok(sum)
     }
+
+    /// Trees upon each other.
+    fn merged(&self, merge: &MergeOp, inputs: &[Value<'_>]) -> Result<Tree> {
+        let mut tree = Tree::default();
+        for input in &merge.inputs {
+            let input = usize::try_from(input.input).ok().and_then(|number| inputs.get(number));
+            tree.layers.extend(input.map(|value| self.tree(value)).transpose()?.unwrap_or_default().layers);
+        }
+        Ok(tree)
+    }
+
+    /// What one tree has more than the one it was made upon.
+    fn difference(&self, diff: &DiffOp, inputs: &[Value<'_>]) -> Result<Tree> {
+        let tree = |number: &Option<crate::llb::message::InputNumber>| {
+            let number = number.as_ref().and_then(|number| usize::try_from(number.input).ok());
+            number
+                .and_then(|number| inputs.get(number))
+                .map(|value| self.tree(value))
+                .transpose()
+                .map(Option::unwrap_or_default)
+        };
+        let (lower, upper) = (tree(&diff.lower)?, tree(&diff.upper)?);
+        match upper.layers.strip_prefix(lower.layers.as_slice()) {
+            Some(more) => Ok(Tree { layers: more.to_vec() }),
+            None => Err(Error::invalid("the difference of two trees of which neither was made upon the other")),
+        }
+    }
 }
 
 /// The input of this number; None for nothing, and for what is no input but the result of an earlier change of files.
@@ -320,27 +347,4 @@ fn sum_of_command(vertex: &Vertex, exec: &ExecOp) -> Digest {
     let mut bytes = exec.encode_to_vec();
     bytes.extend(vertex.operation.platform.clone().unwrap_or_default().encode_to_vec());
     Digest::of(&bytes)
-}
-
-/// Trees upon each other.
-fn merged(merge: &MergeOp, inputs: &[Value<'_>]) -> Result<Tree> {
-    let mut tree = Tree::default();
-    for input in &merge.inputs {
-        let input = usize::try_from(input.input).ok().and_then(|number| inputs.get(number));
-        tree.layers.extend(input.map(tree_of).transpose()?.unwrap_or_default().layers);
-    }
-    Ok(tree)
-}
-
-/// What one tree has more than the one it was made upon.
-fn difference(diff: &DiffOp, inputs: &[Value<'_>]) -> Result<Tree> {
-    let tree = |number: &Option<crate::llb::message::InputNumber>| {
-        let number = number.as_ref().and_then(|number| usize::try_from(number.input).ok());
-        number.and_then(|number| inputs.get(number)).map(tree_of).transpose().map(Option::unwrap_or_default)
-    };
-    let (lower, upper) = (tree(&diff.lower)?, tree(&diff.upper)?);
-    match upper.layers.strip_prefix(lower.layers.as_slice()) {
-        Some(more) => Ok(Tree { layers: more.to_vec() }),
-        None => Err(Error::invalid("the difference of two trees of which neither was made upon the other")),
-    }
 }

@@ -1,7 +1,7 @@
 //! What comes from outside into a graph: images, contexts, and what is at addresses.
 
 use super::layer::Making;
-use super::{Job, Outcome, Value, tree_of};
+use super::{Job, Outcome, Value};
 use crate::context::Local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::Selection;
@@ -61,8 +61,7 @@ impl<'a> Job<'a> {
         inputs.add(Kind::Taken, "context", Digest::from_bytes(selection.digest(&origin)?).hex());
         let key = inputs.key();
         if let Some(found) = self.store().step_result(&key)? {
-            let outcome = Outcome::of_result(found);
-            return outcome.values.first().map_or_else(|| Ok(Tree::default()), tree_of);
+            return Ok(self.noted_as_brought(&Outcome::of_result(found)));
         }
         let family = "the context, for commands";
         let (base, step) = (Tree::default(), 0);
@@ -80,6 +79,14 @@ impl<'a> Job<'a> {
             };
             Selection::of(&copy, &origin)?.copy(&copy, &origin, &onto, None).map(drop)
         })?;
-        outcome.values.first().map_or_else(|| Ok(Tree::default()), tree_of)
+        Ok(self.noted_as_brought(&outcome))
+    }
+
+    /// The tree of a context, of which is noted that its layer is not called as in images.
+    fn noted_as_brought(&self, outcome: &Outcome<'_>) -> Tree {
+        let Some(Value::Tree(tree)) = outcome.values.first() else { return Tree::default() };
+        let mut brought = self.brought.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        brought.extend(tree.layers.last().map(|layer| (*layer, outcome.created.unwrap_or_default())));
+        tree.clone()
     }
 }

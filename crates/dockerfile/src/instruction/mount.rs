@@ -269,14 +269,12 @@ impl Given {
     /// Keys that say nothing of this type.
     fn refuse_foreign(&self, text: &str, kind: &str) -> Result<()> {
         let is_given = [
-            ("from", self.from.is_some(), &["bind", "cache"][..]),
-            ("required", self.required.is_some(), &["secret", "ssh"]),
+            ("required", self.required.is_some(), &["secret", "ssh"][..]),
             ("size", self.size.is_some(), &["tmpfs"]),
             ("sharing", self.sharing.is_some(), &["cache"]),
             ("mode", self.owner.mode.is_some(), &["secret", "ssh", "cache"]),
             ("uid", self.owner.uid.is_some(), &["secret", "ssh", "cache"]),
             ("gid", self.owner.gid.is_some(), &["secret", "ssh", "cache"]),
-            ("env", self.env.is_some(), &["secret"]),
         ];
         let foreign = is_given.into_iter().find(|(_, given, kinds)| *given && !kinds.contains(&kind));
         match foreign {

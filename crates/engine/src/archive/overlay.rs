@@ -25,10 +25,13 @@ pub fn mounted_tree(layers: &[PathBuf], upper: Option<(&Path, &Path)>) -> Result
         return rustix::fs::open(upper, flags, Mode::empty()).context(|| upper.display());
     }
     let overlay = Overlay { lower: layers, upper };
-    match overlay.detached() {
-        Err(Errno::INVAL | Errno::NOSYS) => overlay.detached_by_namespace(),
-        other => other.context(|| format!("mounting {} layers", layers.len())),
-    }
+    let mount = match overlay.detached() {
+        Err(Errno::INVAL | Errno::NOSYS) => overlay.detached_by_namespace()?,
+        other => other.context(|| format!("mounting {} layers", layers.len()))?,
+    };
+    // What stands for a mount cannot be listed.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(&mount, ".", flags, Mode::empty()).context(|| "opening what was mounted")
 }
 
 /// Layers, and what may be written over them.

@@ -76,7 +76,7 @@ impl Execute for Build {
         proxies::add(&mut options.build_args, context.config.as_deref(), &environment);
         let display = Display::start(mode, output::look_of_stderr() == dockerfile::Look::Colored);
         let recorder = build::graph::Recorder::default();
-        let engine = context.engine_to_start()?;
+        let engine = context.engine()?;
         let built = build::build(&engine, &options, &Both(&display, &recorder));
         display.finish(built.is_ok());
         self.showing.draw(&recorder)?;

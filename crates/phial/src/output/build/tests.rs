@@ -192,8 +192,7 @@ fn screen(written: &str) -> Vec<String> {
 #[test]
 fn a_frame_replaces_the_one_before() {
     let out = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-    let mut tree =
-        tty::Tree::new(Shared(std::rc::Rc::clone(&out)), || Some(Size { width: 50, height: 9 }), false);
+    let mut tree = tty::Tree::new(Shared(std::rc::Rc::clone(&out)), || Some(Size { width: 50, height: 9 }), false);
     let mut state = State::new(true);
     for (time, event) in events() {
         state.apply(time, &event);
