@@ -5,18 +5,18 @@
 //! if it is the destination, and gets those of the source if it lies below.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
-use fsroot::{Dir, ErrorKind, Follow, Name, OFlags, Root, Timestamps, attributes};
+use fsroot::{Dir, ErrorKind, Follow, Name, Root, Timestamps, attributes};
 
 use super::attributes::{Change, Made, give, kept_xattrs};
 use super::content::Content;
 use super::cursor::Cursor;
-use super::resolve::{Spot, directory, is_gone, no_directory, resolve, without_slashes};
+use super::resolve::{Spot, directory, no_directory, resolve, without_slashes};
 use super::selection::{Entry, Selection, Source};
-use super::sums::check;
+use super::sums::{check, open};
 use super::unpack::unpack;
-use super::{Ids, Origin, changed, joined, shown, split};
+use super::{Ids, Origin, joined, shown, split};
 use crate::error::{Error, Result};
 use crate::llb::message::file;
 
@@ -56,7 +56,7 @@ impl Selection {
         for source in &self.sources {
             let top = &self.entries[source.entries.start];
             if copy.attempt_unpack && top.found.is_file() {
-                let archive = copier.open(top)?;
+                let archive = open(top, &mut copier.cursor)?;
                 if let Some(done) = unpack(archive, top, onto, &destination.path, copy.timestamp, owner)? {
                     copier.done.bytes += done.bytes;
                     copier.done.files += done.files;
@@ -241,7 +241,7 @@ impl Copier<'_> {
 
     fn regular(&mut self, entry: &Entry, target: &Target<'_>) -> Result<()> {
         let found = &entry.found;
-        let source = self.open(entry)?;
+        let source = open(entry, &mut self.cursor)?;
         let Target { dir, name, .. } = *target;
         let (ids, mode) = (self.change.ids(found, self.from), self.change.mode(found));
         let file = self.replacing(entry, target, || dir.create_file(name, mode & 0o777))?;
@@ -254,18 +254,6 @@ impl Copier<'_> {
         attributes::set_times(&file, &self.change.times(found))?;
         self.done.bytes += found.size;
         Ok(())
-    }
-
-    /// Opens a regular file for reading.
-    ///
-    /// It was seen to be one, so it is opened at once and then looked at again. Should it have become a FIFO, opening it does not
-    /// block; nothing is read from what is not the same file.
-    fn open(&mut self, entry: &Entry) -> Result<OwnedFd> {
-        let (dir, name) = self.cursor.parent(&entry.path)?;
-        let opened = dir.open(Name::new(name)?, OFlags::RDONLY | OFlags::NONBLOCK);
-        let file = opened.map_err(|error| if is_gone(&error) { changed(&entry.path) } else { error.into() })?;
-        check(&file, entry)?;
-        Ok(file)
     }
 
     /// Gives the copy of a file a second name.

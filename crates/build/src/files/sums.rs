@@ -3,9 +3,7 @@
 //! Names, kinds, modes, owners, contents, targets of symlinks, numbers of devices, extended attributes, and which files are one:
 //! all that a copy has from its source, but no time. A file that was only touched is copied from the cache.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -32,7 +30,7 @@ pub(crate) type Sum = [u8; 32];
 
 /// Whoever knows what is in files.
 pub(crate) trait Sums: Sync {
-    /// The SHA-256 of a regular file: its path in the root without a slash before it, opened with `O_PATH`, and what it is.
+    /// The SHA-256 of a regular file: its path in the root without a slash before it, open for reading, and what it is.
     fn sum(&self, path: &[u8], file: BorrowedFd<'_>, found: &Metadata) -> Result<Sum>;
 
     /// What `remember` was told of this file or directory, if it is the same and has the same times of change: then it is not even
@@ -50,16 +48,16 @@ pub(crate) struct Reading;
 
 impl Sums for Reading {
     fn sum(&self, path: &[u8], file: BorrowedFd<'_>, found: &Metadata) -> Result<Sum> {
-        let mut file = File::from(attributes::reopen(file, OFlags::RDONLY)?);
         let mut buffer = vec![0; usize::try_from(found.size.saturating_add(1).min(BUFFER)).unwrap_or(1)];
-        let mut sum = Context::new(&SHA256);
+        let (mut sum, mut at) = (Context::new(&SHA256), 0);
         loop {
-            match file.read(&mut buffer) {
-                Ok(0) => return Ok(finished(sum)),
-                Ok(count) => sum.update(&buffer[..count]),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::system(shown(path), error)),
+            let answer = rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut buffer[..], at));
+            let count = answer.map_err(|errno| Error::system(shown(path), errno))?;
+            if count == 0 {
+                return Ok(finished(sum));
             }
+            sum.update(&buffer[..count]);
+            at += count as u64;
         }
     }
 }
@@ -172,11 +170,7 @@ fn inside(entry: &Entry, from: &Origin<'_>, cursor: &mut Cursor<'_>) -> Result<S
     let xattrs = if found.is_dir() {
         kept_xattrs(cursor.dir(path)?)?
     } else {
-        let (dir, name) = cursor.parent(path)?;
-        let opened = dir.open(Name::new(name)?, OFlags::PATH);
-        let file = opened.map_err(|error| if is_gone(&error) { changed(path) } else { error.into() })?;
-        // Before, because only a regular file is opened; and after, because it may have been written to.
-        check(&file, entry)?;
+        let file = open(entry, cursor)?;
         sum.update(&from.sums.sum(path, file.as_fd(), found)?);
         check(&file, entry)?;
         kept_xattrs(&file)?
@@ -188,6 +182,18 @@ fn inside(entry: &Entry, from: &Origin<'_>, cursor: &mut Cursor<'_>) -> Result<S
     let sum = finished(sum);
     from.sums.remember(path, found, sum);
     Ok(sum)
+}
+
+/// Opens a regular file for reading.
+///
+/// It was seen to be one, so it is opened at once and then looked at again. Should it have become a FIFO, opening it does not
+/// block; nothing is read from what is not the same file.
+pub(super) fn open(entry: &Entry, cursor: &mut Cursor<'_>) -> Result<OwnedFd> {
+    let (dir, name) = cursor.parent(&entry.path)?;
+    let opened = dir.open(Name::new(name)?, OFlags::RDONLY | OFlags::NONBLOCK);
+    let file = opened.map_err(|error| if is_gone(&error) { changed(&entry.path) } else { error.into() })?;
+    check(&file, entry)?;
+    Ok(file)
 }
 
 /// Whether the file is the one that was found, as it was then.
