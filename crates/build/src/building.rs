@@ -139,7 +139,7 @@ impl Building<'_> {
                 rule: finding.rule.name().to_owned(),
                 message: finding.message.clone(),
                 place: Some((self.sources.file.name.clone(), finding.lines.first)),
-                url: Some(finding.rule.url().to_owned()),
+                url: Some(finding.rule.url()),
             });
         }
         if evaluated.findings_are_errors && !evaluated.findings.is_empty() {

@@ -19,6 +19,9 @@ use index::Index;
 /// Larger files with patterns are refused.
 const MOST_PATTERNS: u64 = 4 << 20;
 
+/// What is left out: the name of the file that says it, and what stands in it.
+pub(crate) type IgnoreFile = (String, Vec<u8>);
+
 /// A directory that files are taken from.
 #[derive(Debug)]
 pub(crate) struct Local {
@@ -34,7 +37,7 @@ impl Local {
     ///
     /// # Errors
     /// `NotFound` for one that is not there, `Invalid` for patterns that are none.
-    pub(crate) fn open(path: &Path, ignored: Option<(String, Vec<u8>)>, paths: &Paths) -> Result<Local> {
+    pub(crate) fn open(path: &Path, ignored: Option<IgnoreFile>, paths: &Paths) -> Result<Local> {
         let shown = path.display();
         let root = Root::open(path).map_err(|error| match error.kind() {
             fsroot::ErrorKind::NotFound => {
@@ -56,7 +59,7 @@ impl Local {
     ///
     /// # Errors
     /// As of [`Local::open`].
-    pub(crate) fn brought(directory: LayerWriter, ignored: Option<(String, Vec<u8>)>, paths: &Paths) -> Result<Local> {
+    pub(crate) fn brought(directory: LayerWriter, ignored: Option<IgnoreFile>, paths: &Paths) -> Result<Local> {
         let local = Local::open(&directory.path(), ignored, paths)?;
         Ok(Local { index: Index::forgetful(), _brought: Some(directory), ..local })
     }
@@ -77,7 +80,7 @@ impl Local {
     }
 }
 
-fn patterns(root: &Root, ignored: Option<(String, Vec<u8>)>) -> Result<Option<Patterns>> {
+fn patterns(root: &Root, ignored: Option<IgnoreFile>) -> Result<Option<Patterns>> {
     const NAME: &str = ".dockerignore";
     let (name, bytes) = match ignored {
         Some(ignored) => ignored,

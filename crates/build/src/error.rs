@@ -87,7 +87,7 @@ impl Error {
     pub(crate) fn in_lines(mut self, first: usize, last: usize) -> Error {
         let lines = dockerfile::Lines { first, last };
         let error = dockerfile::Error::meaning(self.message.clone()).in_lines(lines);
-        self.dockerfile = Some(Box::new(self.hint.iter().fold(error, |error, hint| error.with_hint(hint))));
+        self.dockerfile = Some(Box::new(self.hint.iter().fold(error, |error, hint| error.with_hint(hint.as_str()))));
         self
     }
 

@@ -113,7 +113,9 @@ mod tests {
     fn every_part_of_every_input_counts() {
         let key = |list: &[(Kind, &str, &str)]| {
             let mut inputs = Inputs::default();
-            list.iter().for_each(|(kind, name, value)| inputs.add(*kind, *name, *value));
+            for (kind, name, value) in list {
+                inputs.add(*kind, *name, *value);
+            }
             inputs.key()
         };
         let all = [

@@ -8,6 +8,7 @@ use image::Platform;
 
 /// Everything that a build is asked for.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, which is there or not")]
 pub struct Options {
     /// Where files come from that `ADD` and `COPY` take.
     pub context: Context,

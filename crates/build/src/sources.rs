@@ -10,7 +10,7 @@ use engine::Engine;
 use fsroot::Root;
 use store::{LayerWriter, Lease};
 
-use crate::context::Local;
+use crate::context::{IgnoreFile, Local};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frontend::ContextKind;
 use crate::options::{Context, Dockerfile, Options};
@@ -92,8 +92,7 @@ pub(crate) fn of(
         }
         named.insert(key, kind);
     }
-    let names = named.keys().cloned().collect();
-    Ok(Sources { file, contexts, named, names })
+    Ok(Sources { file, contexts, names: named.keys().cloned().collect(), named })
 }
 
 /// The name of a context, of which a platform may be a part.
@@ -103,6 +102,9 @@ fn key(name: &str) -> String {
         None => context_name(name).to_owned(),
     }
 }
+
+/// The Dockerfile, and what stands beside it of what is left out.
+type Definition = (File, Option<IgnoreFile>);
 
 struct Finding<'a> {
     engine: &'a Engine,
@@ -163,7 +165,7 @@ impl Finding<'_> {
     }
 
     /// The Dockerfile, and what stands beside it of what is left out.
-    fn definition(&self, brought: &Brought) -> Result<(File, Option<(String, Vec<u8>)>)> {
+    fn definition(&self, brought: &Brought) -> Result<Definition> {
         let text = match (&self.options.dockerfile, brought) {
             (Dockerfile::Stdin, _) => bounded(io::stdin().lock(), "standard input")?,
             (_, Brought::Dockerfile(text)) => text.clone(),
@@ -189,7 +191,7 @@ impl Finding<'_> {
 }
 
 /// The first of these files that is there, below a root.
-fn below(root: &Root, names: &[String]) -> Result<(File, Option<(String, Vec<u8>)>)> {
+fn below(root: &Root, names: &[String]) -> Result<Definition> {
     for name in names {
         let text = match root.read_regular(name, MOST_FILE) {
             Err(error) if error.kind() == fsroot::ErrorKind::NotFound => continue,
@@ -208,7 +210,7 @@ fn below(root: &Root, names: &[String]) -> Result<(File, Option<(String, Vec<u8>
 }
 
 /// A file that whoever builds names.
-fn on_host(path: &Path) -> Result<(File, Option<(String, Vec<u8>)>)> {
+fn on_host(path: &Path) -> Result<Definition> {
     let read = |path: &Path| {
         let shown = path.display().to_string();
         let file = std::fs::File::open(path).map_err(|error| match error.kind() {

@@ -42,9 +42,12 @@ pub(crate) struct Index {
     known: Mutex<Known>,
 }
 
+/// Paths, and what was found there when.
+type Remembered = HashMap<Vec<u8>, (Stamp, [u8; 32])>;
+
 #[derive(Debug, Default)]
 struct Known {
-    sums: HashMap<Vec<u8>, (Stamp, [u8; 32])>,
+    sums: Remembered,
     is_read: bool,
     is_new: bool,
 }
@@ -117,7 +120,7 @@ fn now() -> i128 {
 }
 
 /// Reads what was kept; nothing if that is not readable.
-fn read(file: &Path) -> Option<HashMap<Vec<u8>, (Stamp, [u8; 32])>> {
+fn read(file: &Path) -> Option<Remembered> {
     if std::fs::metadata(file).ok()?.len() > MOST {
         return None;
     }
@@ -151,7 +154,7 @@ fn take<const COUNT: usize>(rest: &mut &[u8]) -> Option<[u8; COUNT]> {
     taken.try_into().ok()
 }
 
-fn write(file: &Path, known: &HashMap<Vec<u8>, (Stamp, [u8; 32])>) -> std::io::Result<()> {
+fn write(file: &Path, known: &Remembered) -> std::io::Result<()> {
     let mut bytes = MAGIC.to_vec();
     for (path, (stamp, sum)) in known {
         bytes.extend(u32::try_from(path.len()).unwrap_or_default().to_le_bytes());

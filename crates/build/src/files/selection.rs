@@ -240,7 +240,7 @@ impl<'a> Walk<'a> {
     /// character device 0:0 says to overlayfs that a file of the layer below is gone.
     fn can_copy(&self, found: &Metadata) -> bool {
         match found.file_type {
-            FileType::RegularFile | FileType::Symlink => true,
+            FileType::RegularFile | FileType::Symlink | FileType::Fifo => true,
             FileType::CharacterDevice if found.special_device == 0 => false,
             FileType::CharacterDevice | FileType::BlockDevice => !self.from.belongs_to_root,
             _ => false,

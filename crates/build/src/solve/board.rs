@@ -69,7 +69,9 @@ impl<'a> Board<'a> {
         for &vertex in needed {
             let inputs = &job.graph.vertices[vertex].inputs;
             missing[vertex] = inputs.len();
-            inputs.iter().for_each(|(input, _)| users[*input].push(vertex));
+            for (input, _) in inputs {
+                users[*input].push(vertex);
+            }
         }
         let ready = needed.iter().copied().filter(|vertex| missing[*vertex] == 0).collect();
         let outcomes = std::iter::repeat_with(|| None).take(count).collect();

@@ -98,7 +98,9 @@ impl<'a> Job<'a> {
             self.open_shell(&command.step, writer)?;
         }
         let arguments = exec.meta.as_ref().map(|meta| meta.args.join(" ")).unwrap_or_default();
-        Err(Error::new(ErrorKind::Command, format!("the command {arguments:?} has ended with the exit code {code}")))
+        let failed = format!("the command {arguments:?} has ended with the exit code {code}");
+        let error = Error::new(ErrorKind::Command, failed);
+        Err(if self.grants.shell_on_error { error } else { error.with_hint("--on-error=shell opens a shell there") })
     }
 
     /// Whether nothing new is begun.

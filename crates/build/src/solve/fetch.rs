@@ -85,26 +85,15 @@ impl<'a> Job<'a> {
         let etag = known.as_ref().and_then(|known| known.etag.as_deref());
         let Some(fetched) = http::fetch_changed(&source.identifier, &headers, etag, &into, MOST)? else {
             let known = known.ok_or_else(|| Error::invalid("a server answers what was not asked"))?;
-            return match self.store().step_result(&known.key)? {
-                Some(found) => self.used_again(found),
-                // What was made of it is gone.
-                None => {
-                    self.keep_fetched(number, name, self.fetched_anew(source, &headers, &writer, name)?, writer, began)
-                }
-            };
+            if let Some(found) = self.store().step_result(&known.key)? {
+                return self.used_again(found);
+            }
+            // What was made of it is gone.
+            let fetched = http::fetch(&source.identifier, &headers, &into, MOST)?;
+            return self.keep_fetched(number, name, fetched, writer, began);
         };
         check_sum(source, wanted.as_ref(), &fetched)?;
         self.keep_fetched(number, name, fetched, writer, began)
-    }
-
-    fn fetched_anew(
-        &self,
-        source: &SourceOp,
-        headers: &[(String, String)],
-        writer: &LayerWriter,
-        name: &str,
-    ) -> Result<Fetched> {
-        http::fetch(&source.identifier, headers, &writer.path().join(name), MOST)
     }
 
     /// Makes a layer of what was fetched, unless there is one of the same.

@@ -93,12 +93,11 @@ impl<'a> Job<'a> {
         if making.anew {
             return Ok(Slot::Write(self.store().begin_nameless_layer(self.lease)?));
         }
-        let slot = match self.store().try_begin_layer(self.lease, &making.key)? {
-            Some(slot) => slot,
-            None => {
-                self.reporter.tell(Event::Waiting(making.step));
-                self.store().begin_layer(self.lease, &making.key)?
-            }
+        let slot = if let Some(slot) = self.store().try_begin_layer(self.lease, &making.key)? {
+            slot
+        } else {
+            self.reporter.tell(Event::Waiting(making.step));
+            self.store().begin_layer(self.lease, &making.key)?
         };
         let found = self.store().step_result(&making.key)?;
         match (slot, found) {

@@ -80,7 +80,7 @@ impl Execute for Build {
         let built = build::build(&engine, &options, &Both(&display, &recorder));
         display.finish(built.is_ok());
         self.showing.draw(&recorder)?;
-        let built = built.map_err(|error| failed(error, &options))?;
+        let built = built.map_err(failed)?;
         self.finish(&built, mode)
     }
 }
@@ -110,14 +110,11 @@ impl Watch for Both<'_> {
 }
 
 /// What is said of a build that did not come to its end: with the lines of the Dockerfile that it is about, where there are some.
-fn failed(error: build::Error, options: &Options) -> Failure {
-    let wants_shell = error.kind() == build::ErrorKind::Command && !options.shell_on_error;
-    let error = match error.hint() {
-        None if wants_shell => error.with_hint("phial build --on-error=shell opens a shell there"),
-        _ => error,
-    };
+fn failed(error: build::Error) -> Failure {
     if let (Some(wrong), Some((name, text))) = (error.dockerfile(), error.file()) {
         output::build::excerpt(&wrong.report(name, text, output::look_of_stderr()));
+        // What can be done stands below the lines already.
+        return Failure::new(format!("cannot build: {error}"));
     }
     let failed: Result<()> = Err(error).cannot(|| "build");
     failed.err().unwrap_or_else(|| Failure::new(""))

@@ -74,13 +74,12 @@ impl<W: Write> RawJson<W> {
 impl<W: Write> Printer for RawJson<W> {
     fn event(&mut self, at: SystemTime, event: &Event, lines: &[String], _: &State) -> io::Result<()> {
         match event {
-            Event::Paused | Event::Resumed => Ok(()),
             Event::Planned(info) => {
                 self.plan(info);
                 self.vertex(info.id, [])
             }
             Event::Started(id) => self.vertex(*id, [("started", json!(time(at)))]),
-            Event::Waiting(_) => Ok(()),
+            Event::Waiting(_) | Event::Paused | Event::Resumed => Ok(()),
             Event::Progress { step, part, amount, done } => {
                 let began = self.parts.entry((*step, part.clone())).or_insert_with(|| time(at)).clone();
                 let mut status = json!({
