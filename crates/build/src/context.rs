@@ -9,7 +9,7 @@ mod index;
 use std::path::Path;
 
 use dockerfile::ignore::Patterns;
-use fsroot::Root;
+use fsroot::{Follow, Root};
 use store::{LayerWriter, Paths};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -72,6 +72,24 @@ impl Local {
     /// As something that files are taken from.
     pub(crate) fn origin(&self) -> Origin<'_> {
         Origin { root: &self.root, ignored: self.patterns.as_ref(), belongs_to_root: true, sums: &self.index }
+    }
+
+    /// An error about a path that is not there, with what can be done about it: it may be left out, or be called otherwise.
+    pub(crate) fn hinted(&self, error: Error, path: &str) -> Error {
+        let relative = path.trim_matches('/');
+        if error.kind() != ErrorKind::NotFound || error.hint().is_some() {
+            return error;
+        }
+        if self.root.metadata(relative, Follow::No).is_ok() {
+            return error.with_hint("it is in the directory, and .dockerignore leaves it out");
+        }
+        let (above, name) = relative.rsplit_once('/').unwrap_or((".", relative));
+        let names = self.root.open_dir(above).and_then(|directory| directory.names()).unwrap_or_default();
+        let names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
+        match notation::similar(name, names.iter().map(String::as_str)) {
+            Some(meant) => error.with_hint(format!("did you mean {meant}?")),
+            None => error,
+        }
     }
 
     /// Keeps what was read for the next build.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use engine::config::NetworkFlags;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::{Options, SecretSource};
+use crate::options::{Limits, Options, SecretSource};
 
 /// A secret is not larger: what is larger belongs into a file of the context, or to another machine.
 const MOST_SECRET: usize = 500 * 1024;
@@ -22,6 +22,8 @@ pub(crate) struct Grants {
     pub(crate) is_host_network: bool,
     /// What was allowed.
     allowed: Vec<String>,
+    /// What each command may use up.
+    pub(crate) limits: Limits,
     /// Whether a shell is opened where a command has failed.
     pub(crate) shell_on_error: bool,
 }
@@ -53,7 +55,8 @@ impl Grants {
         };
         let allowed = options.allowed.clone();
         let is_host_network = network == engine::config::Network::Host;
-        Ok(Grants { secrets, agents, network, is_host_network, allowed, shell_on_error: options.shell_on_error })
+        let (limits, shell_on_error) = (options.limits.clone(), options.shell_on_error);
+        Ok(Grants { secrets, agents, network, is_host_network, allowed, limits, shell_on_error })
     }
 
     /// The content of a secret; None if there is none of that name.

@@ -221,9 +221,18 @@ fn insert_result(
         result.inputs,
         unsynced,
     ])?;
-    let mut statement = transaction.prepare_cached("INSERT OR REPLACE INTO step_keys (key, result) VALUES (?1, ?2)")?;
+    let mut before = transaction.prepare_cached("SELECT result FROM step_keys WHERE key = ?1")?;
+    let mut replace = transaction.prepare_cached("INSERT OR REPLACE INTO step_keys (key, result) VALUES (?1, ?2)")?;
+    // What is found by no key any more is nobody's.
+    let mut forget = transaction.prepare_cached(
+        "DELETE FROM step_results WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM step_keys WHERE result = ?1)",
+    )?;
     for key in keys {
-        statement.execute(params![key.hex(), id])?;
+        let replaced: Option<i64> = before.query_row([key.hex()], |row| row.get(0)).optional()?;
+        replace.execute(params![key.hex(), id])?;
+        if let Some(replaced) = replaced {
+            forget.execute([replaced])?;
+        }
     }
     Ok(id)
 }

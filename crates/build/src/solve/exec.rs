@@ -21,6 +21,7 @@ use crate::explain;
 use crate::llb::Vertex;
 use crate::llb::message::Kind as Operation;
 use crate::llb::message::exec::{ExecOp, Grant, Meta, Mount, MountType, NetMode, ProxyEnv, SecurityMode};
+use crate::options::Limits;
 use crate::progress::Stream;
 use crate::stubs::Stubs;
 use crate::surroundings::{DEVICE, HOST_NETWORK, INSECURE};
@@ -174,7 +175,7 @@ impl<'a> Job<'a> {
             devices,
             privileged,
             cap_add: if privileged { vec![CapabilityChoice::All] } else { Vec::new() },
-            ..ContainerConfig::default()
+            ..limited(&self.grants.limits)
         })
     }
 
@@ -286,6 +287,21 @@ fn of_host(target: PathBuf, source: PathBuf, read_only: bool) -> EngineMount {
         read_only_below: RecursiveReadOnly::TopOnly,
     };
     EngineMount { target, read_only, kind, mode: String::new(), origin: Origin::Mount }
+}
+
+/// A configuration with what a command may use up, and nothing else.
+fn limited(limits: &Limits) -> ContainerConfig {
+    let limits = limits.clone();
+    ContainerConfig {
+        memory: limits.memory,
+        memory_swap: limits.memory_swap,
+        cpu_shares: limits.cpu_shares,
+        cpu_period: limits.cpu_period,
+        cpu_quota: limits.cpu_quota,
+        cpuset_cpus: limits.cpuset_cpus,
+        cpuset_mems: limits.cpuset_mems,
+        ..ContainerConfig::default()
+    }
 }
 
 fn access(grant: &Grant) -> Access {

@@ -234,7 +234,7 @@ impl<'a> Job<'a> {
         match from {
             Value::Local(local) => {
                 let origin = local.origin();
-                let selection = Selection::of(copy, &origin)?;
+                let selection = Selection::of(copy, &origin).map_err(|error| local.hinted(error, &copy.src))?;
                 Ok((Digest::from_bytes(selection.digest(&origin)?), Some(selection)))
             }
             Value::Tree(tree) => {

@@ -51,6 +51,9 @@ fn a_step_is_found_by_its_keys() {
     assert_eq!(scene.store.last_step_called("RUN make").expect("answers"), Some(newer));
     assert_eq!(scene.store.last_step_called("RUN cake").expect("answers"), None);
     assert_eq!(scene.store.step_results().expect("lists").len(), 2);
+    step(&scene, "one");
+    let ids: Vec<i64> = scene.store.step_results().expect("lists").iter().map(|step| step.id).collect();
+    assert!(!ids.contains(&made.id), "nothing finds it any more");
 }
 
 #[test]
