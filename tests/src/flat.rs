@@ -159,10 +159,17 @@ fn differing(config: &Value, below: &Value) -> Value {
     Value::Object(differing.map(|key| (key.clone(), config[key].clone())).collect())
 }
 
+/// Without keys that say nothing, which some write and others do not.
 fn shortened(config: &Value) -> Value {
     let mut config = config.clone();
     for entry in config["Env"].as_array_mut().into_iter().flatten().filter(|entry| *entry == PATH) {
         *entry = json!("{PATH}");
+    }
+    if let Some(health) = config.get_mut("Healthcheck").and_then(Value::as_object_mut) {
+        health.retain(|_, value| *value != json!(0));
+    }
+    if let Some(keys) = config.as_object_mut() {
+        keys.retain(|_, value| ![json!(""), json!([]), json!({}), Value::Null].contains(value));
     }
     config
 }
