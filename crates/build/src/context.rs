@@ -25,6 +25,7 @@ pub(crate) type IgnoreFile = (String, Vec<u8>);
 /// A directory that files are taken from.
 #[derive(Debug)]
 pub(crate) struct Local {
+    name: String,
     root: Root,
     patterns: Option<Patterns>,
     index: Index,
@@ -37,7 +38,7 @@ impl Local {
     ///
     /// # Errors
     /// `NotFound` for one that is not there, `Invalid` for patterns that are none.
-    pub(crate) fn open(path: &Path, ignored: Option<IgnoreFile>, paths: &Paths) -> Result<Local> {
+    pub(crate) fn open(name: &str, path: &Path, ignored: Option<IgnoreFile>, paths: &Paths) -> Result<Local> {
         let shown = path.display();
         let root = Root::open(path).map_err(|error| match error.kind() {
             fsroot::ErrorKind::NotFound => {
@@ -52,16 +53,26 @@ impl Local {
         let patterns = patterns(&root, ignored)?;
         let path = path.canonicalize().map_err(|error| Error::system(shown, error))?;
         let index = Index::of(&path, paths);
-        Ok(Local { root, patterns, index, _brought: None })
+        Ok(Local { name: name.to_owned(), root, patterns, index, _brought: None })
     }
 
     /// One that was brought in, and goes with this.
     ///
     /// # Errors
     /// As of [`Local::open`].
-    pub(crate) fn brought(directory: LayerWriter, ignored: Option<IgnoreFile>, paths: &Paths) -> Result<Local> {
-        let local = Local::open(&directory.path(), ignored, paths)?;
+    pub(crate) fn brought(
+        name: &str,
+        directory: LayerWriter,
+        ignored: Option<IgnoreFile>,
+        paths: &Paths,
+    ) -> Result<Local> {
+        let local = Local::open(name, &directory.path(), ignored, paths)?;
         Ok(Local { index: Index::forgetful(), _brought: Some(directory), ..local })
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The patterns of what is left out.

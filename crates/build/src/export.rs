@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::frontend::Converted;
 use crate::options::{Export, Options};
 use crate::report::Reporter;
+use crate::solve::Made;
 use crate::tree::Tree;
 
 /// What was built for one platform.
@@ -26,7 +27,7 @@ pub(crate) struct Image {
     /// The files.
     pub(crate) tree: Tree,
     /// When layers were made: seconds since 1970.
-    pub(crate) created: std::collections::BTreeMap<Digest, u64>,
+    pub(crate) created: std::collections::BTreeMap<Digest, Made>,
     /// How many steps there are, and how many of them were done before.
     pub(crate) counts: (usize, usize),
     /// When everything is said to have been made, if that is said: seconds since 1970.

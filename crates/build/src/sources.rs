@@ -25,6 +25,8 @@ use crate::surroundings::Grants;
 const MOST_FILE: u64 = 16 << 20;
 /// A larger archive is not fetched.
 const MOST_ARCHIVE: u64 = 64 << 30;
+/// The build's own context.
+const CONTEXT: &str = "context";
 /// What it is called, and how some write that.
 const NAMES: [&str; 2] = ["Dockerfile", "dockerfile"];
 
@@ -74,17 +76,17 @@ pub(crate) fn of(
     })?;
     let mut contexts = BTreeMap::new();
     let own = match (&options.context, brought) {
-        (Context::Directory(path), _) => Some(Local::open(path, ignored, engine.paths())?),
-        (_, Brought::Files(directory)) => Some(Local::brought(directory, ignored, engine.paths())?),
+        (Context::Directory(path), _) => Some(Local::open(CONTEXT, path, ignored, engine.paths())?),
+        (_, Brought::Files(directory)) => Some(Local::brought(CONTEXT, directory, ignored, engine.paths())?),
         _ => None,
     };
-    contexts.extend(own.map(|own| ("context".to_owned(), own)));
+    contexts.extend(own.map(|own| (CONTEXT.to_owned(), own)));
     let mut named = BTreeMap::new();
     for context in &options.named_contexts {
         let kind = ContextKind::parse(&context.value)?;
         let key = key(&context.name);
         if let ContextKind::Local { .. } = kind {
-            let local = Local::open(Path::new(&context.value), None, engine.paths())
+            let local = Local::open(&key, Path::new(&context.value), None, engine.paths())
                 .map_err(|error| error.of_flag(&format!("--build-context {}={}", context.name, context.value)))?;
             // Two names are taken.
             let name = if matches!(key.as_str(), "context" | "dockerfile") { format!("_{key}") } else { key.clone() };

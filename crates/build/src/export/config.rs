@@ -11,9 +11,6 @@ use store::Digest;
 use super::{Image, without_nulls};
 use crate::images::of_message;
 
-/// What made a layer that no instruction has made.
-const UNNAMED: &str = "local source";
-
 /// The document.
 pub(super) fn document(image: &Image, diff_ids: &[Digest]) -> Value {
     let converted = &image.converted;
@@ -49,7 +46,7 @@ fn history(image: &Image) -> Vec<History> {
         } else {
             last = match (image.epoch, made) {
                 (Some(epoch), _) => shown(epoch),
-                (None, Some(made)) => shown(*made),
+                (None, Some(made)) => shown(made.at),
                 (None, None) => last,
             };
             step.created.clone_from(&last);
@@ -58,8 +55,8 @@ fn history(image: &Image) -> Vec<History> {
     }
     // Each layer has its line, also that of a context that an image begins with.
     steps.extend(layers.into_iter().map(|layer| History {
-        created: image.epoch.and_then(shown).or_else(|| image.created.get(layer).copied().and_then(shown)),
-        created_by: Some(UNNAMED.to_owned()),
+        created: image.epoch.or_else(|| image.created.get(layer).map(|made| made.at)).and_then(shown),
+        created_by: image.created.get(layer).map(|made| made.of.clone()),
         comment: Some("buildkit.exporter.image.v0".to_owned()),
         ..History::default()
     }));

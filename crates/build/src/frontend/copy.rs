@@ -168,7 +168,8 @@ fn from_files(source: &str, parents: bool, unpacks: bool, of: &Copy) -> Copy {
         if !is_pattern(&above) && !is_pattern(&pattern) {
             required.push(path::below("/", &format!("{above}/{pattern}")));
         }
-        include.push(pattern.trim_start_matches('/').to_owned());
+        // All of it is what there is without a pattern.
+        include.extend(Some(pattern.trim_start_matches('/').to_owned()).filter(|pattern| !pattern.is_empty()));
         source = above;
     }
     Copy {

@@ -1,7 +1,7 @@
 //! What comes from outside into a graph: images, contexts, and what is at addresses.
 
 use super::layer::Making;
-use super::{Job, Outcome, Value};
+use super::{Job, Made, Outcome, Value};
 use crate::context::Local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::Selection;
@@ -61,7 +61,7 @@ impl<'a> Job<'a> {
         inputs.add(Kind::Taken, "context", Digest::from_bytes(selection.digest(&origin)?).hex());
         let key = inputs.key();
         if let Some(found) = self.store().step_result(&key)? {
-            return Ok(self.noted_as_brought(&Outcome::of_result(found)));
+            return Ok(self.noted_as_brought(local, &Outcome::of_result(found)));
         }
         let family = "the context, for commands";
         let (base, step) = (Tree::default(), 0);
@@ -79,14 +79,15 @@ impl<'a> Job<'a> {
             };
             Selection::of(&copy, &origin)?.copy(&copy, &origin, &onto, None).map(drop)
         })?;
-        Ok(self.noted_as_brought(&outcome))
+        Ok(self.noted_as_brought(local, &outcome))
     }
 
     /// The tree of a context, of which is noted that its layer is not called as in images.
-    fn noted_as_brought(&self, outcome: &Outcome<'_>) -> Tree {
+    fn noted_as_brought(&self, local: &Local, outcome: &Outcome<'_>) -> Tree {
         let Some(Value::Tree(tree)) = outcome.values.first() else { return Tree::default() };
         let mut brought = self.brought.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        brought.extend(tree.layers.last().map(|layer| (*layer, outcome.created.unwrap_or_default())));
+        let made = Made { at: outcome.created.unwrap_or_default(), of: format!("local source for {}", local.name()) };
+        brought.extend(tree.layers.last().map(|layer| (*layer, made)));
         tree.clone()
     }
 }

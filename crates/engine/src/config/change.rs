@@ -119,7 +119,10 @@ impl Changed {
             Kind::Onbuild(trigger) => self.config.on_build.push(trigger.clone()),
             Kind::Shell(shell) => self.config.shell = Some(shell.clone()),
             Kind::Stopsignal(signal) => {
-                Signal::parse("STOPSIGNAL", signal)?;
+                // Any number is one for whoever runs the image: which signals there are is up to his kernel.
+                if signal.parse::<u32>().unwrap_or_default() == 0 {
+                    Signal::parse("STOPSIGNAL", signal)?;
+                }
                 self.config.stop_signal = Some(signal.clone());
             }
             Kind::User(user) => self.config.user.clone_from(user),
