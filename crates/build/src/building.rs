@@ -107,6 +107,7 @@ impl Building<'_> {
             named_contexts: &self.sources.names,
         };
         let parsed = dockerfile::Dockerfile::parse(&self.sources.file.text)?;
+        check_front_end(self.options, &parsed)?;
         Ok(evaluate(parsed, &inputs)?)
     }
 
@@ -149,6 +150,27 @@ impl Building<'_> {
         }
         Ok(())
     }
+}
+
+/// Refuses a file that is for a front end that is not ours: it would mean something else.
+fn check_front_end(options: &Options, file: &dockerfile::Dockerfile) -> Result<()> {
+    let given = options.build_args.get("BUILDKIT_SYNTAX").map(|syntax| (syntax.as_str(), None));
+    let written = file.directives.syntax.as_ref().map(|syntax| (syntax.value.as_str(), Some(syntax.line)));
+    let Some((syntax, line)) = given.or(written) else { return Ok(()) };
+    let name = syntax.split_whitespace().next().unwrap_or_default();
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    if ["", "docker/dockerfile", "docker/dockerfile-upstream", "dockerfile.v0"]
+        .iter()
+        .any(|ours| name.strip_prefix(ours).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@'])))
+    {
+        return Ok(());
+    }
+    let error = Error::new(ErrorKind::Dockerfile, format!("syntax={syntax}: front ends that are images are not run"))
+        .with_hint("docker/dockerfile is built in; leave the line out if that is what the file is for");
+    Err(match line {
+        Some(line) => error.in_lines(line, line),
+        None => error,
+    })
 }
 
 /// An error of an operation, with the lines that it comes from.

@@ -215,4 +215,30 @@ mod tests {
         let error = unpack(&b"\x1f\x8b no"[..], place.path()).expect_err("it is broken");
         assert!(error.kind() == ErrorKind::System || error.kind() == ErrorKind::Invalid, "{error}");
     }
+
+    /// Whatever the bytes are: they are unpacked, or refused, and nothing is made beside the directory.
+    #[test]
+    fn any_bytes() {
+        let place = tempfile::tempdir().expect("there is room");
+        let whole = tar(&[
+            (b"a", b'0', 0o644, b"", b"one"),
+            (b"d/l", b'2', 0o777, b"../../x", b""),
+            (b"d/l/y", b'0', 0o644, b"", b"two"),
+        ]);
+        bolero::check!().with_iterations(2000).with_type::<(Vec<(u16, u8)>, bool)>().for_each(|(changes, cut)| {
+            let mut bytes = whole.clone();
+            for (at, value) in changes {
+                let at = usize::from(*at) % bytes.len();
+                bytes[at] = *value;
+            }
+            if *cut {
+                bytes.truncate(bytes.len() / 2);
+            }
+            let into = place.path().join("into");
+            fs::create_dir(&into).expect("there is room");
+            let _ = unpack(bytes.as_slice(), &into);
+            fs::remove_dir_all(&into).expect("it is there");
+            assert_eq!(fs::read_dir(place.path()).expect("lists").count(), 0, "something is beside it");
+        });
+    }
 }

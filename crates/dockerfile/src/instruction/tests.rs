@@ -161,7 +161,7 @@ fn commands() {
     let exec = |words: &[&str]| Command::Exec(words.iter().map(|&word| word.to_owned()).collect());
     assert_eq!(kind("CMD [\"a\", \"b\"]"), Kind::Cmd(exec(&["a", "b"])));
     assert_eq!(kind("CMD a  b"), Kind::Cmd(Command::Shell("a  b".to_owned())));
-    assert_eq!(kind("CMD"), Kind::Cmd(exec(&[])));
+    assert_eq!(kind("CMD"), Kind::Cmd(Command::Shell(String::new())));
     assert_eq!(kind("ENTRYPOINT []"), Kind::Entrypoint(exec(&[])));
     let Kind::Run(run) = kind("RUN") else { panic!("it runs") };
     assert_eq!(run.command, Command::Shell(String::new()));
