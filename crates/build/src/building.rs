@@ -32,7 +32,8 @@ pub(crate) const EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// [`ErrorKind`] tells them apart. What was made before stays in the cache, and nothing else stays.
 pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Built> {
     let reporter = Reporter::new(watch);
-    let names = export::names(options)?;
+    let started = std::time::SystemTime::now();
+    export::check(options)?;
     let grants = Grants::of(options)?;
     let epoch = export::epoch(options)?;
     let lease = engine.store().lease()?;
@@ -49,7 +50,7 @@ pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Bu
         );
     }
     sources.contexts.values().for_each(Local::keep);
-    let export = export::Exporting { engine, lease: &lease, options, reporter: &reporter, names };
+    let export = export::Exporting::new(engine, &lease, options, &reporter, started)?;
     let mut built = export.all(&images)?;
     built.longest = reporter.longest();
     engine.sync_images_later();

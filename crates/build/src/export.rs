@@ -1,15 +1,35 @@
 //! What becomes of a result: an image of the store, an archive, a directory. Owns the documents of the image; what was built
 //! is not changed any more.
 
+/// What is said of manifests and indexes.
+mod annotations;
+/// Images in files.
+mod archive;
+/// What is said of images, beside them.
+mod attested;
 /// The configuration of an image.
 mod config;
+/// Manifests and indexes.
+mod documents;
+/// Files without an image.
+mod files;
 /// The layers of an image, by the digests of their archives.
 mod layers;
+/// Images of the store and of registries.
+mod listed;
+/// Files that are whole or not there.
+mod place;
+/// How an image was built.
+mod provenance;
+/// What the attributes of an export mean.
+mod settings;
 
-use engine::{BuiltImage, Engine};
+use std::time::SystemTime;
+
+use engine::Engine;
 use image::Reference;
 use serde_json::{Value, json};
-use store::{Digest, ImageRecord, Lease};
+use store::{ContainerId, Digest, ImageRecord, Lease};
 
 use crate::Built;
 use crate::building::EPOCH;
@@ -17,8 +37,12 @@ use crate::error::{Error, Result};
 use crate::frontend::Converted;
 use crate::options::{Export, Options};
 use crate::report::Reporter;
-use crate::solve::Made;
+use crate::solve::MadeLayer;
 use crate::tree::Tree;
+use archive::Target;
+use documents::{Descriptor, Made, Prepared};
+use provenance::Request;
+use settings::Settings;
 
 /// What was built for one platform.
 pub(crate) struct Image {
@@ -27,7 +51,7 @@ pub(crate) struct Image {
     /// The files.
     pub(crate) tree: Tree,
     /// When layers were made: seconds since 1970.
-    pub(crate) created: std::collections::BTreeMap<Digest, Made>,
+    pub(crate) created: std::collections::BTreeMap<Digest, MadeLayer>,
     /// How many steps there are, and how many of them were done before.
     pub(crate) counts: (usize, usize),
     /// When everything is said to have been made, if that is said: seconds since 1970.
@@ -44,21 +68,37 @@ pub(crate) struct Exporting<'a> {
     pub(crate) lease: &'a Lease,
     pub(crate) options: &'a Options,
     pub(crate) reporter: &'a Reporter<'a>,
-    /// What the image is called.
-    pub(crate) names: Vec<Reference>,
+    /// When the build has begun.
+    pub(crate) started: SystemTime,
+    /// When it was done, but for this.
+    finished: SystemTime,
+    /// What tells this build from all others.
+    invocation: String,
+    /// How much is said of how it was built, if anything is.
+    provenance: Option<Request>,
 }
 
-/// The names of the image, before anything is done.
+/// Refuses what cannot be exported, before anything is done.
 ///
 /// # Errors
-/// `Invalid` for what is no name.
-pub(crate) fn names(options: &Options) -> Result<Vec<Reference>> {
-    let of_exports = options.exports.iter().flat_map(|export| match export {
-        Export::Image { names, .. } => names.as_slice(),
-        _ => &[],
-    });
+/// `Invalid`, naming it.
+pub(crate) fn check(options: &Options) -> Result<()> {
+    names(&options.tags)?;
+    for export in &options.exports {
+        names(&Settings::of(export, options)?.names)?;
+    }
+    options.provenance.as_ref().map(Request::of).transpose()?;
+    if let Some(sbom) = &options.sbom {
+        let generator = sbom.attributes.get("generator").map_or_else(String::new, |name| format!(" generator={name}"));
+        return Err(Error::invalid(format!("--sbom{generator}: images that look into images are not run yet"))
+            .with_hint("run one on the image, such as syft IMAGE"));
+    }
+    Ok(())
+}
+
+fn names(texts: &[String]) -> Result<Vec<Reference>> {
     let mut names = Vec::new();
-    for text in options.tags.iter().chain(of_exports) {
+    for text in texts {
         let name: Reference = text.parse().map_err(|error| Error::invalid(format!("--tag {text}: {error}")))?;
         if name.digest().is_some() {
             return Err(Error::invalid(format!("--tag {text}: a digest is not for anybody to choose")));
@@ -83,60 +123,129 @@ pub(crate) fn epoch(options: &Options) -> Result<Option<u64>> {
     })
 }
 
-impl Exporting<'_> {
+impl<'a> Exporting<'a> {
+    /// What is asked of the result of a build that has begun then and is done now.
+    ///
+    /// # Errors
+    /// As [`check`].
+    pub(crate) fn new(
+        engine: &'a Engine,
+        lease: &'a Lease,
+        options: &'a Options,
+        reporter: &'a Reporter<'a>,
+        started: SystemTime,
+    ) -> Result<Exporting<'a>> {
+        Ok(Exporting {
+            engine,
+            lease,
+            options,
+            reporter,
+            started,
+            finished: SystemTime::now(),
+            invocation: ContainerId::generate()?.hex().chars().take(25).collect(),
+            provenance: options.provenance.as_ref().map(Request::of).transpose()?,
+        })
+    }
+
     /// Does all that is asked for.
     ///
     /// # Errors
     /// Those of what is written.
     pub(crate) fn all(&self, images: &[Image]) -> Result<Built> {
-        let [image] = images else {
-            return Err(Error::invalid("an image for several platforms cannot be exported yet"));
-        };
-        let mut built = Built { steps: image.counts, ..Built::default() };
-        let lists = self.options.exports.is_empty()
-            || self.options.exports.iter().any(|export| matches!(export, Export::Image { .. }));
-        if lists {
-            self.list(image, &mut built)?;
+        let counts = images.iter().fold((0, 0), |sum, image| (sum.0 + image.counts.0, sum.1 + image.counts.1));
+        let mut built = Built { steps: counts, ..Built::default() };
+        built.metadata.insert("buildx.build.ref".to_owned(), json!(format!("phial/phial/{}", self.invocation)));
+        self.tell_provenance(images, &mut built);
+        let listed = [Export::Image { names: Vec::new(), push: false, store: true, attributes: Default::default() }];
+        let exports = if self.options.exports.is_empty() { &listed[..] } else { &self.options.exports };
+        let mut prepared = None;
+        for export in exports {
+            match export {
+                Export::Local { to, attributes } => self.directory(images, to, attributes)?,
+                Export::Tar { to } => self.files_archive(images, to.as_deref())?,
+                Export::CacheOnly => {}
+                Export::Image { .. } | Export::Archive { .. } => {
+                    let prepared = match &mut prepared {
+                        Some(prepared) => prepared,
+                        none => none.insert(self.prepared_all(images)?),
+                    };
+                    self.image(export, prepared, &mut built)?;
+                }
+            }
         }
         Ok(built)
     }
 
-    fn list(&self, image: &Image, built: &mut Built) -> Result<()> {
-        self.reporter.during("exporting to image", |_| {
-            let record = self.listed(image)?;
-            let id = record.id.to_string();
-            built.metadata.insert("containerimage.config.digest".to_owned(), json!(id));
-            built.metadata.insert("containerimage.digest".to_owned(), json!(record.manifest.to_string()));
-            if !self.names.is_empty() {
-                let names: Vec<String> = self.names.iter().map(Reference::canonical).collect();
-                built.metadata.insert("image.name".to_owned(), json!(names.join(",")));
-            }
-            built.image = Some(id);
-            Ok(())
-        })
+    fn prepared_all<'i>(&self, images: &'i [Image]) -> Result<Vec<Prepared<'i>>> {
+        self.reporter.during("exporting layers", |_| images.iter().map(|image| self.prepared(image)).collect())
     }
 
-    /// The image of the store: one that is there already only gets its names.
-    fn listed(&self, image: &Image) -> Result<ImageRecord> {
-        let layers = layers::of(self.engine, self.lease, image)?;
-        let diff_ids: Vec<Digest> = layers.iter().map(|layer| layer.layer.diff_id).collect();
-        let config = config::document(image, &diff_ids).to_string().into_bytes();
-        let id = Digest::of(&config);
-        if let Ok(record) = self.engine.store().image(&id) {
-            let named = record.references.clone();
-            for name in self.names.iter().map(Reference::canonical).filter(|name| !named.contains(name)) {
-                self.engine.store().tag(&id, &name)?;
-            }
-            if self.names.iter().all(|name| named.contains(&name.canonical())) {
-                return Ok(record);
-            }
-            return Ok(self.engine.store().image(&id)?);
+    fn image(&self, export: &Export, prepared: &[Prepared<'_>], built: &mut Built) -> Result<()> {
+        let settings = Settings::of(export, self.options)?;
+        let names = names(&[self.options.tags.as_slice(), settings.names.as_slice()].concat())?;
+        if settings.annotations.needs_index() && prepared.len() == 1 && self.provenance.is_none() {
+            return Err(Error::invalid("--annotation: an image for one platform has no index that it could be of")
+                .with_hint("leave out index: and manifest-descriptor:"));
         }
-        let lengths = layers.iter().map(|layer| Ok((layer.layer.diff_id, layer.length(self.engine)?)));
-        let manifest = image::saved::manifest(&config, &lengths.collect::<Result<Vec<_>>>()?);
-        let layers = layers.into_iter().map(|layer| layer.layer).collect();
-        let built = BuiltImage { config, manifest, layers, names: self.names.clone() };
-        Ok(self.engine.list_built(self.lease, &built)?)
+        let (root, own) = match export {
+            Export::Archive { oci, to, tar, .. } => {
+                let target = Target { oci: *oci, tar: *tar, to: to.as_deref() };
+                (self.archive(prepared, &target, &names, &settings)?, 0)
+            }
+            Export::Image { push, store, .. } => {
+                let made: Vec<Made> =
+                    prepared.iter().map(|prepared| self.made(prepared, &settings)).collect::<Result<_>>()?;
+                let own = listed::own(&made);
+                if *store {
+                    self.reporter.during("exporting to image", |_| self.list(&made, &names, &settings))?;
+                }
+                let pushed = if *push { Some(self.push(prepared, &made, &names, &settings)?) } else { None };
+                (pushed.unwrap_or_else(|| made[own].manifest.clone()), own)
+            }
+            _ => return Ok(()),
+        };
+        self.tell(built, &prepared[own], &root, &names, &settings);
+        Ok(())
+    }
+
+    /// What `--metadata-file` has, as buildx has it.
+    fn tell(
+        &self,
+        built: &mut Built,
+        image: &Prepared<'_>,
+        root: &Descriptor,
+        names: &[Reference],
+        settings: &Settings,
+    ) {
+        let id = Digest::of(&image.config).to_string();
+        let metadata = &mut built.metadata;
+        metadata.insert("containerimage.config.digest".to_owned(), json!(id));
+        metadata.insert("containerimage.digest".to_owned(), json!(root.digest));
+        metadata.insert("containerimage.descriptor".to_owned(), root.document());
+        if !names.is_empty() {
+            let shown = |name: &Reference| match settings.canonical {
+                true => format!("{name}@{}", root.digest),
+                false => name.to_string(),
+            };
+            metadata.insert("image.name".to_owned(), json!(names.iter().map(shown).collect::<Vec<_>>().join(",")));
+        }
+        built.image = Some(id);
+    }
+
+    fn tell_provenance(&self, images: &[Image], built: &mut Built) {
+        let Some(facts) = self.facts() else { return };
+        for image in images {
+            let mut key = "buildx.build.provenance".to_owned();
+            if images.len() > 1 {
+                key = format!("{key}/{}", image.platform);
+            }
+            built.metadata.insert(key, facts.predicate(image));
+        }
+    }
+
+    /// When files of an image were changed at the latest, if that is said.
+    fn latest(&self, image: &Image) -> Option<u64> {
+        image.epoch.filter(|_| !settings::keeps_times(self.options))
     }
 }
 

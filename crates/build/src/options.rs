@@ -22,7 +22,7 @@ pub struct Options {
     pub build_args: BTreeMap<String, String>,
     /// `--label`.
     pub labels: BTreeMap<String, String>,
-    /// `--annotation`: of the manifest.
+    /// `--annotation`: of the manifest, or of what stands before the key (`index:KEY`, `manifest-descriptor:KEY`).
     pub annotations: BTreeMap<String, String>,
     /// `--no-cache`.
     pub no_cache: bool,

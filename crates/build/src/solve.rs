@@ -58,7 +58,7 @@ pub(crate) struct Job<'a> {
     /// Whether it is said why steps are done anew.
     pub(crate) explains: bool,
     /// Layers of contexts that were brought in, and when.
-    pub(crate) brought: Mutex<BTreeMap<Digest, Made>>,
+    pub(crate) brought: Mutex<BTreeMap<Digest, MadeLayer>>,
     /// Held by who has the terminal.
     pub(crate) terminal: Mutex<()>,
     /// What ends commands that run, if another one fails.
@@ -97,7 +97,7 @@ impl<'a> Outcome<'a> {
 
 /// How a layer came to be.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Made {
+pub(crate) struct MadeLayer {
     /// When, in seconds since 1970.
     pub(crate) at: u64,
     /// Of what, if no instruction says it.
@@ -109,7 +109,7 @@ pub(crate) struct Solved {
     /// The files.
     pub(crate) tree: Tree,
     /// When the layers were made that operations have made: seconds since 1970.
-    pub(crate) created: BTreeMap<Digest, Made>,
+    pub(crate) created: BTreeMap<Digest, MadeLayer>,
     /// How many of its operations there are that make something, and how many of them were made before.
     pub(crate) counts: (usize, usize),
 }

@@ -94,7 +94,7 @@ pub use index::{EntryPlatform, Examined, IndexEntry, examine, index_document, pl
 pub use platform::Platform;
 pub use progress::{LayerState, Progress, ProgressEvent, Told, UploadState};
 pub use pull::{PullOptions, platforms, pull, tags};
-pub use push::{Compression, PushOptions, Pushed, push};
+pub use push::{Compression, Documents, PushOptions, Pushed, push, push_documents};
 pub use rebuild::{layer_length, write_layer};
 pub use reference::Reference;
 pub use registries::Registries;

@@ -21,6 +21,9 @@ mod upload;
 /// The manifest that names what was sent.
 mod manifest;
 
+/// Documents without layers.
+mod documents;
+
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -37,6 +40,7 @@ use crate::progress::{Progress, ProgressEvent};
 use crate::reference::Reference;
 
 pub use self::compress::Compression;
+pub use self::documents::{Documents, push_documents};
 use self::layers::Layers;
 
 /// Repositories that a push asks to read from, to mount their blobs. Each is a line in the request for a token.

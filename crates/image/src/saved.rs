@@ -16,9 +16,13 @@ mod find;
 /// Into the store.
 mod load;
 
+/// What is written, as an archive or a directory.
+mod layout;
+
 /// Out of the store.
 mod save;
 
+pub use layout::Layout;
 pub use load::{LoadOptions, Loaded, load};
-pub use save::{SaveItem, manifest, save};
+pub use save::{ManifestForm, SaveItem, docker_item, manifest, manifest_in, save};
 pub use source::Input;

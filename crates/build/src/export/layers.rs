@@ -1,9 +1,12 @@
 //! The layers of an image by the digests of their archives. A step does not know them, as nobody wants to read again what it
 //! has just written unless an image is made of it; from then on they are remembered.
+//!
+//! An image that is said to be made at a time (`SOURCE_DATE_EPOCH`) has no file that was changed later: a layer with such files is
+//! made once more, from its archive with that time in the place of later ones, and is another layer.
 
 use engine::Engine;
 use fsroot::Root;
-use image::layer::{Form, pack};
+use image::layer::{Form, measure_until, pack, pack_until};
 use store::{Digest, Hashing, LayerRef, Lease};
 
 use super::Image;
@@ -29,51 +32,90 @@ impl Layer {
     }
 }
 
-/// The layers of an image, the lowest first.
+/// The layers of an image, the lowest first. `latest` is when files of those that steps have made were changed at the latest.
 ///
 /// # Errors
 /// Those of reading them.
-pub(super) fn of(engine: &Engine, lease: &Lease, image: &Image) -> Result<Vec<Layer>> {
+pub(super) fn of(engine: &Engine, lease: &Lease, image: &Image, latest: Option<u64>) -> Result<Vec<Layer>> {
     let layers = &image.tree.layers;
+    let naming = Naming { engine, lease, latest: latest.and_then(|latest| i64::try_from(latest).ok()) };
+    let naming = &naming;
     std::thread::scope(|scope| {
-        let threads: Vec<_> = layers
-            .iter()
-            .map(|name| {
-                // What steps have made is not called as in images; and of that, most is remembered.
-                let is_own = image.created.contains_key(name);
-                let remembered =
-                    if is_own { engine.store().tree_sum(name, &Digest::of(DIFF_ID)) } else { Ok(Some(*name)) };
-                match remembered {
-                    Ok(None) => Err(scope.spawn(move || summed(engine, name))),
-                    Ok(Some(diff_id)) => Ok(Ok((diff_id, None))),
-                    Err(error) => Ok(Err(Error::from(error))),
-                }
-            })
-            .collect();
-        let mut found = Vec::new();
-        for (name, thread) in layers.iter().zip(threads) {
-            let (diff_id, counted) = match thread {
-                Ok(known) => known?,
-                Err(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
-            };
-            let layer = if image.created.contains_key(name) {
-                engine.store().link_layer(lease, name, &diff_id)?
-            } else {
-                let missing = || Error::new(crate::ErrorKind::NotFound, format!("layer {diff_id} is gone"));
-                engine.store().layer(&diff_id)?.ok_or_else(missing)?
-            };
-            found.push(Layer { layer: LayerRef { diff_id, digest: diff_id, size: layer.size }, counted });
+        let mut threads = Vec::new();
+        for name in layers {
+            // What steps have made is not called as in images; and of that, most is remembered.
+            let is_own = image.created.contains_key(name);
+            threads.push(match if is_own { naming.remembered(name)? } else { Some(naming.foreign(name)?) } {
+                Some(layer) => Ok(layer),
+                None => Err(scope.spawn(move || naming.found_out(name))),
+            });
         }
-        Ok(found)
+        let join = |thread: Result<Layer, std::thread::ScopedJoinHandle<'_, Result<Layer>>>| match thread {
+            Ok(layer) => Ok(layer),
+            Err(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        };
+        threads.into_iter().map(join).collect()
     })
 }
 
-/// The digest of a layer's archive and its length.
-fn summed(engine: &Engine, name: &Digest) -> Result<(Digest, Option<u64>)> {
-    let root = Root::open(engine.store().layer_dir(name))?;
-    let mut sum = Hashing::new(std::io::sink());
-    pack(root.dir(), Form::Layer, &mut sum)?;
-    let (diff_id, length) = sum.finish();
-    engine.store().note_tree_sum(name, &Digest::of(DIFF_ID), &diff_id)?;
-    Ok((diff_id, Some(length)))
+/// Finds out what layers are called.
+struct Naming<'a> {
+    engine: &'a Engine,
+    lease: &'a Lease,
+    latest: Option<i64>,
+}
+
+impl Naming<'_> {
+    /// As what the digest is remembered.
+    fn part(&self) -> Digest {
+        match self.latest {
+            None => Digest::of(DIFF_ID),
+            Some(latest) => Digest::of(&[DIFF_ID, b" until ", latest.to_string().as_bytes()].concat()),
+        }
+    }
+
+    /// A layer of an image that it begins with.
+    fn foreign(&self, name: &Digest) -> Result<Layer> {
+        let missing = || Error::new(crate::ErrorKind::NotFound, format!("layer {name} is gone"));
+        let layer = self.engine.store().layer(name)?.ok_or_else(missing)?;
+        Ok(layer_of(*name, layer.size, None))
+    }
+
+    /// A layer whose name is known, and which is there.
+    fn remembered(&self, name: &Digest) -> Result<Option<Layer>> {
+        let store = self.engine.store();
+        let Some(diff_id) = store.tree_sum(name, &self.part())? else { return Ok(None) };
+        if self.latest.is_some() && store.tree_sum(name, &Digest::of(DIFF_ID))? != Some(diff_id) {
+            // Another one than the step has made: it may have gone with the last image that had it.
+            return Ok(store.layer(&diff_id)?.map(|layer| layer_of(diff_id, layer.size, None)));
+        }
+        let layer = store.link_layer(self.lease, name, &diff_id)?;
+        Ok(Some(layer_of(diff_id, layer.size, None)))
+    }
+
+    fn found_out(&self, name: &Digest) -> Result<Layer> {
+        let store = self.engine.store();
+        let root = Root::open(store.layer_dir(name))?;
+        if let Some(latest) = self.latest
+            && measure_until(root.dir(), Form::Layer, latest)?.late > 0
+        {
+            let (layer, length) = self.engine.layer_of_archive(self.lease, |out| {
+                pack_until(root.dir(), Form::Layer, latest, out).map(drop).map_err(std::io::Error::other)
+            })?;
+            store.note_tree_sum(name, &self.part(), &layer.diff_id)?;
+            return Ok(Layer { layer, counted: Some(length) });
+        }
+        let mut sum = Hashing::new(std::io::sink());
+        pack(root.dir(), Form::Layer, &mut sum)?;
+        let (diff_id, length) = sum.finish();
+        for part in [self.part(), Digest::of(DIFF_ID)] {
+            store.note_tree_sum(name, &part, &diff_id)?;
+        }
+        let layer = store.link_layer(self.lease, name, &diff_id)?;
+        Ok(layer_of(diff_id, layer.size, Some(length)))
+    }
+}
+
+fn layer_of(diff_id: Digest, size: u64, counted: Option<u64>) -> Layer {
+    Layer { layer: LayerRef { diff_id, digest: diff_id, size }, counted }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::prepare::Prepared;
-use super::{Job, Made, Outcome, Solved, Value, name_of};
+use super::{Job, MadeLayer, Outcome, Solved, Value, name_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Ending;
 use crate::tree::Tree;
@@ -189,7 +189,7 @@ fn solved(job: &Job<'_>, board: &Board<'_>, needed: &[usize]) -> Result<Solved> 
         if let (Some(at), Some(Value::Tree(tree))) = (outcome.created, outcome.values.first())
             && let Some(layer) = tree.layers.last()
         {
-            created.entry(*layer).or_insert_with(|| Made { at, of: String::new() });
+            created.entry(*layer).or_insert_with(|| MadeLayer { at, of: String::new() });
         }
     }
     Ok(Solved { tree, created, counts })

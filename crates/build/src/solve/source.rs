@@ -1,7 +1,7 @@
 //! What comes from outside into a graph: images, contexts, and what is at addresses.
 
 use super::layer::Making;
-use super::{Job, Made, Outcome, Value};
+use super::{Job, MadeLayer, Outcome, Value};
 use crate::context::Local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::Selection;
@@ -86,7 +86,8 @@ impl<'a> Job<'a> {
     fn noted_as_brought(&self, local: &Local, outcome: &Outcome<'_>) -> Tree {
         let Some(Value::Tree(tree)) = outcome.values.first() else { return Tree::default() };
         let mut brought = self.brought.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let made = Made { at: outcome.created.unwrap_or_default(), of: format!("local source for {}", local.name()) };
+        let made =
+            MadeLayer { at: outcome.created.unwrap_or_default(), of: format!("local source for {}", local.name()) };
         brought.extend(tree.layers.last().map(|layer| (*layer, made)));
         tree.clone()
     }

@@ -39,11 +39,18 @@ impl Engine {
     /// # Errors
     /// Those of the store; `Image` for documents that are none.
     pub fn list_built(&self, lease: &Lease, built: &BuiltImage) -> Result<ImageRecord> {
-        let record = self.record_of_built(lease, built)?;
-        self.store.commit_image(lease, &record)?;
+        self.list_record(lease, &self.record_of_built(lease, built)?)
+    }
+
+    /// Lists an image under the names in its record.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn list_record(&self, lease: &Lease, record: &ImageRecord) -> Result<ImageRecord> {
+        self.store.commit_image(lease, record)?;
         self.sync_images_later();
-        for name in &built.names {
-            self.tell_image(&record.id.to_string(), "tag", &name.familiar());
+        for name in &record.references {
+            self.tell_image(&record.id.to_string(), "tag", &Reference::familiar_of(name));
         }
         Ok(self.store.image(&record.id)?)
     }
@@ -64,6 +71,19 @@ impl Engine {
             layers: built.layers.clone(),
             platform: parsed.platform().to_string(),
         })
+    }
+
+    /// The layer of the archive that `write` writes, and how many bytes that has. Packed again, the layer must give the same archive.
+    ///
+    /// # Errors
+    /// Those of the store; `Image` for what is no archive, and for errors of `write`.
+    pub fn layer_of_archive(
+        &self,
+        lease: &Lease,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send,
+    ) -> Result<(LayerRef, u64)> {
+        let made = self.layer_of(lease, Keep::Nothing, write)?;
+        Ok((made.layer, made.length))
     }
 
     /// The documents of an image around its layers, and the image.

@@ -145,6 +145,28 @@ impl Engine {
         Ok(all)
     }
 
+    /// Puts an image that need not be listed into the registry of `reference`: under its tag, or without one by digest. One
+    /// that is listed gets a name by digest.
+    ///
+    /// # Errors
+    /// `Image` for what the registry refuses.
+    pub fn push_image(
+        &self,
+        image: &ImageRecord,
+        reference: &Reference,
+        request: &PushRequest,
+        progress: &dyn Progress,
+    ) -> Result<Pushed> {
+        let options = PushOptions { access: self.access(request.insecure)?, compression: request.compression };
+        let pushed = image::push(&self.store, image, reference, &options, progress);
+        let pushed = pushed.map_err(|error| hinted(error, reference))?;
+        if self.store.image(&image.id).is_ok() {
+            self.store.tag(&image.id, &reference.at(pushed.digest).canonical())?;
+            self.tell_image(&reference.familiar(), "push", &reference.familiar_name());
+        }
+        Ok(pushed)
+    }
+
     /// The image of this name, and the name in full.
     fn pushable(&self, name: &str) -> Result<(Reference, ImageRecord)> {
         let candidates = self.registries()?.candidates(name)?;

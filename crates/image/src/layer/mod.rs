@@ -32,7 +32,7 @@ mod replaced;
 
 /// Writes a directory as a layer, or as it is.
 mod pack;
-pub use pack::{Form, Packed, measure, pack, pack_opened};
+pub use pack::{Form, Packed, measure, measure_until, pack, pack_opened, pack_several, pack_until};
 
 /// What one entry becomes on disk, whiteouts included.
 mod place;

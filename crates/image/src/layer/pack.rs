@@ -49,6 +49,8 @@ pub struct Packed {
     pub length: u64,
     /// Bytes that an archive with one header for each entry would have: what docker says that it has copied.
     pub plain_length: u64,
+    /// Entries that were changed after the time that all is to be said to be older than.
+    pub late: u64,
 }
 
 /// Writes all of `top`, itself included (`./`), as one archive.
@@ -62,6 +64,39 @@ pub struct Packed {
 /// overlayfs's own features `redirect_dir` and `metacopy` leave.
 pub fn pack(top: &Dir, form: Form, out: impl Write) -> Result<Packed> {
     let mut packer = Packer::new(form, out);
+    packer.tree(top.try_clone()?, Vec::new())?;
+    packer.finish()
+}
+
+/// As [`pack`], where nothing is said to have been changed after `latest` (seconds since 1970): reproducible builds want the time of
+/// their source and not of the build (<https://reproducible-builds.org/specs/source-date-epoch>).
+///
+/// # Errors
+/// As [`pack`].
+pub fn pack_until(top: &Dir, form: Form, latest: i64, out: impl Write) -> Result<Packed> {
+    let mut packer = Packer { latest: Some(latest), ..Packer::new(form, out) };
+    packer.tree(top.try_clone()?, Vec::new())?;
+    packer.finish()
+}
+
+/// Writes several trees as they are as one archive, each below the name that stands with it.
+///
+/// # Errors
+/// As [`pack`].
+pub fn pack_several(trees: &[(Vec<u8>, Dir)], out: impl Write) -> Result<Packed> {
+    let mut packer = Packer::new(Form::Plain, out);
+    for (called, top) in trees {
+        packer.tree(top.try_clone()?, called.clone())?;
+    }
+    packer.finish()
+}
+
+/// What [`pack_until`] would write, without reading the contents of files.
+///
+/// # Errors
+/// As [`pack`].
+pub fn measure_until(top: &Dir, form: Form, latest: i64) -> Result<Packed> {
+    let mut packer = Packer { latest: Some(latest), is_measuring: true, ..Packer::new(form, std::io::sink()) };
     packer.tree(top.try_clone()?, Vec::new())?;
     packer.finish()
 }
@@ -98,6 +133,8 @@ struct Packer<W> {
     form: Form,
     /// Contents are counted and not read.
     is_measuring: bool,
+    /// When all was changed at the latest, in seconds since 1970.
+    latest: Option<i64>,
     sink: Sink<W>,
     links: Links,
     done: Packed,
@@ -116,7 +153,8 @@ struct Level {
 
 impl<W: Write> Packer<W> {
     fn new(form: Form, out: W) -> Self {
-        Self { form, is_measuring: false, sink: Sink::new(out), links: Links::new(MAX_LINKS), done: Packed::default() }
+        let (sink, links) = (Sink::new(out), Links::new(MAX_LINKS));
+        Self { form, is_measuring: false, latest: None, sink, links, done: Packed::default() }
     }
 
     fn finish(mut self) -> Result<Packed> {
@@ -175,7 +213,7 @@ impl<W: Write> Packer<W> {
     }
 
     fn directory(&mut self, dir: &Dir, found: &Metadata, path: &[u8]) -> Result<Marks> {
-        let mut entry = described(found, Kind::Directory, if path.is_empty() { b"." } else { path });
+        let mut entry = self.described(found, Kind::Directory, if path.is_empty() { b"." } else { path });
         let marks = self.xattrs(dir, &mut entry)?;
         self.entry(&entry)?;
         Ok(marks)
@@ -204,7 +242,8 @@ impl<W: Write> Packer<W> {
 
     fn file(&mut self, seen: &OwnedFd, found: &Metadata, path: &[u8]) -> Result<()> {
         if let Some(link) = self.links.first(found) {
-            return self.entry(&Entry { link, ..described(found, Kind::HardLink, path) });
+            let entry = Entry { link, ..self.described(found, Kind::HardLink, path) };
+            return self.entry(&entry);
         }
         let kind = match found.file_type {
             FileType::RegularFile => return self.regular(seen, found, path),
@@ -215,7 +254,7 @@ impl<W: Write> Packer<W> {
             // A socket means nothing without the process that listens.
             _ => return Ok(()),
         };
-        let mut entry = described(found, kind, path);
+        let mut entry = self.described(found, kind, path);
         if kind == Kind::Symlink {
             entry.link = attributes::link_target(seen)?.into_vec();
         }
@@ -226,7 +265,7 @@ impl<W: Write> Packer<W> {
 
     fn regular(&mut self, seen: &OwnedFd, found: &Metadata, path: &[u8]) -> Result<()> {
         let file = attributes::reopen(seen, OFlags::RDONLY)?;
-        let mut entry = Entry { stored: found.size, ..described(found, Kind::File, path) };
+        let mut entry = Entry { stored: found.size, ..self.described(found, Kind::File, path) };
         if self.xattrs(&file, &mut entry)?.whiteout && found.size == 0 {
             return self.whiteout(path);
         }
@@ -241,6 +280,26 @@ impl<W: Write> Packer<W> {
         self.done.plain_length += entry.stored.next_multiple_of(BLOCK as u64);
         pad(self.sink.buffer(), entry.stored);
         Ok(())
+    }
+
+    fn described(&mut self, found: &Metadata, kind: Kind, path: &[u8]) -> Entry {
+        let mut mtime = found.modified;
+        if let Some(latest) = self.latest
+            && (mtime.tv_sec > latest || (mtime.tv_sec == latest && mtime.tv_nsec > 0))
+        {
+            (mtime.tv_sec, mtime.tv_nsec) = (latest, 0);
+            self.done.late += 1;
+        }
+        Entry {
+            path: path.to_vec(),
+            kind,
+            mode: if kind == Kind::Symlink { 0o777 } else { found.mode },
+            uid: found.uid,
+            gid: found.gid,
+            mtime,
+            device: found.special_device,
+            ..Entry::default()
+        }
     }
 
     fn whiteout(&mut self, path: &[u8]) -> Result<()> {
@@ -346,19 +405,6 @@ impl Marks {
             _ => {}
         }
         Ok(())
-    }
-}
-
-fn described(found: &Metadata, kind: Kind, path: &[u8]) -> Entry {
-    Entry {
-        path: path.to_vec(),
-        kind,
-        mode: if kind == Kind::Symlink { 0o777 } else { found.mode },
-        uid: found.uid,
-        gid: found.gid,
-        mtime: found.modified,
-        device: found.special_device,
-        ..Entry::default()
     }
 }
 

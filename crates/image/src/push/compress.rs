@@ -15,6 +15,8 @@ pub enum Compression {
     Gzip,
     /// Smaller and faster; not for docker before version 23.
     Zstd,
+    /// Not at all.
+    Nothing,
 }
 
 impl FromStr for Compression {
@@ -24,7 +26,8 @@ impl FromStr for Compression {
         match text {
             "gzip" => Ok(Self::Gzip),
             "zstd" => Ok(Self::Zstd),
-            _ => Err(Error::new(ErrorKind::Syntax, format!("compression {text}: not one of gzip, zstd"))),
+            "uncompressed" => Ok(Self::Nothing),
+            _ => Err(Error::new(ErrorKind::Syntax, format!("compression {text}: not one of gzip, zstd, uncompressed"))),
         }
     }
 }
@@ -35,6 +38,7 @@ impl Compression {
         match self {
             Self::Gzip => "+gzip",
             Self::Zstd => "+zstd",
+            Self::Nothing => "",
         }
     }
 
@@ -54,6 +58,7 @@ impl Compression {
                 let value = produce(&mut encoder)?;
                 encoder.finish().map_err(compressing).map(|_| value)
             }
+            Self::Nothing => produce(out),
         }
     }
 }

@@ -1,25 +1,21 @@
-//! Images out of the store, as one archive. Owns its order and that the same images always give the same bytes: nothing in it has a time
-//! or an owner, and what describes comes before what is described.
+//! Images out of the store, as one archive. Owns the documents that describe them; the same images always give the same bytes.
 
 use std::io::Write;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
 use serde_json::{Value, json};
 use store::{Digest, ImageRecord, Store};
 
 use super::find::path;
-use crate::document::{OCI_INDEX, OCI_MANIFEST};
-use crate::error::{Error, ErrorKind, Result};
-use crate::layer::entry_headers;
-use crate::rebuild::{layer_length, write_layer};
+use super::layout::Layout;
+use crate::document::{DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
+use crate::error::Result;
+use crate::rebuild::layer_length;
 use crate::reference::Reference;
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-const BLOCK: usize = 512;
-/// Pieces between the thread that reads a layer and the one that writes the archive.
-const PIECES: usize = 16;
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
 /// An image that is saved, and the names that it is saved under.
 #[derive(Debug, Clone)]
@@ -30,12 +26,32 @@ pub struct SaveItem {
     pub names: Vec<Reference>,
 }
 
+/// What a manifest says besides its layers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ManifestForm {
+    /// Whether it is docker's (schema 2) and not OCI's.
+    pub docker: bool,
+    /// Its annotations.
+    pub annotations: std::collections::BTreeMap<String, String>,
+}
+
 /// The bytes of an OCI manifest of uncompressed layers, each with its digest and length.
 pub fn manifest(config: &[u8], layers: &[(Digest, u64)]) -> Vec<u8> {
+    manifest_in(&ManifestForm::default(), config, layers)
+}
+
+/// The bytes of a manifest of uncompressed layers, each with its digest and length.
+pub fn manifest_in(form: &ManifestForm, config: &[u8], layers: &[(Digest, u64)]) -> Vec<u8> {
+    let (own, of_config, of_layer) =
+        if form.docker { (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER) } else { (OCI_MANIFEST, CONFIG, LAYER) };
     let layers: Vec<Value> =
-        layers.iter().map(|(digest, size)| json!({"mediaType": LAYER, "digest": digest, "size": size})).collect();
-    let config = json!({"mediaType": CONFIG, "digest": Digest::of(config), "size": config.len()});
-    bytes(&json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers}))
+        layers.iter().map(|(digest, size)| json!({"mediaType": of_layer, "digest": digest, "size": size})).collect();
+    let config = json!({"mediaType": of_config, "digest": Digest::of(config), "size": config.len()});
+    let mut manifest = json!({"schemaVersion": 2, "mediaType": own, "config": config, "layers": layers});
+    if !form.annotations.is_empty() {
+        manifest["annotations"] = json!(form.annotations);
+    }
+    bytes(&manifest)
 }
 
 /// Writes `items` to `out` as one archive: an OCI layout that is docker's archive as well.
@@ -44,26 +60,13 @@ pub fn manifest(config: &[u8], layers: &[(Digest, u64)]) -> Vec<u8> {
 /// `Store` for what cannot be read, `Digest` for a layer that was changed on disk, `Write` errors of `out` as `Store`.
 pub fn save(store: &Store, items: &[SaveItem], out: impl Write + Send) -> Result<()> {
     let saved = items.iter().map(|item| Saved::new(store, item)).collect::<Result<Vec<_>>>()?;
-    let mut archive = Archive { out };
-    archive.file("oci-layout", &bytes(&json!({"imageLayoutVersion": "1.0.0"})))?;
-    archive.file("index.json", &index(&saved))?;
-    archive.file("manifest.json", &docker_manifest(&saved))?;
-    let mut written: Vec<Digest> = Vec::new();
-    for document in saved.iter().flat_map(|saved| [&saved.manifest, &saved.config]) {
-        let digest = Digest::of(document);
-        if !written.contains(&digest) {
-            archive.file(&path(&digest), document)?;
-            written.push(digest);
-        }
-    }
-    for (diff_id, length) in saved.iter().flat_map(|saved| &saved.layers) {
-        if !written.contains(diff_id) {
-            archive.layer(store, diff_id, *length)?;
-            written.push(*diff_id);
-        }
-    }
-    archive.write(&[0; 2 * BLOCK])?;
-    archive.out.flush().map_err(|error| writing(&error))
+    let layout = Layout {
+        index: index(&saved),
+        docker: Some(docker_manifest(&saved)),
+        documents: saved.iter().flat_map(|saved| [saved.manifest.clone(), saved.config.clone()]).collect(),
+        layers: saved.iter().flat_map(|saved| saved.layers.clone()).collect(),
+    };
+    layout.write_archive(store, out)
 }
 
 struct Saved<'a> {
@@ -106,94 +109,27 @@ fn index(saved: &[Saved<'_>]) -> Vec<u8> {
 }
 
 fn docker_manifest(saved: &[Saved<'_>]) -> Vec<u8> {
-    let item = |saved: &Saved<'_>| {
-        let names: Vec<String> = saved.item.names.iter().map(Reference::familiar).collect();
-        let layers: Vec<String> = saved.layers.iter().map(|(digest, _)| path(digest)).collect();
-        let sources: serde_json::Map<String, Value> = saved
-            .layers
-            .iter()
-            .map(|(digest, size)| (digest.to_string(), json!({"mediaType": LAYER, "size": size, "digest": digest})))
-            .collect();
-        json!({
-            "Config": path(&Digest::of(&saved.config)),
-            "RepoTags": if names.is_empty() { Value::Null } else { json!(names) },
-            "Layers": layers,
-            "LayerSources": sources,
-        })
-    };
+    let item = |saved: &Saved<'_>| docker_item(Digest::of(&saved.config), &saved.item.names, &saved.layers);
     bytes(&Value::Array(saved.iter().map(item).collect()))
+}
+
+/// What docker's `manifest.json` says of an image.
+pub fn docker_item(config: Digest, names: &[Reference], layers: &[(Digest, u64)]) -> Value {
+    let names: Vec<String> = names.iter().map(Reference::familiar).collect();
+    let paths: Vec<String> = layers.iter().map(|(digest, _)| path(digest)).collect();
+    let sources: serde_json::Map<String, Value> = layers
+        .iter()
+        .map(|(digest, size)| (digest.to_string(), json!({"mediaType": LAYER, "size": size, "digest": digest})))
+        .collect();
+    json!({
+        "Config": path(&config),
+        "RepoTags": if names.is_empty() { Value::Null } else { json!(names) },
+        "Layers": paths,
+        "LayerSources": sources,
+    })
 }
 
 /// Objects of this library are sorted by key, so the same value always has the same bytes.
 fn bytes(value: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
-}
-
-struct Archive<W> {
-    out: W,
-}
-
-impl<W: Write + Send> Archive<W> {
-    fn file(&mut self, name: &str, contents: &[u8]) -> Result<()> {
-        self.write(&entry_headers(name, contents.len() as u64))?;
-        self.write(contents)?;
-        self.pad(contents.len() as u64)
-    }
-
-    /// A layer, read by another thread than the one that writes.
-    fn layer(&mut self, store: &Store, diff_id: &Digest, length: u64) -> Result<()> {
-        self.write(&entry_headers(&path(diff_id), length))?;
-        let (sender, pieces) = sync_channel(PIECES);
-        let written = thread::scope(|scope| {
-            let reader = thread::Builder::new()
-                .name("layer".into())
-                .spawn_scoped(scope, move || write_layer(store, diff_id, &mut Sender(sender)))
-                .map_err(|error| Error::new(ErrorKind::Store, format!("cannot start a thread: {error}")))?;
-            let copied = self.copy(&pieces);
-            drop(pieces);
-            match reader.join() {
-                // What the writer says comes first: the reader has only seen that nobody takes its pieces any more.
-                Ok(read) => copied.and(read),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })?;
-        if written != length {
-            let message = format!("layer {} has {written} bytes, and not the {length} it had", diff_id.short());
-            return Err(Error::new(ErrorKind::Digest, message));
-        }
-        self.pad(length)
-    }
-
-    fn copy(&mut self, pieces: &Receiver<Vec<u8>>) -> Result<()> {
-        while let Ok(piece) = pieces.recv() {
-            self.write(&piece)?;
-        }
-        Ok(())
-    }
-
-    fn pad(&mut self, length: u64) -> Result<()> {
-        let over = usize::try_from(length % BLOCK as u64).unwrap_or_default();
-        if over > 0 { self.write(&[0; BLOCK][over..]) } else { Ok(()) }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.out.write_all(bytes).map_err(|error| writing(&error))
-    }
-}
-
-struct Sender(SyncSender<Vec<u8>>);
-
-impl Write for Sender {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.send(bytes.to_vec()).map_err(|_| std::io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn writing(error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Store, format!("writing the archive: {error}"))
 }

@@ -157,20 +157,15 @@ fn tag(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// `KEY=VALUE`, before which docker takes what it is of.
+/// `KEY=VALUE`, before which docker takes what it is of: `index:KEY=VALUE`. What it is of stays with the key.
 fn annotation(text: &str) -> Result<(String, String)> {
     let wrong = |why: &str| invalid("--annotation", text, why);
     let (key, value) = text.split_once('=').ok_or_else(|| wrong("it is not KEY=VALUE"))?;
-    let (of, key) = key.split_once(':').map_or((None, key), |(of, key)| (Some(of), key));
-    let of = of.map(|of| of.split_once('[').map_or(of, |(of, _)| of));
-    match of {
-        _ if key.is_empty() => Err(wrong("there is no key")),
-        None | Some("manifest") => Ok((key.to_owned(), value.to_owned())),
-        Some("index" | "index-descriptor" | "manifest-descriptor") => {
-            Err(wrong("only manifests are annotated").with_hint("phial manifest annotate changes a list of manifests"))
-        }
-        Some(_) => Err(wrong("it is not KEY=VALUE, nor manifest:KEY=VALUE")),
+    if key.is_empty() || key.ends_with(':') {
+        return Err(wrong("there is no key"));
     }
+    let key = key.strip_prefix("manifest:").unwrap_or(key);
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::failure::Result;
 const TYPES: [&str; 7] = ["image", "registry", "docker", "oci", "local", "tar", "cacheonly"];
 
 /// Keys of images besides their names, wherever they go.
-const IMAGE_KEYS: [&str; 9] = [
+const IMAGE_KEYS: [&str; 11] = [
     "compression",
     "compression-level",
     "force-compression",
@@ -20,7 +20,9 @@ const IMAGE_KEYS: [&str; 9] = [
     "oci-artifact",
     "rewrite-timestamp",
     "annotation.",
-    "annotation-",
+    "annotation-manifest.",
+    "annotation-manifest-descriptor.",
+    "annotation-index.",
     "inline-cache",
 ];
 
@@ -98,7 +100,19 @@ fn image(mut fields: Fields<'_>, kind: &str) -> Result<Export> {
     let push = fields.switch("push")?.unwrap_or(kind == "registry");
     let store = fields.switch("store")?.unwrap_or(true);
     let by_digest = fields.given.get("push-by-digest").and_then(|value| truth(value)).unwrap_or(false);
-    known(&fields, &["name", "push", "store", "push-by-digest", "unpack", "name-canonical", "registry.insecure"])?;
+    known(
+        &fields,
+        &[
+            "name",
+            "push",
+            "store",
+            "push-by-digest",
+            "unpack",
+            "name-canonical",
+            "dangling-name-prefix",
+            "registry.insecure",
+        ],
+    )?;
     // Whoever asks for a digest asks for the upload.
     Ok(Export::Image { names, push: push || by_digest, store, attributes: fields.given })
 }

@@ -1,0 +1,123 @@
+//! Where an archive is written: a file that is whole or not there, or standard output. Owns the temporary name beside the target.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::error::{Error, Result};
+
+/// Bytes that are written at once.
+const BUFFER: usize = 1 << 20;
+
+/// Writes a file, or to standard output.
+///
+/// # Errors
+/// For a terminal, a directory, and those of `write`; then nothing is left of the file.
+pub(super) fn file(to: Option<&Path>, write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>) -> Result<()> {
+    let Some(path) = to else {
+        if io::stdout().is_terminal() {
+            return Err(Error::invalid("--output: standard output is a terminal, which shows no archive")
+                .with_hint("add > FILE, or give dest=FILE"));
+        }
+        return through(io::stdout(), "standard output", write);
+    };
+    let shown = path.display();
+    let found = fs::metadata(path);
+    if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
+        return Err(Error::invalid(format!("{shown} is a directory")).with_hint("name a file in it"));
+    }
+    if found.is_ok_and(|found| !found.is_file()) {
+        // A pipe or a device stays what it is.
+        let file = fs::OpenOptions::new().write(true).open(path).map_err(|error| Error::system(shown, error))?;
+        return through(file, &path.display().to_string(), write);
+    }
+    // Through a symlink, so that it stays one.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let made = tempfile::Builder::new()
+        .prefix(".phial-")
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(above(&target));
+    let made: NamedTempFile = made.map_err(|error| Error::system(path.display(), error))?;
+    let file: File = made.reopen().map_err(|error| Error::system(path.display(), error))?;
+    through(file, &path.display().to_string(), write)?;
+    sys::fault::point("build: archive written");
+    made.persist(&target).map(drop).map_err(|error| Error::system(path.display(), error.error))
+}
+
+/// Writes a directory that is not there yet, or is empty.
+///
+/// # Errors
+/// For one that has something in it, and those of `write`; then nothing is left of it.
+pub(super) fn directory(to: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let system = |error: io::Error| Error::system(to.display(), error);
+    if let Ok(mut names) = fs::read_dir(to)
+        && names.next().is_some()
+    {
+        return Err(Error::invalid(format!("{}: there is something in this directory", to.display()))
+            .with_hint("name one that is empty or not there"));
+    }
+    let made: TempDir = tempfile::Builder::new()
+        .prefix(".phial-")
+        .permissions(fs::Permissions::from_mode(0o755))
+        .tempdir_in(above(to))
+        .map_err(system)?;
+    write(made.path())?;
+    // One that is empty is replaced.
+    fs::rename(made.path(), to).map_err(system)?;
+    // It has another name now: there is nothing to remove.
+    let _ = made.keep();
+    Ok(())
+}
+
+fn above(path: &Path) -> PathBuf {
+    path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+fn through(
+    out: impl Write + Send,
+    name: &str,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<()>,
+) -> Result<()> {
+    let mut out = BufWriter::with_capacity(BUFFER, out);
+    write(&mut out)?;
+    out.flush().map_err(|error| Error::system(name, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> usize {
+        fs::read_dir(directory).expect("it is one").count()
+    }
+
+    #[test]
+    fn a_file_is_whole_or_as_it_was() {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let path = directory.path().join("a");
+        file(Some(&path), |out| out.write_all(b"one").map_err(|error| Error::system("a", error))).expect("is written");
+        file(Some(&path), |out| {
+            out.write_all(b"two").map_err(|error| Error::system("a", error))?;
+            Err(Error::invalid("no more"))
+        })
+        .expect_err("it says so");
+        assert_eq!((fs::read(&path).expect("is there"), names(directory.path())), (b"one".to_vec(), 1));
+        file(Some(directory.path()), |_| Ok(())).expect_err("a directory is no file");
+    }
+
+    #[test]
+    fn a_directory_is_whole_or_not_there() {
+        let above = tempfile::tempdir().expect("a directory can be made");
+        let path = above.path().join("a");
+        let put = |path: &Path| fs::write(path.join("f"), "").map_err(|error| Error::system("f", error));
+        directory(&path, |path| put(path).and(Err(Error::invalid("no more")))).expect_err("it says so");
+        assert_eq!(names(above.path()), 0);
+        fs::create_dir(&path).expect("can be made");
+        directory(&path, put).expect("it is empty");
+        assert_eq!((names(&path), names(above.path())), (1, 1));
+        directory(&path, put).expect_err("something is in it");
+    }
+}

@@ -1,0 +1,266 @@
+//! How an image was built, as others can read it: SLSA provenance version 1 (<https://slsa.dev/spec/v1.1/provenance>) in the form
+//! of `BuildKit` (its `docs/attestations/slsa-definitions.md`). Pure. What a secret is stands nowhere in it, only what it is called;
+//! neither do values of proxies, which may have passwords.
+
+/// The steps of the graph.
+mod steps;
+
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use store::ImageRecord;
+
+use super::Image;
+use crate::error::{Error, Result};
+use crate::llb::Graph;
+use crate::llb::message::{Definition, Kind};
+use crate::options::{AttestationRequest, Context, Options};
+
+/// What the predicate is called.
+pub(super) const PREDICATE: &str = "https://slsa.dev/provenance/v1";
+/// What kind of build it is: which fields there are.
+const BUILD_TYPE: &str = "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md";
+/// Arguments of builds whose values may have passwords.
+const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"];
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Request {
+    /// Whether everything is said (`mode=max`).
+    is_max: bool,
+    builder: String,
+    is_reproducible: bool,
+}
+
+impl Request {
+    /// Reads what is asked for.
+    ///
+    /// # Errors
+    /// `Invalid` for what cannot be done.
+    pub(super) fn of(request: &AttestationRequest) -> Result<Request> {
+        let mut read = Request::default();
+        for (key, value) in &request.attributes {
+            match (key.as_str(), value.as_str()) {
+                ("mode", "max") => read.is_max = true,
+                ("mode", "min" | "") | ("version", "v1") | ("type", _) => {}
+                ("builder-id", value) => value.clone_into(&mut read.builder),
+                ("reproducible", value) => read.is_reproducible = value == "true",
+                ("version", _) => {
+                    return Err(Error::invalid(format!("--provenance version={value}: only v1 is written"))
+                        .with_hint("version=v1"));
+                }
+                _ => return Err(Error::invalid(format!("--provenance {key}={value} cannot be done"))),
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// What a build knows of itself.
+pub(super) struct Facts<'a> {
+    pub(super) request: &'a Request,
+    pub(super) options: &'a Options,
+    pub(super) started: SystemTime,
+    pub(super) finished: SystemTime,
+    pub(super) invocation: &'a str,
+}
+
+impl Facts<'_> {
+    /// How this image was built.
+    pub(super) fn predicate(&self, image: &Image) -> Value {
+        let definition = &image.converted.definition;
+        let graph = Graph::read(definition).unwrap_or(Graph { vertices: Vec::new(), result: None });
+        let mut internal = json!({"builderPlatform": image::Platform::host().to_string()});
+        let mut known = Map::new();
+        if self.request.is_max {
+            internal["buildConfig"] = steps::all(&graph);
+            known.insert("source".to_owned(), source(definition, &graph));
+        }
+        let is_local = graph.vertices.iter().any(|vertex| is_local(vertex.operation.op.as_ref()));
+        let mut metadata = json!({
+            "invocationID": self.invocation,
+            "startedOn": shown(self.started),
+            "finishedOn": shown(self.finished),
+            "buildkit_metadata": known,
+            "buildkit_completeness": {"request": self.request.is_max, "resolvedDependencies": !is_local},
+        });
+        if steps::is_hermetic(&graph) {
+            metadata["buildkit_hermetic"] = json!(true);
+        }
+        if self.request.is_reproducible {
+            metadata["buildkit_reproducible"] = json!(true);
+        }
+        json!({
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": {"configSource": self.config_source(definition), "request": self.parameters(&graph)},
+                "internalParameters": internal,
+                "resolvedDependencies": dependencies(&image.used, &graph),
+            },
+            "runDetails": {"builder": {"id": self.request.builder}, "metadata": metadata},
+        })
+    }
+
+    fn config_source(&self, definition: &Definition) -> Value {
+        let file = definition.source.as_ref().and_then(|source| source.infos.first());
+        let mut source = json!({"path": file.map_or("Dockerfile", |file| file.filename.as_str())});
+        if let Context::Url(address) | Context::Git(address) = &self.options.context {
+            source["uri"] = json!(without_credentials(address));
+        }
+        source
+    }
+
+    fn parameters(&self, graph: &Graph) -> Value {
+        let options = self.options;
+        let mut arguments = Map::new();
+        if self.request.is_max {
+            let is_proxy = |key: &str| PROXIES.contains(&key.to_ascii_lowercase().as_str());
+            let given = options.build_args.iter().filter(|(key, _)| !is_proxy(key));
+            arguments.extend(given.map(|(key, value)| (format!("build-arg:{key}"), json!(value))));
+            arguments.extend(options.labels.iter().map(|(key, value)| (format!("label:{key}"), json!(value))));
+            arguments.extend(options.target.iter().map(|target| ("target".to_owned(), json!(target))));
+        }
+        let mut parameters = json!({"frontend": "dockerfile.v0", "args": arguments});
+        let locals = steps::locals(graph);
+        if !locals.is_empty() {
+            parameters["locals"] = locals.iter().map(|name| json!({"name": name})).collect();
+        }
+        if self.request.is_max {
+            let (secrets, agents) = steps::grants(graph);
+            let named = |all: Vec<(String, bool)>| -> Value {
+                let one =
+                    |(id, optional)| if optional { json!({"id": id, "optional": true}) } else { json!({"id": id}) };
+                all.into_iter().map(one).collect()
+            };
+            parameters["secrets"] = named(secrets);
+            parameters["ssh"] = named(agents);
+        }
+        parameters
+    }
+}
+
+/// A statement (in-toto) about a manifest.
+pub(super) fn statement(names: &[String], digest: &store::Digest, predicate: &Value) -> Vec<u8> {
+    let subjects = names.iter().map(|name| json!({"name": name, "digest": {"sha256": digest.hex()}}));
+    let subjects: Vec<Value> = subjects.collect();
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subjects,
+        "predicateType": PREDICATE,
+        "predicate": predicate,
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// The name of an image as a package URL (<https://github.com/package-url/purl-spec>).
+pub(super) fn package(name: &image::Reference, platform: &str) -> String {
+    let version = match (name.tag(), name.digest()) {
+        (Some(tag), _) => format!("@{tag}"),
+        (None, Some(digest)) => format!("@{digest}"),
+        (None, None) => String::new(),
+    };
+    format!("pkg:docker/{}{version}?platform={}", name.familiar_name(), platform.replace('/', "%2F"))
+}
+
+/// What came from outside, each with a digest where one is known.
+fn dependencies(used: &[(String, ImageRecord)], graph: &Graph) -> Vec<Value> {
+    let mut all: Vec<Value> = Vec::new();
+    let mut seen = Vec::new();
+    for (name, record) in used {
+        let Ok(name) = name.parse::<image::Reference>() else { continue };
+        // A short name and the whole one are the same.
+        let uri = package(&name, &record.platform);
+        if !seen.contains(&uri) {
+            all.push(json!({"uri": uri, "digest": {"sha256": record.manifest.hex()}}));
+            seen.push(uri);
+        }
+    }
+    for vertex in &graph.vertices {
+        let Some(Kind::Source(source)) = &vertex.operation.op else { continue };
+        let is_fetched = ["http://", "https://", "git://"].iter().any(|scheme| source.identifier.starts_with(scheme));
+        if !is_fetched {
+            continue;
+        }
+        let full = source.attrs.get("git.fullurl").unwrap_or(&source.identifier);
+        let mut one = json!({"uri": without_credentials(full)});
+        let checksum = source.attrs.get("http.checksum").or_else(|| source.attrs.get("git.checksum"));
+        if let Some(checksum) = checksum {
+            let (algorithm, hex) = checksum.split_once(':').unwrap_or(("sha1", checksum));
+            one["digest"] = json!({algorithm: hex});
+        }
+        all.push(one);
+    }
+    all
+}
+
+/// Where the steps come from: the files, and which lines have become which step.
+fn source(definition: &Definition, graph: &Graph) -> Value {
+    let Some(source) = &definition.source else { return json!({}) };
+    let infos: Vec<Value> = source
+        .infos
+        .iter()
+        .map(|info| json!({"filename": info.filename, "language": info.language, "data": STANDARD.encode(&info.data)}))
+        .collect();
+    let mut locations = Map::new();
+    for (number, vertex) in graph.vertices.iter().enumerate() {
+        let Some(places) = source.locations.get(&vertex.digest.to_string()) else { continue };
+        let places: Vec<Value> = places.locations.iter().map(steps::location).collect();
+        locations.insert(format!("step{number}"), json!({"locations": places}));
+    }
+    json!({"infos": infos, "locations": locations})
+}
+
+fn is_local(kind: Option<&Kind>) -> bool {
+    matches!(kind, Some(Kind::Source(source)) if source.identifier.starts_with("local://"))
+}
+
+/// An address without the name and the password that may be in it.
+fn without_credentials(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (host, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |end| rest.split_at(end));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+fn shown(time: SystemTime) -> String {
+    Timestamp::try_from(time).unwrap_or_default().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_lose_their_passwords() {
+        for (address, expected) in [
+            ("https://me:word@host/a.git#main", "https://host/a.git#main"),
+            ("https://host/a@b", "https://host/a@b"),
+            ("git://me@host", "git://host"),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(without_credentials(address), expected);
+        }
+    }
+
+    #[test]
+    fn names_of_packages() {
+        let name = |text: &str| package(&text.parse().expect("it is a name"), "linux/arm64");
+        assert_eq!(name("alpine:3"), "pkg:docker/alpine@3?platform=linux%2Farm64");
+        assert_eq!(name("localhost:5000/a/b"), "pkg:docker/localhost:5000/a/b@latest?platform=linux%2Farm64");
+    }
+
+    #[test]
+    fn requests() {
+        let request = |pairs: &[(&str, &str)]| {
+            let attributes = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            Request::of(&AttestationRequest { attributes })
+        };
+        assert!(request(&[("mode", "max"), ("version", "v1")]).expect("it is one").is_max);
+        request(&[("version", "v0.2")]).expect_err("is not written");
+        request(&[("what", "")]).expect_err("is unknown");
+    }
+}
