@@ -71,6 +71,9 @@ pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Bu
     let mut built = export.all(&images)?;
     built.longest = reporter.longest();
     engine.sync_images_later();
+    // What nobody refers to goes only when nobody holds a lease.
+    drop(lease);
+    crate::usage::keep_within_bounds(engine);
     Ok(built)
 }
 

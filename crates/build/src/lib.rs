@@ -23,12 +23,12 @@ mod files;
 mod foreign;
 /// From what a Dockerfile means to a graph and a configuration.
 pub mod frontend;
+/// A build as a picture.
+pub mod graph;
 /// The images that builds begin with.
 mod images;
 /// What a step is made of.
 mod inputs;
-/// A build as a picture.
-pub mod graph;
 /// The graph: what is done to which results, and in what order.
 pub mod llb;
 /// What is asked for.

@@ -40,6 +40,7 @@ use crate::surroundings::Grants;
 use crate::tree::Tree;
 
 pub(crate) use board::solve;
+pub(crate) use cache_mount::LABEL as CACHE_LABEL;
 
 /// A graph, and all that is needed to solve it.
 pub(crate) struct Job<'a> {

@@ -115,6 +115,11 @@ impl Store {
         self.paths.layer_fs(diff_id)
     }
 
+    /// Bytes of the unpacked tree, as its writer has counted them; 0 for a layer that says nothing.
+    pub fn recorded_layer_size(&self, diff_id: &Digest) -> u64 {
+        recorded_size(&self.paths.layer(diff_id))
+    }
+
     /// What was kept with [`LayerWriter::keep_tape`]; None for a layer that was made here or by an older version.
     ///
     /// # Errors

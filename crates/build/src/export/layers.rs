@@ -9,9 +9,6 @@ use store::{Digest, Hashing, LayerRef, Lease};
 use super::Image;
 use crate::error::{Error, Result};
 
-/// What is remembered of a layer: the digest of its archive.
-const DIFF_ID: &[u8] = b"diff id";
-
 /// A layer of an image.
 pub(super) struct Layer {
     pub(super) layer: LayerRef,
@@ -41,8 +38,7 @@ pub(super) fn of(engine: &Engine, lease: &Lease, image: &Image) -> Result<Vec<La
             .map(|name| {
                 // What steps have made is not called as in images; and of that, most is remembered.
                 let is_own = image.created.contains_key(name);
-                let remembered =
-                    if is_own { engine.store().tree_sum(name, &Digest::of(DIFF_ID)) } else { Ok(Some(*name)) };
+                let remembered = if is_own { engine.store().written_digest(name) } else { Ok(Some(*name)) };
                 match remembered {
                     Ok(None) => Err(scope.spawn(move || summed(engine, name))),
                     Ok(Some(diff_id)) => Ok(Ok((diff_id, None))),
@@ -74,6 +70,6 @@ fn summed(engine: &Engine, name: &Digest) -> Result<(Digest, Option<u64>)> {
     let mut sum = Hashing::new(std::io::sink());
     pack(root.dir(), Form::Layer, &mut sum)?;
     let (diff_id, length) = sum.finish();
-    engine.store().note_tree_sum(name, &Digest::of(DIFF_ID), &diff_id)?;
+    engine.store().note_written_digest(name, &diff_id)?;
     Ok((diff_id, Some(length)))
 }
