@@ -19,6 +19,7 @@ use crate::llb::Graph;
 use crate::llb::message::exec::{HostIp, NetMode, Ulimit};
 use crate::options::{Context, Dockerfile, Options};
 use crate::progress::{Amount, Event, Watch};
+use crate::remote::{Imported, Notes};
 use crate::report::Reporter;
 use crate::solve::{Job, Solved, solve};
 use crate::surroundings::Grants;
@@ -50,7 +51,9 @@ pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Bu
     let platforms =
         if options.platforms.is_empty() { vec![image::Platform::host()] } else { options.platforms.clone() };
     let mut images = Vec::new();
+    let notes = Notes::default();
     for platform in &platforms {
+        let imported = Imported::open(engine, options, platform, &reporter);
         let building = Building {
             engine,
             options,
@@ -59,6 +62,8 @@ pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Bu
             contexts: &contexts,
             grants: &grants,
             file: &file,
+            imported: &imported,
+            notes: &notes,
         };
         images.push(
             building
@@ -67,8 +72,9 @@ pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Bu
         );
     }
     contexts.values().for_each(Local::keep);
-    let export = export::Exporting { engine, lease: &lease, options, reporter: &reporter, names };
+    let export = export::Exporting { engine, lease: &lease, options, reporter: &reporter, names, notes: &notes };
     let mut built = export.all(&images)?;
+    crate::remote::export(engine, &lease, options, &reporter, &notes, &images)?;
     built.longest = reporter.longest();
     engine.sync_images_later();
     // What nobody refers to goes only when nobody holds a lease.
@@ -151,6 +157,8 @@ struct Building<'a> {
     contexts: &'a BTreeMap<String, Local>,
     grants: &'a Grants,
     file: &'a File,
+    imported: &'a Imported,
+    notes: &'a Notes,
 }
 
 impl Building<'_> {
@@ -170,6 +178,8 @@ impl Building<'_> {
             images: &images,
             contexts: self.contexts,
             grants: self.grants,
+            imported: self.imported,
+            notes: self.notes,
             explains: self.options.explain,
             terminal: Mutex::new(()),
             leashes: Mutex::default(),

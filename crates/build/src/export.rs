@@ -4,7 +4,7 @@
 /// The configuration of an image.
 mod config;
 /// The layers of an image, by the digests of their archives.
-mod layers;
+pub(crate) mod layers;
 
 use engine::{BuiltImage, Engine};
 use image::Reference;
@@ -16,6 +16,7 @@ use crate::building::EPOCH;
 use crate::error::{Error, Result};
 use crate::frontend::Converted;
 use crate::options::{Export, Options};
+use crate::remote::{self, Notes};
 use crate::report::Reporter;
 use crate::tree::Tree;
 
@@ -45,6 +46,8 @@ pub(crate) struct Exporting<'a> {
     pub(crate) reporter: &'a Reporter<'a>,
     /// What the image is called.
     pub(crate) names: Vec<Reference>,
+    /// What is known of the steps.
+    pub(crate) notes: &'a Notes,
 }
 
 /// The names of the image, before anything is done.
@@ -119,7 +122,11 @@ impl Exporting<'_> {
     fn listed(&self, image: &Image) -> Result<ImageRecord> {
         let layers = layers::of(self.engine, self.lease, image)?;
         let diff_ids: Vec<Digest> = layers.iter().map(|layer| layer.layer.diff_id).collect();
-        let config = config::document(image, &diff_ids).to_string().into_bytes();
+        let mut config = config::document(image, &diff_ids);
+        if let Some(cache) = remote::inline(self.engine, self.options, self.notes, image)? {
+            config[remote::FIELD] = cache;
+        }
+        let config = config.to_string().into_bytes();
         let id = Digest::of(&config);
         if let Ok(record) = self.engine.store().image(&id) {
             let named = record.references.clone();

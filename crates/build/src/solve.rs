@@ -35,6 +35,7 @@ use crate::error::Result;
 use crate::images::Resolver;
 use crate::llb::{Graph, Vertex};
 use crate::progress::StepId;
+use crate::remote::{Imported, Notes};
 use crate::report::Reporter;
 use crate::surroundings::Grants;
 use crate::tree::Tree;
@@ -54,6 +55,10 @@ pub(crate) struct Job<'a> {
     pub(crate) contexts: &'a BTreeMap<String, Local>,
     /// What commands may have.
     pub(crate) grants: &'a Grants,
+    /// What other hosts have left.
+    pub(crate) imported: &'a Imported,
+    /// What is noted of what is done.
+    pub(crate) notes: &'a Notes,
     /// Whether it is said why steps are done anew.
     pub(crate) explains: bool,
     /// Held by who has the terminal.

@@ -235,6 +235,12 @@ impl Store {
                  WHERE image_layers.diff_id = ?1 AND images.unsynced IS NULL LIMIT 1",
             )?;
             let mut rows = statement.query([diff_id.hex()])?;
+            if let Some(row) = rows.next()? {
+                return Ok(Some(row.get(0)?));
+            }
+            let mut statement = transaction
+                .prepare_cached("SELECT size FROM step_results WHERE own = ?1 AND unsynced IS NULL LIMIT 1")?;
+            let mut rows = statement.query([diff_id.hex()])?;
             Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
         })
     }

@@ -33,7 +33,7 @@ pub struct StepResult {
     pub description: String,
     /// Bytes of the layers that it has written.
     pub size: u64,
-    /// When it was made: seconds since 1970.
+    /// When it was made: seconds since 1970. Of one that is noted with 0, it is when that was.
     pub created: u64,
     /// When it was used last: seconds since 1970.
     pub used: u64,
@@ -153,7 +153,8 @@ impl Store {
             return Err(Error::new(ErrorKind::NotFound, format!("no such layer: {missing}")));
         }
         let (unsynced, now) = (unsynced_now()?, now());
-        (result.created, result.used, result.uses) = (now, now, 1);
+        let created = if result.created == 0 { now } else { result.created };
+        (result.created, result.used, result.uses) = (created, now, 1);
         result.id = self.write(Durability::Lazy, "noting a step of a build", |transaction| {
             insert_result(transaction, keys, result, &unsynced)
         })?;
@@ -263,7 +264,7 @@ fn insert_result(
     let mut statement = transaction.prepare_cached(
         "INSERT INTO step_results
              (outputs, own, kind, description, size, created, used, uses, took, inputs, unsynced)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?11, ?7, ?8, ?9, ?10)",
     )?;
     let id = statement.insert(params![
         outputs.join(";"),
@@ -276,6 +277,7 @@ fn insert_result(
         result.took,
         result.inputs,
         unsynced,
+        result.used,
     ])?;
     let mut statement = transaction.prepare_cached("INSERT OR REPLACE INTO step_keys (key, result) VALUES (?1, ?2)")?;
     for key in keys {

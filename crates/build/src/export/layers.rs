@@ -52,7 +52,8 @@ pub(super) fn of(engine: &Engine, lease: &Lease, image: &Image) -> Result<Vec<La
                 Ok(known) => known?,
                 Err(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
             };
-            let layer = if image.created.contains_key(name) {
+            // One that came from another host is called as in images already.
+            let layer = if image.created.contains_key(name) && diff_id != *name {
                 engine.store().link_layer(lease, name, &diff_id)?
             } else {
                 let missing = || Error::new(crate::ErrorKind::NotFound, format!("layer {diff_id} is gone"));
@@ -65,7 +66,7 @@ pub(super) fn of(engine: &Engine, lease: &Lease, image: &Image) -> Result<Vec<La
 }
 
 /// The digest of a layer's archive and its length.
-fn summed(engine: &Engine, name: &Digest) -> Result<(Digest, Option<u64>)> {
+pub(crate) fn summed(engine: &Engine, name: &Digest) -> Result<(Digest, Option<u64>)> {
     let root = Root::open(engine.store().layer_dir(name))?;
     let mut sum = Hashing::new(std::io::sink());
     pack(root.dir(), Form::Layer, &mut sum)?;

@@ -50,7 +50,10 @@ impl<'a> Job<'a> {
     ) -> Result<Outcome<'a>> {
         let began = Instant::now();
         let _alone = match self.turn(making)? {
-            Turn::Found(result) => return Ok(Outcome::of_result(result)),
+            Turn::Found(result) => {
+                self.notes.made(&result);
+                return Ok(Outcome::of_result(result));
+            }
             Turn::Ours(alone) => alone,
         };
         // The name is another one each time, since what is made by the same key need not be the same: what is known of a layer by
@@ -81,6 +84,7 @@ impl<'a> Job<'a> {
             inputs: making.inputs.kept(),
         };
         self.store().commit_step(self.lease, &[making.key], &mut result)?;
+        self.notes.made(&result);
         Ok(Outcome { is_cached: false, ..Outcome::of_result(result) })
     }
 

@@ -87,14 +87,16 @@ fn of_result(result: StepResult, of_images: &HashSet<Digest>) -> Entry {
 
 fn of_volume(engine: &Engine, volume: &VolumeRecord, id: &str) -> Result<Entry> {
     let name = &volume.name;
-    let created = volume.created.parse::<jiff::Timestamp>().map_or(UNIX_EPOCH, Into::into);
+    // It begins with the namespace of the build, which mostly is nothing, and a slash.
+    let id = id.strip_prefix('/').unwrap_or(id);
+    let created = volume.created.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_second);
     let is_used = engine.store().is_volume_held(name)? || !engine.volume_users(name)?.is_empty();
     let record = CacheRecord {
         id: name.clone(),
         kind: CACHE_MOUNT.to_owned(),
         description: format!("cached mount {id} in volume {name}"),
         size: engine.volume_size(name),
-        created,
+        created: seconds(u64::try_from(created).unwrap_or_default()),
         last_used: engine.store().volume_used(name),
         uses: 0,
         shared: false,

@@ -20,7 +20,7 @@ impl Engine {
     /// `NotFound`; `Unsupported` for a volume whose files are mounted in containers only; those of reading and writing.
     pub fn export_volume(&self, name: &str, out: impl Write) -> Result<()> {
         let _hold = self.held_volume(name)?;
-        let root = Root::open(self.files(&self.volume(name)?)?)?;
+        let root = opened(&self.files(&self.volume(name)?)?)?;
         pack(root.dir(), Form::Plain, out)?;
         Ok(())
     }
@@ -76,6 +76,10 @@ impl Engine {
 fn unpack(path: &Path, from: Box<dyn Read + Send + '_>) -> Result<()> {
     let reading = |error: std::io::Error| Error::new(ErrorKind::Image, format!("reading the archive: {error}"));
     let from = image::decompressed(BufReader::with_capacity(256 << 10, from)).map_err(reading)?;
-    extract(from, &Root::open(path)?, b"", Owner::Own, &Limits::default())?;
+    extract(from, &opened(path)?, b"", Owner::Own, &Limits::default())?;
     Ok(())
+}
+
+fn opened(path: &Path) -> Result<Root> {
+    Root::open(path).map_err(|error| Error::new(ErrorKind::System, error.to_string()))
 }

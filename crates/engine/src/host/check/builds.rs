@@ -20,7 +20,8 @@ pub(super) fn check(engine: &Engine, how: CheckOptions, report: &mut CheckReport
     // While it is held, no build goes on with a result that is about to be forgotten.
     let _alone = if how.repair { Some(engine.store().alone()?) } else { None };
     for (result, why) in damaged {
-        let what = format!("build cache: {}: {why}", crate::one_line(&result.description.replace(char::is_control, " ")));
+        let what =
+            format!("build cache: {}: {why}", crate::one_line(&result.description.replace(char::is_control, " ")));
         if how.repair {
             engine.store().forget_steps(&[result.id])?;
             report.repaired(what, "forgotten; the next build makes it anew");

@@ -91,7 +91,11 @@ fn verbose(usage: &DiskUsage, cache: &[CacheRecord]) -> Result<String> {
         container::ps::LISTING.printer_of(&table, false, CONTAINERS)?.text(&usage.containers)?,
         volume::ls::LISTING.printer_of(&table, false, VOLUMES)?.text(&usage.volumes)?,
         human::size(usage.kinds.last().map_or(0, |kind| kind.size)),
-        if cache.is_empty() { String::new() } else { format!("\n{}", builder::du::LISTING.printer_of(&table, false, CACHE)?.text(cache)?) },
+        if cache.is_empty() {
+            String::new()
+        } else {
+            format!("\n{}", builder::du::LISTING.printer_of(&table, false, CACHE)?.text(cache)?)
+        },
     ))
 }
 
