@@ -83,7 +83,7 @@ pub use layer_blobs::LayerBlob;
 pub use layers::{Layer, LayerSlot, LayerWriter, NameLock};
 pub use networks::NetworkRecord;
 pub use paths::Paths;
-pub use steps::{CacheSize, StepResult};
+pub use steps::{CacheSize, StepResult, tree_name};
 pub use volumes::{Uses, VolumeLock, VolumeRecord, VolumeUse};
 
 /// What the store's operations return.

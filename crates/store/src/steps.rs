@@ -180,16 +180,23 @@ impl Store {
         })
     }
 
-    /// Forgets these results, and with the last one all sums of trees. Their layers go with [`Store::collect_content`], unless
+    /// Forgets these results and the sums of their trees; with the last one, all sums. Their layers go with [`Store::collect_content`], unless
     /// something else has them: a build that has found one of them here keeps them with its lease until its image has them.
     ///
     /// # Errors
     /// Those of the database.
     pub fn forget_steps(&self, results: &[i64]) -> Result<()> {
         self.write(Durability::Synced, "forgetting steps of builds", |transaction| {
-            let mut statement = transaction.prepare_cached("DELETE FROM step_results WHERE id = ?1")?;
             for id in results {
-                statement.execute([id])?;
+                let gone = transaction
+                    .prepare_cached(&format!("DELETE FROM step_results WHERE id = ?1 RETURNING {SHORT}"))?
+                    .query_row([id], result_row)
+                    .optional()?;
+                let Some(gone) = gone else { continue };
+                let trees = gone.outputs.iter().map(|tree| tree_name(tree)).chain(gone.own);
+                for tree in trees {
+                    transaction.prepare_cached("DELETE FROM tree_sums WHERE tree = ?1")?.execute([tree.hex()])?;
+                }
             }
             let left: u64 = transaction.query_row("SELECT count(*) FROM step_results", [], |row| row.get(0))?;
             if left == 0 {
@@ -241,6 +248,11 @@ impl Store {
         let target = std::fs::read_link(self.paths.layer(diff_id)).ok()?;
         Digest::from_hex(target.to_str()?).ok()
     }
+}
+
+/// What tells a tree of these layers from all others.
+pub fn tree_name(layers: &[Digest]) -> Digest {
+    Digest::of(layers.iter().map(Digest::hex).collect::<String>().as_bytes())
 }
 
 /// The layers that results need.
