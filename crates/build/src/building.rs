@@ -18,6 +18,7 @@ use crate::llb::Graph;
 use crate::llb::message::exec::{HostIp, NetMode, ProxyEnv, Ulimit};
 use crate::options::Options;
 use crate::progress::{Event, Watch};
+use crate::remote::{Imported, Notes};
 use crate::report::Reporter;
 use crate::solve::{Job, Solved, solve};
 use crate::sources::{self, Sources};
@@ -41,19 +42,33 @@ pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Bu
     let platforms =
         if options.platforms.is_empty() { vec![image::Platform::host()] } else { options.platforms.clone() };
     let mut images = Vec::new();
+    let notes = Notes::default();
     for platform in &platforms {
-        let building =
-            Building { engine, options, lease: &lease, reporter: &reporter, sources: &sources, grants: &grants };
+        let imported = Imported::open(engine, options, platform, &reporter);
+        let building = Building {
+            engine,
+            options,
+            lease: &lease,
+            reporter: &reporter,
+            sources: &sources,
+            grants: &grants,
+            imported: &imported,
+            notes: &notes,
+        };
         let built = building.image(platform, epoch);
         images.push(
             built.map_err(|error| error.with_file(&sources.file.name, String::from_utf8_lossy(&sources.file.text)))?,
         );
     }
     sources.contexts.values().for_each(Local::keep);
-    let export = export::Exporting::new(engine, &lease, options, &reporter, started)?;
+    let export = export::Exporting::new(engine, &lease, options, &reporter, &notes, started)?;
     let mut built = export.all(&images)?;
+    crate::remote::export(engine, &lease, options, &reporter, &notes, &images)?;
     built.longest = reporter.longest();
     engine.sync_images_later();
+    // What nobody refers to goes only when nobody holds a lease.
+    drop(lease);
+    crate::usage::keep_within_bounds(engine);
     Ok(built)
 }
 
@@ -65,6 +80,8 @@ struct Building<'a> {
     reporter: &'a Reporter<'a>,
     sources: &'a Sources,
     grants: &'a Grants,
+    imported: &'a Imported,
+    notes: &'a Notes,
 }
 
 impl Building<'_> {
@@ -84,6 +101,8 @@ impl Building<'_> {
             images: &images,
             contexts: &self.sources.contexts,
             grants: self.grants,
+            imported: self.imported,
+            notes: self.notes,
             explains: self.options.explain,
             brought: Mutex::default(),
             terminal: Mutex::new(()),

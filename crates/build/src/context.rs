@@ -4,7 +4,7 @@
 //! remembered by what the kernel says of each file, so that an unchanged context costs a look at its files and no more.
 
 /// What is known of the contents of files.
-mod index;
+pub(crate) mod index;
 
 use std::path::Path;
 

@@ -14,7 +14,7 @@ mod documents;
 /// Files without an image.
 mod files;
 /// The layers of an image, by the digests of their archives.
-mod layers;
+pub(crate) mod layers;
 /// Images of the store and of registries.
 mod listed;
 /// Files that are whole or not there.
@@ -36,6 +36,7 @@ use crate::building::EPOCH;
 use crate::error::{Error, Result};
 use crate::frontend::Converted;
 use crate::options::{Export, Options};
+use crate::remote::Notes;
 use crate::report::Reporter;
 use crate::solve::MadeLayer;
 use crate::tree::Tree;
@@ -76,6 +77,8 @@ pub(crate) struct Exporting<'a> {
     invocation: String,
     /// How much is said of how it was built, if anything is.
     provenance: Option<Request>,
+    /// What is known of the steps.
+    notes: &'a Notes,
 }
 
 /// Refuses what cannot be exported, before anything is done.
@@ -133,6 +136,7 @@ impl<'a> Exporting<'a> {
         lease: &'a Lease,
         options: &'a Options,
         reporter: &'a Reporter<'a>,
+        notes: &'a Notes,
         started: SystemTime,
     ) -> Result<Exporting<'a>> {
         Ok(Exporting {
@@ -140,6 +144,7 @@ impl<'a> Exporting<'a> {
             lease,
             options,
             reporter,
+            notes,
             started,
             finished: SystemTime::now(),
             invocation: ContainerId::generate()?.hex().chars().take(25).collect(),

@@ -39,6 +39,8 @@ pub mod outline;
 pub mod progress;
 /// How far pulls are.
 mod pulls;
+/// What other hosts have done, and what is left for them.
+mod remote;
 /// Who is told what happens.
 mod report;
 /// Which operations were done before, and the others.

@@ -37,11 +37,13 @@ use crate::error::Result;
 use crate::images::Resolver;
 use crate::llb::{Graph, Vertex};
 use crate::progress::StepId;
+use crate::remote::{Imported, Notes};
 use crate::report::Reporter;
 use crate::surroundings::Grants;
 use crate::tree::Tree;
 
 pub(crate) use board::solve;
+pub(crate) use cache_mount::LABEL as CACHE_LABEL;
 
 /// A graph, and all that is needed to solve it.
 pub(crate) struct Job<'a> {
@@ -55,6 +57,10 @@ pub(crate) struct Job<'a> {
     pub(crate) contexts: &'a BTreeMap<String, Local>,
     /// What commands may have.
     pub(crate) grants: &'a Grants,
+    /// What other hosts have left.
+    pub(crate) imported: &'a Imported,
+    /// What is noted of what is done.
+    pub(crate) notes: &'a Notes,
     /// Whether it is said why steps are done anew.
     pub(crate) explains: bool,
     /// Layers of contexts that were brought in, and when.

@@ -20,8 +20,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// What tells it from all others.
     pub(crate) fn id(&self) -> Digest {
-        let names: Vec<u8> = self.layers.iter().flat_map(|layer| layer.hex().into_bytes()).collect();
-        Digest::of(&names)
+        store::tree_name(&self.layers)
     }
 
     /// With one more layer on top.

@@ -5,6 +5,8 @@
 //! reads what is the case. `hold` then makes and fills the volumes, whose locks are held until the container's row is
 //! committed: only then does everybody else see that they are used.
 
+/// A volume as an archive.
+mod archive;
 /// The driver `local` and its options.
 mod driver;
 /// The first content of a volume.
@@ -25,6 +27,7 @@ use crate::config::{ContainerConfig, MountKind};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::events::{Event, Type};
+use crate::host::tree_size;
 use crate::words::ago;
 
 pub(crate) use driver::Place;
@@ -98,6 +101,11 @@ impl Engine {
         Ok(self.store.volume_users(name)?)
     }
 
+    /// How many bytes the files of a volume take in the store. It is walked through.
+    pub fn volume_size(&self, name: &str) -> u64 {
+        tree_size::tree(&self.paths().volume_data(name))
+    }
+
     /// Removes a volume and all that is in it.
     ///
     /// # Errors
@@ -115,7 +123,11 @@ impl Engine {
         removed.map_err(|error| {
             let conflict = error.kind() == store::ErrorKind::Conflict;
             let error = Error::from(error);
-            if conflict { error.with_hint("remove these containers first: phial rm") } else { error }
+            match (conflict, self.store.is_volume_held(name)) {
+                (true, Ok(true)) => error.with_hint("wait for the build that has it mounted"),
+                (true, _) => error.with_hint("remove these containers first: phial rm"),
+                _ => error,
+            }
         })?;
         self.tell_volume(&volume, "destroy", &[]);
         Ok(())

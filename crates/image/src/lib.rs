@@ -93,7 +93,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use index::{EntryPlatform, Examined, IndexEntry, examine, index_document, platform_of, push_index};
 pub use platform::Platform;
 pub use progress::{LayerState, Progress, ProgressEvent, Told, UploadState};
-pub use pull::{PullOptions, platforms, pull, tags};
+pub use pull::{PullOptions, RemoteImage, look, platforms, pull, put_layer, tags};
 pub use push::{Compression, Documents, PushOptions, Pushed, push, push_documents};
 pub use rebuild::{layer_length, write_layer};
 pub use reference::Reference;

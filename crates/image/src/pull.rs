@@ -17,6 +17,10 @@ mod layer;
 /// Decompression.
 mod decode;
 
+/// Layers one by one.
+mod parts;
+pub use parts::{RemoteImage, look, put_layer};
+
 /// Tags and platforms.
 mod list;
 pub use list::{platforms, tags};

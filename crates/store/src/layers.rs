@@ -115,6 +115,11 @@ impl Store {
         self.paths.layer_fs(diff_id)
     }
 
+    /// Bytes of the unpacked tree, as its writer has counted them; 0 for a layer that says nothing.
+    pub fn recorded_layer_size(&self, diff_id: &Digest) -> u64 {
+        recorded_size(&self.paths.layer(diff_id))
+    }
+
     /// What was kept with [`LayerWriter::keep_tape`]; None for a layer that was made here or by an older version.
     ///
     /// # Errors
@@ -229,6 +234,12 @@ impl Store {
                 "SELECT image_layers.size FROM image_layers JOIN images ON images.id = image_layers.image
                  WHERE image_layers.diff_id = ?1 AND images.unsynced IS NULL LIMIT 1",
             )?;
+            let mut rows = statement.query([diff_id.hex()])?;
+            if let Some(row) = rows.next()? {
+                return Ok(Some(row.get(0)?));
+            }
+            let mut statement = transaction
+                .prepare_cached("SELECT size FROM step_results WHERE own = ?1 AND unsynced IS NULL LIMIT 1")?;
             let mut rows = statement.query([diff_id.hex()])?;
             Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
         })

@@ -5,7 +5,7 @@
 //! perhaps garbage that [`Store::collect`] finds. Never says whether a process of a container is well: that is in files
 //! which its supervisor writes; the store only knows whether somebody holds the container's lock.
 //!
-//! Three kinds of lock, all `flock(2)`, all freed by the kernel when their holder dies:
+//! Five kinds of lock, all `flock(2)`, all freed by the kernel when their holder dies:
 //!
 //! | file | held | by |
 //! |---|---|---|
@@ -14,6 +14,7 @@
 //! | `ROOT/tmp/<diff id>.lock` | exclusively | the one writer of a layer ([`LayerWriter`]) |
 //! | `RUN/containers/<id>/lock` | exclusively | a container's creator, then its supervisor ([`ContainerLock`]) |
 //! | `ROOT/volumes/<name>` | exclusively | who makes, fills or takes away a volume ([`VolumeLock`]) |
+//! | `ROOT/tmp/<of a name>.lock` | shared, exclusively | who has a volume mounted and is no container ([`VolumeHold`]) |
 
 /// Small content by digest: manifests and image configurations. Verified on every read.
 mod blobs;
@@ -37,6 +38,8 @@ mod error;
 mod handle;
 /// A writer that hashes what goes through it.
 mod hashing;
+/// Volumes that somebody has mounted who is no container.
+mod holds;
 /// Container ids: 64 hex digits, random.
 mod id;
 /// Images and their names.
@@ -72,6 +75,7 @@ pub use digest::{Digest, Hasher};
 pub use error::{Error, ErrorKind};
 pub use handle::{End, Lease, Store};
 pub use hashing::Hashing;
+pub use holds::{Hold, VolumeHold};
 pub use id::ContainerId;
 pub use images::{ImageRecord, LayerRef, Removed, Use};
 pub use integrity::{Alone, DatabaseFile, Garbage};
@@ -79,7 +83,7 @@ pub use layer_blobs::LayerBlob;
 pub use layers::{Layer, LayerSlot, LayerWriter, NameLock};
 pub use networks::NetworkRecord;
 pub use paths::Paths;
-pub use steps::StepResult;
+pub use steps::{CacheSize, StepResult, tree_name};
 pub use volumes::{Uses, VolumeLock, VolumeRecord, VolumeUse};
 
 /// What the store's operations return.

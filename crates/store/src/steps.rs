@@ -7,6 +7,7 @@
 //!
 //! A result is durable after the next [`Store::sync_images`], as images are; a power failure before that takes it.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,7 +33,7 @@ pub struct StepResult {
     pub description: String,
     /// Bytes of the layers that it has written.
     pub size: u64,
-    /// When it was made: seconds since 1970.
+    /// When it was made: seconds since 1970. Of one that is noted with 0, it is when that was.
     pub created: u64,
     /// When it was used last: seconds since 1970.
     pub used: u64,
@@ -44,8 +45,22 @@ pub struct StepResult {
     pub inputs: Vec<u8>,
 }
 
+/// What all results take together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheSize {
+    /// Bytes of the layers that steps have written.
+    pub bytes: u64,
+    /// When the result was used that nobody has used for longest: seconds since 1970.
+    pub oldest: Option<u64>,
+}
+
+/// What the sum of a layer is called that [`Store::written_digest`] knows.
+const DIFF_ID: &[u8] = b"diff id";
+
 /// Columns in the order of [`result_row`].
 const COLUMNS: &str = "id, outputs, own, kind, description, size, created, used, uses, took, inputs";
+/// The same without what they were made of, which is long.
+const SHORT: &str = "id, outputs, own, kind, description, size, created, used, uses, took, x''";
 
 impl Store {
     /// The result that is found by this key, if all its layers are there.
@@ -76,16 +91,57 @@ impl Store {
         })
     }
 
-    /// All results, the one used last first.
+    /// All results, the one used last first, without what they were made of.
     ///
     /// # Errors
     /// Those of the database.
     pub fn step_results(&self) -> Result<Vec<StepResult>> {
         self.read("listing steps of builds", |transaction| {
-            let mut statement = transaction
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM step_results ORDER BY used DESC, id DESC"))?;
+            let mut statement =
+                transaction.prepare_cached(&format!("SELECT {SHORT} FROM step_results ORDER BY used DESC, id DESC"))?;
             Ok(statement.query_map([], result_row)?.collect::<rusqlite::Result<_>>()?)
         })
+    }
+
+    /// What all results take together: one row of one table.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn cache_size(&self) -> Result<CacheSize> {
+        self.read("measuring steps of builds", |transaction| {
+            let query = "SELECT ifnull(sum(size), 0), min(used) FROM step_results";
+            Ok(transaction.query_row(query, [], |row| Ok(CacheSize { bytes: row.get(0)?, oldest: row.get(1)? }))?)
+        })
+    }
+
+    /// The layers that images have, under all their names: to forget a result whose layers are among them makes no room.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn layers_of_images(&self) -> Result<HashSet<Digest>> {
+        let mut layers: HashSet<Digest> = self.read("listing layers of images", |transaction| {
+            let mut statement = transaction.prepare_cached("SELECT DISTINCT diff_id FROM image_layers")?;
+            Ok(statement.query_map([], |row| digest_column(row, 0))?.collect::<rusqlite::Result<_>>()?)
+        })?;
+        let written: Vec<Digest> = layers.iter().filter_map(|layer| self.linked_layer(layer)).collect();
+        layers.extend(written);
+        Ok(layers)
+    }
+
+    /// The digest of the archive of a layer that a step has written, if somebody has asked for it before.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn written_digest(&self, layer: &Digest) -> Result<Option<Digest>> {
+        self.tree_sum(layer, &Digest::of(DIFF_ID))
+    }
+
+    /// Notes the digest of the archive of a layer that a step has written.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn note_written_digest(&self, layer: &Digest, diff_id: &Digest) -> Result<()> {
+        self.note_tree_sum(layer, &Digest::of(DIFF_ID), diff_id)
     }
 
     /// Notes what a step has made: from now on it is found by these keys, and its layers stay. Its number is in `result` then.
@@ -97,7 +153,8 @@ impl Store {
             return Err(Error::new(ErrorKind::NotFound, format!("no such layer: {missing}")));
         }
         let (unsynced, now) = (unsynced_now()?, now());
-        (result.created, result.used, result.uses) = (now, now, 1);
+        let created = if result.created == 0 { now } else { result.created };
+        (result.created, result.used, result.uses) = (created, now, 1);
         result.id = self.write(Durability::Lazy, "noting a step of a build", |transaction| {
             insert_result(transaction, keys, result, &unsynced)
         })?;
@@ -123,16 +180,23 @@ impl Store {
         })
     }
 
-    /// Forgets these results, and all sums of trees that no result and no image has any more. Their layers go with
-    /// [`Store::collect_content`], unless something else has them.
+    /// Forgets these results and the sums of their trees; with the last one, all sums. Their layers go with [`Store::collect_content`], unless
+    /// something else has them: a build that has found one of them here keeps them with its lease until its image has them.
     ///
     /// # Errors
     /// Those of the database.
     pub fn forget_steps(&self, results: &[i64]) -> Result<()> {
         self.write(Durability::Synced, "forgetting steps of builds", |transaction| {
-            let mut statement = transaction.prepare_cached("DELETE FROM step_results WHERE id = ?1")?;
             for id in results {
-                statement.execute([id])?;
+                let gone = transaction
+                    .prepare_cached(&format!("DELETE FROM step_results WHERE id = ?1 RETURNING {SHORT}"))?
+                    .query_row([id], result_row)
+                    .optional()?;
+                let Some(gone) = gone else { continue };
+                let trees = gone.outputs.iter().map(|tree| tree_name(tree)).chain(gone.own);
+                for tree in trees {
+                    transaction.prepare_cached("DELETE FROM tree_sums WHERE tree = ?1")?.execute([tree.hex()])?;
+                }
             }
             let left: u64 = transaction.query_row("SELECT count(*) FROM step_results", [], |row| row.get(0))?;
             if left == 0 {
@@ -186,6 +250,11 @@ impl Store {
     }
 }
 
+/// What tells a tree of these layers from all others.
+pub fn tree_name(layers: &[Digest]) -> Digest {
+    Digest::of(layers.iter().map(Digest::hex).collect::<String>().as_bytes())
+}
+
 /// The layers that results need.
 pub(crate) fn layers_of_results(transaction: &Transaction<'_>) -> std::result::Result<Vec<Digest>, Failure> {
     let mut statement = transaction.prepare_cached("SELECT outputs FROM step_results")?;
@@ -207,7 +276,7 @@ fn insert_result(
     let mut statement = transaction.prepare_cached(
         "INSERT INTO step_results
              (outputs, own, kind, description, size, created, used, uses, took, inputs, unsynced)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?11, ?7, ?8, ?9, ?10)",
     )?;
     let id = statement.insert(params![
         outputs.join(";"),
@@ -220,6 +289,7 @@ fn insert_result(
         result.took,
         result.inputs,
         unsynced,
+        result.used,
     ])?;
     let mut before = transaction.prepare_cached("SELECT result FROM step_keys WHERE key = ?1")?;
     let mut replace = transaction.prepare_cached("INSERT OR REPLACE INTO step_keys (key, result) VALUES (?1, ?2)")?;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::containers::id_column;
 use crate::database::{Durability, Failure};
 use crate::lock::{self, Want};
-use crate::{ContainerId, Digest, Error, ErrorKind, Result, Store, names, tree};
+use crate::{ContainerId, Digest, Error, ErrorKind, Hold, Result, Store, names, tree};
 
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -260,13 +260,16 @@ impl Store {
     /// Removes a volume that no container uses: its row, then all that is in it.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::Conflict`] if it is used (the message names the containers). If what it has
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Conflict`] if it is used (the message says by whom). If what it has
     /// on disk cannot be deleted, the collector tries again.
     pub fn remove_volume(&self, name: &str) -> Result<()> {
         names::validate_volume(name).map_err(|_| no_such_volume(name))?;
         if self.volume(name)?.is_none() {
             return Err(no_such_volume(name));
         }
+        let Some(_hold) = self.hold_volume(name, Hold::Alone, false)? else {
+            return Err(Error::new(ErrorKind::Conflict, "volume is in use - [a command of a build]"));
+        };
         // Who is about to use it goes first, and then keeps it.
         let lock = self.lock_volume(name)?;
         let removed = self.write(Durability::Synced, &format!("removing volume {name}"), |transaction| {

@@ -5,8 +5,10 @@
 //! is not remembered.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::ffi::OsStr;
+use std::io::{Read, Write};
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,7 +20,9 @@ use crate::error::Result;
 use crate::files::{Reading, Sums};
 
 /// What the file begins with. Another beginning is that of another version, and nothing is known then.
-const MAGIC: &[u8; 8] = b"phsums\0\x01";
+const MAGIC: &[u8; 8] = b"phsums\0\x02";
+/// As much of a file says which context it is of: paths are no longer.
+const MOST_HEAD: u64 = 8 + 4 + 4096;
 /// Nanoseconds in which a file may have been changed twice: more than one tick of any kernel.
 const TICK: i128 = 20_000_000;
 /// A larger file of sums is not read.
@@ -39,6 +43,8 @@ struct Stamp {
 pub(crate) struct Index {
     /// Where it is kept; nowhere, if nobody comes back to the context.
     file: Option<PathBuf>,
+    /// Which context it is of.
+    context: PathBuf,
     known: Mutex<Known>,
 }
 
@@ -56,19 +62,19 @@ impl Index {
     /// Of the context at this path.
     pub(super) fn of(context: &Path, paths: &Paths) -> Index {
         let name = Digest::of(context.as_os_str().as_encoded_bytes()).hex();
-        Index { file: Some(paths.contexts().join(name)), known: Mutex::default() }
+        Index { file: Some(paths.contexts().join(name)), context: context.to_owned(), known: Mutex::default() }
     }
 
     /// One that is not kept.
     pub(super) fn forgetful() -> Index {
-        Index { file: None, known: Mutex::default() }
+        Index { file: None, context: PathBuf::new(), known: Mutex::default() }
     }
 
     /// Keeps what is known for the next build. What cannot be kept is read again.
     pub(super) fn keep(&self) {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(file), true) = (&self.file, known.is_new) {
-            write(file, &known.sums).ok();
+            write(file, &self.context, &known.sums).ok();
         }
     }
 }
@@ -131,6 +137,8 @@ fn read(file: &Path) -> Option<Remembered> {
         return None;
     }
     let mut rest = content.strip_prefix(MAGIC)?;
+    let length = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
+    rest = rest.get(length..)?;
     let mut known = HashMap::new();
     while !rest.is_empty() {
         let length = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
@@ -154,8 +162,26 @@ fn take<const COUNT: usize>(rest: &mut &[u8]) -> Option<[u8; COUNT]> {
     taken.try_into().ok()
 }
 
-fn write(file: &Path, known: &Remembered) -> std::io::Result<()> {
+/// The contexts that something is known of: each file with the path of its context. None is the path of one that says nothing
+/// readable, as of another version.
+pub(crate) fn all(paths: &Paths) -> Vec<(PathBuf, Option<PathBuf>)> {
+    let entries = std::fs::read_dir(paths.contexts()).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).map(|file| (context_of(&file), file)).map(|(of, file)| (file, of)).collect()
+}
+
+fn context_of(file: &Path) -> Option<PathBuf> {
+    let mut head = Vec::new();
+    std::fs::File::open(file).ok()?.take(MOST_HEAD).read_to_end(&mut head).ok()?;
+    let mut rest = head.strip_prefix(MAGIC)?;
+    let length = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
+    Some(PathBuf::from(OsStr::from_bytes(rest.get(..length)?)))
+}
+
+fn write(file: &Path, context: &Path, known: &Remembered) -> std::io::Result<()> {
     let mut bytes = MAGIC.to_vec();
+    let context = context.as_os_str().as_bytes();
+    bytes.extend(u32::try_from(context.len()).unwrap_or_default().to_le_bytes());
+    bytes.extend(context);
     for (path, (stamp, sum)) in known {
         bytes.extend(u32::try_from(path.len()).unwrap_or_default().to_le_bytes());
         bytes.extend(path);
@@ -191,7 +217,8 @@ mod tests {
         let file = directory.path().join("contexts/sums");
         let known: HashMap<_, _> =
             (0..100_u8).map(|number| (vec![b'a', number], (stamp(number.into()), [number; 32]))).collect();
-        write(&file, &known).expect("is written");
+        write(&file, Path::new("/of/it"), &known).expect("is written");
+        assert_eq!(context_of(&file), Some(PathBuf::from("/of/it")));
         assert_eq!(read(&file), Some(known));
         let bytes = std::fs::read(&file).expect("reads");
         for length in [0, 7, 8, 40, bytes.len() - 1] {

@@ -11,6 +11,7 @@ use super::layers::{self, Layer};
 use super::settings::Settings;
 use super::{Exporting, Image, config};
 use crate::error::Result;
+use crate::remote;
 
 pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -82,7 +83,11 @@ impl Exporting<'_> {
     pub(super) fn prepared<'i>(&self, image: &'i Image) -> Result<Prepared<'i>> {
         let layers = layers::of(self.engine, self.lease, image, self.latest(image))?;
         let diff_ids: Vec<Digest> = layers.iter().map(|layer| layer.layer.diff_id).collect();
-        let config = config::document(image, &diff_ids).to_string().into_bytes();
+        let mut config = config::document(image, &diff_ids);
+        if let Some(cache) = remote::inline(self.engine, self.options, self.notes, image)? {
+            config[remote::FIELD] = cache;
+        }
+        let config = config.to_string().into_bytes();
         Ok(Prepared { image, layers, config })
     }
 

@@ -12,9 +12,6 @@ use store::{Digest, Hashing, LayerRef, Lease};
 use super::Image;
 use crate::error::{Error, Result};
 
-/// What is remembered of a layer: the digest of its archive.
-const DIFF_ID: &[u8] = b"diff id";
-
 /// A layer of an image.
 pub(super) struct Layer {
     pub(super) layer: LayerRef,
@@ -66,14 +63,6 @@ struct Naming<'a> {
 }
 
 impl Naming<'_> {
-    /// As what the digest is remembered.
-    fn part(&self) -> Digest {
-        match self.latest {
-            None => Digest::of(DIFF_ID),
-            Some(latest) => Digest::of(&[DIFF_ID, b" until ", latest.to_string().as_bytes()].concat()),
-        }
-    }
-
     /// A layer of an image that it begins with.
     fn foreign(&self, name: &Digest) -> Result<Layer> {
         let missing = || Error::new(crate::ErrorKind::NotFound, format!("layer {name} is gone"));
@@ -84,10 +73,19 @@ impl Naming<'_> {
     /// A layer whose name is known, and which is there.
     fn remembered(&self, name: &Digest) -> Result<Option<Layer>> {
         let store = self.engine.store();
-        let Some(diff_id) = store.tree_sum(name, &self.part())? else { return Ok(None) };
-        if self.latest.is_some() && store.tree_sum(name, &Digest::of(DIFF_ID))? != Some(diff_id) {
+        let own = store.written_digest(name)?;
+        let known = match self.latest {
+            None => own,
+            Some(latest) => store.tree_sum(name, &until(latest))?,
+        };
+        let Some(diff_id) = known else { return Ok(None) };
+        if own != Some(diff_id) {
             // Another one than the step has made: it may have gone with the last image that had it.
             return Ok(store.layer(&diff_id)?.map(|layer| layer_of(diff_id, layer.size, None)));
+        }
+        // One that came from another host is called as in images already.
+        if diff_id == *name {
+            return self.foreign(name).map(Some);
         }
         let layer = store.link_layer(self.lease, name, &diff_id)?;
         Ok(Some(layer_of(diff_id, layer.size, None)))
@@ -102,20 +100,33 @@ impl Naming<'_> {
             let (layer, length) = self.engine.layer_of_archive(self.lease, |out| {
                 pack_until(root.dir(), Form::Layer, latest, out).map(drop).map_err(std::io::Error::other)
             })?;
-            store.note_tree_sum(name, &self.part(), &layer.diff_id)?;
+            store.note_tree_sum(name, &until(latest), &layer.diff_id)?;
             return Ok(Layer { layer, counted: Some(length) });
         }
-        let mut sum = Hashing::new(std::io::sink());
-        pack(root.dir(), Form::Layer, &mut sum)?;
-        let (diff_id, length) = sum.finish();
-        for part in [self.part(), Digest::of(DIFF_ID)] {
-            store.note_tree_sum(name, &part, &diff_id)?;
+        let (diff_id, length) = summed(self.engine, name)?;
+        if let Some(latest) = self.latest {
+            store.note_tree_sum(name, &until(latest), &diff_id)?;
         }
         let layer = store.link_layer(self.lease, name, &diff_id)?;
-        Ok(layer_of(diff_id, layer.size, Some(length)))
+        Ok(layer_of(diff_id, layer.size, length))
     }
+}
+
+/// As what the digest is remembered that an archive has of which nothing is later than this.
+fn until(latest: i64) -> Digest {
+    Digest::of(format!("diff id until {latest}").as_bytes())
 }
 
 fn layer_of(diff_id: Digest, size: u64, counted: Option<u64>) -> Layer {
     Layer { layer: LayerRef { diff_id, digest: diff_id, size }, counted }
+}
+
+/// The digest of a layer's archive and its length.
+pub(crate) fn summed(engine: &Engine, name: &Digest) -> Result<(Digest, Option<u64>)> {
+    let root = Root::open(engine.store().layer_dir(name))?;
+    let mut sum = Hashing::new(std::io::sink());
+    pack(root.dir(), Form::Layer, &mut sum)?;
+    let (diff_id, length) = sum.finish();
+    engine.store().note_written_digest(name, &diff_id)?;
+    Ok((diff_id, Some(length)))
 }

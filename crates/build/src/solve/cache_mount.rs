@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use engine::VolumeConfig;
 use fsroot::Root;
-use store::{Digest, NameLock};
+use store::{Digest, Hold, VolumeHold};
 
 use super::Job;
 use super::file::of_stage;
@@ -24,8 +24,8 @@ const MOST_PRIVATE: usize = 1000;
 /// A directory that is kept, for a command that is about to run.
 pub(super) struct Kept {
     path: PathBuf,
-    /// Nobody else has it meanwhile; None if it is shared.
-    _alone: Option<NameLock>,
+    /// Nobody removes it meanwhile, and nobody else has it unless it is shared.
+    _hold: VolumeHold,
 }
 
 impl Kept {
@@ -43,12 +43,9 @@ impl Job<'_> {
     pub(super) fn keep(&self, mount: &Mount, begins_with: Option<&Tree>) -> Result<Kept> {
         let options = mount.cache_opt.clone().unwrap_or_default();
         let first = volume_name(&options.id);
-        let (name, alone) = match options.sharing() {
-            CacheSharing::Shared => (first, None),
-            CacheSharing::Locked => {
-                let alone = self.store().lock_name(&lock_of(&first), true)?;
-                (first, alone)
-            }
+        let (name, hold) = match options.sharing() {
+            CacheSharing::Shared => self.held(first, Hold::Shared)?,
+            CacheSharing::Locked => self.held(first, Hold::Alone)?,
             CacheSharing::Private => self.free_one(&first)?,
         };
         // Two that want the same new one at once: the first one makes it whole.
@@ -58,19 +55,28 @@ impl Job<'_> {
             let labels = [(LABEL.to_owned(), options.id.clone())].into();
             self.engine.create_volume(&VolumeConfig { name: Some(name.clone()), labels, ..VolumeConfig::default() })?;
         }
+        self.store().note_volume_used(&name);
         let path = self.store().paths().volume_data(&name);
         if let (true, Some(tree)) = (is_new, begins_with) {
             self.fill(&path, tree, &mount.selector)?;
         }
-        Ok(Kept { path, _alone: alone })
+        Ok(Kept { path, _hold: hold })
+    }
+
+    fn held(&self, name: String, how: Hold) -> Result<(String, VolumeHold)> {
+        loop {
+            if let Some(hold) = self.store().hold_volume(&name, how, true)? {
+                return Ok((name, hold));
+            }
+        }
     }
 
     /// The first of its name that nobody else has now.
-    fn free_one(&self, first: &str) -> Result<(String, Option<NameLock>)> {
+    fn free_one(&self, first: &str) -> Result<(String, VolumeHold)> {
         for number in 0..MOST_PRIVATE {
             let name = if number == 0 { first.to_owned() } else { format!("{first}-{number}") };
-            if let Some(alone) = self.store().lock_name(&lock_of(&name), false)? {
-                return Ok((name, Some(alone)));
+            if let Some(hold) = self.store().hold_volume(&name, Hold::Alone, false)? {
+                return Ok((name, hold));
             }
         }
         Err(Error::invalid(format!("{MOST_PRIVATE} commands have a cache mount {first} of their own already")))
@@ -98,10 +104,6 @@ impl Job<'_> {
         }
         Ok(())
     }
-}
-
-fn lock_of(name: &str) -> Digest {
-    Digest::of(format!("cache mount {name}").as_bytes())
 }
 
 /// The volume of a cache mount: what of its id can be in a name, and what tells it from others.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use fsroot::Root;
 use image::layer::{self, Form};
-use store::{Digest, LayerSlot, LayerWriter, StepResult};
+use store::{Digest, LayerWriter, NameLock, StepResult};
 
 use super::{Job, Outcome, Value};
 use crate::error::{Error, Result};
@@ -49,12 +49,16 @@ impl<'a> Job<'a> {
         fill: impl FnOnce(&LayerWriter) -> Result<()>,
     ) -> Result<Outcome<'a>> {
         let began = Instant::now();
-        let writer = match self.writer(making)? {
-            Slot::Found(result) => return Ok(Outcome::of_result(result)),
-            // Whoever has made it was killed before he could say so.
-            Slot::Orphan(size) => return self.noted(making, making.key, size, began),
-            Slot::Write(writer) => writer,
+        let _alone = match self.turn(making)? {
+            Turn::Found(result) => {
+                self.notes.made(&result);
+                return Ok(Outcome::of_result(result));
+            }
+            Turn::Ours(alone) => alone,
         };
+        // The name is another one each time, since what is made by the same key need not be the same: what is known of a layer by
+        // its name, and what was made upon it, must not be taken for what is known of one that was made later.
+        let writer = self.store().begin_nameless_layer(self.lease)?;
         fill(&writer)?;
         self.committed(making, writer, began)
     }
@@ -85,26 +89,25 @@ impl<'a> Job<'a> {
             inputs: making.inputs.kept(),
         };
         self.store().commit_step(self.lease, &[making.key], &mut result)?;
+        self.notes.made(&result);
         Ok(Outcome { is_cached: false, ..Outcome::of_result(result) })
     }
 
-    /// A layer to write. The first one that is made for a key has the key as its name, so that only one can be at it.
-    fn writer(&self, making: &Making<'_>) -> Result<Slot> {
+    /// Waits until nobody else makes what has the same key. What is made although it was made before is not shared.
+    fn turn(&self, making: &Making<'_>) -> Result<Turn> {
         if making.anew {
-            return Ok(Slot::Write(self.store().begin_nameless_layer(self.lease)?));
+            return Ok(Turn::Ours(None));
         }
-        let slot = if let Some(slot) = self.store().try_begin_layer(self.lease, &making.key)? {
-            slot
+        let alone = if let Some(alone) = self.store().lock_name(&making.key, false)? {
+            Some(alone)
         } else {
             self.reporter.tell(Event::Waiting(making.step));
-            self.store().begin_layer(self.lease, &making.key)?
+            self.store().lock_name(&making.key, true)?
         };
-        let found = self.store().step_result(&making.key)?;
-        match (slot, found) {
-            (_, Some(result)) => Ok(Slot::Found(result)),
-            (LayerSlot::Write(writer), None) => Ok(Slot::Write(writer)),
-            (LayerSlot::Present(layer), None) => Ok(Slot::Orphan(layer.size)),
-        }
+        Ok(match self.store().step_result(&making.key)? {
+            Some(result) => Turn::Found(result),
+            None => Turn::Ours(alone),
+        })
     }
 
     /// The error of something that goes on although the build is about to end.
@@ -113,8 +116,9 @@ impl<'a> Job<'a> {
     }
 }
 
-enum Slot {
+enum Turn {
+    /// Another has made it meanwhile.
     Found(StepResult),
-    Orphan(u64),
-    Write(LayerWriter),
+    /// Whoever holds it makes it.
+    Ours(Option<NameLock>),
 }

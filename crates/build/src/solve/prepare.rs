@@ -1,6 +1,6 @@
 //! Keys: what an operation is made of, before anything is done. Looks at files and reads them, and changes nothing.
 
-use store::Digest;
+use store::{Digest, StepResult};
 
 use super::{Job, Outcome, Value, name_of};
 use crate::error::{Error, Result};
@@ -12,6 +12,7 @@ use crate::llb::message::exec::{ExecOp, Mount, MountType};
 use crate::llb::message::file::{Action, Copy, FileAction, FileOp, OwnerKind};
 use crate::llb::message::{DiffOp, Kind as Operation, MergeOp};
 use crate::progress::{Ending, Event};
+use crate::remote::{OWNER, Recipe, Wanted};
 use crate::tree::Tree;
 
 use prost::Message;
@@ -25,6 +26,8 @@ pub(super) struct Prepared<'a> {
     pub(super) inputs: Inputs,
     /// What it is found by.
     pub(super) key: Digest,
+    /// What it is found by on other hosts.
+    pub(super) recipe: Recipe,
     pub(super) work: Work<'a>,
 }
 
@@ -55,14 +58,17 @@ impl<'a> Job<'a> {
     /// For operations that make no sense, and files that are not there.
     pub(super) fn prepare(&'a self, vertex: usize, inputs: &[Value<'a>]) -> Result<Prepared<'a>> {
         let vertex = &self.graph.vertices[vertex];
-        let given =
-            |outcome| Ok(Prepared { inputs: Inputs::default(), key: Digest::of(b""), work: Work::Nothing(outcome) });
+        let given = |outcome| {
+            let (inputs, recipe) = (Inputs::default(), Recipe::default());
+            Ok(Prepared { inputs, key: Digest::of(b""), recipe, work: Work::Nothing(outcome) })
+        };
         match &vertex.operation.op {
             Some(Operation::Source(source)) => match self.source(source, vertex)? {
                 Some(outcome) => given(outcome),
                 None => Ok(Prepared {
                     inputs: Inputs::default(),
                     key: Digest::of(vertex.digest.as_bytes()),
+                    recipe: Recipe::default(),
                     work: Work::Fetch,
                 }),
             },
@@ -92,7 +98,14 @@ impl<'a> Job<'a> {
         if self.graph.vertices[vertex].metadata.ignore_cache || matches!(prepared.work, Work::Fetch) {
             return Ok(None);
         }
-        let found = self.store().step_result(&prepared.key)?;
+        let found = match self.store().step_result(&prepared.key)? {
+            None => self.imported(vertex, prepared)?,
+            found => found,
+        };
+        if let Some(found) = &found {
+            self.notes.made(found);
+            self.notes.step(&prepared.recipe, found.id);
+        }
         if found.is_some() && self.explains {
             let lines = vec!["cached: nothing that it is made of has changed".to_owned()];
             self.reporter.tell(Event::Explained { step: self.step(vertex), lines });
@@ -142,6 +155,28 @@ impl<'a> Job<'a> {
             return Ok(found);
         }
         let prepared = self.with_details(vertex, inputs, prepared)?;
+        let recipe = prepared.recipe.clone();
+        let outcome = self.done(vertex, inputs, prepared)?;
+        outcome.result.into_iter().for_each(|result| self.notes.step(&recipe, result));
+        Ok(outcome)
+    }
+
+    /// What other hosts have left for those that want the same, if anything is known of that.
+    fn imported(&self, vertex: usize, prepared: &Prepared<'a>) -> Result<Option<StepResult>> {
+        if self.imported.is_empty() {
+            return Ok(None);
+        }
+        let key = prepared.recipe.key(self.engine, self.notes)?;
+        let wanted = Wanted {
+            key: &prepared.key,
+            base: &prepared.recipe.base,
+            family: explain::family(name_of(&self.graph.vertices[vertex])),
+            inputs: &prepared.inputs,
+        };
+        Ok(self.imported.bring(self.engine, self.lease, self.reporter, &key, &wanted))
+    }
+
+    fn done(&'a self, vertex: usize, inputs: &[Value<'a>], prepared: Prepared<'a>) -> Result<Outcome<'a>> {
         match &prepared.work {
             Work::Nothing(outcome) => Ok(outcome.clone()),
             Work::Files(_) => self.change_files(vertex, inputs, prepared),
@@ -176,7 +211,7 @@ impl<'a> Job<'a> {
     }
 
     fn prepare_command(&'a self, vertex: &Vertex, exec: &ExecOp, values: &[Value<'a>]) -> Result<Prepared<'a>> {
-        let mut inputs = Inputs::default();
+        let (mut inputs, mut trees) = (Inputs::default(), Vec::new());
         inputs.add(Kind::Version, "", VERSION);
         let meta = exec.meta.clone().unwrap_or_default();
         inputs.add(Kind::Operation, "", meta.args.join("\0"));
@@ -188,28 +223,35 @@ impl<'a> Job<'a> {
         for mount in &exec.mounts {
             let Some(value) = nth(values, mount.input) else { continue };
             if mount.dest == "/" {
-                inputs.add(Kind::Base, "", self.tree(value)?.id().hex());
+                let tree = self.tree(value)?;
+                inputs.add(Kind::Base, "", tree.id().hex());
+                trees.push(tree);
             } else if mount.mount_type() == MountType::Cache {
                 // What a directory begins with decides nothing once it is there.
             } else {
                 inputs.add(Kind::Taken, &mount.dest, self.sum_of_part(value, &mount.selector)?.hex());
             }
         }
-        Ok(Prepared { key: inputs.key(), inputs, work: Work::Command })
+        let recipe = Recipe::of(&inputs, trees.first().cloned().unwrap_or_default(), trees);
+        Ok(Prepared { key: inputs.key(), inputs, recipe, work: Work::Command })
     }
 
     fn prepare_files(&'a self, vertex: &Vertex, file: &FileOp, values: &[Value<'a>]) -> Result<Prepared<'a>> {
-        let mut inputs = Inputs::default();
+        let (mut inputs, mut trees) = (Inputs::default(), Vec::new());
         inputs.add(Kind::Version, "", VERSION);
         inputs.add(Kind::Operation, "rest", Digest::of(&file.encode_to_vec()).hex());
         let mut selections = Vec::new();
         for action in &file.actions {
             if let Some(base) = nth(values, action.input) {
-                inputs.add(Kind::Base, "", self.tree(base)?.id().hex());
+                let tree = self.tree(base)?;
+                inputs.add(Kind::Base, "", tree.id().hex());
+                trees.push(tree);
             }
             for owner in owners(action) {
                 if let Some(input) = nth(values, owner) {
-                    inputs.add(Kind::Taken, "owner", self.tree(input)?.id().hex());
+                    let tree = self.tree(input)?;
+                    inputs.add(Kind::Taken, OWNER, tree.id().hex());
+                    trees.push(tree);
                 }
             }
             let selection = match (&action.action, nth(values, action.secondary_input)) {
@@ -224,9 +266,13 @@ impl<'a> Job<'a> {
             selections.push(selection);
         }
         let key = inputs.key();
+        let base = nth(values, file.actions.first().map_or(-1, |action| action.input))
+            .map(|value| self.tree(value))
+            .transpose()?;
+        let recipe = Recipe::of(&inputs, base.unwrap_or_default(), trees);
         // What it is called is for explanations only.
         inputs.add(Kind::Operation, "", explain::family(name_of(vertex)));
-        Ok(Prepared { key, inputs, work: Work::Files(selections) })
+        Ok(Prepared { key, inputs, recipe, work: Work::Files(selections) })
     }
 
     /// The sum of what a copy takes, and, where that had to be looked at, what that is.

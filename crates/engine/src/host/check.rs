@@ -4,6 +4,7 @@
 //! read. It is told, each in one line with what to do about it, and with `repair` what can be is done. What a killed
 //! command left is no damage: it is counted, and collected when repairing.
 
+mod builds;
 mod containers;
 mod images;
 mod networks;
@@ -91,6 +92,7 @@ pub fn check(options: Options, how: CheckOptions, tell: &dyn Fn(usize, usize)) -
     }
     let engine = Engine::open(options)?;
     images::check(&engine, how, &mut report, tell)?;
+    builds::check(&engine, how, &mut report)?;
     containers::check(&engine, how, &mut report)?;
     networks::check(&engine, how, &mut report)?;
     report.garbage = engine.store().garbage()?;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use store::{Digest, ImageRecord};
+use store::{Digest, ImageRecord, StepResult};
 
 use crate::containers::ps::ListOptions;
 use crate::containers::ps::line::ContainerSummary;
@@ -75,7 +75,7 @@ impl Engine {
             of_images(&all, &layers, &users),
             of_containers(&containers),
             of_volumes(&volumes),
-            KindUsage { kind: "Build Cache", ..KindUsage::default() },
+            of_steps(&self.store.step_results()?, &self.store.layers_of_images()?),
         ];
         Ok(DiskUsage { images, containers, volumes, kinds })
     }
@@ -140,4 +140,11 @@ fn of_volumes(volumes: &[VolumeSummary]) -> KindUsage {
         size: usage.iter().map(|volume| volume.size).sum(),
         reclaimable: usage.iter().filter(|volume| volume.links == 0).map(|volume| volume.size).sum(),
     }
+}
+
+/// Results of builds' steps. Layers that images have are theirs; directories of cache mounts are volumes.
+fn of_steps(steps: &[StepResult], of_images: &HashSet<Digest>) -> KindUsage {
+    let is_own = |step: &&StepResult| !step.own.iter().any(|layer| of_images.contains(layer));
+    let size = steps.iter().filter(is_own).map(|step| step.size).sum();
+    KindUsage { kind: "Build Cache", total: steps.len(), active: 0, size, reclaimable: size }
 }

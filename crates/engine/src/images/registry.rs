@@ -246,6 +246,14 @@ impl Engine {
         Ok(reference)
     }
 
+    /// How images are fetched if nothing else is said.
+    ///
+    /// # Errors
+    /// Those of [`Engine::registries`].
+    pub fn pull_options(&self) -> Result<PullOptions> {
+        self.with_access(&PullOptions::default())
+    }
+
     pub(super) fn with_access(&self, options: &PullOptions) -> Result<PullOptions> {
         let mut options = options.clone();
         options.registries = self.registries()?.clone();

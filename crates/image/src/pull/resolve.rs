@@ -15,6 +15,7 @@ use crate::reference::Reference;
 const NESTING_MAX: usize = 4;
 
 /// What a reference stands for.
+#[derive(Clone)]
 pub(crate) struct Resolved {
     /// The digest of what the reference itself names: the index, if there is one.
     pub(crate) digest: Digest,

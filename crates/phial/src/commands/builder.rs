@@ -3,7 +3,7 @@
 use super::{Entry, Execute, leaf};
 
 /// `du`.
-mod du;
+pub(super) mod du;
 /// `prune`.
 mod prune;
 
@@ -13,6 +13,8 @@ pub(super) const COMMANDS: &[Entry] = &[
     leaf::<du::Du>("du", "Show what builds have left so that others need not do it again"),
     leaf::<prune::Prune>("prune", "Remove what builds have left"),
 ];
+
+pub(super) use prune::unused_for;
 
 /// A record's description, which has strangers' texts.
 fn description(record: &build::CacheRecord) -> String {

@@ -151,3 +151,46 @@ fn sums_of_trees_go_with_the_last_step() {
     scene.store.forget_steps(&[made.id]).expect("is forgotten");
     assert_eq!(scene.store.tree_sum(&tree, &part).expect("answers"), None);
 }
+
+#[test]
+fn sums_of_a_tree_go_with_what_has_made_it() {
+    let scene = Scene::new();
+    let (gone, kept) = (step(&scene, "one"), step(&scene, "two"));
+    let part = key("part");
+    let names = |step: &StepResult| [store::tree_name(&step.outputs[0]), step.own[0]];
+    for tree in [&gone, &kept].into_iter().flat_map(names) {
+        scene.store.note_tree_sum(&tree, &part, &key("sum")).expect("is noted");
+    }
+    scene.store.forget_steps(&[gone.id, 12345]).expect("is forgotten");
+    let is_known = |tree| scene.store.tree_sum(&tree, &part).expect("answers").is_some();
+    assert_eq!(names(&gone).map(is_known), [false, false]);
+    assert_eq!(names(&kept).map(is_known), [true, true]);
+}
+
+#[test]
+fn what_results_take_and_share() {
+    let scene = Scene::new();
+    assert_eq!(scene.store.cache_size().expect("answers"), store::CacheSize::default());
+    let (one, two) = (step(&scene, "one"), step(&scene, "two"));
+    let size = scene.store.cache_size().expect("answers");
+    assert_eq!((size.bytes, size.oldest), (14, Some(one.used.min(two.used))));
+    assert!(scene.store.layers_of_images().expect("answers").is_empty());
+    let (lease, diff_id) = (scene.lease(), key("diff id"));
+    let mut image = scene.image("image", &[], &[ALPINE]);
+    let size = scene.store.link_layer(&lease, &one.own[0], &diff_id).expect("is linked").size;
+    image.layers = vec![store::LayerRef { diff_id, digest: diff_id, size }];
+    scene.store.commit_image(&lease, &image).expect("is committed");
+    let expected = [one.own[0], diff_id].into();
+    assert_eq!(scene.store.layers_of_images().expect("answers"), expected);
+}
+
+#[test]
+fn what_was_made_elsewhere_keeps_its_time() {
+    let scene = Scene::new();
+    let lease = scene.lease();
+    let own = scene.layer(&lease, "own").diff_id;
+    let mut made = StepResult { created: 5, ..result(vec![vec![own]], &[own]) };
+    scene.store.commit_step(&lease, &[key("k")], &mut made).expect("is noted");
+    assert!(made.created == 5 && made.used > 5, "{made:?}");
+    assert_eq!(scene.store.step_result(&key("k")).expect("answers"), Some(made));
+}

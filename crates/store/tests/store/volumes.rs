@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use store::{
-    ContainerLock, ContainerRecord, ErrorKind, ImageRecord, Store, Use, Uses, VolumeLock, VolumeRecord, VolumeUse,
+    ContainerLock, ContainerRecord, ErrorKind, Hold, ImageRecord, Store, Use, Uses, VolumeLock, VolumeRecord, VolumeUse,
 };
 
 use crate::scene::{ALPINE, Scene, check_error, record};
@@ -276,4 +276,25 @@ fn containers_are_renamed_and_changed() {
     assert_eq!(change(7).expect("answers"), Ok(()));
     assert_eq!(change(0).expect("answers"), Err("refused"));
     assert_eq!(scene.store.find_container("shop").expect("is there").config["memory"], 7);
+}
+
+#[test]
+fn a_volume_that_is_held_stays() {
+    let scene = Scene::new();
+    let store = &scene.store;
+    make(store, &volume("cache"));
+    let hold = |how| store.hold_volume("cache", how, false).expect("answers");
+    let (first, second) = (hold(Hold::Shared), hold(Hold::Shared));
+    assert!(first.is_some() && second.is_some() && hold(Hold::Alone).is_none());
+    drop(first);
+    assert!(hold(Hold::Alone).is_none(), "the second one has it still");
+    assert!(store.is_volume_held("cache").expect("answers"));
+    check_error(store.remove_volume("cache"), ErrorKind::Conflict, &["a command of a build"]);
+    drop(second);
+    assert!(!store.is_volume_held("cache").expect("answers"));
+    let alone = hold(Hold::Alone);
+    assert!(alone.is_some() && hold(Hold::Shared).is_none());
+    drop(alone);
+    assert!(scene.names_in_tmp().is_empty());
+    store.remove_volume("cache").expect("nobody holds it");
 }

@@ -24,7 +24,7 @@ Examples:
 const FILTERS: &[&str] = &["id", "inuse", "private", "shared", "type"];
 
 /// Docker's columns.
-static LISTING: Listing<CacheRecord> = Listing {
+pub(in crate::commands) static LISTING: Listing<CacheRecord> = Listing {
     kind: "record",
     columns: &[
         Column::new("CreatedAt", "CREATED AT", |record, _| human::time(&timestamp(record.created))),

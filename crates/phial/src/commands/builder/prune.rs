@@ -83,7 +83,7 @@ impl Prune {
 }
 
 /// `until=24h`: as docker's, a duration and no point in time.
-fn unused_for(filters: &Filters) -> Result<Option<Duration>> {
+pub(in crate::commands) fn unused_for(filters: &Filters) -> Result<Option<Duration>> {
     let Some(text) = filters.last("unused-for").or_else(|| filters.last("until")) else { return Ok(None) };
     let nanoseconds = notation::duration::nanoseconds(text).and_then(|number| u64::try_from(number).ok());
     let wrong = || {

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use build::CacheRecord;
 use clap::Args;
 use engine::{DiskUsage, KindUsage};
 use serde_json::{Value, json};
 
 use super::Execute;
-use crate::commands::{container, image, volume};
+use crate::commands::{builder, container, image, volume};
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
 use crate::output::format::{Column, ListFlags, Listing, ObjectFormat, given};
@@ -37,6 +38,7 @@ static KINDS: Listing<KindUsage> = Listing {
 /// Docker's columns of `-v`.
 const IMAGES: &[&str] = &["Repository", "Tag", "ID", "CreatedSince", "Size", "SharedSize", "UniqueSize", "Containers"];
 const CONTAINERS: &[&str] = &["ID", "Image", "Command", "LocalVolumes", "Size", "RunningFor", "Status", "Names"];
+const CACHE: &[&str] = &["ID", "Type", "Size", "CreatedAt", "LastUsedAt", "UsageCount", "Shared"];
 const VOLUMES: &[&str] = &["Name", "Links", "Size"];
 
 /// What `phial system df` takes.
@@ -56,12 +58,16 @@ impl Execute for Df {
         let flags = ListFlags { format: self.format, quiet: false };
         let printer = KINDS.printer(&flags, false)?;
         let template = given(flags.format.as_deref()).map(ObjectFormat::parse).transpose()?;
-        let mut usage = context.engine()?.disk_usage().cannot(|| "measure")?;
+        let engine = context.engine()?;
+        let mut usage = engine.disk_usage().cannot(|| "measure")?;
+        let mut cache = if self.verbose { build::usage(&engine).cannot(|| "measure the cache")? } else { Vec::new() };
+        // Those are listed as the volumes that they are.
+        cache.retain(|record| record.kind != "exec.cachemount");
         // As docker's: only what they have written.
         usage.containers.iter_mut().for_each(|line| line.size = line.size.map(|(written, _)| (written, 0)));
         match template {
-            Some(template) if self.verbose => print(&template.line(&whole(&usage)?)?)?,
-            None if self.verbose => print(&verbose(&usage)?)?,
+            Some(template) if self.verbose => print(&template.line(&whole(&usage, &cache)?)?)?,
+            None if self.verbose => print(&verbose(&usage, &cache)?)?,
             _ => printer.print(&usage.kinds)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -77,18 +83,24 @@ fn reclaimable(kind: &KindUsage) -> String {
     }
 }
 
-fn verbose(usage: &DiskUsage) -> Result<String> {
+fn verbose(usage: &DiskUsage, cache: &[CacheRecord]) -> Result<String> {
     let table = ListFlags::default();
     Ok(format!(
-        "Images space usage:\n\n{}\nContainers space usage:\n\n{}\nLocal Volumes space usage:\n\n{}\nBuild cache usage: 0B\n",
+        "Images space usage:\n\n{}\nContainers space usage:\n\n{}\nLocal Volumes space usage:\n\n{}\nBuild cache usage: {}\n{}",
         image::ls::LISTING.printer_of(&table, false, IMAGES)?.text(&usage.images)?,
         container::ps::LISTING.printer_of(&table, false, CONTAINERS)?.text(&usage.containers)?,
         volume::ls::LISTING.printer_of(&table, false, VOLUMES)?.text(&usage.volumes)?,
+        human::size(usage.kinds.last().map_or(0, |kind| kind.size)),
+        if cache.is_empty() {
+            String::new()
+        } else {
+            format!("\n{}", builder::du::LISTING.printer_of(&table, false, CACHE)?.text(cache)?)
+        },
     ))
 }
 
 /// Docker's shape of everything, for templates.
-fn whole(usage: &DiskUsage) -> Result<Value> {
+fn whole(usage: &DiskUsage, cache: &[CacheRecord]) -> Result<Value> {
     fn lines<T>(listing: &'static Listing<T>, rows: &[T]) -> Result<Vec<Value>> {
         let flags = ListFlags { format: Some("json".to_owned()), quiet: false };
         let printer = listing.printer(&flags, true)?;
@@ -99,6 +111,6 @@ fn whole(usage: &DiskUsage) -> Result<Value> {
         "Images": lines(&image::ls::LISTING, &usage.images)?,
         "Containers": lines(&container::ps::LISTING, &usage.containers)?,
         "Volumes": lines(&volume::ls::LISTING, &usage.volumes)?,
-        "BuildCache": [],
+        "BuildCache": lines(&builder::du::LISTING, cache)?,
     }))
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::Pruned;
+use engine::{Engine, Filters, Pruned};
 
 use super::Execute;
 use crate::commands::prune::{self, PruneFlags, report};
@@ -51,19 +51,33 @@ impl Execute for Prune {
         };
         let networks = engine.prune_networks(&filters).cannot(|| "prune networks")?;
         let images = engine.prune_images(self.all, &filters).cannot(|| "prune images")?;
-        let gone: [(&str, &[String]); 4] = [
+        let cache = self.cache(&engine, &filters)?;
+        let records: Vec<String> = cache.records.into_iter().map(|record| record.id).collect();
+        let gone: [(&str, &[String]); 5] = [
             ("Deleted Containers:", &containers.names),
             ("Deleted Networks:", &networks.names),
             ("Deleted Volumes:", &volumes.names),
             ("Deleted Images:", &prune::images(&images)),
+            ("Deleted build cache objects:", &records),
         ];
-        report(&gone, containers.bytes.saturating_add(volumes.bytes).saturating_add(images.bytes))?;
+        let bytes = [containers.bytes, volumes.bytes, images.bytes, cache.bytes];
+        report(&gone, bytes.into_iter().fold(0, u64::saturating_add))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Prune {
-    /// Docker's words, without the builds that there are none of.
+    /// What builds have left; after the images, with which it shares layers. It has no labels.
+    fn cache(&self, engine: &Engine, filters: &Filters) -> Result<build::Pruned> {
+        if filters.has("label") || filters.has("label!") {
+            return Ok(build::Pruned::default());
+        }
+        let unused_for = super::super::builder::unused_for(filters)?;
+        let options = build::PruneOptions { all: self.all, unused_for, ..build::PruneOptions::default() };
+        build::prune(engine, &options).cannot(|| "prune the build cache")
+    }
+
+    /// Docker's words.
     fn warning(&self) -> String {
         let mut text = String::from("WARNING! This will remove:\n  - all stopped containers\n");
         text += "  - all networks not used by at least one container\n";
@@ -75,6 +89,7 @@ impl Prune {
         } else {
             "  - all dangling images\n"
         };
+        text += if self.all { "  - all build cache\n" } else { "  - unused build cache\n" };
         if !self.flags.filters.is_empty() {
             text += "\n  Items to be pruned will be filtered with:\n";
             for filter in &self.flags.filters {
