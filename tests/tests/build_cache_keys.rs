@@ -63,9 +63,12 @@ fn what_is_no_other_step() -> Result {
     // Whose it is on the host is nothing of a context.
     std::os::unix::fs::chown(project.dir().join("taken"), Some(1234), Some(1234))?;
     check(&project, &[], &[], &[])?;
-    for flags in [["--label", "a=b"], ["--ulimit", "nofile=100"], ["--shm-size", "1m"], ["-t", "app"]] {
+    for flags in [["--label", "a=b"], ["--ulimit", "nofile=100"], ["-t", "app"]] {
         check(&project, &flags, &[], &[])?;
     }
+    // Where somebody is found is no other step; that somebody is found is one.
+    project.id(&["--add-host", "peer:192.0.2.7"])?;
+    check(&project, &["--add-host", "peer:192.0.2.8"], &[], &[])?;
     // A comment, and an instruction that changes the configuration only.
     project.write("Dockerfile", &FILE.replace("RUN echo last", "# why\nLABEL a=b\nRUN echo last"))?;
     check(&project, &[], &[], &[])
@@ -115,10 +118,15 @@ fn arguments_and_variables() -> Result {
     check(&project, &["--build-arg", "HTTP_PROXY=http://proxy.invalid"], &[], &[])?;
     project.write("Dockerfile", &FILE.replace("COPY", "ENV NEW=yes\nCOPY"))?;
     check(&project, &[], &["echo last"], &["the variable NEW is new: \"yes\""])?;
-    project.write("Dockerfile", &FILE.replace("RUN echo last", "USER reader\nRUN echo last"))?;
-    check(&project, &[], &["echo last"], &["its flags or mounts are not the same"])?;
     project.write("Dockerfile", &FILE.replace("ARG BEFORE=1", "WORKDIR /else"))?;
     check(&project, &[], &all, &["what it is done upon is not the same"])
+}
+
+#[test]
+fn another_user() -> Result {
+    let project = project()?;
+    project.write("Dockerfile", &FILE.replace("RUN echo last", "USER reader\nRUN echo last"))?;
+    check(&project, &[], &["echo last"], &["its flags or mounts are not the same"])
 }
 
 #[test]

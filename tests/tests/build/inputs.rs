@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use end_to_end::process::run;
+use end_to_end::origins::Origin;
+use end_to_end::process::{program, run};
 use end_to_end::registry::Registry;
 use end_to_end::{Context, Project, Result};
 
@@ -127,25 +128,22 @@ fn registries_are_asked_when_somebody_wants_it() -> Result {
 #[test]
 fn a_repository_is_a_context() -> Result {
     let project = Project::new("FROM base\nRUN false\n")?;
-    let repository = project.phial().scratch().join("repository");
+    let repository = project.phial().scratch().join("repositories/app.git");
     std::fs::create_dir_all(repository.join("sub"))?;
     std::fs::write(repository.join("sub/Dockerfile"), "FROM base\nCOPY file /file\n")?;
     std::fs::write(repository.join("sub/file"), "of a repository\n")?;
-    let git = |words: &[&str]| -> Result<String> {
-        let mut git = Command::new("git");
-        git.args(["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main", "-C"]).arg(&repository);
-        run(git.args(words))?.success()
-    };
-    git(&["init", "-q"])?;
-    git(&["add", "."])?;
-    git(&["commit", "-q", "-m", "one"])?;
-    let address = format!("file://{}#main:sub", repository.display());
-    let mut served = Command::new("git");
-    served.arg("--version").stdin(Stdio::null());
-    run(&mut served)?.success()?;
-    let refused = project.phial().run(&["build", "-q", "--network", "none", &address])?;
-    // Addresses of this host's files are none of a repository that anybody gives.
-    assert_ne!(refused.code, 0, "{refused:?}");
+    for words in [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-q", "-m", "one"]] {
+        let mut git = Command::new(program("git", "git")?);
+        git.args(["-c", "user.name=a", "-c", "user.email=a@b", "-C"]).arg(&repository).args(words);
+        run(&mut git)?.success()?;
+    }
+    let origin = Origin::git(&project.phial().scratch().join("repositories"))?;
+    let address = format!("git://{}/app.git#main:sub", origin.address());
+    let build = |address: &str| project.phial().run(&["build", "-q", "--network", "none", address]);
+    let id = build(&address)?.success()?;
+    assert_eq!(project.in_image(id.trim(), "cat /file; ls -d /.git 2>/dev/null || echo none")?, "of a repository\nnone");
+    let wrong = build(&address.replace("main", "absent"))?.exited(1)?;
+    assert!(wrong.stderr.contains("absent"), "{wrong:?}");
     Ok(())
 }
 

@@ -15,12 +15,12 @@ fn a_cache_is_kept_between_builds() -> Result {
     assert_eq!(project.made(&counts("5", ""), &["--no-cache"], "cat /seen")?, "4");
     let namespace = ["--build-arg", "BUILDKIT_CACHE_MOUNT_NS=team"];
     assert_eq!(project.made(&counts("6", ""), &namespace, "cat /seen")?, "1");
-    let owned = "FROM base\nRUN --mount=type=cache,target=/c,uid=1000,gid=2000,mode=0700 stat -c '%u:%g %a' /c > /seen\n";
+    let owned = "FROM base\nRUN --mount=type=cache,target=/owned,uid=1000,gid=2000,mode=0700 stat -c '%u:%g %a' /owned > /seen\n";
     assert_eq!(project.made(owned, &[], "cat /seen")?, "1000:2000 700");
     let begins = "FROM base AS from\nRUN mkdir /d && echo begun > /d/file\nFROM base\n\
-                  RUN --mount=type=cache,target=/c,from=from,source=/d cat /c/file > /seen\n";
+                  RUN --mount=type=cache,target=/begun,from=from,source=/d cat /begun/file > /seen\n";
     assert_eq!(project.made(begins, &[], "cat /seen")?, "begun");
-    let read_only = "FROM base\nRUN --mount=type=cache,target=/c,ro touch /c/x 2>/dev/null || echo refused > /seen\n";
+    let read_only = "FROM base\nRUN --mount=type=cache,target=/begun,ro touch /begun/x 2>/dev/null || echo refused > /seen\n";
     assert_eq!(project.made(read_only, &[], "cat /seen")?, "refused");
     // They are volumes, which everybody can look at and remove.
     assert!(project.phial().ok(&["volume", "ls", "-q"])?.lines().any(|name| name.starts_with("cache-")));
