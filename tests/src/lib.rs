@@ -41,6 +41,8 @@ pub mod origins;
 pub mod phial;
 /// Children that never outlive their owner, and commands run to their end.
 pub mod process;
+/// A directory that is built.
+pub mod project;
 /// A command on a pseudo-terminal, driven by what it prints.
 pub mod pty;
 /// Debian's `docker-registry` on a free port of loopback.
@@ -55,6 +57,7 @@ pub mod supervisor;
 pub use failure::{Context, Failure, Result};
 pub use phial::Phial;
 pub use process::Output;
+pub use project::Project;
 pub use stage::Stage;
 
 use std::path::PathBuf;

@@ -17,6 +17,10 @@ use crate::error::{Error, Result};
 /// How deep a substitution may stand in others: nobody writes that, and each takes a frame of the stack.
 const DEEPEST: usize = 64;
 
+/// Bytes that substitutions put into a word: no command takes more in one, and a few lines that each name a variable twice
+/// make more of it than there is memory.
+const LONGEST: usize = 1 << 20;
+
 /// Where values of variables are looked up.
 pub trait Variables {
     /// The value, if it is set.
@@ -98,8 +102,8 @@ impl Lexer {
     /// Reads a word.
     ///
     /// # Errors
-    /// `Expansion` for a quote or brace that nothing closes, a modifier that there is not, and a variable of `${name:?}`
-    /// that is not set.
+    /// `Expansion` for a quote or brace that nothing closes, a modifier that there is not, a variable of `${name:?}` that is
+    /// not set, and for more than anybody can use.
     pub fn expand(&self, word: &str, variables: &dyn Variables) -> Result<Expansion> {
         let mut reader = Reader {
             lexer: *self,
@@ -107,6 +111,7 @@ impl Lexer {
             variables,
             keeps_escapes: self.keeps_escapes,
             depth: 0,
+            substituted: 0,
             found: Expansion::default(),
         };
         let (text, words) = reader.until(None, self.keeps_escapes)?;
@@ -121,6 +126,8 @@ struct Reader<'a> {
     variables: &'a dyn Variables,
     keeps_escapes: bool,
     depth: usize,
+    /// Bytes that came of variables so far.
+    substituted: usize,
     found: Expansion,
 }
 
@@ -303,6 +310,17 @@ mod tests {
         assert_eq!(of("${NONE?}"), "NONE: is not allowed to be unset");
         assert_eq!(of("${NONE:?say which}"), "NONE: say which");
         assert_eq!(of("${EMPTY:?}"), "EMPTY: is not allowed to be empty");
+    }
+
+    #[test]
+    fn more_than_anybody_can_use_is_refused() {
+        let long: BTreeMap<String, String> = [("A".to_owned(), "x".repeat(LONGEST / 4))].into();
+        let of = |word: &str| Lexer::new('\\').expand(word, &long).map(|expanded| expanded.text.len());
+        assert_eq!(of("$A$A$A$A"), Ok(LONGEST));
+        for word in ["$A$A$A$A$A", "\"$A$A$A$A$A\"", "${NONE:-$A$A$A$A$A}", "${A//x/12345}", "${A/x/$A$A$A$A$A}"] {
+            let refused = of(word).expect_err(word).to_string();
+            assert_eq!(refused, "variables make more than 1048576 bytes of a word", "{word}");
+        }
     }
 
     #[test]

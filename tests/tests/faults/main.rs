@@ -5,6 +5,7 @@
 //! 87 in `running`, 514 in `supervised` and 196 in `volumes`: 1185, beside those of images and archives and 120 in `kill9.rs`.
 
 mod archives;
+mod build;
 mod containers;
 mod images;
 mod networks;

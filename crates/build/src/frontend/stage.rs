@@ -44,8 +44,7 @@ impl Numbers {
         };
         let begins = matches!(stage.begins_with, Beginning::Image(_) | Beginning::Given(_));
         let total = stage.steps.iter().filter(is_counted).count() + usize::from(begins);
-        let name = stage.name.clone().unwrap_or_else(|| format!("stage-{}", stage.number));
-        Numbers { stage: if is_only { String::new() } else { format!("{name} ") }, done: 0, total }
+        Numbers { stage: if is_only { String::new() } else { format!("{} ", shown(stage)) }, done: 0, total }
     }
 
     /// The name of the next one.
@@ -54,6 +53,11 @@ impl Numbers {
         let width = self.total.max(1).ilog10() as usize + 1;
         format!("[{}{:width$}/{}] {text}", self.stage, self.done, self.total)
     }
+}
+
+/// What a stage is called for people: without a name, by its number.
+fn shown(stage: &EvaluatedStage) -> String {
+    stage.name.clone().unwrap_or_else(|| format!("stage-{}", stage.number))
 }
 
 impl SoFar {
@@ -114,7 +118,7 @@ impl Conversion<'_> {
         so_far.ignores_cache = match &self.request.no_cache {
             NoCache::Nothing => false,
             NoCache::Everything => true,
-            NoCache::Stages(names) => stage.name.as_ref().is_some_and(|name| names.contains(name)),
+            NoCache::Stages(names) => names.iter().any(|name| name.eq_ignore_ascii_case(&shown(stage))),
         };
         for step in &stage.steps {
             let lines = step.instruction.lines;

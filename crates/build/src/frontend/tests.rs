@@ -350,6 +350,8 @@ fn what_is_made_anew_is_marked() {
     assert_eq!(marked(NoCache::Nothing), [false, false, false]);
     assert_eq!(marked(NoCache::Everything), [false, true, true]);
     assert_eq!(marked(NoCache::Stages(vec!["b".to_owned()])), [false, true, false]);
+    assert_eq!(marked(NoCache::Stages(vec!["B".to_owned()])), [false, true, false]);
+    assert_eq!(marked(NoCache::Stages(vec!["stage-1".to_owned()])), [false, false, true]);
 }
 
 fn sources(converted: &Converted) -> Vec<(String, String)> {

@@ -39,6 +39,9 @@ pub(crate) fn solve<'a>(job: &'a Job<'a>) -> Result<Solved> {
         let vertex = &job.graph.vertices[vertex];
         job.reporter.plan(name_of(vertex), Some(vertex.digest), inputs);
     }
+    for vertex in needed.iter().map(|vertex| &job.graph.vertices[*vertex]) {
+        job.check_grants(vertex).map_err(|error| error.of_operation(vertex.digest))?;
+    }
     let mut board = Board::new(job, &needed);
     board.look_up(job, &needed)?;
     if board.is_done(&needed) {

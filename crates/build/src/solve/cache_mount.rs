@@ -1,17 +1,19 @@
 //! Directories that are kept between builds (`RUN --mount=type=cache`): volumes, which `volume ls` lists and everybody can look
 //! at, export and remove.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use engine::VolumeConfig;
 use fsroot::Root;
 use store::{Digest, Hold, VolumeHold};
 
-use super::Job;
 use super::file::of_stage;
+use super::prepare::nth;
+use super::{Job, Value};
 use crate::error::{Error, Result};
 use crate::files::Selection;
-use crate::llb::message::exec::{CacheSharing, Mount};
+use crate::llb::message::exec::{CacheSharing, ExecOp, Mount, MountType};
 use crate::llb::message::file::Copy;
 use crate::tree::Tree;
 
@@ -36,11 +38,27 @@ impl Kept {
 }
 
 impl Job<'_> {
-    /// The directory of a mount, which is made if it is not there, with what it begins with.
+    /// The directories of a command's mounts, by their ids: one that is mounted twice is the same directory. Whoever waits for
+    /// one has only such as come before it in the order of their ids, so that no two commands wait for each other.
     ///
     /// # Errors
     /// Those of volumes.
-    pub(super) fn keep(&self, mount: &Mount, begins_with: Option<&Tree>) -> Result<Kept> {
+    pub(super) fn keep_all(&self, exec: &ExecOp, inputs: &[Value<'_>]) -> Result<BTreeMap<String, Kept>> {
+        let mut mounts = BTreeMap::new();
+        for mount in exec.mounts.iter().filter(|mount| mount.mount_type() == MountType::Cache) {
+            let id = mount.cache_opt.as_ref().map(|options| options.id.clone()).unwrap_or_default();
+            mounts.entry(id).or_insert(mount);
+        }
+        let mut all = BTreeMap::new();
+        for (id, mount) in mounts {
+            let begins_with = nth(inputs, mount.input).map(|value| self.tree(value)).transpose()?;
+            all.insert(id, self.keep(mount, begins_with.as_ref())?);
+        }
+        Ok(all)
+    }
+
+    /// The directory of a mount, which is made if it is not there, with what it begins with.
+    fn keep(&self, mount: &Mount, begins_with: Option<&Tree>) -> Result<Kept> {
         let options = mount.cache_opt.clone().unwrap_or_default();
         let first = volume_name(&options.id);
         let (name, hold) = match options.sharing() {

@@ -1,6 +1,7 @@
 //! Commands: each runs in a container on the layers below it, and what it has changed is its layer. Nothing is packed and
 //! nothing is copied.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -34,8 +35,8 @@ const HOST_NAME: &str = "buildkitsandbox";
 #[derive(Default)]
 struct Command {
     step: StepCommand,
-    /// Directories that are kept between builds, whose locks are held as long as it runs.
-    kept: Vec<Kept>,
+    /// Directories that are kept between builds, by their ids. Their locks are held as long as it runs.
+    kept: BTreeMap<String, Kept>,
 }
 
 impl<'a> Job<'a> {
@@ -68,6 +69,25 @@ impl<'a> Job<'a> {
             drop(command);
             stubs.remove(writer)
         })
+    }
+
+    /// Refuses what a command may not have. Of all commands, before anything is looked up: what somebody was allowed to do once
+    /// is in the cache, and is for nobody else.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub(super) fn check_grants(&self, vertex: &Vertex) -> Result<()> {
+        let Some(Operation::Exec(exec)) = &vertex.operation.op else { return Ok(()) };
+        if exec.security() == SecurityMode::Insecure {
+            self.grants.check(INSECURE, "RUN --security=insecure")?;
+        }
+        if exec.network() == NetMode::Host && !self.grants.is_host_network {
+            self.grants.check(HOST_NETWORK, "RUN --network=host")?;
+        }
+        if !exec.cdi_devices.is_empty() {
+            self.grants.check(DEVICE, "RUN --device")?;
+        }
+        Ok(())
     }
 
     /// Starts it, tells what it says, and waits for its end.
@@ -112,6 +132,7 @@ impl<'a> Job<'a> {
     fn command(&'a self, vertex: &Vertex, exec: &ExecOp, inputs: &[Value<'a>]) -> Result<Command> {
         let mut command = Command::default();
         command.step.config = self.config(vertex, exec)?;
+        command.kept = self.keep_all(exec, inputs)?;
         for mount in exec.mounts.iter().filter(|mount| mount.dest != "/") {
             let is_tree = matches!(mount.mount_type(), MountType::Bind | MountType::Cache);
             if is_tree && mount.output >= 0 {
@@ -140,23 +161,13 @@ impl<'a> Job<'a> {
             return Err(Error::invalid("RUN has no command"));
         }
         let privileged = exec.security() == SecurityMode::Insecure;
-        if privileged {
-            self.grants.check(INSECURE, "RUN --security=insecure")?;
-        }
         let network = match exec.network() {
             NetMode::Unset => self.grants.network.clone(),
             NetMode::None => Network::None,
-            NetMode::Host if self.grants.is_host_network => Network::Host,
-            NetMode::Host => {
-                self.grants.check(HOST_NETWORK, "RUN --network=host")?;
-                Network::Host
-            }
+            NetMode::Host => Network::Host,
         };
-        let mut devices = Vec::new();
-        for device in &exec.cdi_devices {
-            self.grants.check(DEVICE, "RUN --device")?;
-            devices.push(Device::parse(&device.name)?);
-        }
+        let devices = exec.cdi_devices.iter().map(|device| Device::parse(&device.name));
+        let devices = devices.collect::<engine::Result<_>>()?;
         crate::foreign::check(vertex.operation.platform.as_ref())?;
         let extra_hosts = meta.extra_hosts.iter().map(|host| ExtraHost::parse(&format!("{}:{}", host.host, host.ip)));
         let ulimits = meta.ulimit.iter().map(|one| Ulimit::parse(&format!("{}={}:{}", one.name, one.soft, one.hard)));
@@ -207,10 +218,10 @@ impl<'a> Job<'a> {
                 step.config.mounts.push(in_memory(target, size.filter(|size| *size > 0)));
             }
             MountType::Cache => {
-                let begins_with = nth(inputs, mount.input).map(|value| self.tree(value)).transpose()?;
-                let kept = self.keep(mount, begins_with.as_ref())?;
-                step.config.mounts.push(of_host(target, kept.path().to_owned(), mount.readonly));
-                command.kept.push(kept);
+                let id = mount.cache_opt.as_ref().map(|options| options.id.as_str()).unwrap_or_default();
+                if let Some(kept) = command.kept.get(id) {
+                    step.config.mounts.push(of_host(target, kept.path().to_owned(), mount.readonly));
+                }
             }
             MountType::Secret => {
                 let grant = mount.secret_opt.clone().unwrap_or_default();

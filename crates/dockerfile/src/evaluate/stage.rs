@@ -7,7 +7,7 @@ use super::needs::Outline;
 use super::{Beginning, EvaluatedStage, Inputs, Origin, Step};
 use crate::check::{Findings, Rule, is_shell_line};
 use crate::environment::Environment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::instruction::{Argument, Exposed, Instruction, Kind};
 use crate::word::{Lexer, Variables};
 
@@ -16,6 +16,9 @@ pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 /// Arguments that say something to the builder, and are no variables.
 const NO_VARIABLES: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
+
+/// Bytes of all variables of a stage together: execve(2) takes a quarter of the stack's limit, which is 8 MiB nearly everywhere.
+const MOST_VARIABLES: usize = 2 << 20;
 
 /// Evaluates stages in their order.
 pub(super) struct Evaluation<'a> {
@@ -97,6 +100,11 @@ impl Evaluation<'_> {
             Kind::Shell(_) => state.has_shell = true,
             Kind::Workdir(_) => state.has_workdir = true,
             _ => {}
+        }
+        let bytes = state.environment.bytes();
+        if matches!(instruction.kind, Kind::Env(_) | Kind::Arg(_)) && bytes > MOST_VARIABLES {
+            let message = format!("the variables have {bytes} bytes together, and a command takes {MOST_VARIABLES} at most");
+            return Err(Error::meaning(message));
         }
         let (environment, arguments) = match &instruction.kind {
             Kind::Run(_) => (state.environment.clone(), state.arguments.clone()),

@@ -1,12 +1,18 @@
 //! `$name`, and `${name}` with the modifiers that may stand before the brace.
 
-use super::Reader;
 use super::pattern::{Pattern, Reach};
+use super::{LONGEST, Reader};
 use crate::error::{Error, Result};
 
 impl Reader<'_> {
     /// What follows a dollar, which was taken.
     pub(super) fn dollar(&mut self) -> Result<String> {
+        let value = self.substitution()?;
+        self.substituted += value.len();
+        if self.substituted > LONGEST { Err(too_long()) } else { Ok(value) }
+    }
+
+    fn substitution(&mut self) -> Result<String> {
         if self.rest.next_if_eq(&'{').is_some() {
             return self.braces();
         }
@@ -82,7 +88,12 @@ impl Reader<'_> {
             let slash = if all { "//" } else { "/" };
             return Ok(self.unset(|| format!("${{{name}{slash}{pattern}/{by}}}")));
         };
-        Pattern::parse(&pattern).and_then(|pattern| pattern.replaced(&value, &by, all)).map_err(Error::expansion)
+        let pattern = Pattern::parse(&pattern).map_err(Error::expansion)?;
+        let times = pattern.matches(&value, all).map_err(Error::expansion)?;
+        if times.saturating_mul(by.len()) > LONGEST {
+            return Err(too_long());
+        }
+        pattern.replaced(&value, &by, all).map_err(Error::expansion)
     }
 
     /// A name: letters, digits and `_`; or digits alone, or one of the characters that a shell's special parameters have.
@@ -111,6 +122,10 @@ impl Reader<'_> {
     fn unset(&self, as_written: impl FnOnce() -> String) -> String {
         if self.lexer.keeps_unset { as_written() } else { String::new() }
     }
+}
+
+fn too_long() -> Error {
+    Error::expansion(format!("variables make more than {LONGEST} bytes of a word"))
 }
 
 fn missing_brace() -> Error {

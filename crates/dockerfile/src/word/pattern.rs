@@ -61,6 +61,12 @@ impl Pattern {
         Ok(value[..value.len() - cut].to_owned())
     }
 
+    /// How often it matches: once at most, unless all matches are wanted.
+    pub(super) fn matches(&self, value: &str, all: bool) -> Result<usize, String> {
+        let regex = compile("", self.0.iter(), Reach::Longest)?;
+        Ok(regex.find_iter(value).take(if all { usize::MAX } else { 1 }).count())
+    }
+
     /// The value with the first match, or all, replaced.
     pub(super) fn replaced(&self, value: &str, by: &str, all: bool) -> Result<String, String> {
         let regex = compile("", self.0.iter(), Reach::Longest)?;
