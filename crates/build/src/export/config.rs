@@ -40,7 +40,7 @@ fn history(image: &Image) -> Vec<History> {
         let mut step = step.clone();
         if step.created.is_some() {
             // One of the image that it begins with.
-            last = step.created.clone();
+            last.clone_from(&step.created);
         } else {
             last = match (image.epoch, made) {
                 (Some(epoch), _) => shown(epoch),
