@@ -290,7 +290,7 @@ fn provenance_tells_how_and_never_a_secret() -> Result {
     let (stage, registry) = (Stage::busybox()?, Registry::start()?);
     let phial = &stage.phial;
     let file = format!(
-        "FROM {}\nARG WORD\nRUN --mount=type=secret,id=word cat /run/secrets/word > /dev/null\nCOPY a /\n",
+        "FROM {}\nARG WORD\nRUN --mount=type=secret,id=word,env=HIDDEN test -n \"$HIDDEN\"\nCOPY a /\n",
         stage.image
     );
     let context = context(phial, &file)?;
@@ -367,6 +367,8 @@ fn what_cannot_be_done_is_refused_before_anything_is() -> Result {
         let output = phial.run(&[&["build"], flags, &[text(&context)?]].concat())?.exited(1)?;
         assert!(output.stderr.contains(why), "{output:?}");
     }
+    let output = phial.run(&["build", "-o", "type=oci,dest=/dev/full", text(&context)?])?.exited(1)?;
+    assert!(output.stderr.contains("No space left on device"), "{output:?}");
     let full = phial.scratch().join("full");
     fs::create_dir(&full)?;
     fs::write(full.join("mine"), "")?;

@@ -24,6 +24,7 @@ mod provenance;
 /// What the attributes of an export mean.
 mod settings;
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use engine::Engine;
@@ -52,7 +53,7 @@ pub(crate) struct Image {
     /// The files.
     pub(crate) tree: Tree,
     /// When layers were made: seconds since 1970.
-    pub(crate) created: std::collections::BTreeMap<Digest, MadeLayer>,
+    pub(crate) created: BTreeMap<Digest, MadeLayer>,
     /// How many steps there are, and how many of them were done before.
     pub(crate) counts: (usize, usize),
     /// When everything is said to have been made, if that is said: seconds since 1970.
@@ -161,7 +162,7 @@ impl<'a> Exporting<'a> {
         let mut built = Built { steps: counts, ..Built::default() };
         built.metadata.insert("buildx.build.ref".to_owned(), json!(format!("phial/phial/{}", self.invocation)));
         self.tell_provenance(images, &mut built);
-        let listed = [Export::Image { names: Vec::new(), push: false, store: true, attributes: Default::default() }];
+        let listed = [Export::Image { names: Vec::new(), push: false, store: true, attributes: BTreeMap::new() }];
         let exports = if self.options.exports.is_empty() { &listed[..] } else { &self.options.exports };
         let mut prepared = None;
         for export in exports {
@@ -209,32 +210,8 @@ impl<'a> Exporting<'a> {
             }
             _ => return Ok(()),
         };
-        self.tell(built, &prepared[own], &root, &names, &settings);
+        tell(built, &prepared[own], &root, &names, &settings);
         Ok(())
-    }
-
-    /// What `--metadata-file` has, as buildx has it.
-    fn tell(
-        &self,
-        built: &mut Built,
-        image: &Prepared<'_>,
-        root: &Descriptor,
-        names: &[Reference],
-        settings: &Settings,
-    ) {
-        let id = Digest::of(&image.config).to_string();
-        let metadata = &mut built.metadata;
-        metadata.insert("containerimage.config.digest".to_owned(), json!(id));
-        metadata.insert("containerimage.digest".to_owned(), json!(root.digest));
-        metadata.insert("containerimage.descriptor".to_owned(), root.document());
-        if !names.is_empty() {
-            let shown = |name: &Reference| match settings.canonical {
-                true => format!("{name}@{}", root.digest),
-                false => name.to_string(),
-            };
-            metadata.insert("image.name".to_owned(), json!(names.iter().map(shown).collect::<Vec<_>>().join(",")));
-        }
-        built.image = Some(id);
     }
 
     fn tell_provenance(&self, images: &[Image], built: &mut Built) {
@@ -252,6 +229,21 @@ impl<'a> Exporting<'a> {
     fn latest(&self, image: &Image) -> Option<u64> {
         image.epoch.filter(|_| !settings::keeps_times(self.options))
     }
+}
+
+/// What `--metadata-file` has, as buildx has it.
+fn tell(built: &mut Built, image: &Prepared<'_>, root: &Descriptor, names: &[Reference], settings: &Settings) {
+    let id = Digest::of(&image.config).to_string();
+    let metadata = &mut built.metadata;
+    metadata.insert("containerimage.config.digest".to_owned(), json!(id));
+    metadata.insert("containerimage.digest".to_owned(), json!(root.digest));
+    metadata.insert("containerimage.descriptor".to_owned(), root.document());
+    if !names.is_empty() {
+        let canonical = |name: &Reference| format!("{name}@{}", root.digest);
+        let shown = |name: &Reference| if settings.canonical { canonical(name) } else { name.to_string() };
+        metadata.insert("image.name".to_owned(), json!(names.iter().map(shown).collect::<Vec<_>>().join(",")));
+    }
+    built.image = Some(id);
 }
 
 /// An object without fields that are null.

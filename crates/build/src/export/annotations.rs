@@ -139,7 +139,7 @@ mod tests {
         assert!(all.add_attribute("annotation[linux/amd64].d", "3").expect("it is one"));
         assert!(!all.add_attribute("compression", "gzip").expect("it is another one"));
         assert_eq!(all.manifest.len(), 2);
-        for name in ["annotation-index-descriptor.a", "annotation-what.a", "annotation.", "annotation[what].a"] {
+        for name in ["annotation-index-descriptor.a", "annotation-what.a", "annotation.", "annotation[a/b/c/d].a"] {
             all.add_attribute(name, "").expect_err(name);
         }
     }

@@ -73,17 +73,15 @@ impl Exporting<'_> {
             layout.documents.extend([manifest, prepared.config.clone()]);
             layout.layers.extend(lengths);
         }
-        let attested = self.attested(images, &descriptors, names, settings)?;
-        let root = match (descriptors.as_slice(), attested.descriptors.is_empty()) {
-            ([one], true) => one.clone(),
-            _ => {
-                let all: Vec<Value> =
-                    descriptors.iter().map(Descriptor::document).chain(attested.descriptors.clone()).collect();
-                let (media_type, bytes) = index(&all, settings);
-                let root = Descriptor::of(&media_type, &bytes);
-                layout.documents.insert(0, bytes);
-                root
-            }
+        let attested = self.attested(images, &descriptors, names, settings);
+        let root = if let ([one], true) = (descriptors.as_slice(), attested.descriptors.is_empty()) {
+            one.clone()
+        } else {
+            let all = descriptors.iter().map(Descriptor::document).chain(attested.descriptors.clone());
+            let (media_type, bytes) = index(&all.collect::<Vec<Value>>(), settings);
+            let root = Descriptor::of(&media_type, &bytes);
+            layout.documents.insert(0, bytes);
+            root
         };
         layout.documents.extend(attested.documents());
         layout.index = named(&root, names);

@@ -9,7 +9,6 @@ use super::Exporting;
 use super::documents::{Descriptor, OCI_MANIFEST, Prepared};
 use super::provenance::{self, Facts};
 use super::settings::Settings;
-use crate::error::Result;
 
 const ARTIFACT: &str = "application/vnd.docker.attestation.manifest.v1+json";
 const STATEMENT: &str = "application/vnd.in-toto+json";
@@ -36,18 +35,15 @@ impl Attested {
 
 impl Exporting<'_> {
     /// What is said of images that are named by these descriptors.
-    ///
-    /// # Errors
-    /// None yet; what scans images can fail.
     pub(super) fn attested(
         &self,
         images: &[Prepared<'_>],
         descriptors: &[Descriptor],
         names: &[Reference],
         settings: &Settings,
-    ) -> Result<Attested> {
+    ) -> Attested {
         let mut attested = Attested::default();
-        let Some(facts) = self.facts() else { return Ok(attested) };
+        let Some(facts) = self.facts() else { return attested };
         for (prepared, subject) in images.iter().zip(descriptors) {
             let platform = prepared.image.platform.to_string();
             let mut called: Vec<String> = names.iter().map(|name| provenance::package(name, &platform)).collect();
@@ -59,7 +55,7 @@ impl Exporting<'_> {
             let statement = provenance::statement(&called, &subject.digest, &predicate);
             attested.add(subject, statement, settings.old_attestations);
         }
-        Ok(attested)
+        attested
     }
 
     /// What the build knows of itself, if that is asked for.

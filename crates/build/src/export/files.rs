@@ -26,6 +26,10 @@ impl Exporting<'_> {
         attributes: &std::collections::BTreeMap<String, String>,
     ) -> Result<()> {
         let settings = local(attributes)?;
+        if settings.deletes && to.canonicalize().is_ok_and(|to| to.parent().is_none()) {
+            return Err(Error::invalid("mode=delete: nothing else than the result would be left of this host")
+                .with_hint("name a directory of its own"));
+        }
         self.reporter.during(&format!("exporting to {}", to.display()), |step| {
             std::fs::create_dir_all(to).map_err(|error| Error::system(to.display(), error))?;
             let top = Root::open(to)?;

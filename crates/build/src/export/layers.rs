@@ -103,7 +103,10 @@ impl Naming<'_> {
             store.note_tree_sum(name, &until(latest), &layer.diff_id)?;
             return Ok(Layer { layer, counted: Some(length) });
         }
-        let (diff_id, length) = summed(self.engine, name)?;
+        let (diff_id, length) = match store.written_digest(name)? {
+            Some(diff_id) => (diff_id, None),
+            None => summed(self.engine, name)?,
+        };
         if let Some(latest) = self.latest {
             store.note_tree_sum(name, &until(latest), &diff_id)?;
         }

@@ -104,7 +104,7 @@ impl Exporting<'_> {
         if let ([one], true) = (descriptors.as_slice(), is_alone) {
             return Ok(one.clone());
         }
-        let attested = self.attested(images, &descriptors, std::slice::from_ref(name), settings)?;
+        let attested = self.attested(images, &descriptors, std::slice::from_ref(name), settings);
         let all: Vec<Value> =
             descriptors.iter().map(Descriptor::document).chain(attested.descriptors.clone()).collect();
         let (media_type, bytes) = index(&all, settings);

@@ -41,7 +41,7 @@ pub(super) fn file(to: Option<&Path>, write: impl FnOnce(&mut (dyn Write + Send)
         .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(above(&target));
     let made: NamedTempFile = made.map_err(|error| Error::system(path.display(), error))?;
-    let file: File = made.reopen().map_err(|error| Error::system(path.display(), error))?;
+    let file: File = made.as_file().try_clone().map_err(|error| Error::system(path.display(), error))?;
     through(file, &path.display().to_string(), write)?;
     sys::fault::point("build: archive written");
     made.persist(&target).map(drop).map_err(|error| Error::system(path.display(), error.error))

@@ -25,6 +25,7 @@ const OF_LISTED: [&str; 5] =
 
 /// How an image is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the attributes are switches")]
 pub(super) struct Settings {
     /// What is said of it.
     pub(super) annotations: Annotations,

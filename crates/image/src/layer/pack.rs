@@ -486,4 +486,27 @@ mod tests {
         assert_eq!((links.first.len(), links.room), (0, room), "the last name was met");
         links.remember(&two, b"two").expect("there is room again");
     }
+
+    #[test]
+    fn nothing_is_later_than_it_is_said_to_be() {
+        use super::super::{Limits, Owner, extract};
+        let (tree, out) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+        let (old, new) = (tree.path().join("old"), tree.path().join("new"));
+        for (path, seconds) in [(&old, 1_000), (&new, 3_000)] {
+            fs::write(path, "x").expect("a file");
+            let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(seconds * 1000 + 500);
+            fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("has a time");
+        }
+        let top = fsroot::Root::open(tree.path()).expect("opens");
+        let mut archive = Vec::new();
+        let packed = pack_until(top.dir(), Form::Layer, 2_000, &mut archive).expect("is packed");
+        let measured = measure_until(top.dir(), Form::Layer, 2_000).expect("is measured");
+        assert_eq!((packed.late, measured), (2, packed), "the directory itself, and the new file");
+        let into = fsroot::Root::open(out.path()).expect("opens");
+        extract(archive.as_slice(), &into, b"", Owner::Own, &Limits::default()).expect("is unpacked");
+        let time = |name: &str| look(&out.path().join(name)).modified;
+        assert_eq!((time("old").tv_sec, time("old").tv_nsec), (1_000, 500_000_000));
+        assert_eq!((time("new").tv_sec, time("new").tv_nsec), (2_000, 0));
+        assert_eq!(measure_until(top.dir(), Form::Layer, i64::MAX).expect("is measured").late, 0);
+    }
 }
