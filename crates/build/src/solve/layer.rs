@@ -93,13 +93,11 @@ impl<'a> Job<'a> {
         if making.anew {
             return Ok(Turn::Ours(None));
         }
-        let alone = match self.store().lock_name(&making.key, false)? {
-            Some(alone) => Some(alone),
-            None => {
-                self.reporter.tell(Event::Waiting(making.step));
-                self.store().lock_name(&making.key, true)?
-            }
-        };
+        let mut alone = self.store().lock_name(&making.key, false)?;
+        if alone.is_none() {
+            self.reporter.tell(Event::Waiting(making.step));
+            alone = self.store().lock_name(&making.key, true)?;
+        }
         Ok(match self.store().step_result(&making.key)? {
             Some(result) => Turn::Found(result),
             None => Turn::Ours(alone),
