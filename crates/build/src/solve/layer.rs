@@ -93,11 +93,12 @@ impl<'a> Job<'a> {
         if making.anew {
             return Ok(Turn::Ours(None));
         }
-        let mut alone = self.store().lock_name(&making.key, false)?;
-        if alone.is_none() {
+        let alone = if let Some(alone) = self.store().lock_name(&making.key, false)? {
+            Some(alone)
+        } else {
             self.reporter.tell(Event::Waiting(making.step));
-            alone = self.store().lock_name(&making.key, true)?;
-        }
+            self.store().lock_name(&making.key, true)?
+        };
         Ok(match self.store().step_result(&making.key)? {
             Some(result) => Turn::Found(result),
             None => Turn::Ours(alone),
