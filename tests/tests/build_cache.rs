@@ -119,6 +119,23 @@ fn what_a_build_uses_is_not_taken_from_it() -> Result {
 }
 
 #[test]
+fn what_many_want_at_once_is_done_once() -> Result {
+    let Stage { phial, image, registry: _registry } = &Stage::busybox()?;
+    let context = context(phial, "a", image, RANDOM)?;
+    let tags: Vec<String> = (0..6).map(|number| format!("built:{number}")).collect();
+    let start = |tag: &String| Running::start(&mut phial.command(&arguments(&["-t", tag], &context)));
+    let builds = tags.iter().map(start).collect::<Result<Vec<_>>>()?;
+    for mut running in builds {
+        assert_eq!(running.wait()?, 0);
+    }
+    let ids = phial.ok(&["images", "-q", "--no-trunc", "built"])?;
+    let first = ids.lines().next().context("there are images")?;
+    assert_eq!(ids.lines().collect::<Vec<_>>(), [first], "one image with all the names");
+    assert_eq!(records(phial, "regular")?.len(), 1);
+    Ok(())
+}
+
+#[test]
 fn damage_is_found_and_forgotten() -> Result {
     let Stage { phial, image, registry: _registry } = &Stage::busybox()?;
     let context = context(phial, "a", image, "RUN echo one > /one\nRUN echo two > /two\n")?;

@@ -53,8 +53,15 @@ struct Place {
 
 enum Content {
     Registry(Box<(RemoteImage, PullOptions)>),
-    /// An OCI layout, with the layers that the configuration names.
-    Layout(Root, Manifest, Vec<Digest>),
+    Layout(Box<Layout>),
+}
+
+/// An OCI layout.
+struct Layout {
+    root: Root,
+    manifest: Manifest,
+    /// The layers, as the configuration names them.
+    layers: Vec<Digest>,
 }
 
 impl Imported {
@@ -117,10 +124,11 @@ impl Place {
         };
         let (steps, layers) = document::read(&config).map_err(Error::invalid)?;
         let content = match content {
-            Content::Layout(root, manifest, _) if manifest.layers.len() == layers.len() => {
-                Content::Layout(root, manifest, layers.clone())
+            Content::Layout(mut layout) if layout.manifest.layers.len() == layers.len() => {
+                layout.layers.clone_from(&layers);
+                Content::Layout(layout)
             }
-            Content::Layout(..) => {
+            Content::Layout(_) => {
                 return Err(Error::invalid("its manifest and its configuration contradict each other"));
             }
             registry @ Content::Registry(_) => registry,
@@ -139,7 +147,8 @@ impl Place {
         let store = engine.store();
         let size = match &self.content {
             Content::Registry(image) => image.0.fetch(store, lease, &step.layer, &image.1, &Pulls::new(reporter))?.size,
-            Content::Layout(root, manifest, layers) => {
+            Content::Layout(layout) => {
+                let Layout { root, manifest, layers } = layout.as_ref();
                 let at = layers.iter().position(|layer| *layer == step.layer);
                 let blob = at.and_then(|at| manifest.layers.get(at)).map(|layer| layer.digest);
                 let blob = blob.ok_or_else(|| Error::invalid(format!("it has no layer {}", step.layer)))?;
@@ -189,7 +198,7 @@ fn layout(directory: &Path) -> Result<(Vec<u8>, Content)> {
         return Err(Error::invalid("index.json names an index"));
     };
     let config = read(&manifest.config.digest)?;
-    Ok((config, Content::Layout(root, manifest, Vec::new())))
+    Ok((config, Content::Layout(Box::new(Layout { root, manifest, layers: Vec::new() }))))
 }
 
 /// Where a blob is in an OCI layout.
