@@ -169,6 +169,10 @@ impl Conversion<'_> {
         exec: &mut Exec,
     ) -> Result<Option<Bound>> {
         let target = mount.target.as_deref();
+        let at_root = || Error::meaning("RUN --mount: the target cannot be /").at_word("--mount");
+        if target.is_some_and(|target| path::below(so_far.directory(), target) == "/") {
+            return Err(at_root());
+        }
         let mut bound = Mount { output: -1, readonly: mount.read_only, ..Mount::default() };
         let (files, source, owner) = match &mount.kind {
             MountKind::Secret { id, env, required, owner } => {
@@ -195,7 +199,7 @@ impl Conversion<'_> {
         };
         bound.dest = path::below(so_far.directory(), target.unwrap_or_default());
         if bound.dest == "/" {
-            return Err(Error::meaning("RUN --mount: the target cannot be /").at_word("--mount"));
+            return Err(at_root());
         }
         let source = path::below("/", source.unwrap_or_default());
         let files = if source != "/" {
