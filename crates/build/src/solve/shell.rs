@@ -17,7 +17,7 @@ impl Job<'_> {
     /// Opens a shell where a command has failed, and waits for its end.
     ///
     /// # Errors
-    /// Those of starting it; `Invalid` without a terminal.
+    /// Those of starting it; `Invalid` without a terminal; `Canceled` if there was a shell already.
     pub(super) fn open_shell(&self, failed: &StepCommand, layer: &LayerWriter) -> Result<()> {
         let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         if !is_terminal(stdin.as_fd()) {
@@ -30,6 +30,9 @@ impl Job<'_> {
         config.command = vec!["/bin/sh".to_owned(), "-c".to_owned(), SHELL.to_owned()];
         // One build has one terminal.
         let _alone = self.terminal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.is_canceled() {
+            return Err(Self::canceled());
+        }
         self.reporter.tell(Event::Paused);
         let signals = Signals::hold().map_err(|error| Error::system("watching the terminal", error))?;
         let RunningStep { id, session, forwards } = self.engine.start_step(&command, window_size(stdin.as_fd()))?;
@@ -45,6 +48,8 @@ impl Job<'_> {
         drop(forwards);
         self.engine.end_step(&id)?;
         self.reporter.tell(Event::Resumed);
+        // Before another one that has failed meanwhile has the terminal: one shell is for one look, and then the build ends.
+        self.cancel();
         ended.map(drop).map_err(Error::from)
     }
 }
