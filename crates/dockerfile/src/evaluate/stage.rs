@@ -103,7 +103,8 @@ impl Evaluation<'_> {
         }
         let bytes = state.environment.bytes();
         if matches!(instruction.kind, Kind::Env(_) | Kind::Arg(_)) && bytes > MOST_VARIABLES {
-            let message = format!("the variables have {bytes} bytes together, and a command takes {MOST_VARIABLES} at most");
+            let message =
+                format!("the variables have {bytes} bytes together, and a command takes {MOST_VARIABLES} at most");
             return Err(Error::meaning(message));
         }
         let (environment, arguments) = match &instruction.kind {
