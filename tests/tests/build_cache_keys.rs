@@ -50,7 +50,7 @@ fn is_cached(said: &str, step: &str) -> bool {
 fn what_is_no_other_step() -> Result {
     let project = project()?;
     check(&project, &[], &[], &[])?;
-    let touched = FileTimes::new().set_modified(SystemTime::now() - Duration::from_secs(86_400));
+    let touched = FileTimes::new().set_modified(SystemTime::now() - Duration::from_hours(24));
     File::options().write(true).open(project.dir().join("taken"))?.set_times(touched)?;
     check(&project, &[], &[], &[])?;
     project.write("not-taken", "two")?;
@@ -144,13 +144,18 @@ fn the_image_below() -> Result {
 #[test]
 fn what_a_copy_of_a_stage_takes() -> Result {
     let two = |text: &str, more: &str| {
-        format!("FROM base AS from\nRUN echo {text} > /taken; echo {more} > /more\nFROM base\nCOPY --from=from /taken /\nRUN echo last\n")
+        format!(
+            "FROM base AS from\nRUN echo {text} > /taken; echo {more} > /more\nFROM base\nCOPY --from=from /taken /\nRUN echo last\n"
+        )
     };
     let project = Project::new(&two("one", "1"))?;
     project.id(&[])?;
     project.write("Dockerfile", &two("one", "2"))?;
     let said = explained(&project, &[])?.stderr;
-    assert!(!is_cached(&said, "RUN echo one") && is_cached(&said, "COPY --from") && is_cached(&said, "RUN echo last"), "{said}");
+    assert!(
+        !is_cached(&said, "RUN echo one") && is_cached(&said, "COPY --from") && is_cached(&said, "RUN echo last"),
+        "{said}"
+    );
     project.write("Dockerfile", &two("two", "2"))?;
     let said = explained(&project, &[])?.stderr;
     assert!(!is_cached(&said, "COPY --from") && said.contains("what it takes of /taken has changed"), "{said}");

@@ -38,7 +38,8 @@ fn what_is_the_same_is_done_once() -> Result {
 #[test]
 fn many_builds_of_different_steps() -> Result {
     let project = Project::new("")?;
-    let words = |number: usize| format!("FROM base\nRUN echo shared > /shared\nRUN echo {number} > /number\nCOPY file /\n");
+    let words =
+        |number: usize| format!("FROM base\nRUN echo shared > /shared\nRUN echo {number} > /number\nCOPY file /\n");
     project.write("file", "of the context\n")?;
     let files: Vec<_> = (0..12).map(|number| format!("Dockerfile.{number}")).collect();
     for (number, file) in files.iter().enumerate() {
@@ -146,7 +147,10 @@ fn a_build_that_is_killed_leaves_what_it_has_done() -> Result {
         ended_by(&project, &["-q"], word, signal)?;
         nothing_is_left(&project)?;
         // The lock of the cache is free, and what was done before is there.
-        project.write("Dockerfile", "FROM base\nRUN cat /proc/uptime > /first\nRUN --mount=type=cache,target=/c,sharing=locked true\n")?;
+        project.write(
+            "Dockerfile",
+            "FROM base\nRUN cat /proc/uptime > /first\nRUN --mount=type=cache,target=/c,sharing=locked true\n",
+        )?;
         let again = project.build(&[])?.exited(0)?;
         assert_eq!(again.stderr.matches("CACHED").count(), 1, "{again:?}");
     }
@@ -166,7 +170,8 @@ fn a_build_on_a_network_that_is_killed() -> Result {
 fn two_builds_wait_for_a_third_that_is_killed() -> Result {
     let project = Project::new("")?;
     // The first one waits for as long as it likes; who comes after it finds the file, and does not.
-    let file = "FROM base\nRUN --mount=type=cache,target=/c if mkdir /c/begun; then sleep 1234571; fi; echo done > /made\n";
+    let file =
+        "FROM base\nRUN --mount=type=cache,target=/c if mkdir /c/begun; then sleep 1234571; fi; echo done > /made\n";
     project.write("Dockerfile", file)?;
     let start = || Running::start(project.command(&["-q"]).stdout(Stdio::null()).stderr(Stdio::null()));
     let mut first = start()?;

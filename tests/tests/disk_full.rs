@@ -263,3 +263,48 @@ fn push() -> Result {
         Phial::new()?.ok(&["pull", &target]).map(drop)
     })
 }
+
+/// A directory with a Dockerfile and some noise.
+fn project(phial: &Phial, dockerfile: &str) -> Result<String> {
+    let directory = phial.scratch().join("project");
+    std::fs::create_dir(&directory)?;
+    std::fs::rename(noise(phial, 1 << 20)?, directory.join("noise"))?;
+    std::fs::write(directory.join("Dockerfile"), dockerfile)?;
+    Ok(directory.display().to_string())
+}
+
+#[test]
+fn build() -> Result {
+    let phial = Phial::new()?;
+    with_image(&phial, |small, image| {
+        let directory = project(&phial, &format!("FROM {image}\nCOPY noise /one\nWORKDIR /made\nCOPY noise /two\n"))?;
+        let nothing = |phial: &Phial| {
+            assert_eq!(phial.ok(&["images", "-q", "app"])?, "");
+            Ok(())
+        };
+        let refusals = at_every_size(small, &["build", "-t", "app", &directory], 128, &nothing)?;
+        assert!(refusals >= 4, "{refusals} refusals only");
+        assert_eq!(phial.ok(&["run", "--rm", "app", "sh", "-c", "cat /one /two | wc -c"])?, "2097152");
+        Ok(())
+    })
+}
+
+/// What a command says itself is all that is known of it; what was done before it stays.
+#[test]
+fn build_of_a_command_that_needs_room() -> Result {
+    let phial = Phial::new()?;
+    with_image(&phial, |small, image| {
+        let run = "RUN cat /proc/uptime > /first\nRUN dd if=/dev/zero of=/second bs=40000 count=100\n";
+        let directory = project(&phial, &format!("FROM {image}\n{run}"))?;
+        let words = ["build", "--network", "none", "-t", "app", &directory];
+        small.leave(2048)?;
+        let output = phial.run(&words)?.exited(1)?;
+        assert!(output.stderr.contains("o space left on"), "{output:?}");
+        small.resize(ROOM)?;
+        whole(&phial)?;
+        let again = phial.run(&words)?.exited(0)?;
+        assert_eq!(again.stderr.matches("CACHED").count(), 1, "{again:?}");
+        assert_eq!(phial.ok(&["run", "--rm", "app", "stat", "-c", "%s", "/second"])?, "4000000");
+        Ok(())
+    })
+}

@@ -63,7 +63,10 @@ fn an_agent_answers_root_and_others() -> Result {
     let seen = project.in_image("app", "cat /seen")?;
     let lines: Vec<&str> = seen.lines().collect();
     assert_eq!(seen.matches(&agent.fingerprint).count(), 3, "{seen}");
-    assert_eq!((lines[1], lines[3], lines[5..].join("")), ("/run/buildkit/ssh_agent.0", "/tmp/agent", "no ".to_owned()));
+    assert_eq!(
+        (lines[1], lines[3], lines[5..].join("")),
+        ("/run/buildkit/ssh_agent.0", "/tmp/agent", "no ".to_owned())
+    );
     Ok(())
 }
 

@@ -45,7 +45,8 @@ fn the_second_time_everything_is_there() -> Result {
 
 #[test]
 fn what_is_done_anew_is_another_image() -> Result {
-    let project = Project::new("FROM base AS one\nRUN cat /proc/uptime > /one\nFROM one\nRUN cat /proc/uptime > /two\n")?;
+    let project =
+        Project::new("FROM base AS one\nRUN cat /proc/uptime > /one\nFROM one\nRUN cat /proc/uptime > /two\n")?;
     let first = project.id(&[])?;
     assert_eq!(project.id(&[])?, first);
     let everything = project.id(&["--no-cache"])?;
@@ -84,7 +85,8 @@ fn arguments_and_labels() -> Result {
          RUN echo \"$TAG $GIVEN $OTHER\" > /values\n",
     )?;
     let flags = ["--build-arg", "GIVEN=flag", "--build-arg", "FROM_OUTSIDE", "--build-arg", "OTHER"];
-    let mut command = project.command(&[&["-q", "-t", "app", "--label", "both=flag", "--label", "new"], &flags[..]].concat());
+    let mut command =
+        project.command(&[&["-q", "-t", "app", "--label", "both=flag", "--label", "new"], &flags[..]].concat());
     end_to_end::process::run(command.env("OTHER", "outside"))?.success()?;
     assert_eq!(project.in_image("app", "cat /values")?, "none flag outside");
     let inspected = project.phial().inspect("app")?;

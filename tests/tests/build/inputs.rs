@@ -55,7 +55,10 @@ fn all_files_come_from_standard_input() -> Result {
         assert!(archive.status.success(), "tar {compression}");
         let words = ["build", "-q", "--network", "none", "-"];
         let id = project.phial().run_with_input(&words, &archive.stdout)?.success()?;
-        assert_eq!(project.in_image(id.trim(), "cat /all/deep/file; ls /all")?, "of an archive\nDockerfile\nOther\ndeep");
+        assert_eq!(
+            project.in_image(id.trim(), "cat /all/deep/file; ls /all")?,
+            "of an archive\nDockerfile\nOther\ndeep"
+        );
         let words = ["build", "-q", "--network", "none", "-f", "Other", "-"];
         let id = project.phial().run_with_input(&words, &archive.stdout)?.success()?;
         assert_eq!(project.in_image(id.trim(), "cat /made")?, "other");
@@ -102,7 +105,10 @@ fn registries_are_asked_when_somebody_wants_it() -> Result {
     let push = |text: &str| -> Result {
         let id = {
             let words = ["build", "-q", "--network", "none", "-t", &name, "-"];
-            project.phial().run_with_input(&words, format!("FROM base\nRUN echo {text} > /base\n").as_bytes())?.success()?
+            project
+                .phial()
+                .run_with_input(&words, format!("FROM base\nRUN echo {text} > /base\n").as_bytes())?
+                .success()?
         };
         project.phial().ok(&["push", &name])?;
         project.phial().ok(&["rmi", "-f", id.trim()]).map(drop)
@@ -141,7 +147,10 @@ fn a_repository_is_a_context() -> Result {
     let address = format!("git://{}/app.git#main:sub", origin.address());
     let build = |address: &str| project.phial().run(&["build", "-q", "--network", "none", address]);
     let id = build(&address)?.success()?;
-    assert_eq!(project.in_image(id.trim(), "cat /file; ls -d /.git 2>/dev/null || echo none")?, "of a repository\nnone");
+    assert_eq!(
+        project.in_image(id.trim(), "cat /file; ls -d /.git 2>/dev/null || echo none")?,
+        "of a repository\nnone"
+    );
     let wrong = build(&address.replace("main", "absent"))?.exited(1)?;
     assert!(wrong.stderr.contains("absent"), "{wrong:?}");
     Ok(())

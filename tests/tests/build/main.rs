@@ -8,3 +8,4 @@ mod inputs;
 mod messages;
 mod mounts;
 mod secrets;
+mod shell;

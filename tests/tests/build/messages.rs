@@ -22,7 +22,8 @@ fn what_is_wrong_is_shown_where_it_stands() -> Result {
         project.write("Dockerfile", file)?;
         let output = project.build(&[])?;
         let said = &output.stderr;
-        let fine = output.code == 1 && said.contains(place) && said.contains(what) && said.contains("phial: cannot build");
+        let fine =
+            output.code == 1 && said.contains(place) && said.contains(what) && said.contains("phial: cannot build");
         if !fine || said.contains("panicked") || !output.stdout.is_empty() {
             wrong.push(format!("{file:?} (expected {place} and {what}): {output:?}"));
         }

@@ -6,7 +6,9 @@ use end_to_end::{Project, Result};
 fn a_cache_is_kept_between_builds() -> Result {
     let project = Project::new("")?;
     let counts = |round: &str, flags: &str| {
-        format!("FROM base\nRUN --mount=type=cache,target=/cache{flags} echo {round} >> /cache/rounds; wc -l < /cache/rounds > /seen\n")
+        format!(
+            "FROM base\nRUN --mount=type=cache,target=/cache{flags} echo {round} >> /cache/rounds; wc -l < /cache/rounds > /seen\n"
+        )
     };
     assert_eq!(project.made(&counts("1", ""), &[], "cat /seen; ls -d /cache 2>&1 | grep -c No")?, "1\n1");
     assert_eq!(project.made(&counts("2", ""), &[], "cat /seen")?, "2");
@@ -20,7 +22,8 @@ fn a_cache_is_kept_between_builds() -> Result {
     let begins = "FROM base AS from\nRUN mkdir /d && echo begun > /d/file\nFROM base\n\
                   RUN --mount=type=cache,target=/begun,from=from,source=/d cat /begun/file > /seen\n";
     assert_eq!(project.made(begins, &[], "cat /seen")?, "begun");
-    let read_only = "FROM base\nRUN --mount=type=cache,target=/begun,ro touch /begun/x 2>/dev/null || echo refused > /seen\n";
+    let read_only =
+        "FROM base\nRUN --mount=type=cache,target=/begun,ro touch /begun/x 2>/dev/null || echo refused > /seen\n";
     assert_eq!(project.made(read_only, &[], "cat /seen")?, "refused");
     // They are volumes, which everybody can look at and remove.
     assert!(project.phial().ok(&["volume", "ls", "-q"])?.lines().any(|name| name.starts_with("cache-")));
@@ -41,11 +44,15 @@ fn several_locked_caches_at_once() -> Result {
     let (one, two) = (mount("c"), mount("d"));
     let stages = |number: usize| {
         let (first, second) = if number.is_multiple_of(2) { (&one, &two) } else { (&two, &one) };
-        format!("FROM base AS s{number}\nRUN {first} {second} echo {number} >> /c/all; echo {number} >> /d/all; touch /made{number}\n")
+        format!(
+            "FROM base AS s{number}\nRUN {first} {second} echo {number} >> /c/all; echo {number} >> /d/all; touch /made{number}\n"
+        )
     };
     let all: String = (0..8).map(stages).collect();
-    let copies: String = (0..8).map(|number| format!("COPY --from=s{number} /made{number} /\n")).collect();
-    let last = format!("{all}FROM base\n{copies}RUN {one} {two} sort -u /c/all | wc -l > /seen; sort -u /d/all | wc -l >> /seen\n");
+    let copies = (0..8).map(|number| format!("COPY --from=s{number} /made{number} /\n")).collect::<Vec<_>>().concat();
+    let last = format!(
+        "{all}FROM base\n{copies}RUN {one} {two} sort -u /c/all | wc -l > /seen; sort -u /d/all | wc -l >> /seen\n"
+    );
     assert_eq!(project.made(&last, &[], "cat /seen")?, "8\n8");
     Ok(())
 }
@@ -54,7 +61,8 @@ fn several_locked_caches_at_once() -> Result {
 fn what_is_written_to_a_bind_is_gone() -> Result {
     let project = Project::new("")?;
     project.write("dir/file", "of the context\n")?;
-    let read_only = "FROM base\nRUN --mount=target=/c cat /c/dir/file > /seen; touch /c/x 2>/dev/null || echo refused >> /seen\n";
+    let read_only =
+        "FROM base\nRUN --mount=target=/c cat /c/dir/file > /seen; touch /c/x 2>/dev/null || echo refused >> /seen\n";
     assert_eq!(project.made(read_only, &[], "cat /seen")?, "of the context\nrefused");
     let writable = "FROM base\nRUN --mount=target=/c,source=dir,rw echo new > /c/new; rm /c/file; ls /c > /seen\n\
                     RUN --mount=target=/c,source=dir,rw ls /c >> /seen\n";

@@ -48,7 +48,7 @@ fn an_archive_writes_and_reads_nothing_outside() -> Result {
     let up = format!("../../../../../../../..{secret}");
     let cases: Vec<Vec<Entry<'_>>> = vec![
         vec![file, ("../victim/secret", b'0', "", "overwritten")],
-        vec![file, (&secret, b'0', "", "overwritten")],
+        vec![file, (secret.as_str(), b'0', "", "overwritten")],
         vec![file, ("link", b'2', &path, ""), ("link/secret", b'0', "", "overwritten")],
         vec![file, ("link", b'2', &path, ""), ("link/made", b'5', "", "")],
         vec![file, ("link", b'2', &secret, ""), ("link", b'0', "", "overwritten")],
@@ -109,7 +109,10 @@ fn a_repository_runs_nothing_and_leads_nowhere() -> Result {
     let victim = Victim::beside(&project)?;
     let repository = project.phial().scratch().join("repositories/app.git");
     std::fs::create_dir_all(repository.join("sub"))?;
-    std::fs::write(repository.join("Dockerfile"), "FROM base\nCOPY . /got\nRUN cat /got/* /got/*/* > /seen 2>/dev/null; true\n")?;
+    std::fs::write(
+        repository.join("Dockerfile"),
+        "FROM base\nCOPY . /got\nRUN cat /got/* /got/*/* > /seen 2>/dev/null; true\n",
+    )?;
     std::os::unix::fs::symlink(victim.path(), repository.join("out"))?;
     std::os::unix::fs::symlink("../../victim", repository.join("sub/out"))?;
     for words in [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-q", "-m", "one"]] {

@@ -44,7 +44,11 @@ fn links_of_a_context_mean_what_they_mean_in_it() -> Result {
         victim.is_unharmed(&project, &format!("{line}: {output:?}"))?;
     }
     // All of it, where links stay links.
-    let got = project.made("FROM base\nCOPY . /got\n", &[], "readlink /got/absolute /got/up; cat /got/file 2>&1 | grep -c canary")?;
+    let got = project.made(
+        "FROM base\nCOPY . /got\n",
+        &[],
+        "readlink /got/absolute; readlink /got/up; cat /got/file 2>&1 | grep -c canary; true",
+    )?;
     assert_eq!(got, format!("{}\n../victim\n0", victim.path()));
     victim.is_unharmed(&project, &got)
 }
@@ -52,7 +56,9 @@ fn links_of_a_context_mean_what_they_mean_in_it() -> Result {
 /// A stranger who writes into the context while it is built.
 #[test]
 fn a_directory_of_a_context_is_swapped_for_a_link() -> Result {
-    let project = Project::new("FROM base\nCOPY dir /copied\nCOPY dir/secret /one\nRUN --mount=source=dir,target=/m cat /m/* > /seen\n")?;
+    let project = Project::new(
+        "FROM base\nCOPY dir /copied\nCOPY dir/secret /one\nRUN --mount=source=dir,target=/m cat /m/* > /seen\n",
+    )?;
     let victim = Victim::beside(&project)?;
     project.write("dir/secret", "of the context")?;
     let (dir, link) = (project.dir().join("dir"), project.dir().join("link"));

@@ -11,7 +11,7 @@ fn bombs() -> Result {
     let doubled = format!("FROM base\nENV A=aaaaaaaaaaaaaaaa\n{}RUN true\n", "ENV A=$A$A$A$A$A$A$A$A\n".repeat(14));
     let arguments = format!("FROM base\nARG A=aaaaaaaaaaaaaaaa\n{}RUN true\n", "ARG A=$A$A$A$A$A$A$A$A\n".repeat(14));
     let replaced = format!("FROM base\nENV A=aaaaaaaaaaaaaaaa\n{}RUN true\n", "ENV A=${A//a/aaaaaaaa}\n".repeat(14));
-    let many: String = (0..100).map(|number| format!("ENV B{number}=$A\n")).collect();
+    let many = (0..100).map(|number| format!("ENV B{number}=$A\n")).collect::<Vec<_>>().concat();
     let many = format!("FROM base\nENV A={}\n{many}RUN true\n", "a".repeat(60_000));
     let cases = [
         (doubled, "variables make more than"),
@@ -41,12 +41,15 @@ fn bombs() -> Result {
 /// Two thousand stages, each of which wants the one before it twice, are two thousand stages.
 #[test]
 fn stages_that_use_each_other() -> Result {
-    let stages: String = (1..2000)
+    let stages = (1..2000)
         .map(|number| {
             let before = number - 1;
-            format!("FROM base AS s{number}\nCOPY --from=s{before} /etc/passwd /a\nCOPY --from=s{before} /etc/group /b\n")
+            format!(
+                "FROM base AS s{number}\nCOPY --from=s{before} /etc/passwd /a\nCOPY --from=s{before} /etc/group /b\n"
+            )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let project = Project::new(&format!("FROM base AS s0\n{stages}"))?;
     project.id(&[]).map(drop)
 }
@@ -58,7 +61,9 @@ fn links_of_an_image_lead_nowhere() -> Result {
     let victim = Victim::beside(&project)?;
     let path = victim.path();
     project.write("file", "of the context")?;
-    let links = format!("FROM base AS evil\nRUN mkdir -p /d && ln -s {path} /l && ln -s {path}/secret /f && ln -s ../../../../../..{path} /d/up\n");
+    let evil = format!(
+        "FROM base AS evil\nRUN mkdir -p /d && ln -s {path} /l && ln -s {path}/secret /f && ln -s ../../../../../..{path} /d/up\n"
+    );
     let lines = [
         "COPY file /l/secret",
         "COPY file /l/made",
@@ -81,7 +86,7 @@ fn links_of_an_image_lead_nowhere() -> Result {
         "USER 1000\nWORKDIR /d/up/made",
     ];
     for line in lines {
-        project.write("Dockerfile", &format!("{links}FROM evil\n{line}\n"))?;
+        project.write("Dockerfile", &format!("{evil}FROM evil\n{line}\n"))?;
         let output = project.build(&["--secret", "id=s,src=/etc/hostname"])?;
         assert!(output.code < 2 && !output.stderr.contains("panicked"), "{line}: {output:?}");
         victim.is_unharmed(&project, &format!("{line}: {output:?}"))?;
@@ -95,7 +100,13 @@ fn a_passwd_that_is_no_file() -> Result {
     let project = Project::new("")?;
     let victim = Victim::beside(&project)?;
     let secret = format!("{}/secret", victim.path());
-    for make in [format!("ln -s {secret}"), "mkfifo".to_owned(), "mkdir".to_owned(), "ln -s /dev/zero".to_owned(), "ln -s passwd".to_owned()] {
+    for make in [
+        format!("ln -s {secret}"),
+        "mkfifo".to_owned(),
+        "mkdir".to_owned(),
+        "ln -s /dev/zero".to_owned(),
+        "ln -s passwd".to_owned(),
+    ] {
         for line in ["USER reader\nRUN id", "COPY --chown=reader Dockerfile /x", "USER reader\nWORKDIR /y"] {
             project.write("Dockerfile", &format!("FROM base\nRUN rm /etc/passwd && {make} /etc/passwd\n{line}\n"))?;
             let output = project.build(&[])?;

@@ -38,7 +38,8 @@ impl Victim {
         assert_eq!(looks(&self.dir)?, self.before, "the host was changed");
         assert!(!said.contains(CANARY), "{said}");
         let mut grep = Command::new("grep");
-        let found = run(grep.args(["-r", "-a", "-l", "-e", CANARY]).args([project.phial().root(), project.phial().run_dir()]))?;
+        let found =
+            run(grep.args(["-r", "-a", "-l", "-e", CANARY]).args([project.phial().root(), project.phial().run_dir()]))?;
         assert_eq!((found.code, found.stdout.as_str()), (1, ""), "a file of the host is in the store");
         Ok(())
     }
@@ -51,7 +52,14 @@ fn looks(dir: &Path) -> Result<Vec<String>> {
     while let Some(path) = left.pop() {
         let found = fs::symlink_metadata(&path)?;
         let times = (found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec());
-        lines.push(format!("{} {:o} {} {} {} {times:?}", path.display(), found.mode(), found.uid(), found.ino(), found.size()));
+        lines.push(format!(
+            "{} {:o} {} {} {} {times:?}",
+            path.display(),
+            found.mode(),
+            found.uid(),
+            found.ino(),
+            found.size()
+        ));
         if found.is_dir() {
             left.extend(fs::read_dir(&path)?.flatten().map(|entry| entry.path()));
         }

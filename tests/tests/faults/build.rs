@@ -43,7 +43,7 @@ fn build() -> Result {
     let path = project.path();
     let words = ["build", "--network", "none", "-t", "app", &path];
     let after = |_: &Phial| builds(&project, &[]);
-    died(&project, 100, &Operation { words: &words, before: &nothing_built, after: &after })
+    died(&project, 45, &Operation { words: &words, before: &nothing_built, after: &after })
 }
 
 #[test]
@@ -74,7 +74,8 @@ fn build_of_nothing_new() -> Result {
 
 #[test]
 fn build_on_a_network() -> Result {
-    let (host, mut project) = (Machine::new()?, Project::that_dies("FROM base\nRUN echo HELLO > /twice; echo HELLO >> /twice\n")?);
+    let (host, mut project) =
+        (Machine::new()?, Project::that_dies("FROM base\nRUN echo HELLO > /twice; echo HELLO >> /twice\n")?);
     project.stage.phial.enter(&host);
     project.phial().ok(&["network", "create", "--subnet", "10.99.0.0/24", "web"])?;
     let path = project.path();
@@ -84,5 +85,5 @@ fn build_on_a_network() -> Result {
         // The address and all that a command had there is free.
         phial.ok(&["run", "--rm", "--network", "web", "--ip", "10.99.0.2", "app", "true"]).map(drop)
     };
-    died(&project, 100, &Operation { words: &words, before: &nothing_built, after: &after })
+    died(&project, 25, &Operation { words: &words, before: &nothing_built, after: &after })
 }
