@@ -49,15 +49,15 @@ pub(crate) fn unpack(reader: impl Read, into: &Path) -> Result<Unpacked> {
     let root = fsroot::Root::open(into)?;
     let tar = image::decompressed(reader).map_err(failed)?;
     let owner = Owner::OnHost(rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    image::layer::extract(tar, &root, b"", owner, &Limits::default()).map_err(|error| match error.kind() {
-        image::layer::ErrorKind::Write => error.into(),
-        // Also what cannot be read: it ends too early, or is compressed otherwise than it says.
-        _ => {
-            let text = error.to_string();
-            // It is no layer.
-            let text = text.strip_prefix("layer").unwrap_or(&text).trim_start_matches([':', ' ']);
-            Error::new(ErrorKind::Invalid, format!("the archive of the context: {text}"))
+    image::layer::extract(tar, &root, b"", owner, &Limits::default()).map_err(|error| {
+        if error.kind() == image::layer::ErrorKind::Write {
+            return Error::from(error);
         }
+        // Also what cannot be read: it ends too early, or is compressed otherwise than it says.
+        let text = error.to_string();
+        // It is no layer.
+        let text = text.strip_prefix("layer").unwrap_or(&text).trim_start_matches([':', ' ']);
+        Error::new(ErrorKind::Invalid, format!("the archive of the context: {text}"))
     })?;
     Ok(Unpacked::Files)
 }
