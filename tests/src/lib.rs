@@ -41,6 +41,8 @@ pub mod origins;
 pub mod phial;
 /// Children that never outlive their owner, and commands run to their end.
 pub mod process;
+/// Projects that are built, as data.
+pub mod projects;
 /// A command on a pseudo-terminal, driven by what it prints.
 pub mod pty;
 /// Debian's `docker-registry` on a free port of loopback.
