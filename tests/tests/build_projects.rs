@@ -4,7 +4,7 @@
 //! `PROJECT=name` in the environment takes one of them alone. Debian's packages come through the default network, from
 //! where mmdebstrap takes them as well.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -51,7 +51,8 @@ fn prepared() -> Result<Phial> {
     let toolchains = projects::directory().join("toolchains");
     phial.ok(&["build", "--progress", "plain", "-t", "toolchains", &toolchains.display().to_string()])?;
     TOOLCHAINS.iter().try_for_each(|name| phial.ok(&["tag", "toolchains", name]).map(drop))?;
-    phial.ok(&["network", "create", NETWORK])?;
+    // A name has an address of IPv6 as well otherwise, at which not every server listens, and busybox tries no second one.
+    phial.ok(&["network", "create", "--ipv6=false", NETWORK])?;
     Ok(phial)
 }
 
@@ -76,11 +77,13 @@ fn build(phial: &Phial, project: &Project) -> Result<(String, Vec<String>)> {
     words.push(&directory);
     let output = phial.run(&words)?.exited(0)?;
     let id = phial.inspect(&project.name)?["Id"].as_str().context("an image has an id")?.to_owned();
-    let steps: BTreeMap<&str, &str> = output.stderr.lines().filter_map(step).collect();
-    // A step that was done before says so in one line, with nothing else of it but its name.
-    let cached: Vec<&str> = output.stderr.lines().filter_map(|line| line.strip_suffix(" CACHED")).collect();
-    let anew = steps.into_iter().filter(|(number, _)| !cached.contains(number));
-    Ok((id, anew.map(|(_, name)| name.to_owned()).collect()))
+    let steps: Vec<(&str, &str)> = output.stderr.lines().filter_map(step).collect();
+    let cached: BTreeSet<&str> = output.stderr.lines().filter_map(|line| line.strip_suffix(" CACHED")).collect();
+    // With --link a step is two operations of one name, and the second only lays layers upon others.
+    let names: BTreeSet<&str> =
+        steps.iter().filter(|(number, _)| cached.contains(number)).map(|(_, name)| *name).collect();
+    let anew = steps.iter().filter(|(_, name)| !names.contains(name));
+    Ok((id, anew.map(|(_, name)| (*name).to_owned()).collect()))
 }
 
 /// The number and name of a step that makes a layer, in the line in which it is named.
