@@ -15,7 +15,7 @@ use crate::registry::{Access, Options, Registry};
 use crate::{Context, Result};
 
 /// Changes whenever an image is made otherwise, so that an old one is not used.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// Two small layers: Debian's static busybox with all its applets, and a change on top.
 pub const BUSYBOX: &str = "busybox:latest";
@@ -31,6 +31,8 @@ pub const BUSYBOX_INDEX: &str = "busybox:index";
 pub const BUSYBOX_LIST: &str = "busybox:list";
 /// A Debian 12 with apt and bash in three layers: the system, additions and removals, more of both.
 pub const DEBIAN: &str = "debian:12";
+/// The lowest of these layers alone: a Debian in which packages can be installed.
+pub const DEBIAN_PLAIN: &str = "debian:plain";
 
 /// A registry with all the images, for one test.
 ///
@@ -81,7 +83,9 @@ fn make_all(work: &Path, storage: &Path) -> Result {
         let of_each = both_architectures(&registry, &busybox, dialect, &work.join(name.replace(':', "-")))?;
         push_index(&registry, name, dialect, &of_each)?;
     }
-    debian(work)?.push(&registry, DEBIAN).map(drop)
+    let debian = debian(work)?;
+    debian.push(&registry, DEBIAN)?;
+    Image { layers: debian.layers[..1].to_vec(), ..debian }.push(&registry, DEBIAN_PLAIN).map(drop)
 }
 
 fn both_architectures(registry: &Registry, like: &Image, dialect: Dialect, work: &Path) -> Result<Vec<Pushed>> {

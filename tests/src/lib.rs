@@ -43,6 +43,8 @@ pub mod phial;
 pub mod process;
 /// A directory that is built.
 pub mod project;
+/// Projects that are built, as data.
+pub mod projects;
 /// A command on a pseudo-terminal, driven by what it prints.
 pub mod pty;
 /// Debian's `docker-registry` on a free port of loopback.

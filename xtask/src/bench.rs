@@ -4,6 +4,8 @@
 
 /// A large image on its way out.
 mod archives;
+/// Dockerfiles.
+mod build;
 /// containerd and ctr.
 mod containerd;
 /// dockerd and its client.
@@ -117,6 +119,9 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
     if options.measures(Measurement::Lists) {
         many::lists(&peers, &image, options.runs)?.into_iter().for_each(|table| report.add(table));
     }
+    if options.measures(Measurement::Build) {
+        build::measure(&peers, &image, options, dir.path())?.into_iter().for_each(|table| report.add(table));
+    }
     let Some(storage) = large else { return Ok(report) };
     let registry = serve(storage)?;
     let image = registry.name(large::IMAGE);
@@ -130,7 +135,9 @@ fn measure(options: &Options, phial: Option<&Path>, small: &Path, large: Option<
         }
     }
     if options.measures(Measurement::Push) {
-        report.add(archives::push(&peers, &image, options.pulls)?);
+        let peers: Vec<&dyn Peer> = peers.iter().map(Box::as_ref).collect();
+        let title = "push of five layers, 800 MB, to an empty registry";
+        report.add(archives::push(&peers, title, &image, options.pulls)?);
     }
     if options.measures(Measurement::Save) {
         report.add(archives::save(&peers, &image, options.pulls, dir.path())?);

@@ -13,8 +13,8 @@ use super::rounds::{rounds_of, time};
 type Peers = [Box<dyn Peer>];
 
 /// A push to a registry that has nothing of the image.
-pub(crate) fn push(peers: &Peers, image: &str, rounds: usize) -> Result<Table> {
-    rounds_of("push of five layers, 800 MB, to an empty registry", rounds, |_, samples| {
+pub(crate) fn push(peers: &[&dyn Peer], title: &str, image: &str, rounds: usize) -> Result<Table> {
+    rounds_of(title, rounds, |_, samples| {
         for peer in peers {
             let registry = Registry::start()?;
             let name = registry.name("pushed:latest");

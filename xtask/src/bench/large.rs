@@ -65,7 +65,7 @@ fn make(work: &Path, storage: &Path) -> Result {
 
 fn layer(work: &Path, pool: &[u8], number: usize) -> Result<Layer> {
     let tree = work.join(format!("layer-{number}"));
-    let mut random = Random(number as u64);
+    let mut random = Random::new(number as u64);
     for file in 0..FILES {
         let dir = tree.join(format!("srv/layer-{number}/{:02x}/{:02x}", file % 16, file / 16 % 16));
         if file < 256 {
@@ -75,7 +75,7 @@ fn layer(work: &Path, pool: &[u8], number: usize) -> Result<Layer> {
         let start = random.below(pool.len() - size);
         let mut bytes = pool[start..start + size].to_vec();
         if file % 10 == 0 {
-            bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&random.next().to_le_bytes()[..chunk.len()]));
+            random.fill(&mut bytes);
         }
         fs::write(dir.join(format!("file-{file}")), bytes)?;
     }
@@ -93,10 +93,19 @@ fn size_of_a_file(random: &mut Random) -> usize {
     }
 }
 
-/// Xorshift: the same image on every machine.
-struct Random(u64);
+/// Xorshift: the same bytes on every machine.
+pub(super) struct Random(u64);
 
 impl Random {
+    /// One that begins with this, which is not 0.
+    pub(super) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    pub(super) fn fill(&mut self, bytes: &mut [u8]) {
+        bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]));
+    }
+
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -104,7 +113,7 @@ impl Random {
         self.0
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.next() % limit as u64).expect("a remainder is below its divisor, which is a usize")
     }
 }

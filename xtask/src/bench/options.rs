@@ -8,11 +8,12 @@ use super::{containerd, docker, phial, podman};
 pub(crate) const HELP: &str = "\
 usage: cargo xtask bench [OPTION…]
 
-  --only WHAT[,WHAT…]    runtime, run, exec, memory, many, lists, network, pull, push, save
-                         (all)
+  --only WHAT[,WHAT…]    runtime, run, exec, memory, many, lists, network, build, pull, push,
+                         save (all)
   --peers NAME[,NAME…]   phial, docker, podman, containerd (all)
-  --runs N               rounds of run, exec, lists and starts with a network (20)
-  --pulls N              rounds of pull, push, save and throughput (3)
+  --runs N               rounds of run, exec, lists, starts with a network and builds
+                         where all is cached (20)
+  --pulls N              rounds of pull, push, save, throughput and other builds (3)
 ";
 
 /// Something that is measured.
@@ -25,6 +26,7 @@ pub(crate) enum Measurement {
     Many,
     Lists,
     Network,
+    Build,
     Pull,
     Push,
     Save,
@@ -32,7 +34,7 @@ pub(crate) enum Measurement {
 
 impl Measurement {
     /// Every one, and its word.
-    const ALL: [(&str, Measurement); 10] = [
+    const ALL: [(&str, Measurement); 11] = [
         ("runtime", Measurement::Runtime),
         ("run", Measurement::Run),
         ("exec", Measurement::Exec),
@@ -40,6 +42,7 @@ impl Measurement {
         ("many", Measurement::Many),
         ("lists", Measurement::Lists),
         ("network", Measurement::Network),
+        ("build", Measurement::Build),
         ("pull", Measurement::Pull),
         ("push", Measurement::Push),
         ("save", Measurement::Save),

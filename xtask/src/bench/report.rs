@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use end_to_end::{Context, Result};
 use serde_json::{Value, json};
 
-use super::{docker, phial};
+use super::{build, docker, phial};
 
 /// The column of phial's starts without a network, beside those with one.
 pub(super) const WITHOUT_NETWORK: &str = "phial none";
@@ -117,6 +117,8 @@ fn budgets(title: &str) -> Vec<Budget> {
         of_networks(title)
     } else if title.starts_with("run ") {
         vec![Budget::PartOf(0.1, "containerd"), Budget::PartOf(0.2, "podman")]
+    } else if title.starts_with("build: all is cached, three stages") {
+        vec![Budget::AtMost(30.0), Budget::PartOf(0.2, docker::NAME), Budget::PartOf(0.2, build::BUILDKIT)]
     } else if title.starts_with("exec ") {
         vec![Budget::PartOf(0.1, "docker")]
     } else if title.starts_with("cold pull") {

@@ -1,0 +1,1 @@
+int rotate(int letter);

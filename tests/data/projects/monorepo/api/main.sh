@@ -1,0 +1,2 @@
+. shared/log.sh
+log serving

@@ -1,0 +1,8 @@
+package Text::Backwards;
+
+use strict;
+use warnings;
+
+sub backwards { return join ' ', reverse split ' ', shift }
+
+1;
