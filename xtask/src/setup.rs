@@ -53,6 +53,10 @@ pub(crate) const TESTS: &[Package] = &[
     package("iptables", "iptables-nft", "rules of others beside those of Phial"),
     package("bind9-dnsutils", "dig", "asks for names"),
     package("dnsmasq-base", "dnsmasq", "a real server of names"),
+    package("git", "git", "repositories that images are built from"),
+    package("openssh-client", "ssh-agent", "an agent whose keys builds use"),
+    package("xz-utils", "xz", "archives that builds unpack"),
+    package("bzip2", "bzip2", "likewise"),
     package("libseccomp-dev", "/usr/include/seccomp.h", "the seccomp compiler is held equal to it"),
 ];
 
