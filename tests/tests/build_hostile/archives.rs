@@ -44,7 +44,12 @@ fn an_archive_writes_and_reads_nothing_outside() -> Result {
     let project = Project::new("")?;
     let victim = Victim::beside(&project)?;
     let (secret, path) = (format!("{}/secret", victim.path()), victim.path());
-    let file: Entry<'_> = ("Dockerfile", b'0', "", "FROM base\nCOPY . /got\nRUN cat /got/* > /seen 2>&1; true\n");
+    let file: Entry<'_> = (
+        "Dockerfile",
+        b'0',
+        "",
+        "FROM base\nCOPY . /got\nRUN find -L /got -type f -exec cat {} + > /seen 2>&1; true\n",
+    );
     let up = format!("../../../../../../../..{secret}");
     let cases: Vec<Vec<Entry<'_>>> = vec![
         vec![file, ("../victim/secret", b'0', "", "overwritten")],
@@ -111,7 +116,7 @@ fn a_repository_runs_nothing_and_leads_nowhere() -> Result {
     std::fs::create_dir_all(repository.join("sub"))?;
     std::fs::write(
         repository.join("Dockerfile"),
-        "FROM base\nCOPY . /got\nRUN cat /got/* /got/*/* > /seen 2>/dev/null; true\n",
+        "FROM base\nCOPY . /got\nRUN find -L /got -type f -exec cat {} + > /seen 2>&1; true\n",
     )?;
     std::os::unix::fs::symlink(victim.path(), repository.join("out"))?;
     std::os::unix::fs::symlink("../../victim", repository.join("sub/out"))?;
