@@ -116,6 +116,10 @@ impl Flags {
     /// Removes the id of an earlier build: of one that fails, there is none.
     pub(super) fn forget(&self) -> Result<()> {
         let Some(path) = &self.iidfile else { return Ok(()) };
+        // Whatever else has the name, as /dev/stderr has, is nobody's old answer.
+        if !std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
+            return Ok(());
+        }
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(invalid("--iidfile", &path.display().to_string(), error))
