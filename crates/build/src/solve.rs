@@ -96,8 +96,9 @@ pub(crate) struct Outcome<'a> {
 }
 
 impl<'a> Outcome<'a> {
+    /// A tree for which nothing had to be done.
     fn of_tree(tree: Tree) -> Outcome<'a> {
-        Outcome { values: vec![Value::Tree(tree)], created: None, result: None, is_cached: false }
+        Outcome { values: vec![Value::Tree(tree)], created: None, result: None, is_cached: true }
     }
 }
 

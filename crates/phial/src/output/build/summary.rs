@@ -25,7 +25,8 @@ pub(super) fn text(state: &State, has_succeeded: bool) -> String {
 /// `Built in 3.2 s (5 of 9 steps cached). Longest: RUN make 2.1 s, COPY . . 0.4 s`
 fn times(state: &State) -> String {
     let total = state.began.zip(state.last).map_or(Duration::ZERO, |(began, last)| since(began, last));
-    let operations: Vec<&Step> = state.steps.values().filter(|step| step.is_operation).collect();
+    let counts = |step: &&Step| step.is_operation && !step.name.starts_with("[internal]");
+    let operations: Vec<&Step> = state.steps.values().filter(counts).collect();
     let is_cached = |step: &&&Step| matches!(step.ended, Some((Ending::Cached, _)));
     let cached = operations.iter().filter(is_cached).count();
     let of_steps = match operations.len() {
