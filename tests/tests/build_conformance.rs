@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use end_to_end::cases::{self, Case, git};
+use end_to_end::engines::Docker;
 use end_to_end::flat::{Added, Flat};
 use end_to_end::origins::Origin;
 use end_to_end::process::run;
@@ -66,7 +67,93 @@ fn every_case_becomes_what_it_must() -> Result {
     Ok(())
 }
 
+/// Docker 20.10 has a BuildKit of its own, which knows most of the language. What it builds has the same files.
+#[test]
+fn docker_makes_the_same_files() -> Result {
+    let bench = Bench::new()?;
+    let dir = tempfile::Builder::new().prefix("docker-").tempdir_in(bench.stage.phial.scratch())?;
+    let docker = Docker::start(&dir.path().join("docker"))?;
+    let archive = dir.path().join("base.tar");
+    bench.stage.phial.ok(&["save", "-o", text(&archive)?, "base"])?;
+    docker.ok(&["load", "-i", text(&archive)?])?;
+    let (mut agreed, mut wrong) = (0, String::new());
+    for (group, case) in cases::all()?.iter().filter(|(_, case)| is_plain(case)) {
+        let Some(tree) = bench.tree_of_docker(&docker, case)? else { continue };
+        let expected: Vec<String> = case.expect.tree.lines().map(ToOwned::to_owned).collect();
+        let differences = lines("files", &expected, &tree);
+        match OF_DOCKER.iter().find(|(name, _)| *name == case.name) {
+            Some((name, why)) => assert!(!differences.is_empty(), "{group}/{name} is the same, although {why}"),
+            None if differences.is_empty() => agreed += 1,
+            None => write!(wrong, "{group}/{}: {}\n{differences}\n", case.name, case.rule).context(&case.name)?,
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}(- is ours, + is docker's)");
+    assert!(agreed >= AGREED, "only {agreed} cases were built");
+    Ok(())
+}
+
+/// As many cases docker builds at least.
+const AGREED: usize = 100;
+
+/// What docker 20.10 makes otherwise, and why: its `BuildKit` is one of 2020.
+const OF_DOCKER: [(&str, &str); 20] = [
+    ("add-archives", "archives by zstd are younger"),
+    ("add-archive-chown", "--chown did not count for archives"),
+    ("add-compressed-file-is-no-archive", "the directory of the attempt stays"),
+    ("copy-chmod-octal", "--chmod was for files, and without set-id bits"),
+    ("copy-chmod-symbolic", "symbolic modes are younger"),
+    ("copy-chmod-variable", "variables in --chmod are younger"),
+    ("copy-pipe", "pipes were left out"),
+    ("copy-from-makes-a-stage-needed", STAYS),
+    ("ignore-counts-for-mounts", STAYS),
+    ("mount-bind", STAYS),
+    ("mount-is-bind-by-default", STAYS),
+    ("mount-bind-names-of-keys", STAYS),
+    ("mount-bind-one-file", STAYS),
+    ("mount-bind-writable", STAYS),
+    ("mount-bind-from-stage", STAYS),
+    ("mount-bind-is-read-through-links", STAYS),
+    ("mount-relative-target", STAYS),
+    ("mount-cache-modes", STAYS),
+    ("mount-cache-read-only", STAYS),
+    ("mount-several", STAYS),
+];
+const STAYS: &str = "what was made to be mounted on stayed";
+
+/// Whether a case needs nothing but its context, and makes files: docker writes no archive of an image without layers.
+fn is_plain(case: &Case) -> bool {
+    let given = [&case.beside, &case.served, &case.repository, &case.images, &case.environment];
+    let needs = case.flags.len() + given.into_iter().map(BTreeMap::len).sum::<usize>();
+    needs == 0
+        && !case.expect.tree.is_empty()
+        && case.expect.error.is_none()
+        && case.differs.is_none()
+        && !case.ignore_tree
+}
+
 impl Bench {
+    /// The files that docker makes; None if it does not build the case, which may be newer than it is.
+    fn tree_of_docker(&self, docker: &Docker, case: &Case) -> Result<Option<Vec<String>>> {
+        let place = self.place(case)?;
+        let file = case.write(place.dir.path(), &place.fill(&cases::repeated(&case.dockerfile)))?;
+        let (context, name) = (place.dir.path().join("context"), format!("case-{}", case.name));
+        let mut words = vec!["build", "-q", "--network", "none", "-t", &name];
+        if case.file.is_some() {
+            words.extend(["-f", text(&file)?]);
+        }
+        words.push(text(&context)?);
+        if run(docker.command(&words).env("DOCKER_BUILDKIT", "1"))?.code != 0 {
+            return Ok(None);
+        }
+        let archive = place.dir.path().join("saved.tar");
+        docker.ok(&["save", "-o", text(&archive)?, &name])?;
+        let mut tree = Flat::read(&archive)?.since(&self.base).tree;
+        for line in &mut tree {
+            *line = place.empty(line);
+        }
+        Ok(Some(tree))
+    }
+
     fn new() -> Result<Bench> {
         let stage = Stage::busybox()?;
         stage.phial.ok(&["tag", &stage.image, "base"])?;
