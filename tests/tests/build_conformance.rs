@@ -67,7 +67,7 @@ fn every_case_becomes_what_it_must() -> Result {
     Ok(())
 }
 
-/// Docker 20.10 has a BuildKit of its own, which knows most of the language. What it builds has the same files.
+/// Docker 20.10 has a `BuildKit` of its own, which knows most of the language. What it builds has the same files.
 #[test]
 fn docker_makes_the_same_files() -> Result {
     let bench = Bench::new()?;
