@@ -195,6 +195,7 @@ fn prepare(paths: &Paths) -> Result<Connection> {
     for directory in [paths.blobs(), paths.layers(), paths.tmp(), paths.containers()] {
         tree::make_private(&directory)?;
     }
+    tree::spread(&paths.tmp());
     let _alone = lock::acquire(&paths.lock(), Want::Exclusive)?;
     if integrity::is_database_lost(paths) {
         // Asked before anything opens it: of an empty database, the log of the lost one would be deleted.

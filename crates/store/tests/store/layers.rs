@@ -1,11 +1,16 @@
 //! Layers: one writer, present by one rename, trusted only if whole.
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
+use rustix::fs::{IFlags, fstatfs, ioctl_getflags};
 use store::{Digest, LayerSlot, LayerWriter, Store};
 
 use crate::scene::{ALPINE, Scene};
+
+/// statfs(2); ext2 and ext3 have the same number and the same flag.
+const EXT4_SUPER_MAGIC: i64 = 0xEF53;
 
 fn writer(slot: LayerSlot) -> LayerWriter {
     match slot {
@@ -34,6 +39,15 @@ fn a_layer_is_there_once_it_is_committed() {
     assert!(matches!(begin(&scene, &diff_id), LayerSlot::Present(found) if found == committed));
     assert_eq!(std::fs::read_to_string(committed.path.join("file")).expect("reads"), "content");
     assert!(scene.names_in_tmp().is_empty());
+}
+
+#[test]
+fn ext4_gives_each_layer_a_part_of_the_disk_of_its_own() {
+    let scene = Scene::new();
+    let tmp = File::open(scene.store.paths().tmp()).expect("is there");
+    let spreads = ioctl_getflags(&tmp).is_ok_and(|flags| flags.contains(IFlags::TOPDIR));
+    let is_ext4 = fstatfs(&tmp).expect("answers").f_type == EXT4_SUPER_MAGIC;
+    assert_eq!(spreads, is_ext4, "other file systems have no such flag, and the store is opened all the same");
 }
 
 #[test]
