@@ -352,6 +352,70 @@ fn provenance_tells_how_and_never_a_secret() -> Result {
     Ok(())
 }
 
+/// Lists what it sees, and what it is told; of each build it sees anew.
+const SCANNER: &str = r#"#!/bin/sh
+set -e
+[ "$BUILDKIT_SCAN_WITH" != nothing ] || exit 0
+[ "$BUILDKIT_SCAN_WITH" != failure ] || exit 7
+if touch "$BUILDKIT_SCAN_SOURCE/new" 2>/dev/null; then exit 8; fi
+echo "scanning"
+files=$(cd "$BUILDKIT_SCAN_SOURCE"; echo *)
+cat > "$BUILDKIT_SCAN_DESTINATION/sbom.spdx.json" <<EOF
+{"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://spdx.dev/Document", "subject": null,
+ "predicate": {"files": "$files", "told": "$BUILDKIT_SCAN_WITH", "in": "$OWN", "at": "$PWD"}}
+EOF
+"#;
+
+#[test]
+fn a_scanner_says_what_is_in_an_image() -> Result {
+    let (stage, registry) = (Stage::busybox()?, Registry::start()?);
+    let phial = &stage.phial;
+    let scanner = phial.scratch().join("scanner");
+    fs::create_dir(&scanner)?;
+    fs::write(scanner.join("scan"), SCANNER)?;
+    let file = format!("FROM {}\nCOPY --chmod=755 scan /\nENV OWN=it\nWORKDIR /srv\nCMD [\"/scan\"]\n", stage.image);
+    fs::write(scanner.join("Dockerfile"), file)?;
+    phial.ok(&["build", "-t", "scanner", text(&scanner)?])?;
+
+    let context = context(phial, FILE)?;
+    let (name, layout) = (registry.name("scanned:1"), phial.scratch().join("layout"));
+    let target = format!("type=oci,tar=false,dest={}", text(&layout)?);
+    let asked = ["--attest", "type=sbom,generator=scanner,WITH=care", "--provenance", "true"];
+    build(phial, &context, &[&asked[..], &["-t", &name, "--push", "-o", &target]].concat())?;
+    let index = raw(&format!("docker://{name}"))?;
+    assert_eq!(index["manifests"].as_array().map(Vec::len), Some(2), "{index}");
+    skopeo(&["inspect", "--tls-verify=false", &format!("docker://{name}")])?;
+
+    let top: Value = serde_json::from_slice(&fs::read(layout.join("index.json"))?)?;
+    let index = blob(&layout, &top["manifests"][0]["digest"])?;
+    let manifest = blob(&layout, &index["manifests"][1]["digest"])?;
+    let layers = manifest["layers"].as_array().context("layers")?;
+    let kinds: Vec<_> = layers.iter().map(|layer| &layer["annotations"]["in-toto.io/predicate-type"]).collect();
+    assert_eq!(kinds, ["https://spdx.dev/Document", "https://slsa.dev/provenance/v1"]);
+    let statement = blob(&layout, &layers[0]["digest"])?;
+    assert_eq!(statement["predicateType"], "https://spdx.dev/Document");
+    let files = &statement["predicate"];
+    assert_eq!(files["files"], "a b d", "what was built, and nothing of the scanner");
+    assert_eq!((&files["told"], &files["in"], &files["at"]), (&"care".into(), &"it".into(), &"/srv".into()));
+    let digest = statement["subject"][0]["digest"]["sha256"].as_str().context("a digest")?;
+    assert_eq!(index["manifests"][0]["digest"], format!("sha256:{digest}"));
+
+    // Nothing has changed, so the scanner is not run again, and its files are nothing of the image.
+    let second = target.replace("layout", "again");
+    let again = [&["build", "--network", "none", "--progress", "plain"], &asked[..], &["-o", &second]].concat();
+    let output = phial.run(&[&again[..], &[text(&context)?]].concat())?.exited(0)?;
+    assert!(!output.stderr.contains("scanning"), "{output:?}");
+    for (with, why) in [("nothing", "has 0 documents"), ("failure", "exit code 7")] {
+        let asked = format!("generator=scanner,WITH={with}");
+        let dest = phial.scratch().join(with);
+        let target = format!("type=oci,dest={}", text(&dest)?);
+        let output = phial.run(&["build", "--sbom", &asked, "-o", &target, text(&context)?])?.exited(1)?;
+        assert!(output.stderr.contains(why), "{output:?}");
+        assert!(!dest.exists());
+    }
+    Ok(())
+}
+
 #[test]
 fn what_cannot_be_done_is_refused_before_anything_is() -> Result {
     let phial = Phial::new()?;
@@ -360,7 +424,8 @@ fn what_cannot_be_done_is_refused_before_anything_is() -> Result {
         (&["-o", "type=oci,dest=x,compression=zstd"][..], "compression=zstd: archives have their layers as they are"),
         (&["-o", "type=image,force-compression=true"], "force-compression=true"),
         (&["-o", "type=image,compresion=gzip"], "did you mean compression"),
-        (&["--sbom", "generator=a"], "--sbom generator=a"),
+        (&["--sbom", "generator=a"], "stand beside an image that is pushed or archived"),
+        (&["--sbom", "generator=A B", "-o", "type=oci,dest=x"], "--sbom generator=A B"),
         (&["--provenance", "version=v0.2"], "only v1 is written"),
         (&["--annotation", "index:a=b"], "no index"),
     ] {

@@ -12,17 +12,20 @@ use crate::Built;
 use crate::context::Local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, Image};
-use crate::frontend::{self, ContextKind, Converted, NoCache, Request, Surroundings};
+use crate::frontend::{self, ContextKind, Converted, Found, Images, NoCache, Request, Surroundings};
 use crate::images::{Resolver, to_message};
 use crate::llb::Graph;
+use crate::llb::message::Definition;
 use crate::llb::message::exec::{HostIp, NetMode, ProxyEnv, Ulimit};
 use crate::options::Options;
 use crate::progress::{Event, Watch};
 use crate::remote::{Imported, Notes};
 use crate::report::Reporter;
+use crate::scan::{Document, Given, Scanner};
 use crate::solve::{Job, Solved, solve};
 use crate::sources::{self, Sources};
 use crate::surroundings::Grants;
+use crate::tree::Tree;
 
 /// The argument that says when everything was made: <https://reproducible-builds.org/specs/source-date-epoch>.
 pub(crate) const EPOCH: &str = "SOURCE_DATE_EPOCH";
@@ -91,28 +94,72 @@ impl Building<'_> {
         let evaluated = self.evaluated(&images, platform)?;
         self.tell_findings(&evaluated)?;
         let converted = self.converted(&evaluated, &images, platform)?;
-        let graph = Graph::read(&converted.definition)
-            .map_err(|refused| Error::invalid(format!("the graph of the build: {refused}")))?;
-        let job = Job {
+        let scanner = self.scanner(&image::Platform::host())?;
+        let solved = self.solved(&converted.definition, &images, self.notes, None);
+        let Solved { tree, created, counts } = solved.map_err(|error| located(error, &converted))?;
+        let documents = scanner.map_or_else(|| Ok(Vec::new()), |scanner| self.scanned(&scanner, &tree, platform))?;
+        let used = images.used();
+        Ok(Image { converted, tree, created, counts, epoch, used, documents, platform: platform.clone() })
+    }
+
+    fn solved(
+        &self,
+        definition: &Definition,
+        images: &Resolver<'_>,
+        notes: &Notes,
+        built: Option<&Tree>,
+    ) -> Result<Solved> {
+        let graph =
+            Graph::read(definition).map_err(|refused| Error::invalid(format!("the graph of the build: {refused}")))?;
+        solve(&Job {
             engine: self.engine,
             lease: self.lease,
             graph: &graph,
             reporter: self.reporter,
-            images: &images,
+            images,
+            built,
             contexts: &self.sources.contexts,
             grants: self.grants,
             imported: self.imported,
-            notes: self.notes,
+            notes,
             explains: self.options.explain,
             brought: Mutex::default(),
             terminal: Mutex::new(()),
             leashes: Mutex::default(),
             is_canceled: AtomicBool::new(false),
-        };
-        let solved = solve(&job).map_err(|error| located(error, &converted))?;
-        let used = images.used();
-        let Solved { tree, created, counts } = solved;
-        Ok(Image { converted, tree, created, counts, epoch, used, platform: platform.clone() })
+        })
+    }
+
+    /// What looks into the image, if something shall, and its own image: it is here before anything is built.
+    fn scanner(&self, host: &image::Platform) -> Result<Option<(Scanner, Found)>> {
+        let Some(request) = &self.options.sbom else { return Ok(None) };
+        let scanner = Scanner::of(request)?;
+        let (pulls, named) = (crate::pulls::Pulls::new(self.reporter), BTreeMap::new());
+        let images = Resolver::new(self.engine, self.options.pull, host.clone(), &named, &pulls);
+        match images.image(&scanner.image, &to_message(host)) {
+            Ok(found) => Ok(Some((scanner, found))),
+            Err(why) => Err(Error::new(ErrorKind::NotFound, format!("--sbom generator={}: {why}", scanner.image))),
+        }
+    }
+
+    /// What it says is in these files. It runs on this host, for whatever they are.
+    fn scanned(
+        &self,
+        (scanner, found): &(Scanner, Found),
+        tree: &Tree,
+        platform: &image::Platform,
+    ) -> Result<Vec<Document>> {
+        if tree.layers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (pulls, named, host) = (crate::pulls::Pulls::new(self.reporter), BTreeMap::new(), image::Platform::host());
+        let images = Resolver::new(self.engine, false, host.clone(), &named, &pulls);
+        let surroundings = surroundings(self.options, self.grants);
+        let given = Given { platform, surroundings, anew: self.options.no_cache };
+        let graph = scanner.graph(found, &to_message(&host), given)?;
+        // What is known of the image is nothing that other hosts need for the next one.
+        let Solved { tree, .. } = self.solved(&graph, &images, &Notes::default(), Some(tree))?;
+        tree.open(self.engine.store())?.map_or_else(|| Ok(Vec::new()), |root| scanner.documents(&root))
     }
 
     fn evaluated(&self, images: &Resolver<'_>, platform: &image::Platform) -> Result<Evaluated> {

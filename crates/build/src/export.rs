@@ -39,6 +39,7 @@ use crate::frontend::Converted;
 use crate::options::{Export, Options};
 use crate::remote::Notes;
 use crate::report::Reporter;
+use crate::scan::{Document, Scanner};
 use crate::solve::MadeLayer;
 use crate::tree::Tree;
 use archive::Target;
@@ -60,6 +61,8 @@ pub(crate) struct Image {
     pub(crate) epoch: Option<u64>,
     /// The images that it was made of, each with the name it was asked by.
     pub(crate) used: Vec<(String, ImageRecord)>,
+    /// What a scanner says is in it.
+    pub(crate) documents: Vec<Document>,
     /// What it is for.
     pub(crate) platform: image::Platform,
 }
@@ -93,9 +96,12 @@ pub(crate) fn check(options: &Options) -> Result<()> {
     }
     options.provenance.as_ref().map(Request::of).transpose()?;
     if let Some(sbom) = &options.sbom {
-        let generator = sbom.attributes.get("generator").map_or_else(String::new, |name| format!(" generator={name}"));
-        return Err(Error::invalid(format!("--sbom{generator}: images that look into images are not run yet"))
-            .with_hint("run one on the image, such as syft IMAGE"));
+        Scanner::of(sbom)?;
+        let goes_away = |export: &Export| matches!(export, Export::Archive { .. } | Export::Image { push: true, .. });
+        if !options.exports.iter().any(goes_away) {
+            return Err(Error::invalid("--sbom: its documents stand beside an image that is pushed or archived")
+                .with_hint("--push, or -o type=oci,dest=FILE"));
+        }
     }
     Ok(())
 }
@@ -189,7 +195,7 @@ impl<'a> Exporting<'a> {
     fn image(&self, export: &Export, prepared: &[Prepared<'_>], built: &mut Built) -> Result<()> {
         let settings = Settings::of(export, self.options)?;
         let names = names(&[self.options.tags.as_slice(), settings.names.as_slice()].concat())?;
-        if settings.annotations.needs_index() && prepared.len() == 1 && self.provenance.is_none() {
+        if settings.annotations.needs_index() && prepared.len() == 1 && !self.attests() {
             return Err(Error::invalid("--annotation: an image for one platform has no index that it could be of")
                 .with_hint("leave out index: and manifest-descriptor:"));
         }

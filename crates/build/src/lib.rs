@@ -43,6 +43,8 @@ mod pulls;
 mod remote;
 /// Who is told what happens.
 mod report;
+/// What is in an image.
+mod scan;
 /// Which operations were done before, and the others.
 mod solve;
 /// Where contexts come from.

@@ -14,4 +14,5 @@ mod graph;
 pub mod message;
 
 pub use builder::{Builder, Output};
+pub(crate) use builder::{NAME, called, operation};
 pub use graph::{Graph, Refused, Vertex};

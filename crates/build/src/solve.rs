@@ -53,6 +53,8 @@ pub(crate) struct Job<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) reporter: &'a Reporter<'a>,
     pub(crate) images: &'a Resolver<'a>,
+    /// What was built before, of which something is said now.
+    pub(crate) built: Option<&'a Tree>,
     /// Directories that files are taken from, by name.
     pub(crate) contexts: &'a BTreeMap<String, Local>,
     /// What commands may have.
@@ -141,5 +143,5 @@ impl Job<'_> {
 
 /// What an operation is called for people.
 pub(crate) fn name_of(vertex: &Vertex) -> &str {
-    vertex.metadata.description.get("llb.customname").map_or("an operation", String::as_str)
+    vertex.metadata.description.get(crate::llb::NAME).map_or("an operation", String::as_str)
 }

@@ -1,5 +1,5 @@
-//! What is said of images, beside them in an index: one attestation manifest for each, as `BuildKit` stores them (its
-//! `docs/attestations/attestation-storage.md`). Pure but for the clock.
+//! What is said of images, how they were built and what is in them, beside them in an index: one attestation manifest for
+//! each, as `BuildKit` stores them (its `docs/attestations/attestation-storage.md`). Pure but for the clock.
 
 use image::Reference;
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use super::Exporting;
 use super::documents::{Descriptor, OCI_MANIFEST, Prepared};
 use super::provenance::{self, Facts};
 use super::settings::Settings;
+use crate::scan::Document;
 
 const ARTIFACT: &str = "application/vnd.docker.attestation.manifest.v1+json";
 const STATEMENT: &str = "application/vnd.in-toto+json";
@@ -43,7 +44,6 @@ impl Exporting<'_> {
         settings: &Settings,
     ) -> Attested {
         let mut attested = Attested::default();
-        let Some(facts) = self.facts() else { return attested };
         for (prepared, subject) in images.iter().zip(descriptors) {
             let platform = prepared.image.platform.to_string();
             let mut called: Vec<String> = names.iter().map(|name| provenance::package(name, &platform)).collect();
@@ -51,11 +51,22 @@ impl Exporting<'_> {
                 // A subject must have a name.
                 called.push("_".to_owned());
             }
-            let predicate = facts.predicate(prepared.image);
-            let statement = provenance::statement(&called, &subject.digest, &predicate);
-            attested.add(subject, statement, settings.old_attestations);
+            let digest = subject.digest.hex();
+            let image = called.iter().map(|name| json!({"name": name, "digest": {"sha256": digest}})).collect();
+            let mut statements: Vec<Statement> =
+                prepared.image.documents.iter().map(|document| Statement::of(document, &image)).collect();
+            let predicate = self.facts().map(|facts| facts.predicate(prepared.image));
+            statements.extend(predicate.map(|predicate| Statement::new(provenance::PREDICATE, &image, &predicate)));
+            if !statements.is_empty() {
+                attested.add(subject, statements, settings.old_attestations);
+            }
         }
         attested
+    }
+
+    /// Whether anything is said of images, and they stand in an index for that.
+    pub(super) fn attests(&self) -> bool {
+        self.provenance.is_some() || self.options.sbom.is_some()
     }
 
     /// What the build knows of itself, if that is asked for.
@@ -70,15 +81,40 @@ impl Exporting<'_> {
     }
 }
 
+/// Something that is said (in-toto).
+struct Statement {
+    kind: String,
+    bytes: Vec<u8>,
+}
+
+impl Statement {
+    fn new(kind: &str, subject: &Vec<Value>, predicate: &Value) -> Statement {
+        let version = "https://in-toto.io/Statement/v1";
+        let document = json!({"_type": version, "subject": subject, "predicateType": kind, "predicate": predicate});
+        Statement { kind: kind.to_owned(), bytes: document.to_string().into_bytes() }
+    }
+
+    /// What a scanner says, which may be of something else than the image.
+    fn of(document: &Document, image: &Vec<Value>) -> Statement {
+        let subject = document.subject.as_ref().filter(|subject| !subject.is_empty()).unwrap_or(image);
+        Statement::new(&document.predicate_type, subject, &document.predicate)
+    }
+}
+
 impl Attested {
-    fn add(&mut self, subject: &Descriptor, statement: Vec<u8>, is_old: bool) {
-        let mut layer = Descriptor::of(STATEMENT, &statement);
-        layer.annotations.insert("in-toto.io/predicate-type".to_owned(), provenance::PREDICATE.to_owned());
+    fn add(&mut self, subject: &Descriptor, statements: Vec<Statement>, is_old: bool) {
+        let layer = |statement: &Statement| {
+            let mut layer = Descriptor::of(STATEMENT, &statement.bytes);
+            layer.annotations.insert("in-toto.io/predicate-type".to_owned(), statement.kind.clone());
+            layer.document()
+        };
+        let layers: Vec<Value> = statements.iter().map(layer).collect();
         let (config, kind) = if is_old {
             // Readers of that time want a configuration of an image.
+            let digests: Vec<Digest> = statements.iter().map(|statement| Digest::of(&statement.bytes)).collect();
             let document = json!({
                 "architecture": "unknown", "os": "unknown", "config": {},
-                "rootfs": {"type": "layers", "diff_ids": [Digest::of(&statement)]},
+                "rootfs": {"type": "layers", "diff_ids": digests},
             });
             (document.to_string().into_bytes(), CONFIG)
         } else {
@@ -88,7 +124,7 @@ impl Attested {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
             "config": Descriptor::of(kind, &config).document(),
-            "layers": [layer.document()],
+            "layers": layers,
         });
         if !is_old {
             manifest["artifactType"] = json!(ARTIFACT);
@@ -104,7 +140,7 @@ impl Attested {
         named["platform"] = json!({"architecture": "unknown", "os": "unknown"});
         self.descriptors.push(named);
         self.manifests.push((OCI_MANIFEST.to_owned(), manifest));
-        for blob in [config, statement] {
+        for blob in [config].into_iter().chain(statements.into_iter().map(|statement| statement.bytes)) {
             if !self.blobs.contains(&blob) {
                 self.blobs.push(blob);
             }

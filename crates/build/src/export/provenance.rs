@@ -45,7 +45,7 @@ impl Request {
         for (key, value) in &request.attributes {
             match (key.as_str(), value.as_str()) {
                 ("mode", "max") => read.is_max = true,
-                ("mode", "min" | "") | ("version", "v1") | ("type", _) => {}
+                ("mode", "min" | "") | ("version", "v1") => {}
                 ("builder-id", value) => value.clone_into(&mut read.builder),
                 ("reproducible", value) => read.is_reproducible = value == "true",
                 ("version", _) => {
@@ -140,20 +140,6 @@ impl Facts<'_> {
         }
         parameters
     }
-}
-
-/// A statement (in-toto) about a manifest.
-pub(super) fn statement(names: &[String], digest: &store::Digest, predicate: &Value) -> Vec<u8> {
-    let subjects = names.iter().map(|name| json!({"name": name, "digest": {"sha256": digest.hex()}}));
-    let subjects: Vec<Value> = subjects.collect();
-    json!({
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": subjects,
-        "predicateType": PREDICATE,
-        "predicate": predicate,
-    })
-    .to_string()
-    .into_bytes()
 }
 
 /// The name of an image as a package URL (<https://github.com/package-url/purl-spec>).

@@ -69,7 +69,9 @@ impl Settings {
         for (key, value) in attributes {
             settings.take(key, value, is_archive)?;
         }
-        if settings.docker && (!settings.annotations.is_empty() || options.provenance.is_some()) {
+        if settings.docker
+            && (!settings.annotations.is_empty() || options.provenance.is_some() || options.sbom.is_some())
+        {
             return Err(Error::invalid(
                 "oci-mediatypes=false: docker's documents know no annotations and attestations",
             )

@@ -7,11 +7,11 @@ use dockerfile::evaluate::{Beginning, Evaluated, EvaluatedStage, Origin};
 use dockerfile::instruction::MountKind;
 use dockerfile::{Error, Kind, Lines, path};
 
-use super::source::{called, git, is_path, operation};
+use super::source::{git, is_path};
 use super::{Conversion, Files, Found, Result};
-use crate::llb::Output;
 use crate::llb::message::file::{Action, Copy, FileAction, FileOp};
 use crate::llb::message::{Kind as Operation, OpMetadata, Platform, SourceOp};
+use crate::llb::{Output, called, operation};
 use crate::source::git::GitAddress;
 
 /// What a context is.

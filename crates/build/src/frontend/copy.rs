@@ -6,12 +6,12 @@ use dockerfile::evaluate::{Origin, Step};
 use dockerfile::instruction::{Add, Placement};
 use dockerfile::{Error, Kind, path};
 
-use super::source::{Outside, git, operation, outside};
+use super::source::{Outside, git, outside};
 use super::stage::{SoFar, owner, place};
 use super::{Conversion, Files, Result};
-use crate::llb::Output;
 use crate::llb::message::file::{Action, Copy, FileAction, FileOp};
 use crate::llb::message::{InputNumber, Kind as Operation, MergeOp};
+use crate::llb::{Output, operation};
 use crate::source::git::{GitAddress, checked_checksum};
 
 /// What is copied from somewhere.
@@ -63,7 +63,7 @@ impl Conversion<'_> {
         let copied = self.builder.add(&operation, metadata.clone(), Some(place.clone()));
         so_far.output = Some(match (is_link, so_far.output) {
             (true, Some(below)) => {
-                operation = super::source::operation(Operation::Merge(merge(2)), None);
+                operation = crate::llb::operation(Operation::Merge(merge(2)), None);
                 operation.inputs = vec![below.input(), copied.input()];
                 self.builder.add(&operation, metadata, Some(place))
             }

@@ -5,16 +5,15 @@ use dockerfile::instruction::{Command, MountKind, Network, Owner as MountOwner, 
 use dockerfile::{Error, Lines, path};
 use engine::config::change::Changed;
 
-use super::source::{called, operation};
 use super::stage::{SoFar, place};
 use super::{Conversion, Files, Result};
-use crate::llb::Output;
 use crate::llb::message::Kind as Operation;
 use crate::llb::message::exec::{
     CacheOpt, CacheSharing, CdiDevice, ExecOp, Grant, Meta, Mount, MountType, NetMode, SecretEnv, SecurityMode,
     TmpfsOpt,
 };
 use crate::llb::message::file::{Action, Chown, FileAction, FileOp, MakeDirectory, MakeFile, Owner, OwnerKind};
+use crate::llb::{Output, called, operation};
 
 /// Where a script lies whose first line says what runs it.
 const SCRIPTS: &str = "/dev/pipes/";

@@ -5,22 +5,9 @@ use std::collections::BTreeMap;
 use dockerfile::Error;
 
 use super::{Conversion, Result};
-use crate::llb::Output;
-use crate::llb::message::{Kind as Operation, Location, Op, OpMetadata, Platform, SourceOp, WorkerConstraints};
+use crate::llb::message::{Kind as Operation, Location, Platform, SourceOp};
+use crate::llb::{Output, called, operation};
 use crate::source::git::GitAddress;
-
-/// What an operation is called for people.
-const NAME: &str = "llb.customname";
-
-/// What is said of an operation that is called so.
-pub(super) fn called(name: impl Into<String>) -> OpMetadata {
-    OpMetadata { description: BTreeMap::from([(NAME.to_owned(), name.into())]), ..OpMetadata::default() }
-}
-
-/// An operation that anybody may do.
-pub(super) fn operation(kind: Operation, platform: Option<&Platform>) -> Op {
-    Op { op: Some(kind), platform: platform.cloned(), constraints: Some(WorkerConstraints::default()), ..Op::default() }
-}
 
 impl Conversion<'_> {
     /// An image.

@@ -5,10 +5,10 @@ use dockerfile::{Error, Instruction, Kind, Lines, path};
 use engine::config::change::Changed;
 use image::History;
 
-use super::source::operation;
 use super::{Conversion, Files, NoCache, Result, history};
 use crate::llb::message::file::{Action, Chown, FileAction, FileOp, MakeDirectory, Owner, OwnerKind, OwnerName};
 use crate::llb::message::{Kind as Operation, Location, OpMetadata, Platform, Position, Range};
+use crate::llb::{called, operation};
 
 /// What a stage is so far.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ impl SoFar {
 
     /// What is said of the next operation of this stage.
     pub(super) fn metadata(&mut self, text: &str) -> OpMetadata {
-        OpMetadata { ignore_cache: self.ignores_cache, ..super::source::called(self.numbers.next(text)) }
+        OpMetadata { ignore_cache: self.ignores_cache, ..called(self.numbers.next(text)) }
     }
 }
 
@@ -226,7 +226,7 @@ impl Conversion<'_> {
         let mut operation = operation(Operation::File(FileOp { actions: vec![action] }), None);
         operation.inputs.extend(so_far.output.map(crate::llb::Output::input));
         // A directory is made in no time, so it is not made anew.
-        let metadata = super::source::called(so_far.numbers.next(&step.instruction.text));
+        let metadata = called(so_far.numbers.next(&step.instruction.text));
         so_far.output = Some(self.builder.add(&operation, metadata, Some(place(&step.instruction))));
     }
 }

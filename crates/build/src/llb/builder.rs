@@ -4,7 +4,22 @@ use std::collections::BTreeMap;
 
 use store::Digest;
 
-use super::message::{Definition, Input, Location, Locations, Op, OpMetadata, Source, SourceInfo};
+use super::message::{
+    Definition, Input, Kind, Location, Locations, Op, OpMetadata, Platform, Source, SourceInfo, WorkerConstraints,
+};
+
+/// What an operation is called for people.
+pub(crate) const NAME: &str = "llb.customname";
+
+/// What is said of an operation that is called so.
+pub(crate) fn called(name: impl Into<String>) -> OpMetadata {
+    OpMetadata { description: BTreeMap::from([(NAME.to_owned(), name.into())]), ..OpMetadata::default() }
+}
+
+/// An operation that anybody may do.
+pub(crate) fn operation(kind: Kind, platform: Option<&Platform>) -> Op {
+    Op { op: Some(kind), platform: platform.cloned(), constraints: Some(WorkerConstraints::default()), ..Op::default() }
+}
 
 /// A result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

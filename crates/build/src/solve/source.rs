@@ -9,6 +9,7 @@ use crate::inputs::{Inputs, Kind};
 use crate::llb::Vertex;
 use crate::llb::message::SourceOp;
 use crate::llb::message::file::Copy;
+use crate::scan::BUILT;
 use crate::tree::Tree;
 
 use store::Digest;
@@ -30,6 +31,9 @@ impl<'a> Job<'a> {
         if let Some(reference) = source.identifier.strip_prefix("docker-image://") {
             let tree = self.images.tree(reference, vertex.operation.platform.as_ref())?;
             return Ok(Some(Outcome::of_tree(tree)));
+        }
+        if let Some(built) = self.built.filter(|_| source.identifier.starts_with(BUILT)) {
+            return Ok(Some(Outcome::of_tree(built.clone())));
         }
         if let Some(name) = source.identifier.strip_prefix("local://") {
             let local = self.contexts.get(name).ok_or_else(|| {

@@ -11,19 +11,31 @@ use crate::failure::{Failure, Result};
 pub(super) struct Fields<'a> {
     flag: &'a str,
     text: &'a str,
-    /// In small letters, with what is said of them.
+    /// In small letters, unless they are somebody else's, with what is said of them.
     pub(super) given: BTreeMap<String, String>,
 }
 
 impl<'a> Fields<'a> {
     /// Takes a value apart.
     pub(super) fn parse(flag: &'a str, text: &'a str) -> Result<Fields<'a>> {
+        Fields::parse_with(flag, text, str::to_ascii_lowercase)
+    }
+
+    /// The same for one with keys of somebody else, which stay as they are written; those that are known here do not.
+    pub(super) fn parse_open(flag: &'a str, text: &'a str, known: &[&str]) -> Result<Fields<'a>> {
+        Fields::parse_with(flag, text, |key| {
+            let lower = key.to_ascii_lowercase();
+            if known.contains(&lower.as_str()) { lower } else { key.to_owned() }
+        })
+    }
+
+    fn parse_with(flag: &'a str, text: &'a str, named: impl Fn(&str) -> String) -> Result<Fields<'a>> {
         let mut given = BTreeMap::new();
         for field in notation::fields::split(text).map_err(|why| invalid(flag, text, why))? {
             let Some((key, value)) = field.split_once('=') else {
                 return Err(invalid(flag, text, format!("'{field}' is not KEY=VALUE")));
             };
-            given.insert(key.trim().to_ascii_lowercase(), value.to_owned());
+            given.insert(named(key.trim()), value.to_owned());
         }
         Ok(Fields { flag, text, given })
     }

@@ -8,6 +8,9 @@ use crate::failure::Result;
 /// What can be said.
 const TYPES: [&str; 2] = ["provenance", "sbom"];
 
+/// Keys of `sbom` that are not the scanner's.
+const OF_SBOM: [&str; 3] = ["type", "disabled", "generator"];
+
 /// Two answers: how it was built, what is in it.
 type Requests = (Option<AttestationRequest>, Option<AttestationRequest>);
 
@@ -20,7 +23,7 @@ pub(super) fn all(long: &[String], provenance: Option<&str>, sbom: Option<&str>)
         let kind = kind.ok_or_else(|| fields.wrong("it has no type").with_hint("give type=provenance or type=sbom"))?;
         fields.one_of("type", &kind, &TYPES)?;
         let of_kind = if kind == "provenance" { &mut found.0 } else { &mut found.1 };
-        *of_kind = request(fields, &kind)?;
+        *of_kind = request(fields_of("--attest", text, &kind)?, &kind)?;
     }
     if let Some(text) = provenance {
         found.0 = short("--provenance", text, "provenance")?;
@@ -36,25 +39,21 @@ fn short(flag: &str, text: &str, kind: &str) -> Result<Option<AttestationRequest
         Some(true) => Ok(Some(AttestationRequest::default())),
         Some(false) => Ok(None),
         // As docker's: `--provenance=max` is not one, `mode=max` is.
-        None => request(Fields::parse(flag, text)?, kind),
+        None => request(fields_of(flag, text, kind)?, kind),
     }
 }
 
+fn fields_of<'a>(flag: &'a str, text: &'a str, kind: &str) -> Result<Fields<'a>> {
+    if kind == "sbom" { Fields::parse_open(flag, text, &OF_SBOM) } else { Fields::parse(flag, text) }
+}
+
 fn request(mut fields: Fields<'_>, kind: &str) -> Result<Option<AttestationRequest>> {
+    fields.take(&["type"]);
     if fields.switch("disabled")?.unwrap_or(false) {
         return Ok(None);
     }
     if kind == "provenance" {
-        fields.only(&[
-            "mode",
-            "version",
-            "builder-id",
-            "filename",
-            "reproducible",
-            "inline-only",
-            "disabled",
-            "type",
-        ])?;
+        fields.only(&["mode", "version", "builder-id", "filename", "reproducible", "inline-only", "disabled"])?;
         if let Some(mode) = fields.given.get("mode") {
             fields.one_of("mode", mode, &["min", "max"])?;
         }

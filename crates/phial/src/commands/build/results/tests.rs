@@ -103,6 +103,7 @@ fn attestations() {
         ),
         (all(&["type=provenance,mode=min", "type=sbom"], Some("false"), None), (None, request(&[]))),
         (all(&["type=sbom,disabled=true"], None, None), (None, None)),
+        (all(&["Type=sbom,Generator=a,WITH=b"], None, None), (None, request(&[("generator", "a"), ("WITH", "b")]))),
     ];
     for (found, expected) in cases {
         assert_eq!(found.expect("they are"), expected);
