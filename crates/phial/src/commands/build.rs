@@ -113,8 +113,9 @@ impl Watch for Both<'_> {
 fn failed(error: build::Error) -> Failure {
     if let (Some(wrong), Some((name, text))) = (error.dockerfile(), error.file()) {
         output::build::excerpt(&wrong.report(name, text, output::look_of_stderr()));
-        // What can be done stands below the lines already.
-        return Failure::new(format!("cannot build: {error}"));
+        // What can be done stands below the lines already, but for what only this host knows.
+        let failure = Failure::new(format!("cannot build: {error}"));
+        return if error.kind() == build::ErrorKind::Full { failure.because_full() } else { failure };
     }
     let failed: Result<()> = Err(error).cannot(|| "build");
     failed.err().unwrap_or_else(|| Failure::new(""))
