@@ -136,10 +136,11 @@ impl Building<'_> {
         let scanner = Scanner::of(request)?;
         let (pulls, named) = (crate::pulls::Pulls::new(self.reporter), BTreeMap::new());
         let images = Resolver::new(self.engine, self.options.pull, host.clone(), &named, &pulls);
-        match images.image(&scanner.image, &to_message(host)) {
-            Ok(found) => Ok(Some((scanner, found))),
-            Err(why) => Err(Error::new(ErrorKind::NotFound, format!("--sbom generator={}: {why}", scanner.image))),
-        }
+        let found = images
+            .image(&scanner.image, &to_message(host))
+            .map_err(|why| Error::new(ErrorKind::NotFound, format!("--sbom generator={}: {why}", scanner.image)))?;
+        scanner.arguments(&found.config.config)?;
+        Ok(Some((scanner, found)))
     }
 
     /// What it says is in these files. It runs on this host, for whatever they are.

@@ -1,6 +1,6 @@
 //! Who is told what happens: numbers for steps, and how long each takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,6 +19,7 @@ struct State {
     next: StepId,
     operations: BTreeMap<Digest, StepId>,
     began: BTreeMap<StepId, Instant>,
+    ended: BTreeSet<StepId>,
     took: Vec<(String, Duration)>,
     names: BTreeMap<StepId, String>,
 }
@@ -50,15 +51,23 @@ impl<'a> Reporter<'a> {
         self.state().operations.get(operation).copied().unwrap_or_default()
     }
 
-    /// A step has begun.
+    /// A step has begun. One that has ended before, for another platform, is not told of again.
     pub(crate) fn start(&self, step: StepId) {
-        self.state().began.insert(step, Instant::now());
+        let mut state = self.state();
+        if state.ended.contains(&step) {
+            return;
+        }
+        state.began.insert(step, Instant::now());
+        drop(state);
         self.tell(Event::Started(step));
     }
 
     /// A step has ended.
     pub(crate) fn end(&self, step: StepId, ending: Ending) {
         let mut state = self.state();
+        if !state.ended.insert(step) {
+            return;
+        }
         let took = state.began.remove(&step).map(|began| began.elapsed()).unwrap_or_default();
         if ending == Ending::Done
             && let Some(name) = state.names.get(&step).cloned()

@@ -81,10 +81,22 @@ impl Scanner {
         Ok(Scanner { image, parameters })
     }
 
+    /// What is run.
+    ///
+    /// # Errors
+    /// `Invalid` for an image that does not say it.
+    pub(crate) fn arguments(&self, config: &Config) -> Result<Vec<String>> {
+        let args: Vec<String> = [&config.entrypoint, &config.cmd].into_iter().flatten().flatten().cloned().collect();
+        if args.is_empty() {
+            return Err(Error::invalid(format!("--sbom generator={}: the image has no command", self.image)));
+        }
+        Ok(args)
+    }
+
     /// A graph that runs it on what was built: three steps upon its image, and the files.
     ///
     /// # Errors
-    /// `Invalid` for an image that does not say what is run.
+    /// As [`Scanner::arguments`].
     pub(crate) fn graph(&self, found: &Found, platform: &Platform, given: Given<'_>) -> Result<Definition> {
         let source = |identifier: String| Operation::Source(SourceOp { identifier, ..SourceOp::default() });
         let mut builder = Builder::new(Vec::new());
@@ -114,10 +126,7 @@ impl Scanner {
     }
 
     fn command(&self, config: &Config, given: Surroundings) -> Result<Meta> {
-        let args: Vec<String> = [&config.entrypoint, &config.cmd].into_iter().flatten().flatten().cloned().collect();
-        if args.is_empty() {
-            return Err(Error::invalid(format!("--sbom generator={}: the image has no command", self.image)));
-        }
+        let args = self.arguments(config)?;
         let mut env = config.env.clone();
         env.extend([format!("BUILDKIT_SCAN_DESTINATION={DESTINATION}"), format!("BUILDKIT_SCAN_SOURCE={SOURCE}")]);
         env.extend(self.parameters.iter().map(|(name, value)| format!("BUILDKIT_SCAN_{name}={value}")));
