@@ -12,8 +12,6 @@
 mod attributes;
 /// What is made and removed without a source.
 mod change;
-/// What is in files, from one to another.
-mod content;
 /// A selection becomes files.
 mod copy;
 /// Directories that are open while a tree is walked.

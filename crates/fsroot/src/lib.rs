@@ -44,6 +44,10 @@ pub use name::Name;
 pub mod attributes;
 pub use attributes::Metadata;
 
+/// What is in a regular file, copied to another one, by descriptor.
+mod contents;
+pub use contents::Contents;
+
 /// One open directory and what can be done to the names in it. No call resolves more than one component.
 mod dir;
 pub use dir::Dir;

@@ -7,10 +7,9 @@
 use std::collections::HashMap;
 use std::os::fd::AsFd;
 
-use fsroot::{Dir, ErrorKind, Follow, Name, Root, Timestamps, attributes};
+use fsroot::{Contents, Dir, ErrorKind, Follow, Name, Root, Timestamps, attributes};
 
 use super::attributes::{Change, Made, give, kept_xattrs};
-use super::content::Content;
 use super::cursor::Cursor;
 use super::resolve::{Spot, directory, no_directory, resolve, without_slashes};
 use super::selection::{Entry, Selection, Source};
@@ -48,7 +47,7 @@ impl Selection {
             change,
             always_replace: copy.always_replace,
             cursor: Cursor::new(from.root),
-            content: Content::new(),
+            contents: Contents::default(),
             firsts: HashMap::new(),
             places: HashMap::new(),
             done: Copied::default(),
@@ -117,7 +116,7 @@ struct Copier<'a> {
     change: Change,
     always_replace: bool,
     cursor: Cursor<'a>,
-    content: Content,
+    contents: Contents,
     /// Where copies of files are that have more names, by their number; the inode's would not do, as one that was replaced
     /// is given to the next file.
     firsts: HashMap<usize, Vec<u8>>,
@@ -245,7 +244,7 @@ impl Copier<'_> {
         let Target { dir, name, .. } = *target;
         let (ids, mode) = (self.change.ids(found, self.from), self.change.mode(found));
         let file = self.replacing(entry, target, || dir.create_file(name, mode & 0o777))?;
-        let copied = self.content.copy(source.as_fd(), file.as_fd(), found.size);
+        let copied = self.contents.copy(source.as_fd(), file.as_fd(), found.size);
         copied.map_err(|errno| Error::system(format_args!("copying {}", shown(&entry.path)), errno))?;
         let xattrs = kept_xattrs(&source)?;
         check(&source, entry)?;

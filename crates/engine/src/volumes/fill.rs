@@ -7,13 +7,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use fsroot::{Dir, FileType, Metadata, Name, OFlags, Root, Timestamps, attributes};
-use rustix::fs::SeekFrom;
-use rustix::io::Errno;
+use fsroot::{Contents, Dir, FileType, Metadata, Name, OFlags, Root, Timestamps, attributes};
 
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::images::merged::Merged;
@@ -23,7 +21,13 @@ use crate::images::merged::Merged;
 /// # Errors
 /// `System`, naming the file.
 pub(super) fn fill(image: &Merged, from: &[Vec<u8>], into: &Path) -> Result<()> {
-    let mut copy = Copy { image, from, root: Root::open(into).map_err(wrong)?, linked: HashMap::new() };
+    let mut copy = Copy {
+        image,
+        from,
+        root: Root::open(into).map_err(wrong)?,
+        linked: HashMap::new(),
+        contents: Contents::default(),
+    };
     let (mut todo, mut made) = (vec![PathBuf::new()], Vec::new());
     while let Some(directory) = todo.pop() {
         copy.directory(&directory, &mut todo)?;
@@ -44,6 +48,7 @@ struct Copy<'a> {
     root: Root,
     /// Where the first name of a file lies that has several.
     linked: HashMap<(u64, u64), PathBuf>,
+    contents: Contents,
 }
 
 impl Copy<'_> {
@@ -98,7 +103,9 @@ impl Copy<'_> {
             FileType::RegularFile => {
                 let made = to.create_file(name, 0o600).map_err(wrong)?;
                 let source = attributes::reopen(&source, OFlags::RDONLY).map_err(wrong)?;
-                contents(&source, &made, found.size).context(|| format!("copying the image's {}", path.display()))?;
+                self.contents
+                    .copy(source.as_fd(), made.as_fd(), found.size)
+                    .context(|| format!("copying the image's {}", path.display()))?;
             }
             kind => to.mknod(name, kind, 0o600, found.special_device).map_err(wrong)?,
         }
@@ -130,7 +137,7 @@ impl Copy<'_> {
 }
 
 /// Owner, mode and extended attributes. In this order: a change of owner takes set-id bits and capabilities away.
-fn describe(source: &impl std::os::fd::AsFd, found: &Metadata, made: &impl std::os::fd::AsFd) -> Result<()> {
+fn describe(source: &impl std::os::fd::AsFd, found: &Metadata, made: &impl AsFd) -> Result<()> {
     attributes::set_owner(made, found.uid, found.gid).map_err(wrong)?;
     if found.is_symlink() {
         return Ok(());
@@ -153,56 +160,6 @@ fn describe(source: &impl std::os::fd::AsFd, found: &Metadata, made: &impl std::
 
 fn times(found: &Metadata) -> Timestamps {
     Timestamps { last_access: found.modified, last_modification: found.modified }
-}
-
-/// Copies data and leaves holes; where the file system can, both share the blocks.
-fn contents(from: &OwnedFd, to: &OwnedFd, size: u64) -> rustix::io::Result<()> {
-    if size == 0 || rustix::fs::ioctl_ficlone(to, from).is_ok() {
-        return Ok(());
-    }
-    let mut at = 0;
-    while at < size {
-        let start = match rustix::fs::seek(from, SeekFrom::Data(at)) {
-            Err(Errno::NXIO) => break,
-            other => other?,
-        };
-        let end = rustix::fs::seek(from, SeekFrom::Hole(start))?;
-        range(from, to, start, end)?;
-        at = end;
-    }
-    rustix::fs::ftruncate(to, size)
-}
-
-fn range(from: &OwnedFd, to: &OwnedFd, mut at: u64, end: u64) -> rustix::io::Result<()> {
-    let mut buffer = Vec::new();
-    while at < end {
-        let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(1 << 30);
-        let (mut read, mut written) = (at, at);
-        let count = match rustix::fs::copy_file_range(from, Some(&mut read), to, Some(&mut written), most) {
-            Err(Errno::XDEV | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
-                buffer.resize(128 * 1024, 0);
-                let most = most.min(buffer.len());
-                let count = rustix::io::pread(from, &mut buffer[..most], at)?;
-                write_all(to, &buffer[..count], at)?;
-                count
-            }
-            other => other?,
-        };
-        if count == 0 {
-            break;
-        }
-        at += count as u64;
-    }
-    Ok(())
-}
-
-fn write_all(to: &OwnedFd, mut bytes: &[u8], mut at: u64) -> rustix::io::Result<()> {
-    while !bytes.is_empty() {
-        let count = rustix::io::pwrite(to, bytes, at)?;
-        bytes = &bytes[count..];
-        at += count as u64;
-    }
-    Ok(())
 }
 
 fn wrong(error: fsroot::Error) -> Error {

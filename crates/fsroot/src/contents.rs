@@ -11,20 +11,26 @@ const SMALL: usize = 128 * 1024;
 /// How much the kernel copies at once.
 const AT_ONCE: usize = 1 << 30;
 
-/// Copies contents.
-pub(super) struct Content {
+/// Copies contents, of one file after another.
+#[derive(Debug)]
+pub struct Contents {
     buffer: Vec<u8>,
     /// Whether the kernel has said that it cannot copy between these file systems.
     is_by_hand: bool,
 }
 
-impl Content {
-    pub(super) fn new() -> Content {
-        Content { buffer: vec![0; SMALL], is_by_hand: false }
+impl Default for Contents {
+    fn default() -> Contents {
+        Contents { buffer: vec![0; SMALL], is_by_hand: false }
     }
+}
 
+impl Contents {
     /// Copies `size` bytes to a new file, or as many as there are.
-    pub(super) fn copy(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, size: u64) -> Result<()> {
+    ///
+    /// # Errors
+    /// Those of `lseek(2)`, `copy_file_range(2)`, `pread(2)` and `pwrite(2)`.
+    pub fn copy(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, size: u64) -> Result<()> {
         if size <= SMALL as u64 {
             return self.piece(from, to, 0, size);
         }
