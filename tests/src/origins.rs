@@ -1,5 +1,6 @@
 //! Servers of files on loopback, each in a thread that ends with its value: one speaks HTTP, the other one git.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,7 +21,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The files below a directory, over HTTP; `/` is `index.html`.
+    /// The files below a directory, over HTTP, with tags that change when they do; `/` is `index.html`.
     ///
     /// # Errors
     /// Of the socket.
@@ -70,18 +71,28 @@ impl Drop for Origin {
 fn answer(stream: &TcpStream, directory: &Path) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
+    let mut known = None;
     // The headers are read to their end: a connection that is closed before would be reset.
     for line in lines {
-        if line?.is_empty() {
+        let line = line?;
+        if line.is_empty() {
             break;
+        }
+        let (name, value) = line.split_once(": ").unwrap_or((&line, ""));
+        if name.eq_ignore_ascii_case("if-none-match") {
+            known = Some(value.to_owned());
         }
     }
     let mut words = request.split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let body = file(directory, target).and_then(|path| std::fs::read(path).ok());
     let (status, body) = body.map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
+    let mut sum = DefaultHasher::new();
+    body.hash(&mut sum);
+    let etag = format!("\"{:x}\"", sum.finish());
+    let (status, body) = if known.as_ref() == Some(&etag) { ("304 Not Modified", Vec::new()) } else { (status, body) };
     let length = body.len();
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let head = format!("HTTP/1.1 {status}\r\nETag: {etag}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     (&*stream).write_all(head.as_bytes())?;
     if method == "HEAD" { Ok(()) } else { (&*stream).write_all(&body) }
 }

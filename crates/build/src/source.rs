@@ -14,6 +14,8 @@ pub(crate) mod http;
 /// Addresses by their parts.
 mod url;
 
+pub(crate) use url::without_credentials;
+
 /// Text of a stranger, fit for a line of an error.
 fn printable(text: &str) -> String {
     const MOST: usize = 200;

@@ -19,6 +19,7 @@ use crate::report::Reporter;
 use crate::source::archive::{self, Unpacked};
 use crate::source::git::{self, GitAddress, GitAuth};
 use crate::source::http;
+use crate::source::without_credentials;
 use crate::surroundings::Grants;
 
 /// A larger Dockerfile is refused.
@@ -146,20 +147,19 @@ impl Finding<'_> {
     }
 
     fn fetched(&self, url: &str, directory: &LayerWriter) -> Result<Unpacked> {
-        let secret = |name: &str| self.grants.secret(name).ok().flatten();
-        let headers: Vec<_> = http::authorization(url, &secret)?.into_iter().collect();
+        let headers: Vec<_> = http::authorization(url, &|name| self.grants.secret(name))?.into_iter().collect();
         // Beside the directory, so that whatever happens it goes with it.
         let into = directory.make_work()?.join("context");
         http::fetch(url, &headers, &into, MOST_ARCHIVE)?;
-        let file = std::fs::File::open(&into).map_err(|error| Error::system(url, error))?;
+        let file = std::fs::File::open(&into).map_err(|error| Error::system(without_credentials(url), error))?;
         archive::unpack(file, &directory.path())
     }
 
     fn checked_out(&self, text: &str, directory: &LayerWriter) -> Result<()> {
         let address = GitAddress::parse_context(text)?;
         let address = address.ok_or_else(|| Error::invalid(format!("{text}: it is no address of a repository")))?;
-        let secret = |name: &str| self.grants.secret(name).ok().flatten();
-        let mut auth = GitAuth::find(&address, ("GIT_AUTH_HEADER", "GIT_AUTH_TOKEN"), &secret)?;
+        let names = ("GIT_AUTH_HEADER", "GIT_AUTH_TOKEN");
+        let mut auth = GitAuth::find(&address, names, &|name| self.grants.secret(name))?;
         auth.agent = self.grants.agent("").cloned();
         let keeps = self.options.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR").is_some_and(|value| is_true(value));
         let commit = git::resolve(&address, &auth)?;

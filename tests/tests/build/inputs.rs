@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use end_to_end::image::digest_of;
 use end_to_end::origins::Origin;
 use end_to_end::process::{program, run};
 use end_to_end::registry::Registry;
@@ -153,6 +154,61 @@ fn a_repository_is_a_context() -> Result {
     );
     let wrong = build(&address.replace("main", "absent"))?.exited(1)?;
     assert!(wrong.stderr.contains("absent"), "{wrong:?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_at_an_address_is_asked_for_and_counts_as_it_is() -> Result {
+    let project = Project::new("")?;
+    let served = project.phial().scratch().join("served");
+    std::fs::create_dir(&served)?;
+    let web = Origin::http(&served)?;
+    let address = format!("http://{}/file", web.address());
+    let file = |flags: &str| project.write("Dockerfile", &format!("FROM base\nADD {flags} {address} /file\n"));
+    let checksum = format!("--checksum={}", digest_of(b"two")?);
+    std::fs::write(served.join("file"), "one")?;
+    file("")?;
+    let one = project.id(&[])?;
+    assert_eq!(project.in_image(&one, "cat /file")?, "one");
+    assert_eq!(project.id(&[])?, one, "it has not changed");
+    // It is what it was, and is not what is wanted.
+    file(&checksum)?;
+    let wrong = project.build(&[])?.exited(1)?;
+    assert!(wrong.stderr.contains("its checksum is sha256:"), "{wrong:?}");
+    file("")?;
+    std::fs::write(served.join("file"), "two")?;
+    assert_eq!(project.in_image(&project.id(&[])?, "cat /file")?, "two");
+    file(&checksum)?;
+    drop(web);
+    assert_eq!(project.in_image(&project.id(&[])?, "cat /file")?, "two", "nobody has to be asked");
+    Ok(())
+}
+
+/// Who asks is nothing that others see (CVE-2023-26054).
+#[test]
+fn passwords_of_addresses_are_nobody_elses() -> Result {
+    let project = Project::new("FROM base\nCOPY --from=files / /files/\n")?;
+    let served = project.phial().scratch().join("served");
+    std::fs::create_dir(&served)?;
+    std::fs::write(served.join("plain"), "fetched")?;
+    let web = Origin::http(&served)?;
+    let files = format!("files=http://me:hush-4711@{}/plain", web.address());
+    let layout = project.phial().scratch().join("layout");
+    let target = format!("type=oci,tar=false,dest={}", layout.display());
+    let flags = ["--build-context", &files, "--provenance", "mode=max", "-o", &target, "--explain"];
+    let told = project.build(&flags)?.exited(0)?;
+    assert!(!format!("{}{}", told.stdout, told.stderr).contains("hush-4711"), "{told:?}");
+    let usage = project.phial().ok(&["builder", "du", "--verbose"])?;
+    assert!(usage.contains("plain") && !usage.contains("hush-4711"), "{usage}");
+    let id = project.id(&["--build-context", &files])?;
+    assert_eq!(project.in_image(&id, "cat /files/context")?, "fetched");
+    let mut seen = 0;
+    for blob in std::fs::read_dir(layout.join("blobs/sha256"))? {
+        let text = String::from_utf8_lossy(&std::fs::read(blob?.path())?).into_owned();
+        seen += usize::from(text.contains("plain"));
+        assert!(!text.contains("hush-4711"), "{text}");
+    }
+    assert!(seen > 0, "the provenance names the address");
     Ok(())
 }
 

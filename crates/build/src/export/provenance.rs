@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::llb::Graph;
 use crate::llb::message::{Definition, Kind};
 use crate::options::{AttestationRequest, Context, Options};
+use crate::source::without_credentials;
 
 /// What the predicate is called.
 pub(super) const PREDICATE: &str = "https://slsa.dev/provenance/v1";
@@ -204,14 +205,6 @@ fn is_local(kind: Option<&Kind>) -> bool {
     matches!(kind, Some(Kind::Source(source)) if source.identifier.starts_with("local://"))
 }
 
-/// An address without the name and the password that may be in it.
-fn without_credentials(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    let (host, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |end| rest.split_at(end));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
-}
-
 fn shown(time: SystemTime) -> String {
     Timestamp::try_from(time).unwrap_or_default().to_string()
 }
@@ -219,18 +212,6 @@ fn shown(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_lose_their_passwords() {
-        for (address, expected) in [
-            ("https://me:word@host/a.git#main", "https://host/a.git#main"),
-            ("https://host/a@b", "https://host/a@b"),
-            ("git://me@host", "git://host"),
-            ("no address", "no address"),
-        ] {
-            assert_eq!(without_credentials(address), expected);
-        }
-    }
 
     #[test]
     fn names_of_packages() {

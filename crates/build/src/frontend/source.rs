@@ -8,6 +8,7 @@ use super::{Conversion, Result};
 use crate::llb::message::{Kind as Operation, Location, Platform, SourceOp};
 use crate::llb::{Output, called, operation};
 use crate::source::git::GitAddress;
+use crate::source::without_credentials;
 
 impl Conversion<'_> {
     /// An image.
@@ -35,7 +36,7 @@ impl Conversion<'_> {
         attrs.extend(checksum.map(|checksum| ("http.checksum".to_owned(), checksum.to_owned())));
         let source = SourceOp { identifier: address.to_owned(), attrs };
         let operation = operation(Operation::Source(source), None);
-        self.builder.add(&operation, called(address), None)
+        self.builder.add(&operation, called(without_credentials(address)), None)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::llb::Vertex;
 use crate::llb::message::{Kind as Operation, SourceOp};
 use crate::source::git::{self, GitAddress, GitAuth};
 use crate::source::http::{self, Fetched};
+use crate::source::without_credentials;
 use crate::tree::Tree;
 
 /// A larger file is not fetched.
@@ -46,8 +47,7 @@ impl<'a> Job<'a> {
         let names = |key: &str, default: &str| source.attrs.get(key).map_or(default, String::as_str).to_owned();
         let (header, token) =
             (names("git.authheadersecret", "GIT_AUTH_HEADER"), names("git.authtokensecret", "GIT_AUTH_TOKEN"));
-        let secret = |name: &str| self.grants.secret(name).ok().flatten();
-        let mut auth = GitAuth::find(&address, (&header, &token), &secret)?;
+        let mut auth = GitAuth::find(&address, (&header, &token), &|name| self.grants.secret(name))?;
         auth.agent = self.grants.agent("").cloned();
         let commit = git::resolve(&address, &auth)?;
         let mut inputs = Inputs::default();
@@ -71,29 +71,29 @@ impl<'a> Job<'a> {
         let wanted = source.attrs.get("http.checksum").map(|sum| sum.parse::<Digest>()).transpose()?;
         let family = explain::family(name_of(vertex));
         let known = if anew { None } else { self.store().last_step_called(family)? };
-        let known = known.and_then(|known| Known::of(&known, name));
-        if let (Some(known), Some(wanted)) = (&known, &wanted)
-            && known.sum == wanted.hex()
-            && let Some(found) = self.store().step_result(&known.key)?
-        {
-            return self.used_again(found);
+        // Of something else than the checksum says, the server is not asked whether it has changed.
+        let known = known
+            .and_then(|known| Known::of(&known, name))
+            .filter(|known| wanted.is_none_or(|wanted| known.sum == wanted.hex()));
+        let found = match &known {
+            Some(known) => self.store().step_result(&known.key)?,
+            None => None,
+        };
+        if let (Some(_), Some(found)) = (&wanted, &found) {
+            return self.used_again(found.clone());
         }
-        let secret = |name: &str| self.grants.secret(name).ok().flatten();
-        let headers: Vec<_> = http::authorization(&source.identifier, &secret)?.into_iter().collect();
+        let headers: Vec<_> =
+            http::authorization(&source.identifier, &|name| self.grants.secret(name))?.into_iter().collect();
         let writer = self.store().begin_nameless_layer(self.lease)?;
         let into = writer.path().join(name);
-        let etag = known.as_ref().and_then(|known| known.etag.as_deref());
-        let Some(fetched) = http::fetch_changed(&source.identifier, &headers, etag, &into, MOST)? else {
-            let known = known.ok_or_else(|| Error::invalid("a server answers what was not asked"))?;
-            if let Some(found) = self.store().step_result(&known.key)? {
-                return self.used_again(found);
+        let etag = found.as_ref().and(known.as_ref()).and_then(|known| known.etag.as_deref());
+        match http::fetch_changed(&source.identifier, &headers, etag, &into, MOST)? {
+            Some(fetched) => {
+                check_sum(source, wanted.as_ref(), &fetched)?;
+                self.keep_fetched(number, name, fetched, writer, began)
             }
-            // What was made of it is gone.
-            let fetched = http::fetch(&source.identifier, &headers, &into, MOST)?;
-            return self.keep_fetched(number, name, fetched, writer, began);
-        };
-        check_sum(source, wanted.as_ref(), &fetched)?;
-        self.keep_fetched(number, name, fetched, writer, began)
+            None => self.used_again(found.ok_or_else(|| Error::invalid("a server answers what was not asked"))?),
+        }
     }
 
     /// Makes a layer of what was fetched, unless there is one of the same.
@@ -170,7 +170,7 @@ fn check_sum(source: &SourceOp, wanted: Option<&Digest>, fetched: &Fetched) -> R
     let found = Digest::from_bytes(fetched.sha256);
     match wanted {
         Some(wanted) if *wanted != found => {
-            let address = explain::family(&source.identifier);
+            let address = without_credentials(&source.identifier);
             Err(Error::invalid(format!("{address}: its checksum is {found}, and not {wanted}"))
                 .with_hint("what is there has changed, or is not what the Dockerfile means"))
         }

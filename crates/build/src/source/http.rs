@@ -55,7 +55,10 @@ pub(crate) fn fetch_changed(
     if let Some((name, password)) = parts.credentials() {
         let query = if parts.query.is_empty() { String::new() } else { format!("?{}", parts.query) };
         address = format!("{}{query}", parts.without_credentials());
-        headers.push(("authorization".to_owned(), image::basic_authorization(&name, &password)));
+        // A secret counts more.
+        if !headers.iter().any(|(name, _)| name == "authorization") {
+            headers.push(("authorization".to_owned(), image::basic_authorization(&name, &password)));
+        }
     }
     let failed = |error: image::Error| {
         let kind = match error.kind() {
@@ -87,8 +90,11 @@ pub(crate) fn fetch_changed(
 /// `Authorization`, from a secret that is called as the host is: a whole header, or a token.
 ///
 /// # Errors
-/// `Invalid` for a secret that no header can have.
-pub(crate) fn authorization(url: &str, secret: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Option<(String, String)>> {
+/// `Invalid` for a secret that no header can have, and those of reading it.
+pub(crate) fn authorization(
+    url: &str,
+    secret: &dyn Fn(&str) -> Result<Option<Vec<u8>>>,
+) -> Result<Option<(String, String)>> {
     let Some(address) = Address::parse(url) else { return Ok(None) };
     let host = match address.host.strip_prefix('[') {
         Some(host) => host.split(']').next().unwrap_or_default(),
@@ -96,7 +102,7 @@ pub(crate) fn authorization(url: &str, secret: &dyn Fn(&str) -> Option<Vec<u8>>)
     };
     for (name, before) in [("HTTP_AUTH_HEADER_", ""), ("HTTP_AUTH_TOKEN_", "Bearer ")] {
         let name = format!("{name}{host}");
-        if let Some(value) = secret(&name) {
+        if let Some(value) = secret(&name)? {
             return Ok(Some(("authorization".to_owned(), format!("{before}{}", one_line(&name, value)?))));
         }
     }

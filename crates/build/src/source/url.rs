@@ -133,6 +133,14 @@ pub(super) fn query(text: &str) -> Option<Vec<(String, String)>> {
     parts.map(pair).collect()
 }
 
+/// An address without the name and the password that may be in it; what is no address stays as it is.
+pub(crate) fn without_credentials(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (host, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |end| rest.split_at(end));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
 /// An address for people: nobody's password.
 pub(super) fn shown(text: &str) -> String {
     let hidden = text.split_once("://").and_then(|(scheme, rest)| {
@@ -194,5 +202,17 @@ mod tests {
         assert_eq!(pairs("a=1&b&c=x+y%2Bz&&").as_deref(), Some(&["a=1", "b=", "c=x y+z"].map(str::to_owned)[..]));
         assert_eq!((pairs("a=1;b=2"), pairs("a=%")), (None, None));
         assert_eq!(pairs(""), Some(Vec::new()));
+    }
+
+    #[test]
+    fn addresses_lose_their_passwords() {
+        for (address, expected) in [
+            ("https://me:word@host/a.git#main", "https://host/a.git#main"),
+            ("https://host/a@b", "https://host/a@b"),
+            ("git://me@host", "git://host"),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(without_credentials(address), expected);
+        }
     }
 }

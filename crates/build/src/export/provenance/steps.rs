@@ -1,6 +1,6 @@
 //! The graph of a build as provenance tells it: each operation as JSON, with the names that Go's encoding of the protocol has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -8,6 +8,7 @@ use crate::llb::message::exec::{ExecOp, MountType, NetMode, SecurityMode};
 use crate::llb::message::file::{Action, FileOp};
 use crate::llb::message::{Kind, Location, Position};
 use crate::llb::{Graph, Vertex};
+use crate::source::without_credentials;
 
 /// All steps, and which digest each has.
 pub(super) fn all(graph: &Graph) -> Value {
@@ -33,9 +34,10 @@ fn operation(vertex: &Vertex) -> Value {
     let what = match &vertex.operation.op {
         Some(Kind::Exec(exec)) => json!({"exec": command(exec)}),
         Some(Kind::Source(source)) => {
-            let mut document = json!({"identifier": source.identifier});
+            let mut document = json!({"identifier": without_credentials(&source.identifier)});
             if !source.attrs.is_empty() {
-                document["attrs"] = json!(source.attrs);
+                let attributes = source.attrs.iter().map(|(key, value)| (key, without_credentials(value)));
+                document["attrs"] = json!(attributes.collect::<BTreeMap<_, _>>());
             }
             json!({"source": document})
         }

@@ -69,20 +69,22 @@ impl GitAuth {
     /// `header` and `token` are what they are called.
     ///
     /// # Errors
-    /// `Invalid` for a secret that no header can have.
+    /// `Invalid` for a secret that no header can have, and those of reading it.
     pub(crate) fn find(
         address: &GitAddress,
         (header, token): (&str, &str),
-        secret: &dyn Fn(&str) -> Option<Vec<u8>>,
+        secret: &dyn Fn(&str) -> Result<Option<Vec<u8>>>,
     ) -> Result<GitAuth> {
         let of_host = |name: &str| format!("{name}.{}", address.host());
         let names =
             [(of_host(header), false), (of_host(token), true), (header.to_owned(), false), (token.to_owned(), true)];
-        let found = names.into_iter().find_map(|(name, is_token)| Some((secret(&name)?, name, is_token)));
-        let Some((value, name, is_token)) = found else { return Ok(GitAuth::default()) };
-        let value = one_line(&name, value)?;
-        let authorization = if is_token { image::basic_authorization("x-access-token", &value) } else { value };
-        Ok(GitAuth { authorization: Some(authorization), ..GitAuth::default() })
+        for (name, is_token) in names {
+            let Some(value) = secret(&name)? else { continue };
+            let value = one_line(&name, value)?;
+            let authorization = if is_token { image::basic_authorization("x-access-token", &value) } else { value };
+            return Ok(GitAuth { authorization: Some(authorization), ..GitAuth::default() });
+        }
+        Ok(GitAuth::default())
     }
 }
 

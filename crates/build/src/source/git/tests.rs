@@ -136,7 +136,7 @@ fn secrets_are_found_for_the_host_first() {
     let address = parse("https://h:8443/a.git");
     let find = |known: &[(&str, &str)]| {
         let secret =
-            |name: &str| known.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_bytes().to_vec());
+            |name: &str| Ok(known.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_bytes().to_vec()));
         GitAuth::find(&address, ("GIT_AUTH_HEADER", "GIT_AUTH_TOKEN"), &secret)
     };
     let basic = |token: &str| Some(image::basic_authorization("x-access-token", token));
@@ -145,6 +145,8 @@ fn secrets_are_found_for_the_host_first() {
     assert_eq!(find(&header[..1]).expect("it is one").authorization.as_deref(), Some("H x"));
     assert_eq!(find(&[]).expect("there is none"), GitAuth::default());
     assert!(find(&[("GIT_AUTH_TOKEN", "a\r\nX-Evil: b")]).is_err());
+    let unreadable = |_: &str| Err(crate::Error::invalid("it cannot be read"));
+    GitAuth::find(&address, ("GIT_AUTH_HEADER", "GIT_AUTH_TOKEN"), &unreadable).expect_err("it is not left out");
     assert!(!format!("{:?}", find(&header).expect("it is one")).contains("eC1"), "it shows a secret");
 }
 

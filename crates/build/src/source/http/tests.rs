@@ -102,7 +102,7 @@ fn a_password_goes_to_nobody_else() {
 #[test]
 fn secrets_are_called_as_the_host_is() {
     let of = |known: &'static str, value: &'static str| {
-        authorization("https://h.example:8443/a", &|name| (name == known).then(|| value.as_bytes().to_vec()))
+        authorization("https://h.example:8443/a", &|name| Ok((name == known).then(|| value.as_bytes().to_vec())))
     };
     let sent = |known, value| of(known, value).expect("it is one line").map(|(_, value)| value);
     assert_eq!(sent("HTTP_AUTH_TOKEN_h.example", "t\n").as_deref(), Some("Bearer t"));
