@@ -6,9 +6,16 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::error::{Context, Result};
+
+/// As many connections are open at once; further ones are closed. Whoever connects is a stranger, and each costs threads.
+const MOST: usize = 64;
+/// How long it is waited until descriptors are tried again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Leads from one socket to another until it is dropped.
 #[derive(Debug)]
@@ -47,20 +54,34 @@ impl Drop for Forward {
 }
 
 fn serve(listener: &UnixListener, to: &Path) {
-    while let Ok((theirs, _)) = listener.accept() {
-        let Ok(ours) = UnixStream::connect(to) else { continue };
+    let open = Arc::new(());
+    loop {
+        let theirs = match listener.accept() {
+            Ok((theirs, _)) => theirs,
+            // It was shut down.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
+            // This process has no descriptor left, which passes.
+            Err(_) => {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+        };
         // A connection that cannot be served is closed, which is an answer as well.
-        connect(theirs, ours).ok();
+        if Arc::strong_count(&open) <= 2 * MOST {
+            UnixStream::connect(to).and_then(|ours| connect(theirs, ours, &open)).ok();
+        }
     }
 }
 
-/// Copies in both directions until both have ended.
-fn connect(one: UnixStream, other: UnixStream) -> io::Result<()> {
+/// Copies in both directions until both have ended, each of which has a share of `open`.
+fn connect(one: UnixStream, other: UnixStream, open: &Arc<()>) -> io::Result<()> {
     let directions = [(one.try_clone()?, other.try_clone()?), (other, one)];
     for (mut from, mut to) in directions {
+        let share = Arc::clone(open);
         std::thread::Builder::new().name("agent".into()).spawn(move || {
             io::copy(&mut from, &mut to).ok();
             to.shutdown(Shutdown::Write).ok();
+            drop(share);
         })?;
     }
     Ok(())
