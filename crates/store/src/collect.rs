@@ -298,7 +298,8 @@ impl Store {
 
     fn move_layer_away(&self, diff_id: &Digest, collected: &mut Collected) -> Option<PathBuf> {
         let path = self.paths.layer(diff_id);
-        let size = layers::recorded_size(&path);
+        // A further name takes nothing.
+        let size = if self.linked_layer(diff_id).is_some() { 0 } else { layers::recorded_size(&path) };
         let trash = collected.note(tree::move_away(&self.paths, &path))??;
         collected.layers.push(*diff_id);
         collected.bytes += size;
@@ -369,13 +370,10 @@ impl Store {
 
     fn referenced(&self) -> Result<(HashSet<Digest>, HashSet<Digest>)> {
         self.read("listing content", |transaction| {
-            let mut statement = transaction.prepare_cached("SELECT DISTINCT diff_id FROM image_layers")?;
-            let mut layers: HashSet<Digest> =
-                statement.query_map([], |row| digest_column(row, 0))?.collect::<rusqlite::Result<_>>()?;
+            let mut layers = steps::layers_of_images(transaction)?;
             layers.extend(steps::layers_of_results(transaction)?);
             // A name that leads to another one keeps that, too.
-            let linked: Vec<Digest> = layers.iter().filter_map(|layer| self.linked_layer(layer)).collect();
-            layers.extend(linked);
+            let layers = self.with_links(layers);
             let mut statement =
                 transaction.prepare_cached("SELECT id FROM images UNION SELECT manifest FROM images")?;
             let blobs = statement.query_map([], |row| digest_column(row, 0))?.collect::<rusqlite::Result<_>>()?;

@@ -54,15 +54,13 @@ impl Store {
             .and_then(|root| Ok(rustix::fs::syncfs(root)?))
             .map_err(|error| Error::io("syncing", path, error))?;
         self.write(Durability::Synced, "noting synced images", |transaction| {
-            // An image that was written anew meanwhile has another value.
-            let mut statement =
-                transaction.prepare_cached("UPDATE images SET unsynced = NULL WHERE id = ?1 AND unsynced = ?2")?;
-            for (id, value) in &unsynced {
-                statement.execute([id, value])?;
-            }
-            let mut statement = transaction.prepare_cached("UPDATE step_results SET unsynced = NULL WHERE id = ?1")?;
-            for (id, _) in &steps {
-                statement.execute([id])?;
+            // What was written anew meanwhile has another value.
+            for (table, rows) in [("images", &unsynced), ("step_results", &steps)] {
+                let mut statement = transaction
+                    .prepare_cached(&format!("UPDATE {table} SET unsynced = NULL WHERE id = ?1 AND unsynced = ?2"))?;
+                for (id, value) in rows {
+                    statement.execute([id, value])?;
+                }
             }
             Ok(())
         })?;

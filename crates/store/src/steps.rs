@@ -119,13 +119,14 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub fn layers_of_images(&self) -> Result<HashSet<Digest>> {
-        let mut layers: HashSet<Digest> = self.read("listing layers of images", |transaction| {
-            let mut statement = transaction.prepare_cached("SELECT DISTINCT diff_id FROM image_layers")?;
-            Ok(statement.query_map([], |row| digest_column(row, 0))?.collect::<rusqlite::Result<_>>()?)
-        })?;
+        Ok(self.with_links(self.read("listing layers of images", layers_of_images)?))
+    }
+
+    /// These layers, and those that their names lead to.
+    pub(crate) fn with_links(&self, mut layers: HashSet<Digest>) -> HashSet<Digest> {
         let written: Vec<Digest> = layers.iter().filter_map(|layer| self.linked_layer(layer)).collect();
         layers.extend(written);
-        Ok(layers)
+        layers
     }
 
     /// The digest of the archive of a layer that a step has written, if somebody has asked for it before.
@@ -188,15 +189,7 @@ impl Store {
     pub fn forget_steps(&self, results: &[i64]) -> Result<()> {
         self.write(Durability::Synced, "forgetting steps of builds", |transaction| {
             for id in results {
-                let gone = transaction
-                    .prepare_cached(&format!("DELETE FROM step_results WHERE id = ?1 RETURNING {SHORT}"))?
-                    .query_row([id], result_row)
-                    .optional()?;
-                let Some(gone) = gone else { continue };
-                let trees = gone.outputs.iter().map(|tree| tree_name(tree)).chain(gone.own);
-                for tree in trees {
-                    transaction.prepare_cached("DELETE FROM tree_sums WHERE tree = ?1")?.execute([tree.hex()])?;
-                }
+                forget(transaction, *id)?;
             }
             let left: u64 = transaction.query_row("SELECT count(*) FROM step_results", [], |row| row.get(0))?;
             if left == 0 {
@@ -255,6 +248,25 @@ pub fn tree_name(layers: &[Digest]) -> Digest {
     Digest::of(layers.iter().map(Digest::hex).collect::<String>().as_bytes())
 }
 
+/// The layers that images name.
+pub(crate) fn layers_of_images(transaction: &Transaction<'_>) -> std::result::Result<HashSet<Digest>, Failure> {
+    let mut statement = transaction.prepare_cached("SELECT DISTINCT diff_id FROM image_layers")?;
+    Ok(statement.query_map([], |row| digest_column(row, 0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Forgets a result, and the sums of its trees: nobody finds them again.
+fn forget(transaction: &Transaction<'_>, id: i64) -> std::result::Result<(), Failure> {
+    let gone = transaction
+        .prepare_cached(&format!("DELETE FROM step_results WHERE id = ?1 RETURNING {SHORT}"))?
+        .query_row([id], result_row)
+        .optional()?;
+    let Some(gone) = gone else { return Ok(()) };
+    for tree in gone.outputs.iter().map(|tree| tree_name(tree)).chain(gone.own) {
+        transaction.prepare_cached("DELETE FROM tree_sums WHERE tree = ?1")?.execute([tree.hex()])?;
+    }
+    Ok(())
+}
+
 /// The layers that results need.
 pub(crate) fn layers_of_results(transaction: &Transaction<'_>) -> std::result::Result<Vec<Digest>, Failure> {
     let mut statement = transaction.prepare_cached("SELECT outputs FROM step_results")?;
@@ -293,15 +305,15 @@ fn insert_result(
     ])?;
     let mut before = transaction.prepare_cached("SELECT result FROM step_keys WHERE key = ?1")?;
     let mut replace = transaction.prepare_cached("INSERT OR REPLACE INTO step_keys (key, result) VALUES (?1, ?2)")?;
-    // What is found by no key any more is nobody's.
-    let mut forget = transaction.prepare_cached(
-        "DELETE FROM step_results WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM step_keys WHERE result = ?1)",
-    )?;
+    let mut others = transaction.prepare_cached("SELECT 1 FROM step_keys WHERE result = ?1")?;
     for key in keys {
         let replaced: Option<i64> = before.query_row([key.hex()], |row| row.get(0)).optional()?;
         replace.execute(params![key.hex(), id])?;
-        if let Some(replaced) = replaced {
-            forget.execute([replaced])?;
+        // What is found by no key any more is nobody's.
+        if let Some(replaced) = replaced
+            && !others.exists([replaced])?
+        {
+            forget(transaction, replaced)?;
         }
     }
     Ok(id)

@@ -1,7 +1,8 @@
 -- Format 6. What steps of builds have made. The outputs of a step are trees of files, each a list of names of layers, the lowest
 -- first (`a,b;a,c`); `own` are those that the step has written itself. `inputs` means nothing to the store.
 CREATE TABLE step_results (
-    id INTEGER PRIMARY KEY,
+    -- Never that of another one again: who has it in hand must not meet a stranger.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     outputs TEXT NOT NULL,
     own TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -15,6 +16,8 @@ CREATE TABLE step_results (
     unsynced TEXT
 ) STRICT;
 CREATE INDEX step_results_description ON step_results (description);
+CREATE INDEX step_results_own ON step_results (own);
+CREATE INDEX step_results_unsynced ON step_results (id) WHERE unsynced IS NOT NULL;
 
 -- By which keys a result is found.
 CREATE TABLE step_keys (

@@ -123,7 +123,8 @@ fn a_layer_has_two_names_as_long_as_either_is_used() {
     scene.store.collect_content();
     assert_eq!(content(), "one", "the image has it");
     scene.store.delete_image(&image.id, store::Use::Refuse).expect("is deleted");
-    assert_eq!(scene.store.collect_content().layers.len(), 2, "both names");
+    let collected = scene.store.collect_content();
+    assert_eq!((collected.layers.len(), collected.bytes), (2, 3), "both names, and what they name once");
     assert!(!scene.store.paths().layer(&own).exists());
     assert!(scene.store.paths().layer(&diff_id).symlink_metadata().is_err());
     assert!(scene.names_in_tmp().is_empty());
