@@ -65,6 +65,11 @@ impl Inputs {
         self.0.push(Input::new(kind, name, value));
     }
 
+    /// Whether this is one of them.
+    pub(crate) fn has(&self, kind: Kind, name: &str, value: &str) -> bool {
+        self.0.iter().any(|input| (input.kind, input.name.as_str(), input.value.as_str()) == (kind, name, value))
+    }
+
     /// The key: every value counts, whole, and none can be taken for two.
     pub(crate) fn key(&self) -> Digest {
         let mut bytes = Vec::new();

@@ -70,7 +70,7 @@ pub(crate) struct Job<'a> {
     /// Held by who has the terminal.
     pub(crate) terminal: Mutex<()>,
     /// What ends commands that run, if another one fails.
-    pub(crate) leashes: Mutex<Vec<Leash>>,
+    pub(crate) leashes: Mutex<BTreeMap<StepId, Leash>>,
     /// Whether nothing new is begun.
     pub(crate) is_canceled: AtomicBool,
 }
@@ -132,7 +132,7 @@ impl Job<'_> {
     fn tree(&self, value: &Value<'_>) -> Result<Tree> {
         match value {
             Value::Tree(tree) => Ok(tree.clone()),
-            Value::Local(local) => self.brought_in(local, "/"),
+            Value::Local(local) => self.brought_in(local, "/").map(|(tree, _)| tree),
         }
     }
 

@@ -127,9 +127,16 @@ pub(crate) fn keep_within_bounds(engine: &Engine) {
         let old = PruneOptions { all: true, unused_for: Some(LONGEST), ..PruneOptions::default() };
         prune(engine, &old).ok();
     }
-    if size.bytes > most {
+    if size.bytes > most && own_bytes(engine).is_ok_and(|bytes| bytes > most) {
         prune(engine, &PruneOptions { most: Some(most), ..PruneOptions::default() }).ok();
     }
+}
+
+/// What results take that no image has, too: to forget one of those makes no room.
+fn own_bytes(engine: &Engine) -> Result<u64> {
+    let (results, shared) = (engine.store().step_results()?, engine.store().layers_of_images()?);
+    let is_own = |result: &&store::StepResult| !result.own.iter().any(|layer| shared.contains(layer));
+    Ok(results.iter().filter(is_own).map(|result| result.size).sum())
 }
 
 /// Whether a record is one of those that are meant.

@@ -19,6 +19,7 @@ mod list;
 mod resolve;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use store::{ContainerId, VolumeRecord};
@@ -56,6 +57,18 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a name or option that cannot be, `Unsupported` for other drivers.
     pub fn create_volume(&self, config: &VolumeConfig) -> Result<VolumeRecord> {
+        self.create_filled_volume(config, None::<fn(&Path) -> Result<()>>)
+    }
+
+    /// The same for one that begins with what `fill` puts into a directory: it is there only when it has all of that.
+    ///
+    /// # Errors
+    /// As [`Engine::create_volume`], and those of `fill`.
+    pub fn create_filled_volume<E: From<Error> + From<store::Error>>(
+        &self,
+        config: &VolumeConfig,
+        fill: Option<impl FnOnce(&Path) -> Result<(), E>>,
+    ) -> Result<VolumeRecord, E> {
         let driver = config.driver.as_deref().unwrap_or(driver::LOCAL);
         driver::check_driver(driver)?;
         driver::check_options(&config.options)?;
@@ -68,7 +81,8 @@ impl Engine {
         }
         let labels = config.labels.clone();
         let volume = record(name, anonymous, labels, config.options.clone());
-        let made = self.store.insert_volume(&lock, &volume);
+        let filled = fill.map_or(Ok(true), |fill| self.store.fill_volume(&lock, fill));
+        let made = filled.and_then(|_| Ok(self.store.insert_volume(&lock, &volume)?));
         self.store.release_volume(lock)?;
         made?;
         self.tell_volume(&volume, "create", &[]);

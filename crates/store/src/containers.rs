@@ -306,6 +306,23 @@ impl Store {
         self.discard_all(&volumes, run.and(persistent))
     }
 
+    /// Removes what is left of one [without a row](ContainerReservation::without_row), once nobody has its lock any more: then
+    /// nothing of it runs.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn remove_without_row(&self, id: &ContainerId) -> Result<()> {
+        let run = self.paths.run_container(id);
+        let lock = match lock::acquire(&run.join(Paths::LOCK_FILE), Want::Exclusive) {
+            // Its supervisor has deleted everything.
+            Err(_) if !run.exists() => None,
+            other => other?,
+        };
+        let result = self.delete_directories(id);
+        drop(lock);
+        result
+    }
+
     fn remove_with(&self, lock: ContainerLock, volumes: bool) -> Result<()> {
         let ContainerLock { id, file } = lock;
         let volumes = self.delete_rows(&[id], volumes)?;

@@ -1,5 +1,5 @@
-//! Who has a volume mounted without being a container: commands of builds. Such a use has no row, since it ends with its process
-//! however that dies; it is a lock, and whoever removes a volume must have it alone.
+//! Names that somebody has as long as his process lives, however it dies: the name of a volume that a command of a build has
+//! mounted, which is no container and has no row; and the key of a step that a build is about to make. Each is a lock.
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::layers::lock_path;
 use crate::lock::{self, Want};
 use crate::{Digest, Result, Store, tree};
 
-/// How a volume is used.
+/// How a name is had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
     /// Beside others.
@@ -20,15 +20,15 @@ pub enum Hold {
     Alone,
 }
 
-/// As long as it lives, nobody removes the volume.
+/// As long as it lives, its name is had.
 #[derive(Debug)]
-#[must_use = "dropping it lets others remove the volume"]
-pub struct VolumeHold {
+#[must_use = "dropping it lets others have the name"]
+pub struct NameHold {
     path: PathBuf,
     lock: OwnedFd,
 }
 
-impl Drop for VolumeHold {
+impl Drop for NameHold {
     fn drop(&mut self) {
         // The file goes with the last one that has it: others would go on with a lock that nobody sees any more. What stays
         // is found by the collector.
@@ -39,20 +39,38 @@ impl Drop for VolumeHold {
 }
 
 impl Store {
-    /// Uses a volume, which need not be there yet. None if others are in the way and `waits` is not set.
+    /// Has a name, which is that of no layer; None if others are in the way.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn hold_volume(&self, name: &str, how: Hold, waits: bool) -> Result<Option<VolumeHold>> {
+    pub fn try_hold(&self, name: &Digest, how: Hold) -> Result<Option<NameHold>> {
+        self.held(name, if how == Hold::Shared { Want::SharedNow } else { Want::ExclusiveNow })
+    }
+
+    /// Uses a volume, which need not be there yet; None if others are in the way.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn try_hold_volume(&self, name: &str, how: Hold) -> Result<Option<NameHold>> {
+        self.try_hold(&volume_key(name), how)
+    }
+
+    /// Uses a volume beside others, after whoever has it alone.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn hold_volume(&self, name: &str) -> Result<NameHold> {
+        loop {
+            if let Some(hold) = self.held(&volume_key(name), Want::Shared)? {
+                return Ok(hold);
+            }
+        }
+    }
+
+    fn held(&self, name: &Digest, want: Want) -> Result<Option<NameHold>> {
         tree::make_private(&self.paths.tmp())?;
-        let path = self.hold_path(name);
-        let want = match (how, waits) {
-            (Hold::Shared, true) => Want::Shared,
-            (Hold::Shared, false) => Want::SharedNow,
-            (Hold::Alone, true) => Want::Exclusive,
-            (Hold::Alone, false) => Want::ExclusiveNow,
-        };
-        Ok(lock::acquire(&path, want)?.map(|lock| VolumeHold { path, lock }))
+        let path = lock_path(&self.paths, name);
+        Ok(lock::acquire(&path, want)?.map(|lock| NameHold { path, lock }))
     }
 
     /// Whether anybody uses a volume who is no container.
@@ -60,10 +78,10 @@ impl Store {
     /// # Errors
     /// Those of the file system.
     pub fn is_volume_held(&self, name: &str) -> Result<bool> {
-        if !self.hold_path(name).exists() {
+        if !lock_path(&self.paths, &volume_key(name)).exists() {
             return Ok(false);
         }
-        Ok(self.hold_volume(name, Hold::Alone, false)?.is_none())
+        Ok(self.try_hold_volume(name, Hold::Alone)?.is_none())
     }
 
     /// Notes that a volume is used now, where that is known of no container.
@@ -78,8 +96,8 @@ impl Store {
     pub fn volume_used(&self, name: &str) -> Option<SystemTime> {
         std::fs::symlink_metadata(self.paths.volume(name)).and_then(|found| found.modified()).ok()
     }
+}
 
-    fn hold_path(&self, name: &str) -> PathBuf {
-        lock_path(&self.paths, &Digest::of(format!("volume {name}").as_bytes()))
-    }
+fn volume_key(name: &str) -> Digest {
+    Digest::of(format!("volume {name}").as_bytes())
 }

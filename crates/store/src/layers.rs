@@ -62,21 +62,6 @@ pub struct LayerWriter {
     finished: bool,
 }
 
-/// A name that nobody else has as long as this lives.
-#[derive(Debug)]
-#[must_use = "dropping it lets others have the name"]
-pub struct NameLock {
-    path: PathBuf,
-    _lock: OwnedFd,
-}
-
-impl Drop for NameLock {
-    fn drop(&mut self) {
-        // What stays is found by the collector.
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
 /// What `layer.json` says.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
@@ -187,23 +172,6 @@ impl Store {
         // Of the nameless one there is only its lock file left.
         drop(nameless);
         Ok(LayerSlot::Write(writer))
-    }
-
-    /// Waits until nobody else has this name, which is that of no layer; None if somebody has it and `waits` is not set.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn lock_name(&self, name: &Digest, waits: bool) -> Result<Option<NameLock>> {
-        tree::make_private(&self.paths.tmp())?;
-        let path = lock_path(&self.paths, name);
-        let want = if waits { Want::Exclusive } else { Want::ExclusiveNow };
-        loop {
-            match lock::acquire(&path, want)? {
-                Some(lock) => return Ok(Some(NameLock { path, _lock: lock })),
-                None if waits => {}
-                None => return Ok(None),
-            }
-        }
     }
 
     fn layer_slot(&self, lease: &Lease, diff_id: &Digest, want: Want) -> Result<Option<LayerSlot>> {

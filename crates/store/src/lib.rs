@@ -14,7 +14,7 @@
 //! | `ROOT/tmp/<diff id>.lock` | exclusively | the one writer of a layer ([`LayerWriter`]) |
 //! | `RUN/containers/<id>/lock` | exclusively | a container's creator, then its supervisor ([`ContainerLock`]) |
 //! | `ROOT/volumes/<name>` | exclusively | who makes, fills or takes away a volume ([`VolumeLock`]) |
-//! | `ROOT/tmp/<of a name>.lock` | shared, exclusively | who has a volume mounted and is no container ([`VolumeHold`]) |
+//! | `ROOT/tmp/<of a name>.lock` | shared, exclusively | who has a volume mounted and is no container, or makes a step of a build ([`NameHold`]) |
 
 /// Small content by digest: manifests and image configurations. Verified on every read.
 mod blobs;
@@ -75,12 +75,12 @@ pub use digest::{Digest, Hasher};
 pub use error::{Error, ErrorKind};
 pub use handle::{End, Lease, Store};
 pub use hashing::Hashing;
-pub use holds::{Hold, VolumeHold};
+pub use holds::{Hold, NameHold};
 pub use id::ContainerId;
 pub use images::{ImageRecord, LayerRef, Removed, Use};
 pub use integrity::{Alone, DatabaseFile, Garbage};
 pub use layer_blobs::LayerBlob;
-pub use layers::{Layer, LayerSlot, LayerWriter, NameLock};
+pub use layers::{Layer, LayerSlot, LayerWriter};
 pub use networks::NetworkRecord;
 pub use paths::Paths;
 pub use steps::{CacheSize, StepResult, tree_name};

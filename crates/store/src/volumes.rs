@@ -267,7 +267,7 @@ impl Store {
         if self.volume(name)?.is_none() {
             return Err(no_such_volume(name));
         }
-        let Some(_hold) = self.hold_volume(name, Hold::Alone, false)? else {
+        let Some(_hold) = self.try_hold_volume(name, Hold::Alone)? else {
             return Err(Error::new(ErrorKind::Conflict, "volume is in use - [a command of a build]"));
         };
         // Who is about to use it goes first, and then keeps it.

@@ -2,7 +2,6 @@
 //! left is done by several, each operation as soon as all that it uses is there.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::prepare::Prepared;
@@ -94,10 +93,15 @@ impl<'a> Board<'a> {
             }
             job.reporter.start(job.step(vertex));
             let inputs = self.inputs(job, vertex);
-            let prepared = job.prepare(vertex, &inputs).map_err(|error| {
-                job.reporter.end(job.step(vertex), Ending::Failed(error.to_string()));
-                error.of_operation(job.graph.vertices[vertex].digest)
-            })?;
+            let prepared = match job.prepare(vertex, &inputs) {
+                // Somebody writes into the context; it is looked at again when it is needed.
+                Err(error) if error.kind() == ErrorKind::Changed => continue,
+                Err(error) => {
+                    job.reporter.end(job.step(vertex), Ending::Failed(error.to_string()));
+                    return Err(error.of_operation(job.graph.vertices[vertex].digest));
+                }
+                Ok(prepared) => prepared,
+            };
             match job.found(vertex, &prepared)? {
                 Some(outcome) => {
                     used.extend(outcome.result);
@@ -196,13 +200,4 @@ fn solved(job: &Job<'_>, board: &Board<'_>, needed: &[usize]) -> Result<Solved> 
         }
     }
     Ok(Solved { tree, created, counts })
-}
-
-impl Job<'_> {
-    /// Nothing new is begun, and commands that run are ended.
-    pub(crate) fn cancel(&self) {
-        self.is_canceled.store(true, Ordering::SeqCst);
-        let leashes = self.leashes.lock().unwrap_or_else(PoisonError::into_inner);
-        leashes.iter().for_each(engine::session::Leash::cut);
-    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use engine::VolumeConfig;
 use fsroot::Root;
-use store::{Digest, Hold, VolumeHold};
+use store::{Digest, Hold, NameHold};
 
 use super::file::of_stage;
 use super::prepare::nth;
@@ -27,7 +27,7 @@ const MOST_PRIVATE: usize = 1000;
 pub(super) struct Kept {
     path: PathBuf,
     /// Nobody removes it meanwhile, and nobody else has it unless it is shared.
-    _hold: VolumeHold,
+    _hold: NameHold,
 }
 
 impl Kept {
@@ -66,34 +66,25 @@ impl Job<'_> {
             CacheSharing::Locked => self.held(first, Hold::Alone)?,
             CacheSharing::Private => self.free_one(&first)?,
         };
-        // Two that want the same new one at once: the first one makes it whole.
-        let _making = self.store().lock_name(&Digest::of(format!("making {name}").as_bytes()), true)?;
-        let is_new = self.store().volume(&name)?.is_none();
-        if is_new {
-            let labels = [(LABEL.to_owned(), options.id.clone())].into();
-            self.engine.create_volume(&VolumeConfig { name: Some(name.clone()), labels, ..VolumeConfig::default() })?;
-        }
+        let labels = [(LABEL.to_owned(), options.id.clone())].into();
+        let config = VolumeConfig { name: Some(name.clone()), labels, ..VolumeConfig::default() };
+        let fill = begins_with.map(|tree| |path: &Path| self.fill(path, tree, &mount.selector));
+        self.engine.create_filled_volume(&config, fill)?;
         self.store().note_volume_used(&name);
         let path = self.store().paths().volume_data(&name);
-        if let (true, Some(tree)) = (is_new, begins_with) {
-            self.fill(&path, tree, &mount.selector)?;
-        }
         Ok(Kept { path, _hold: hold })
     }
 
-    fn held(&self, name: String, how: Hold) -> Result<(String, VolumeHold)> {
-        loop {
-            if let Some(hold) = self.store().hold_volume(&name, how, true)? {
-                return Ok((name, hold));
-            }
-        }
+    fn held(&self, name: String, how: Hold) -> Result<(String, NameHold)> {
+        let hold = self.waited(|| Ok(self.store().try_hold_volume(&name, how)?))?;
+        Ok((name, hold))
     }
 
     /// The first of its name that nobody else has now.
-    fn free_one(&self, first: &str) -> Result<(String, VolumeHold)> {
+    fn free_one(&self, first: &str) -> Result<(String, NameHold)> {
         for number in 0..MOST_PRIVATE {
             let name = if number == 0 { first.to_owned() } else { format!("{first}-{number}") };
-            if let Some(hold) = self.store().hold_volume(&name, Hold::Alone, false)? {
+            if let Some(hold) = self.store().try_hold_volume(&name, Hold::Alone)? {
                 return Ok((name, hold));
             }
         }

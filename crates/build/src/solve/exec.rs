@@ -3,27 +3,27 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 
 use engine::config::{
     CapabilityChoice, ContainerConfig, Device, ExtraHost, Mount as EngineMount, MountKind, Network, Origin,
     Propagation, RecursiveReadOnly, Ulimit,
 };
+use engine::session::Leash;
 use engine::{Access, RunningStep, StepCommand, StepFile, StepSocket, StepTree};
 use store::LayerWriter;
 
 use super::cache_mount::Kept;
-use super::layer::Making;
 use super::prepare::{Prepared, nth};
-use super::{Job, Outcome, Value, name_of};
+use super::{Job, Outcome, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::explain;
+use crate::inputs::{Inputs, Kind};
 use crate::llb::Vertex;
 use crate::llb::message::Kind as Operation;
 use crate::llb::message::exec::{ExecOp, Grant, Meta, Mount, MountType, NetMode, ProxyEnv, SecurityMode};
 use crate::options::Limits;
-use crate::progress::Stream;
+use crate::progress::{StepId, Stream};
 use crate::stubs::Stubs;
 use crate::surroundings::{DEVICE, HOST_NETWORK, INSECURE};
 use crate::tree::Tree;
@@ -50,17 +50,9 @@ impl<'a> Job<'a> {
             return Err(Error::invalid("an operation runs nothing"));
         };
         let base = base(exec, inputs)?.map(|value| self.tree(value)).transpose()?.unwrap_or_default();
-        let making = Making {
-            step: self.step(number),
-            key: prepared.key,
-            base: base.clone(),
-            kind: "regular",
-            family: explain::family(name_of(vertex)),
-            inputs: &prepared.inputs,
-            anew: vertex.metadata.ignore_cache,
-        };
+        let making = self.making(number, prepared, &base);
         self.make(&making, |writer| {
-            let mut command = self.command(vertex, exec, inputs)?;
+            let mut command = self.command(vertex, exec, inputs, prepared)?;
             command.step.layers = base.directories(self.store());
             (command.step.upper, command.step.work) = (writer.path(), writer.make_work()?);
             let stubs = Stubs::before(&base, self.store(), &targets(exec))?;
@@ -93,20 +85,24 @@ impl<'a> Job<'a> {
     /// Starts it, tells what it says, and waits for its end.
     fn run_command(&self, number: usize, command: &Command) -> Result<i32> {
         let RunningStep { id, session, forwards } = self.engine.start_step(&command.step, None)?;
-        self.leashes.lock().unwrap_or_else(PoisonError::into_inner).push(session.leash()?);
+        let step = self.step(number);
+        self.leashes().insert(step, session.leash()?);
         if self.is_canceled() {
             self.cancel();
         }
-        let step = self.step(number);
         let heard = session.hear(|is_error, bytes| {
             self.reporter.output(step, if is_error { Stream::Stderr } else { Stream::Stdout }, bytes);
         });
+        self.leashes().remove(&step);
         drop(forwards);
-        self.engine.end_step(&id)?;
+        // What it has mounted is its own as long as it runs.
+        let ended = self.engine.end_step(&id);
         if self.is_canceled() {
             return Err(Self::canceled());
         }
-        Ok(heard?)
+        let code = heard?;
+        ended?;
+        Ok(code)
     }
 
     /// Whether the exit code is one of success.
@@ -115,13 +111,27 @@ impl<'a> Job<'a> {
         if valid.contains(&code) || (valid.is_empty() && code == 0) {
             return Ok(());
         }
-        if self.grants.shell_on_error {
-            self.open_shell(&command.step, writer)?;
-        }
         let arguments = exec.meta.as_ref().map(|meta| meta.args.join(" ")).unwrap_or_default();
         let failed = format!("the command {arguments:?} has ended with the exit code {code}");
         let error = Error::new(ErrorKind::Command, failed);
-        Err(if self.grants.shell_on_error { error } else { error.with_hint("--on-error=shell opens a shell there") })
+        if !self.grants.shell_on_error {
+            return Err(error.with_hint("--on-error=shell opens a shell there"));
+        }
+        Err(match self.open_shell(&command.step, writer) {
+            Ok(()) => error,
+            Err(why) if why.kind() == ErrorKind::Canceled => why,
+            Err(why) => error.with_hint(format!("no shell was opened: {why}")),
+        })
+    }
+
+    fn leashes(&self) -> MutexGuard<'_, BTreeMap<StepId, Leash>> {
+        self.leashes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing new is begun, and commands that run are ended.
+    pub(super) fn cancel(&self) {
+        self.is_canceled.store(true, Ordering::SeqCst);
+        self.leashes().values().for_each(Leash::cut);
     }
 
     /// Whether nothing new is begun.
@@ -129,7 +139,13 @@ impl<'a> Job<'a> {
         self.is_canceled.load(Ordering::SeqCst)
     }
 
-    fn command(&'a self, vertex: &Vertex, exec: &ExecOp, inputs: &[Value<'a>]) -> Result<Command> {
+    fn command(
+        &'a self,
+        vertex: &Vertex,
+        exec: &ExecOp,
+        inputs: &[Value<'a>],
+        prepared: &Prepared<'a>,
+    ) -> Result<Command> {
         let mut command = Command::default();
         command.step.config = self.config(vertex, exec)?;
         command.kept = self.keep_all(exec, inputs)?;
@@ -138,7 +154,7 @@ impl<'a> Job<'a> {
             if is_tree && mount.output >= 0 {
                 return Err(Error::invalid(format!("what is written to {} cannot be a result", mount.dest)));
             }
-            self.add_mount(&mut command, mount, inputs)?;
+            self.add_mount(&mut command, mount, inputs, &prepared.inputs)?;
         }
         for secret in &exec.secretenv {
             match self.grants.secret(&secret.id)? {
@@ -190,7 +206,7 @@ impl<'a> Job<'a> {
         })
     }
 
-    fn add_mount(&'a self, command: &mut Command, mount: &Mount, inputs: &[Value<'a>]) -> Result<()> {
+    fn add_mount(&'a self, command: &mut Command, mount: &Mount, inputs: &[Value<'a>], known: &Inputs) -> Result<()> {
         let directory = command.step.config.working_dir.as_deref().unwrap_or("/");
         let target = PathBuf::from(dockerfile::path::below(directory, &mount.dest));
         let step = &mut command.step;
@@ -198,7 +214,15 @@ impl<'a> Job<'a> {
             MountType::Bind => {
                 let tree = match nth(inputs, mount.input) {
                     Some(Value::Tree(tree)) => tree.clone(),
-                    Some(Value::Local(local)) => self.brought_in(local, &mount.selector)?,
+                    Some(Value::Local(local)) => {
+                        let (tree, sum) = self.brought_in(local, &mount.selector)?;
+                        // The result is found by what was there when it was looked up.
+                        if !known.has(Kind::Taken, &mount.dest, &sum.hex()) {
+                            let what = format!("{} of the context changes while it is read", mount.selector);
+                            return Err(Error::new(ErrorKind::Changed, what));
+                        }
+                        tree
+                    }
                     None => Tree::default(),
                 };
                 if tree.layers.is_empty() {

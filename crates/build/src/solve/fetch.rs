@@ -136,7 +136,7 @@ impl<'a> Job<'a> {
         anew: bool,
     ) -> Making<'m> {
         let family = explain::family(name_of(&self.graph.vertices[number]));
-        Making { step: self.step(number), key, base: Tree::default(), kind, family, inputs, anew }
+        Making { step: Some(self.step(number)), key, base: Tree::default(), kind, family, inputs, anew }
     }
 
     fn used_again(&self, found: StepResult) -> Result<Outcome<'a>> {

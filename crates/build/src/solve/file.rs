@@ -3,18 +3,13 @@
 use fsroot::Root;
 use store::LayerWriter;
 
-use super::layer::Making;
 use super::prepare::{Prepared, Work, nth};
-use super::{Job, Outcome, Value, name_of};
+use super::{Job, Outcome, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::explain;
 use crate::files::{self, Origin, Reading, Selection};
 use crate::llb::message::Kind as Operation;
 use crate::llb::message::file::{Action, Chown, FileOp, Owner, OwnerKind};
 use crate::tree::Tree;
-
-/// How often a context may change while it is copied.
-const TRIES: usize = 5;
 
 impl<'a> Job<'a> {
     /// Changes files.
@@ -23,23 +18,10 @@ impl<'a> Job<'a> {
     /// Those of the changes; `Changed` for a context that does not stand still.
     pub(super) fn change_files(
         &'a self,
-        vertex: usize,
+        number: usize,
         inputs: &[Value<'a>],
-        mut prepared: Prepared<'a>,
+        prepared: &Prepared<'a>,
     ) -> Result<Outcome<'a>> {
-        for _ in 0..TRIES {
-            match self.change_prepared(vertex, inputs, &prepared) {
-                // Somebody writes into the context: what is to be copied is not what was found any more.
-                Err(error) if error.kind() == ErrorKind::Changed => prepared = self.prepare(vertex, inputs)?,
-                other => return other,
-            }
-        }
-        self.change_prepared(vertex, inputs, &prepared).map_err(|error| {
-            error.with_hint("build when nothing writes into the context, or leave the file out in .dockerignore")
-        })
-    }
-
-    fn change_prepared(&'a self, number: usize, inputs: &[Value<'a>], prepared: &Prepared<'a>) -> Result<Outcome<'a>> {
         let vertex = &self.graph.vertices[number];
         let (Some(Operation::File(file)), Work::Files(selections)) = (&vertex.operation.op, &prepared.work) else {
             return Err(Error::invalid("an operation changes no files"));
@@ -49,15 +31,7 @@ impl<'a> Job<'a> {
             Some(value) => self.tree(value)?,
             None => Tree::default(),
         };
-        let making = Making {
-            step: self.step(number),
-            key: prepared.key,
-            base: base.clone(),
-            kind: "regular",
-            family: explain::family(name_of(vertex)),
-            inputs: &prepared.inputs,
-            anew: vertex.metadata.ignore_cache,
-        };
+        let making = self.making(number, prepared, &base);
         self.make(&making, |writer| self.write(file, selections, inputs, &base, writer))
     }
 

@@ -1,21 +1,27 @@
 //! From an operation to a layer of its own, which is there whole or not at all, and made once however many builds want it.
 
-use std::time::Instant;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use fsroot::Root;
 use image::layer::{self, Form};
-use store::{Digest, LayerWriter, NameLock, StepResult};
+use store::{Digest, Hold, LayerWriter, NameHold, StepResult};
 
-use super::{Job, Outcome, Value};
+use super::prepare::Prepared;
+use super::{Job, Outcome, Value, name_of};
 use crate::error::{Error, Result};
+use crate::explain;
 use crate::inputs::Inputs;
 use crate::progress::{Event, StepId};
 use crate::tree::Tree;
 
+/// How long it is waited for others before it is looked again: at first, and at last.
+const PAUSES: Range<Duration> = Duration::from_millis(1)..Duration::from_millis(50);
+
 /// What is made, and what is known of it.
 pub(super) struct Making<'a> {
-    /// Which step.
-    pub(super) step: StepId,
+    /// Which step, if it is one itself.
+    pub(super) step: Option<StepId>,
     /// What it is found by.
     pub(super) key: Digest,
     /// What it is made upon.
@@ -39,6 +45,20 @@ impl<'a> Outcome<'a> {
 }
 
 impl<'a> Job<'a> {
+    /// What an operation makes upon a tree.
+    pub(super) fn making<'m>(&'m self, number: usize, prepared: &'m Prepared<'a>, base: &Tree) -> Making<'m> {
+        let vertex = &self.graph.vertices[number];
+        Making {
+            step: Some(self.step(number)),
+            key: prepared.key,
+            base: base.clone(),
+            kind: "regular",
+            family: explain::family(name_of(vertex)),
+            inputs: &prepared.inputs,
+            anew: vertex.metadata.ignore_cache,
+        }
+    }
+
     /// Makes a layer upon others, unless another build has made it meanwhile. `fill` writes it.
     ///
     /// # Errors
@@ -98,16 +118,37 @@ impl<'a> Job<'a> {
         if making.anew {
             return Ok(Turn::Ours(None));
         }
-        let alone = if let Some(alone) = self.store().lock_name(&making.key, false)? {
-            Some(alone)
-        } else {
-            self.reporter.tell(Event::Waiting(making.step));
-            self.store().lock_name(&making.key, true)?
-        };
+        let mut told = making.step;
+        let alone = self.waited(|| {
+            let held = self.store().try_hold(&making.key, Hold::Alone)?;
+            if let (None, Some(step)) = (&held, told.take()) {
+                self.reporter.tell(Event::Waiting(step));
+            }
+            Ok(held)
+        })?;
         Ok(match self.store().step_result(&making.key)? {
             Some(result) => Turn::Found(result),
-            None => Turn::Ours(alone),
+            None => Turn::Ours(Some(alone)),
         })
+    }
+
+    /// Waits for what others have, and may have for long, as long as the build goes on. It looks again and again, as flock(2) waits
+    /// for nothing else meanwhile.
+    ///
+    /// # Errors
+    /// Those of `attempt`; `Canceled`.
+    pub(super) fn waited<T>(&self, mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+        let mut pause = PAUSES.start;
+        loop {
+            if let Some(had) = attempt()? {
+                return Ok(had);
+            }
+            if self.is_canceled() {
+                return Err(Self::canceled());
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(PAUSES.end);
+        }
     }
 
     /// The error of something that goes on although the build is about to end.
@@ -120,5 +161,5 @@ enum Turn {
     /// Another has made it meanwhile.
     Found(StepResult),
     /// Whoever holds it makes it.
-    Ours(Option<NameLock>),
+    Ours(Option<NameHold>),
 }

@@ -1,9 +1,10 @@
-//! Keys: what an operation is made of, before anything is done. Looks at files and reads them, and changes nothing.
+//! Keys: what an operation is made of, before anything is done. Looks at files and reads them; a context that has to be a tree
+//! is brought into one, and nothing else is made.
 
 use store::{Digest, StepResult};
 
 use super::{Job, Outcome, Value, name_of};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::explain;
 use crate::files::{Origin, Reading, Selection};
 use crate::inputs::{Input, Inputs, Kind};
@@ -17,6 +18,8 @@ use crate::tree::Tree;
 
 use prost::Message;
 
+/// How often a context may change while it is copied.
+const TRIES: usize = 6;
 /// Of what the keys are made: another number makes everything anew.
 const VERSION: &str = "1";
 
@@ -144,8 +147,26 @@ impl<'a> Job<'a> {
         &'a self,
         vertex: usize,
         inputs: &[Value<'a>],
-        prepared: Option<Prepared<'a>>,
+        mut prepared: Option<Prepared<'a>>,
     ) -> Result<Outcome<'a>> {
+        // Somebody may write into the context: then what is to be copied is not what was found any more.
+        let is_of_context = inputs.iter().any(|value| matches!(value, Value::Local(_)));
+        let mut tries = if is_of_context { TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            match self.attempt(vertex, inputs, prepared.take()) {
+                Err(error) if error.kind() == ErrorKind::Changed && tries > 0 => {}
+                Err(error) if error.kind() == ErrorKind::Changed && is_of_context => {
+                    return Err(error.with_hint(
+                        "build when nothing writes into the context, or leave the file out in .dockerignore",
+                    ));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn attempt(&'a self, vertex: usize, inputs: &[Value<'a>], prepared: Option<Prepared<'a>>) -> Result<Outcome<'a>> {
         let prepared = match prepared {
             Some(prepared) => prepared,
             None => self.prepare(vertex, inputs)?,
@@ -156,7 +177,7 @@ impl<'a> Job<'a> {
         }
         let prepared = self.with_details(vertex, inputs, prepared)?;
         let recipe = prepared.recipe.clone();
-        let outcome = self.done(vertex, inputs, prepared)?;
+        let outcome = self.done(vertex, inputs, &prepared)?;
         outcome.result.into_iter().for_each(|result| self.notes.step(&recipe, result));
         Ok(outcome)
     }
@@ -176,11 +197,11 @@ impl<'a> Job<'a> {
         Ok(self.imported.bring(self.engine, self.lease, self.reporter, &key, &wanted))
     }
 
-    fn done(&'a self, vertex: usize, inputs: &[Value<'a>], prepared: Prepared<'a>) -> Result<Outcome<'a>> {
+    fn done(&'a self, vertex: usize, inputs: &[Value<'a>], prepared: &Prepared<'a>) -> Result<Outcome<'a>> {
         match &prepared.work {
             Work::Nothing(outcome) => Ok(outcome.clone()),
             Work::Files(_) => self.change_files(vertex, inputs, prepared),
-            Work::Command => self.run(vertex, inputs, &prepared),
+            Work::Command => self.run(vertex, inputs, prepared),
             Work::Fetch => self.fetch(vertex),
         }
     }

@@ -19,8 +19,7 @@ impl Job<'_> {
     /// # Errors
     /// Those of starting it; `Invalid` without a terminal; `Canceled` if there was a shell already.
     pub(super) fn open_shell(&self, failed: &StepCommand, layer: &LayerWriter) -> Result<()> {
-        let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-        if !is_terminal(stdin.as_fd()) {
+        if !is_terminal(std::io::stdin().as_fd()) {
             return Err(Error::invalid("--on-error=shell: standard input is no terminal"));
         }
         let mut command = failed.clone();
@@ -34,8 +33,17 @@ impl Job<'_> {
             return Err(Self::canceled());
         }
         self.reporter.tell(Event::Paused);
+        let ended = self.in_terminal(&command);
+        self.reporter.tell(Event::Resumed);
+        // Before another one that has failed meanwhile has the terminal: one shell is for one look, and then the build ends.
+        self.cancel();
+        ended
+    }
+
+    fn in_terminal(&self, command: &StepCommand) -> Result<()> {
+        let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         let signals = Signals::hold().map_err(|error| Error::system("watching the terminal", error))?;
-        let RunningStep { id, session, forwards } = self.engine.start_step(&command, window_size(stdin.as_fd()))?;
+        let RunningStep { id, session, forwards } = self.engine.start_step(command, window_size(stdin.as_fd()))?;
         let io = Io {
             stdin: Some(stdin.as_fd()),
             stdout: stdout.as_fd(),
@@ -47,9 +55,6 @@ impl Job<'_> {
         let ended = session.pump(io);
         drop(forwards);
         self.engine.end_step(&id)?;
-        self.reporter.tell(Event::Resumed);
-        // Before another one that has failed meanwhile has the terminal: one shell is for one look, and then the build ends.
-        self.cancel();
         ended.map(drop).map_err(Error::from)
     }
 }

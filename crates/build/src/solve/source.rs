@@ -51,24 +51,25 @@ impl<'a> Job<'a> {
     }
 
     /// What is below a path of a context, as a tree in which it has the same path: commands see it, and nobody changes it
-    /// meanwhile.
+    /// meanwhile. And its sum.
     ///
     /// # Errors
     /// Those of the copy.
-    pub(super) fn brought_in(&self, local: &Local, path: &str) -> Result<Tree> {
+    pub(super) fn brought_in(&self, local: &Local, path: &str) -> Result<(Tree, Digest)> {
         let origin = local.origin();
         let path = format!("/{}", path.trim_matches('/'));
         let selection = Selection::tree(&path, &origin)?;
         let mut inputs = Inputs::default();
         inputs.add(Kind::Version, "", "1");
         inputs.add(Kind::Operation, "path", path.as_str());
-        inputs.add(Kind::Taken, "context", Digest::from_bytes(selection.digest(&origin)?).hex());
+        let sum = Digest::from_bytes(selection.digest(&origin)?);
+        inputs.add(Kind::Taken, "context", sum.hex());
         let key = inputs.key();
         if let Some(found) = self.store().step_result(&key)? {
-            return Ok(self.noted_as_brought(local, &Outcome::of_result(found)));
+            return Ok((self.noted_as_brought(local, &Outcome::of_result(found)), sum));
         }
         let family = "the context, for commands";
-        let (base, step) = (Tree::default(), 0);
+        let (base, step) = (Tree::default(), None);
         let making = Making { step, key, base, kind: "source.local", family, inputs: &inputs, anew: false };
         let outcome = self.make(&making, |writer| {
             let onto = Tree::default().open_upon(self.store(), writer)?;
@@ -81,9 +82,9 @@ impl<'a> Job<'a> {
                 create_dest_path: true,
                 ..Copy::default()
             };
-            Selection::of(&copy, &origin)?.copy(&copy, &origin, &onto, None).map(drop)
+            selection.copy(&copy, &origin, &onto, None).map(drop)
         })?;
-        Ok(self.noted_as_brought(local, &outcome))
+        Ok((self.noted_as_brought(local, &outcome), sum))
     }
 
     /// The tree of a context, of which is noted that its layer is not called as in images.

@@ -157,12 +157,12 @@ impl Engine {
         }
     }
 
-    /// Clears away what is left of a command that has ended.
+    /// Waits until nothing of a command runs any more, which has ended or whose leash was cut, and clears away what is left.
     ///
     /// # Errors
-    /// Those of the file system; the next command tries again.
+    /// Those of the file system; the collector tries again.
     pub fn end_step(&self, id: &ContainerId) -> Result<()> {
-        Ok(self.store.remove_ended_container(id, || ())?)
+        Ok(self.store.remove_without_row(id)?)
     }
 
     fn step_asked(&self, created: &Created, command: &StepCommand, window: Option<WindowSize>) -> Result<Connection> {

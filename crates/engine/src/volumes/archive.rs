@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use fsroot::Root;
 use image::layer::{Form, Limits, Owner, extract, pack};
-use store::{Hold, VolumeHold, VolumeRecord};
+use store::VolumeRecord;
 
+use super::VolumeConfig;
 use super::driver::{self, Place};
-use super::{VolumeConfig, record};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -19,7 +19,8 @@ impl Engine {
     /// # Errors
     /// `NotFound`; `Unsupported` for a volume whose files are mounted in containers only; those of reading and writing.
     pub fn export_volume(&self, name: &str, out: impl Write) -> Result<()> {
-        let _hold = self.held_volume(name)?;
+        // Nobody removes it meanwhile, and no build has it alone.
+        let _hold = self.store.hold_volume(name)?;
         let root = opened(&self.files(&self.volume(name)?)?)?;
         pack(root.dir(), Form::Plain, out)?;
         Ok(())
@@ -31,33 +32,15 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a name that cannot be; `Unsupported` as above; `Image` for what is no archive.
     pub fn import_volume(&self, config: &VolumeConfig, from: impl Read + Send) -> Result<VolumeRecord> {
-        let name = config.name.as_deref().unwrap_or_default();
-        let lock = self.store.lock_volume(name)?;
-        let unpacked = |path: &Path, from| unpack(path, from);
-        if let Some(found) = self.store.locked_volume(&lock)? {
-            drop(lock);
-            let _hold = self.held_volume(name)?;
-            unpacked(&self.files(&found)?, Box::new(from) as Box<dyn Read + Send>)?;
-            return Ok(found);
-        }
-        let volume = record(name.to_owned(), false, config.labels.clone(), config.options.clone());
+        let mut from = Some(from);
         let made = self
-            .store
-            .fill_volume(&lock, |path| unpacked(path, Box::new(from)))
-            .and_then(|_| Ok(self.store.insert_volume(&lock, &volume)?));
-        self.store.release_volume(lock)?;
-        made?;
-        self.tell_volume(&volume, "create", &[]);
-        Ok(volume)
-    }
-
-    /// Nobody removes it meanwhile, and no build has it alone.
-    fn held_volume(&self, name: &str) -> Result<VolumeHold> {
-        loop {
-            if let Some(hold) = self.store.hold_volume(name, Hold::Shared, true)? {
-                return Ok(hold);
-            }
+            .create_filled_volume(config, Some(|path: &Path| from.take().map_or(Ok(()), |from| unpack(path, from))))?;
+        // It was there.
+        if let Some(from) = from {
+            let _hold = self.store.hold_volume(&made.name)?;
+            unpack(&self.files(&made)?, from)?;
         }
+        Ok(made)
     }
 
     /// Where the files of a volume are on this host.
@@ -73,7 +56,7 @@ impl Engine {
     }
 }
 
-fn unpack(path: &Path, from: Box<dyn Read + Send + '_>) -> Result<()> {
+fn unpack(path: &Path, from: impl Read + Send) -> Result<()> {
     let reading = |error: std::io::Error| Error::new(ErrorKind::Image, format!("reading the archive: {error}"));
     let from = image::decompressed(BufReader::with_capacity(256 << 10, from)).map_err(reading)?;
     extract(from, &opened(path)?, b"", Owner::Own, &Limits::default())?;

@@ -283,7 +283,7 @@ fn a_volume_that_is_held_stays() {
     let scene = Scene::new();
     let store = &scene.store;
     make(store, &volume("cache"));
-    let hold = |how| store.hold_volume("cache", how, false).expect("answers");
+    let hold = |how| store.try_hold_volume("cache", how).expect("answers");
     let (first, second) = (hold(Hold::Shared), hold(Hold::Shared));
     assert!(first.is_some() && second.is_some() && hold(Hold::Alone).is_none());
     drop(first);
