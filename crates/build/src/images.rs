@@ -7,7 +7,7 @@ use dockerfile::Environment;
 use dockerfile::evaluate::{Base, Bases};
 use engine::{Engine, PullPolicy};
 use image::{ImageConfig, PullOptions, Reference};
-use store::ImageRecord;
+use store::{Digest, ImageRecord};
 
 use crate::error::{Error, Result};
 use crate::frontend::{ContextKind, Found, Images};
@@ -49,6 +49,13 @@ impl<'a> Resolver<'a> {
         let platform = platform.map_or_else(|| self.target.clone(), of_message);
         let image = self.record(reference, &platform)?;
         Ok(Tree { layers: image.layers.iter().map(|layer| layer.diff_id).collect() })
+    }
+
+    /// The digest of the manifest of an image that was asked for.
+    pub(crate) fn digest(&self, reference: &str, platform: Option<&Platform>) -> Option<Digest> {
+        let platform = platform.map_or_else(|| self.target.clone(), of_message);
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.get(&(reference.to_owned(), platform.to_string())).map(|image| image.manifest)
     }
 
     /// All images that were asked for, each with the name it was asked by.
