@@ -5,6 +5,7 @@ mod agents;
 mod commands;
 mod first;
 mod inputs;
+mod layouts;
 mod messages;
 mod mounts;
 mod secrets;

@@ -9,10 +9,10 @@ use super::{Job, Value};
 use crate::context::Local;
 use crate::explain::first_difference;
 use crate::files::{MOST_COMPARED, earlier};
-use crate::inputs::Input;
-use crate::inputs::Kind;
+use crate::images;
+use crate::inputs::{Input, Kind};
 use crate::llb::Vertex;
-use crate::llb::message::{Kind as Operation, SourceOp};
+use crate::llb::message::Kind as Operation;
 
 impl Job<'_> {
     /// The images that an operation is made of: the one below everything that it is done upon, and those that it takes something of.
@@ -32,7 +32,7 @@ impl Job<'_> {
     fn image(&self, number: usize) -> Option<Input> {
         let vertex = &self.graph.vertices[number];
         let reference = image_of(vertex)?;
-        let digest = self.images.digest(reference, vertex.operation.platform.as_ref())?;
+        let digest = self.images.digest(&reference, vertex.operation.platform.as_ref())?;
         Some(Input::new(Kind::Image, reference, digest.to_string()))
     }
 
@@ -80,9 +80,9 @@ fn base_of(vertex: &Vertex) -> Option<usize> {
     vertex.inputs.get(input).map(|(vertex, _)| *vertex)
 }
 
-fn image_of(vertex: &Vertex) -> Option<&str> {
+fn image_of(vertex: &Vertex) -> Option<String> {
     match vertex.operation.op.as_ref()? {
-        Operation::Source(SourceOp { identifier, .. }) => identifier.strip_prefix("docker-image://"),
+        Operation::Source(source) => images::name_in(source),
         _ => None,
     }
 }
