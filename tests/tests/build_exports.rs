@@ -189,6 +189,22 @@ fn images_are_pushed_as_they_are_asked_for() -> Result {
 }
 
 #[test]
+fn one_platform_is_laid_out_as_several_if_an_argument_says_so() -> Result {
+    let phial = Phial::new()?;
+    let context = context(&phial, FILE)?;
+    let (layout, out) = (phial.scratch().join("layout"), phial.scratch().join("out"));
+    let target = format!("type=oci,tar=false,dest={}", text(&layout)?);
+    build(&phial, &context, &["--build-arg", "BUILDKIT_MULTI_PLATFORM=1", "-o", &target, "-o", text(&out)?])?;
+    let top: Value = serde_json::from_slice(&fs::read(layout.join("index.json"))?)?;
+    let index = blob(&layout, &top["manifests"][0]["digest"])?;
+    assert_eq!(index["manifests"].as_array().map(Vec::len), Some(1), "{index}");
+    assert_eq!(index["manifests"][0]["platform"]["os"], "linux");
+    let split = names(&out)?;
+    assert!(split.len() == 1 && split[0].starts_with("linux_"), "{split:?}");
+    Ok(())
+}
+
+#[test]
 fn several_platforms_make_one_index() -> Result {
     let (phial, registry) = (Phial::new()?, Registry::start()?);
     let context = context(&phial, "FROM scratch\nARG TARGETARCH\nCOPY a /a-$TARGETARCH\n")?;

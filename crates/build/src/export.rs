@@ -91,7 +91,7 @@ pub(crate) struct Exporting<'a> {
 /// `Invalid`, naming it.
 pub(crate) fn check(options: &Options) -> Result<()> {
     names(&options.tags)?;
-    let has_several = options.platforms.len() > 1;
+    let has_several = options.has_several_platforms();
     for export in asked(options) {
         let settings = Settings::of(export, options)?;
         names(&settings.names)?;
@@ -243,7 +243,7 @@ impl<'a> Exporting<'a> {
         let Some(facts) = self.facts() else { return };
         for image in images {
             let mut key = "buildx.build.provenance".to_owned();
-            if images.len() > 1 {
+            if self.options.has_several_platforms() {
                 key = format!("{key}/{}", image.platform);
             }
             built.metadata.insert(key, facts.predicate(image));

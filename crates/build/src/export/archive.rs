@@ -70,7 +70,8 @@ impl Exporting<'_> {
             layout.layers.extend(lengths);
         }
         let attested = self.attested(images, &descriptors, names, settings);
-        let root = if let ([one], true) = (descriptors.as_slice(), attested.descriptors.is_empty()) {
+        let is_alone = !self.options.has_several_platforms() && attested.descriptors.is_empty();
+        let root = if let ([one], true) = (descriptors.as_slice(), is_alone) {
             one.clone()
         } else {
             let all = descriptors.iter().map(Descriptor::document).chain(attested.descriptors.clone());
