@@ -67,7 +67,7 @@ pub use options::{
     Agent, AttestationRequest, CacheOption, Context, Dockerfile, Export, Limits, NamedContext, Options, Secret,
     SecretSource,
 };
-pub use usage::{CacheRecord, PruneOptions, Pruned, prune, usage};
+pub use usage::{CACHE_KINDS, CacheRecord, PruneOptions, Pruned, prune, usage};
 
 /// What a build has made.
 #[derive(Debug, Clone, Default)]
