@@ -50,6 +50,12 @@ impl Flags {
         options.shell_on_error = self.on_error.is_some();
     }
 
+    /// Refuses a picture that could not be drawn, before anything is built.
+    pub(super) fn check(&self) -> Result<()> {
+        let Some(path) = &self.graph else { return Ok(()) };
+        OutputFile::check(path).map_err(|why| invalid("--graph", &path.display().to_string(), why))
+    }
+
     /// Draws, if that is wanted: also a build that did not come to its end.
     pub(super) fn draw(&self, recorder: &Recorder) -> Result<()> {
         let Some(path) = &self.graph else { return Ok(()) };
