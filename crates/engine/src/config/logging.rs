@@ -159,12 +159,8 @@ impl Logging {
     }
 
     fn switch(&self, key: &str) -> Result<Option<bool>> {
-        match self.option(key) {
-            None => Ok(None),
-            Some("true" | "1" | "t" | "T" | "TRUE" | "True") => Ok(Some(true)),
-            Some("false" | "0" | "f" | "F" | "FALSE" | "False") => Ok(Some(false)),
-            Some(_) => Err(self.invalid(key, "neither true nor false")),
-        }
+        let wrong = || self.invalid(key, "neither true nor false");
+        self.option(key).map(|value| notation::truth(value).ok_or_else(wrong)).transpose()
     }
 
     /// How the files are kept.

@@ -67,10 +67,9 @@ impl Filters {
     /// # Errors
     /// `Invalid` for another value.
     pub fn switch(&self, key: &str) -> Result<Option<bool>> {
-        let parse = |value: &str| match value.to_ascii_lowercase().as_str() {
-            "1" | "t" | "true" => Ok(true),
-            "0" | "f" | "false" => Ok(false),
-            _ => Err(Error::invalid(format!("invalid filter '{key}={value}': not true or false"))),
+        let parse = |value: &str| {
+            let wrong = || Error::invalid(format!("invalid filter '{key}={value}': not true or false"));
+            notation::truth(&value.to_ascii_lowercase()).ok_or_else(wrong)
         };
         self.last(key).map(parse).transpose()
     }

@@ -11,7 +11,7 @@ use dockerfile::evaluate::{Bases, Inputs, Platform, context_name};
 use dockerfile::ignore::Patterns;
 use fsroot::Root;
 
-use super::csv::{meant, truth};
+use super::csv::meant;
 use super::invalid;
 use crate::failure::{Cannot, Failure, Result};
 use crate::output::{self, print};
@@ -61,7 +61,7 @@ impl Call {
                 ("format", "text" | "") => call.is_json = false,
                 ("ignorestatus", value) => {
                     call.ignores_status =
-                        truth(value).ok_or_else(|| wrong(format!("{part} is neither true nor false")))?;
+                        notation::truth(value).ok_or_else(|| wrong(format!("{part} is neither true nor false")))?;
                 }
                 _ => return Err(wrong(format!("'{part}' is neither format=json nor ignorestatus=true"))),
             }

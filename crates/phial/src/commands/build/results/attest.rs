@@ -2,7 +2,7 @@
 
 use build::AttestationRequest;
 
-use super::super::csv::{Fields, truth};
+use super::super::csv::Fields;
 use crate::failure::Result;
 
 /// What can be said.
@@ -35,7 +35,7 @@ pub(super) fn all(long: &[String], provenance: Option<&str>, sbom: Option<&str>)
 }
 
 fn short(flag: &str, text: &str, kind: &str) -> Result<Option<AttestationRequest>> {
-    match truth(text) {
+    match notation::truth(text) {
         Some(true) => Ok(Some(AttestationRequest::default())),
         Some(false) => Ok(None),
         // As docker's: `--provenance=max` is not one, `mode=max` is.
