@@ -38,6 +38,7 @@ pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Bu
     let reporter = Reporter::new(watch);
     let started = std::time::SystemTime::now();
     export::check(options)?;
+    crate::remote::check(options)?;
     let grants = Grants::of(options)?;
     let epoch = export::epoch(options)?;
     let lease = engine.store().lease()?;
