@@ -42,6 +42,10 @@ fn outputs() {
         ("type=oci,dest=a.tar", archive(true, Some("a.tar"), true)),
         ("type=oci,dest=dir,tar=false", archive(true, Some("dir"), false)),
         ("type=cacheonly", Export::CacheOnly),
+        (
+            "type=image,annotation-manifest[linux/amd64].A=b",
+            image(&[], false, true, &[("annotation-manifest[linux/amd64].a", "b")]),
+        ),
     ];
     for (text, expected) in cases {
         assert_eq!(export::parse(text).expect("it is one"), expected, "{text}");
