@@ -49,7 +49,7 @@ pub use containers::lifecycle::{
     VOLUME_PRUNE_FILTERS,
 };
 pub use containers::ps::line::ContainerSummary;
-pub use containers::ps::{CONTAINER_FILTERS, ListOptions};
+pub use containers::ps::{CONTAINER_FILTERS, CONTAINER_STATES, ListOptions};
 pub use containers::stats::Sample;
 pub use containers::step::{Access, Forward, RunningStep, StepCommand, StepFile, StepSocket, StepTree, owner_in};
 pub use containers::top::Processes;

@@ -24,6 +24,10 @@ use build::progress::{Event, Watch};
 use build::{Built, Options};
 use clap::Args;
 
+pub(crate) use call::METHODS;
+pub(crate) use inputs::RIGHTS;
+pub(crate) use showing::PROGRESS;
+
 use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Failure, Result, say};

@@ -4,6 +4,7 @@ use clap::Arg;
 
 use super::live::{self, Containers};
 use super::{Answer, Candidate};
+use crate::commands::build as build_flags;
 use crate::context::Context;
 
 /// That paths of this host can come.
@@ -77,8 +78,8 @@ const CAPABILITIES: &[&str] = &[
 
 /// Words that a flag takes, whatever the command.
 const WORDS: &[(&str, &[&str])] = &[
-    ("allow", &["network.host", "security.insecure", "device"]),
-    ("call", &["build", "check", "outline", "targets"]),
+    ("allow", &build_flags::RIGHTS),
+    ("call", &build_flags::METHODS),
     ("cap-add", CAPABILITIES),
     ("cap-drop", CAPABILITIES),
     ("cgroupns", &["host", "private"]),
@@ -91,7 +92,7 @@ const WORDS: &[(&str, &[&str])] = &[
         "platform",
         &["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/riscv64", "linux/s390x"],
     ),
-    ("progress", &["auto", "plain", "tty", "quiet", "rawjson", "none"]),
+    ("progress", &build_flags::PROGRESS),
     ("provenance", &["true", "false", "mode=min", "mode=max"]),
     ("pull", &["always", "missing", "never"]),
     ("restart", &["no", "always", "unless-stopped", "on-failure", "on-failure:"]),
@@ -109,14 +110,20 @@ const FILTER_VALUES: &[(&str, &[&str])] = &[
     ("all", &["true", "false"]),
     ("dangling", &["true", "false"]),
     ("driver", &["local"]),
+    ("inuse", &["true", "false"]),
     ("health", &["starting", "healthy", "unhealthy", "none"]),
     ("is-automated", &["true", "false"]),
     ("is-official", &["true", "false"]),
     ("is-task", &["true", "false"]),
+    ("private", &["true", "false"]),
     ("scope", &["local"]),
-    ("status", &["created", "dead", "exited", "paused", "removing", "restarting", "running"]),
+    ("shared", &["true", "false"]),
+    ("status", &engine::CONTAINER_STATES),
     ("type", &["container", "image", "network", "volume"]),
 ];
+
+/// The same of the cache of builds.
+const CACHE_FILTER_VALUES: &[(&str, &[&str])] = &[("type", &build::CACHE_KINDS)];
 
 /// The same of networks.
 const NETWORK_FILTER_VALUES: &[(&str, &[&str])] =
@@ -212,6 +219,7 @@ impl Asked<'_> {
                 "network" => live::networks(self.context),
                 "name" if self.filters.contains(&"type") => live::networks(self.context),
                 "name" if self.filters.contains(&"driver") => live::volumes(self.context),
+                "type" if self.filters.contains(&"shared") => words(CACHE_FILTER_VALUES, key),
                 "driver" | "type" if self.filters.contains(&"type") && self.filters.contains(&"driver") => {
                     words(NETWORK_FILTER_VALUES, key)
                 }

@@ -15,6 +15,9 @@ use crate::failure::{Failure, Result};
 /// The argument that says of when everything is.
 const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
+/// What `--allow` takes.
+pub(crate) const RIGHTS: [&str; 3] = ["network.host", "security.insecure", "device"];
+
 /// Where caches are kept.
 const CACHES: [&str; 3] = ["registry", "local", "inline"];
 
@@ -247,8 +250,7 @@ fn registry_cache(
 }
 
 fn allowed(text: &str) -> Result<String> {
-    const KNOWN: [&str; 3] = ["network.host", "security.insecure", "device"];
-    if KNOWN.contains(&text) {
+    if RIGHTS.contains(&text) {
         return Ok(text.to_owned());
     }
     if let Some(name) = text.strip_prefix("device=") {
@@ -259,7 +261,7 @@ fn allowed(text: &str) -> Result<String> {
         return Err(invalid("--allow", text, "it is no device of a CDI specification")
             .with_hint("give device=vendor.com/class=name, or device for all"));
     }
-    Err(meant(invalid("--allow", text, "there is no such right"), text, &KNOWN))
+    Err(meant(invalid("--allow", text, "there is no such right"), text, &RIGHTS))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::output::build::{Mode, is_terminal};
 use crate::output::file::OutputFile;
 
 /// What `--progress` takes.
-const PROGRESS: [&str; 6] = ["auto", "plain", "tty", "quiet", "rawjson", "none"];
+pub(crate) const PROGRESS: [&str; 6] = ["auto", "plain", "tty", "quiet", "rawjson", "none"];
 
 #[derive(Debug, Args)]
 #[group(skip)]
