@@ -67,6 +67,7 @@ pub use options::{
     Agent, AttestationRequest, CacheOption, Context, Dockerfile, Export, Limits, NamedContext, Options, Secret,
     SecretSource,
 };
+pub use sources::{NearFile, near_file};
 pub use usage::{CACHE_KINDS, CacheRecord, PruneOptions, Pruned, prune, usage};
 
 /// What a build has made.

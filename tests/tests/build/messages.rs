@@ -39,6 +39,10 @@ fn an_image_that_is_nowhere() -> Result {
     project.write("Dockerfile", &format!("FROM {absent}\nRUN true\n"))?;
     let output = project.build(&[])?.exited(1)?;
     assert!(output.stderr.contains("Dockerfile:1:6") && output.stderr.contains("not found"), "{output:?}");
+    // The step that has looked for it has not come to its end.
+    let of_step =
+        output.stderr.lines().skip_while(|line| !line.contains("load metadata for")).nth(1).context("a line")?;
+    assert!(of_step.contains(" ERROR: ") && of_step.contains("not found"), "{output:?}");
     Ok(())
 }
 
@@ -146,6 +150,11 @@ fn a_dockerfile_is_checked() -> Result {
     assert_eq!(project.phial().ok(&["images", "-q"])?.lines().count(), 1, "nothing is built");
     project.write("Dockerfile", "# check=skip=all\nFROM base\nWORKDIR x\n")?;
     project.build(&["--check"])?.exited(0)?;
+    std::fs::remove_file(project.dir().join("Dockerfile"))?;
+    let absent = project.build(&["--check"])?.exited(1)?;
+    assert!(absent.stderr.contains("there is no Dockerfile") && absent.stderr.contains("-f FILE"), "{absent:?}");
+    project.write("dockerfile", "FROM base\nWORKDIR x\n")?;
+    assert!(project.build(&["--check"])?.exited(1)?.stdout.contains("dockerfile:2"), "it is a name as well");
     project.write("Dockerfile", "# check=error=true\nFROM base\nMAINTAINER me\n")?;
     let refused = project.build(&[])?.exited(1)?;
     assert!(refused.stderr.contains("are errors here"), "{refused:?}");
