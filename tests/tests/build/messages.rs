@@ -99,6 +99,19 @@ fn what_is_written_beside_the_image() -> Result {
     let refused = project.build(&["-o", "type=cacheonly", "--iidfile", &id])?.exited(1)?;
     assert!(refused.stderr.contains("there is no image") && !refused.stderr.contains("DONE"), "{refused:?}");
 
+    let several =
+        ["--platform", "linux/amd64,linux/arm64", "-o", "type=local,dest=out,mode=delete,platform-split=false"];
+    for (flags, what) in [
+        (&["--cache-to", "type=registry,ref=127.0.0.1:1/a,compression=zsdt"][..], "did you mean zstd?"),
+        (&["--cache-from", "type=local,src=absent,tag=b"], "\"tag\""),
+        (&["--provenance", "mod=max"], "did you mean mode?"),
+        (&["-o", "type=oci,dest=a.tar,annotation-manifest[nowhere/x/y/z].a=b"], "nowhere/x/y/z"),
+        (&several, "mode=delete,platform-split=false"),
+    ] {
+        let refused = project.build(flags)?.exited(1)?;
+        assert!(refused.stderr.contains(what) && !refused.stderr.contains("DONE"), "{what}: {refused:?}");
+    }
+
     let archive = project.phial().scratch().join("archive.tar");
     let output = project.command(&["-q", "-o", "type=oci,dest=-"]).stdout(std::fs::File::create(&archive)?).output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

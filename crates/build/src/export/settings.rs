@@ -171,7 +171,10 @@ pub(super) fn local(attributes: &BTreeMap<String, String>) -> Result<LocalSettin
             ("platform-split", value) => settings.split = Some(truth(key, value)?),
             ("mode", "copy") => settings.deletes = false,
             ("mode", "delete") => settings.deletes = true,
-            ("mode", _) => return Err(Error::invalid(format!("mode={value}: it is neither copy nor delete"))),
+            ("mode", _) => {
+                let error = Error::invalid(format!("mode={value}: it is neither copy nor delete"));
+                return Err(error.with_meant(value, &["copy", "delete"]));
+            }
             _ => return Err(unknown(key, &["dest", "platform-split", "mode"])),
         }
     }
@@ -190,11 +193,7 @@ pub(super) fn keeps_times(options: &Options) -> bool {
 }
 
 fn unknown(key: &str, known: &[&str]) -> Error {
-    let error = Error::invalid(format!("--output: there is no key {key:?} here"));
-    match notation::similar(key, known.iter().copied()) {
-        Some(name) => error.with_hint(format!("did you mean {name}?")),
-        None => error.with_hint(format!("there is {}", known.join(", "))),
-    }
+    Error::invalid(format!("--output: there is no key {key:?} here")).with_meant(key, known)
 }
 
 fn truth(key: &str, value: &str) -> Result<bool> {

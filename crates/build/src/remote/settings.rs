@@ -73,7 +73,7 @@ impl Settings {
         };
         for (key, value) in &option.attributes {
             if !known.contains(&key.as_str()) {
-                return Err(meant(said.wrong(format_args!("there is no key {key:?} here")), key, &known));
+                return Err(said.wrong(format_args!("there is no key {key:?} here")).with_meant(key, &known));
             }
             settings.take(&said, key, value)?;
         }
@@ -85,7 +85,9 @@ impl Settings {
             "mode" => {
                 let modes = ["min", "max"];
                 if !modes.contains(&value) {
-                    return Err(meant(said.wrong(format_args!("mode={value} is neither min nor max")), value, &modes));
+                    return Err(said
+                        .wrong(format_args!("mode={value} is neither min nor max"))
+                        .with_meant(value, &modes));
                 }
                 self.is_max = value == "max";
             }
@@ -97,7 +99,7 @@ impl Settings {
             "compression" => {
                 let names = ["gzip", "zstd", "uncompressed"];
                 self.compression =
-                    value.parse().map_err(|error: image::Error| meant(said.wrong(error), value, &names))?;
+                    value.parse().map_err(|error: image::Error| said.wrong(error).with_meant(value, &names))?;
             }
             "compression-level" => {
                 return Err(said
@@ -139,14 +141,6 @@ impl Said<'_> {
     }
 }
 
-fn meant(error: Error, given: &str, names: &[&str]) -> Error {
-    match notation::similar(given, names.iter().copied()) {
-        Some(name) => error.with_hint(format!("did you mean {name}?")),
-        None if names.is_empty() => error.with_hint("it has no keys"),
-        None => error.with_hint(format!("there is {}", names.join(", "))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +179,7 @@ mod tests {
             ("registry", "force-compression", "true", "force-compression=true", "leave it out"),
             ("registry", "image-manifest", "false", "image-manifest=false", "leave it out"),
             ("registry", "ignore-error", "maybe", "ignore-error=maybe is neither true nor false", ""),
-            ("inline", "mode", "max", "there is no key \"mode\" here", "it has no keys"),
+            ("inline", "mode", "max", "there is no key \"mode\" here", ""),
         ] {
             let error = Settings::of(&option(kind, &[(key, value)])).expect_err(why);
             assert!(error.to_string().contains(&format!("--cache-to type={kind}: {why}")), "{error}");

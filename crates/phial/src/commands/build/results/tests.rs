@@ -113,8 +113,6 @@ fn attestations() {
         assert_eq!(found.expect("they are"), expected);
     }
     for (found, hint) in [
-        (all(&[], Some("mode=mox"), None), Some("did you mean max?")),
-        (all(&[], Some("mod=max"), None), Some("did you mean mode?")),
         (all(&["type=sbon"], None, None), Some("did you mean sbom?")),
         (all(&["mode=max"], None, None), Some("give type=provenance or type=sbom")),
     ] {
