@@ -24,13 +24,14 @@ fn description(record: &build::CacheRecord) -> String {
     crate::output::human::harmless(&record.description)
 }
 
-/// The values of `type`, each of which is one that there is.
-fn kinds(filters: &Filters) -> Result<Vec<String>> {
+/// The values of `type`, each of which is one that there is. `purpose` completes "cannot …:".
+fn kinds(filters: &Filters, purpose: &str) -> Result<Vec<String>> {
     let parse = |kind: &str| {
         if build::CACHE_KINDS.contains(&kind) {
             return Ok(kind.to_owned());
         }
-        let failure = Failure::new(format!("invalid filter 'type={kind}': there is no such type of records"));
+        let failure =
+            Failure::new(format!("cannot {purpose}: invalid filter 'type={kind}': there is no such type of records"));
         Err(match notation::similar(kind, build::CACHE_KINDS) {
             Some(meant) => failure.with_hint(format!("did you mean {meant}?")),
             None => failure.with_hint(format!("there is {}", build::CACHE_KINDS.join(", "))),

@@ -66,7 +66,7 @@ impl Execute for Du {
         let flags = ListFlags { format: self.format.clone(), quiet: false };
         let printer = LISTING.printer(&flags, true)?;
         let filters = Filters::parse(&self.filters, FILTERS).cannot(doing)?;
-        kinds(&filters)?;
+        kinds(&filters, doing())?;
         let engine = context.engine()?;
         let records = matching(build::usage(&engine).cannot(doing)?, &filters).cannot(doing)?;
         match self.format {

@@ -78,7 +78,7 @@ impl Prune {
             most: size("--max-used-space", &self.max_used_space).cannot(doing)?,
             free: size("--min-free-space", &self.min_free_space).cannot(doing)?,
             ids: filters.values("id").map(str::to_owned).collect(),
-            kinds: kinds(&filters)?,
+            kinds: kinds(&filters, doing())?,
             shared: shared.or(private.map(|private| !private)),
         })
     }
@@ -164,7 +164,8 @@ mod tests {
         }
         options(&["--max-used-space", "much"]).expect_err("it makes no sense");
         let failure = options(&["--filter", "type=reguler"]).expect_err("there is none");
-        assert_eq!(failure.said().1, Some("did you mean regular?"));
+        let why = "cannot prune the cache: invalid filter 'type=reguler': there is no such type of records";
+        assert_eq!(failure.said(), (why, Some("did you mean regular?")));
         assert_eq!(
             options(&["--filter", "unused-for=1h"]).expect("it is one").unused_for,
             Some(Duration::from_hours(1))
