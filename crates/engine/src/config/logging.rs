@@ -83,6 +83,13 @@ pub(crate) struct Files {
 }
 
 impl Driver {
+    /// The names of all that there are, in the order of the alphabet.
+    pub fn names() -> Vec<&'static str> {
+        let mut names = DRIVERS.map(|(name, _)| name).to_vec();
+        names.sort_unstable();
+        names
+    }
+
     /// Docker's name for it.
     pub fn name(self) -> &'static str {
         DRIVERS.iter().find(|(_, driver)| *driver == self).map_or("none", |(name, _)| name)

@@ -1,6 +1,8 @@
 //! What values flags and arguments have. What they are called in the help says which: `CONTAINER`, `FILE`.
 
 use clap::Arg;
+use engine::config::CapabilityChoice;
+use engine::config::logging::Driver;
 
 use super::live::{self, Containers};
 use super::{Answer, Candidate};
@@ -31,61 +33,13 @@ const SIGNALS: &[&str] = &[
     "SIGTERM", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGUSR2", "SIGWINCH",
 ];
 
-const CAPABILITIES: &[&str] = &[
-    "ALL",
-    "AUDIT_CONTROL",
-    "AUDIT_READ",
-    "AUDIT_WRITE",
-    "BLOCK_SUSPEND",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "KILL",
-    "LEASE",
-    "LINUX_IMMUTABLE",
-    "MAC_ADMIN",
-    "MAC_OVERRIDE",
-    "MKNOD",
-    "NET_ADMIN",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_RAW",
-    "PERFMON",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYSLOG",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_CHROOT",
-    "SYS_MODULE",
-    "SYS_NICE",
-    "SYS_PACCT",
-    "SYS_PTRACE",
-    "SYS_RAWIO",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "WAKE_ALARM",
-];
-
 /// Words that a flag takes, whatever the command.
 const WORDS: &[(&str, &[&str])] = &[
     ("allow", &build_flags::RIGHTS),
     ("call", &build_flags::METHODS),
-    ("cap-add", CAPABILITIES),
-    ("cap-drop", CAPABILITIES),
     ("cgroupns", &["host", "private"]),
     ("format", &["json", "table "]),
     ("ipc", &["none", "private", "shareable", "host", "container:"]),
-    ("log-driver", &["json-file", "local", "k8s-file", "journald", "none"]),
     ("network", &["none", "host", "container:"]),
     ("pid", &["host", "container:"]),
     (
@@ -149,6 +103,10 @@ impl Asked<'_> {
                 [own.to_vec(), live::networks(self.context)].concat()
             }
             ("network", _) => [words(WORDS, name), live::networks(self.context)].concat(),
+            ("cap-add" | "cap-drop", _) => {
+                CapabilityChoice::names().iter().map(|name| Candidate::new(name, "")).collect()
+            }
+            ("log-driver", _) => Driver::names().into_iter().map(|name| Candidate::new(name, "")).collect(),
             ("volume", typed) if !typed.starts_with(['/', '.', '~']) => live::volumes(self.context),
             ("volumes-from", typed) => live::containers(self.context, Containers::All, typed),
             _ => words(WORDS, name),
