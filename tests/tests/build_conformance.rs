@@ -99,7 +99,7 @@ const AGREED: usize = 100;
 const OF_DOCKER: [(&str, &str); 20] = [
     ("add-archives", "archives by zstd are younger"),
     ("add-archive-chown", "--chown did not count for archives"),
-    ("add-compressed-file-is-no-archive", "the directory of the attempt stays"),
+    ("add-compressed-file-is-no-archive", STAYS),
     ("copy-chmod-octal", "--chmod was for files, and without set-id bits"),
     ("copy-chmod-symbolic", "symbolic modes are younger"),
     ("copy-chmod-variable", "variables in --chmod are younger"),
@@ -119,6 +119,14 @@ const OF_DOCKER: [(&str, &str); 20] = [
     ("mount-several", STAYS),
 ];
 const STAYS: &str = "what was made to be mounted on stayed";
+
+#[test]
+fn what_docker_makes_otherwise_is_told() -> Result {
+    let told = fs::read_to_string(end_to_end::workspace().join("docs/build.md"))?;
+    let untold: Vec<_> = OF_DOCKER.iter().filter(|(name, _)| !told.contains(&format!("`{name}`"))).collect();
+    assert!(untold.is_empty(), "docs/build.md does not name {untold:?}");
+    Ok(())
+}
 
 /// Whether a case needs nothing but its context, and makes files: docker writes no archive of an image without layers.
 fn is_plain(case: &Case) -> bool {
