@@ -3,6 +3,7 @@
 
 mod agents;
 mod commands;
+mod elsewhere;
 mod first;
 mod inputs;
 mod messages;
