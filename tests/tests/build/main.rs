@@ -2,6 +2,7 @@
 //! The words are docker's and buildx's (docs.docker.com/reference/cli/docker/buildx/build).
 
 mod agents;
+mod asked;
 mod commands;
 mod elsewhere;
 mod first;

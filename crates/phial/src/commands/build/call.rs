@@ -12,7 +12,7 @@ use dockerfile::ignore::Patterns;
 use fsroot::Root;
 
 use super::csv::{meant, truth};
-use super::invalid;
+use super::{failed, invalid};
 use crate::failure::{Cannot, Failure, Result};
 use crate::output::{self, print};
 
@@ -73,6 +73,8 @@ impl Call {
     /// `bases` knows what images say.
     pub(super) fn run(self, options: &Options, bases: &dyn Bases) -> Result<ExitCode> {
         let file = read(options)?;
+        build::check_front_end(options, &file.bytes)
+            .map_err(|error| failed(error.with_file(&file.name, String::from_utf8_lossy(&file.bytes))))?;
         let host = image::Platform::host();
         let names = options.named_contexts.iter().map(|context| context_name(&context.name).to_owned()).collect();
         let inputs = Inputs {
@@ -142,8 +144,13 @@ fn read(options: &Options) -> Result<Source> {
             (name.clone(), bounded(file, &name)?)
         }
         (Dockerfile::Default, _, Some(root)) => {
-            let bytes = root.read_regular("Dockerfile", LONGEST).map_err(build::Error::from);
-            ("Dockerfile".to_owned(), bytes.cannot(|| "read Dockerfile")?)
+            let read = |name: &str| root.read_regular(name, LONGEST).map(|bytes| (name.to_owned(), bytes));
+            // Some write it small.
+            let found = read("Dockerfile").or_else(|error| match error.kind() {
+                fsroot::ErrorKind::NotFound => read("dockerfile").map_err(|_| error),
+                _ => Err(error),
+            });
+            found.map_err(build::Error::from).cannot(|| "read Dockerfile")?
         }
         (Dockerfile::Default, _, None) => {
             let failure = Failure::new("cannot check: the Dockerfile is in a context that is somewhere else");
@@ -219,6 +226,8 @@ mod tests {
         std::os::unix::fs::symlink("/etc/hostname", directory.path().join("Dockerfile")).expect("room");
         assert!(read(&options()).is_err(), "a link of the context leads nowhere outside it");
         std::fs::remove_file(directory.path().join("Dockerfile")).expect("it is there");
+        std::fs::write(directory.path().join("dockerfile"), "FROM a\n").expect("room");
+        assert_eq!(read(&options()).expect("it is there").name, "dockerfile");
         std::fs::write(directory.path().join("Dockerfile"), "FROM scratch\n").expect("room");
         std::fs::write(directory.path().join(".dockerignore"), "x\n").expect("room");
         let found = read(&options()).expect("it is there");
