@@ -11,3 +11,4 @@ mod messages;
 mod mounts;
 mod secrets;
 mod shell;
+mod shown;
