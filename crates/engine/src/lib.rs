@@ -55,6 +55,7 @@ pub use containers::step::{Access, Forward, RunningStep, StepCommand, StepFile, 
 pub use containers::top::Processes;
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, Result};
+pub use host::cdi::has_device;
 pub use host::check::{CheckOptions, CheckReport, Problem, check};
 pub use host::df::{DiskUsage, KindUsage};
 pub use host::info::{Info, VERSION, Version};

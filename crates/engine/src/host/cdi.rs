@@ -53,6 +53,12 @@ pub(crate) fn edits(config: &ContainerConfig) -> Result<Edits> {
     Registry::read(&DIRECTORIES.map(PathBuf::from)).edits(&asked)
 }
 
+/// Whether a specification of this host has a device, `vendor.com/class=name`.
+pub fn has_device(name: &str) -> bool {
+    let found = Registry::read(&DIRECTORIES.map(PathBuf::from));
+    !found.find("--device", name).is_err_and(|error| error.kind() == crate::ErrorKind::NotFound)
+}
+
 /// All specifications of the host.
 struct Registry {
     /// With the place of their directory in the order; the one that counts most has the highest.
