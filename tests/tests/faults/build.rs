@@ -128,7 +128,7 @@ fn build_to_elsewhere() -> Result {
     let cache = format!("type=local,dest={},mode=max", at("cache"));
     let path = project.path();
     let mut words = vec!["build", "--network", "none", "-t", "app", "--cache-to", &cache];
-    outputs.iter().for_each(|output| words.extend(["-o", output]));
+    words.extend(outputs.iter().flat_map(|output| ["-o", output.as_str()]));
     words.push(&path);
 
     // The cache of a build of something else, and then the steps themselves: they are not what is looked at here.
