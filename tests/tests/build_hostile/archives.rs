@@ -1,4 +1,4 @@
-//! Archives and repositories that are contexts.
+//! Archives and repositories that are contexts, and what servers call their files.
 
 use std::process::Command;
 
@@ -207,4 +207,48 @@ fn a_repository_runs_nothing_and_leads_nowhere() -> Result {
     }
     let output = project.phial().run(&["build", "--network", "none", &base])?.exited(0)?;
     victim.is_unharmed(&project, &format!("{output:?}"))
+}
+
+/// CVE-2026-33747 of others: what a server calls a file is no place.
+#[test]
+fn names_of_files_at_addresses_lead_nowhere() -> Result {
+    let project = Project::new("")?;
+    let victim = Victim::beside(&project)?;
+    let served = project.phial().scratch().join("served");
+    std::fs::create_dir(&served)?;
+    let web = Origin::http(&served)?;
+    let up = format!("..%2f..%2f..%2f..%2f..%2f..{}", victim.path().replace('/', "%2f"));
+    let dots = up.replace('.', "%2e");
+    // What stands in the address, and what the server says besides.
+    let cases = [
+        ("file", format!("Content-Disposition: attachment; filename=\"{}/secret\"", victim.path())),
+        ("file", "Content-Disposition: attachment; filename=../../../victim/secret".to_owned()),
+        ("file", "Content-Disposition: attachment; filename*=UTF-8''..%2f..%2fvictim%2fsecret".to_owned()),
+        (up.as_str(), String::new()),
+        (dots.as_str(), String::new()),
+        ("a%2fb", String::new()),
+        ("a%00b", String::new()),
+        ("%2e%2e", String::new()),
+        ("-x", String::new()),
+    ];
+    for (name, header) in &cases {
+        std::fs::write(served.join(name), "fetched")?;
+        std::fs::write(served.join(format!("{name}.headers")), header)?;
+        let address = format!("http://{}/{name}", web.address());
+        project.write("Dockerfile", &format!("FROM base\nADD {address} /got/\n"))?;
+        let output = project.build(&["-t", "app"])?;
+        let text = format!("{name} {header}: {output:?}");
+        assert!(output.code < 2 && !output.stderr.contains("panicked"), "{text}");
+        victim.is_unharmed(&project, &text)?;
+        assert!(output.code == 0 || *name != "file", "{text}");
+        if output.code == 0 {
+            let found = project
+                .in_image("app", "find / -xdev -type f -exec grep -l fetched {} + 2>/dev/null; ls -A /got | wc -l")?;
+            let place = found.strip_suffix("\n1").and_then(|place| place.strip_prefix("/got/"));
+            assert!(place.is_some_and(|name| !name.contains(['/', '\n'])), "{found}: {text}");
+            assert!(*name != "file" || place == Some("file"), "{found}: {text}");
+            project.phial().ok(&["rmi", "app"])?;
+        }
+    }
+    Ok(())
 }
