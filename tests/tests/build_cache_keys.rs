@@ -79,9 +79,11 @@ fn files() -> Result {
     let project = project()?;
     let after = ["COPY taken", "echo last"];
     project.write("taken", "two")?;
-    check(&project, &[], &after, &["the file taken has changed"])?;
+    check(&project, &[], &after, &["the file taken has changed: line 1 was \"one\" and is \"two\""])?;
+    project.write("dir/one", "1\nthree")?;
+    check(&project, &[], &after, &["the file dir/one has changed: line 1 has an end now (and 1 below it)"])?;
     project.chmod("mode", 0o755)?;
-    check(&project, &[], &after, &["the file mode has changed"])?;
+    check(&project, &[], &after, &["the file mode has changed: its mode was 644 and is 755"])?;
     project.write("dir/three", "3")?;
     check(&project, &[], &after, &["the file dir/three is new"])?;
     std::fs::remove_file(project.dir().join("dir/one"))?;
@@ -138,7 +140,27 @@ fn the_image_below() -> Result {
     )?;
     other.success()?;
     let all = ["echo first", "COPY taken", "echo last"];
-    check(&project, &[], &all, &["what it is done upon is not the same: a step before it was done anew, or its image"])
+    let said = explained(&project, &[])?.stderr;
+    assert!(all.iter().all(|step| !is_cached(&said, step)), "{said}");
+    let (_, image) = said.split_once("the image docker.io/library/base:latest was sha256:").unwrap_or_default();
+    let (before, now) = image.lines().next().unwrap_or_default().split_once(" and is sha256:").unwrap_or_default();
+    assert!(before.len() == 64 && now.len() == 64 && before != now, "{said}");
+    // What comes after is not done anew because of the image, if another step is.
+    check(&project, &["--build-arg", "BEFORE=2"], &all, &["a step before it was done anew"])
+}
+
+#[test]
+fn files_that_a_command_sees() -> Result {
+    let project = Project::new("FROM base\nRUN --mount=type=bind,source=dir,target=/from cat /from/one\n")?;
+    project.write("dir/one", "1\n")?;
+    project.id(&[])?;
+    project.write("dir/one", "2\n")?;
+    project.write("dir/two", "2\n")?;
+    let said = explained(&project, &[])?.stderr;
+    for why in ["the file dir/one has changed", "the file dir/two is new", "what it takes of /from has changed"] {
+        assert!(said.contains(why), "{why:?} is not said: {said}");
+    }
+    Ok(())
 }
 
 #[test]

@@ -231,6 +231,22 @@ fn nothing_is_compressed_or_packed_before_it_leaves_this_host() -> Result {
 }
 
 #[test]
+fn one_platform_is_laid_out_as_several_if_an_argument_says_so() -> Result {
+    let phial = Phial::new()?;
+    let context = context(&phial, FILE)?;
+    let (layout, out) = (phial.scratch().join("layout"), phial.scratch().join("out"));
+    let target = format!("type=oci,tar=false,dest={}", text(&layout)?);
+    build(&phial, &context, &["--build-arg", "BUILDKIT_MULTI_PLATFORM=1", "-o", &target, "-o", text(&out)?])?;
+    let top: Value = serde_json::from_slice(&fs::read(layout.join("index.json"))?)?;
+    let index = blob(&layout, &top["manifests"][0]["digest"])?;
+    assert_eq!(index["manifests"].as_array().map(Vec::len), Some(1), "{index}");
+    assert_eq!(index["manifests"][0]["platform"]["os"], "linux");
+    let split = names(&out)?;
+    assert!(split.len() == 1 && split[0].starts_with("linux_"), "{split:?}");
+    Ok(())
+}
+
+#[test]
 fn several_platforms_make_one_index() -> Result {
     let (phial, registry) = (Phial::new()?, Registry::start()?);
     let context = context(&phial, "FROM scratch\nARG TARGETARCH\nCOPY a /a-$TARGETARCH\n")?;
@@ -470,9 +486,13 @@ fn what_cannot_be_done_is_refused_before_anything_is() -> Result {
         (&["--sbom", "generator=A B", "-o", "type=oci,dest=x"], "--sbom generator=A B"),
         (&["--provenance", "version=v0.2"], "only v1 is written"),
         (&["--annotation", "index:a=b"], "no index"),
+        (&["--provenance", "mode=min", "-o", "type=docker,dest=x"], "docker's archive has one image"),
+        (&["-o", "type=oci,dest=/absent/x"], "/absent/x: there is no directory /absent"),
+        (&["-o", "type=tar,dest=/tmp"], "/tmp is a directory"),
+        (&["-o", "type=oci,tar=false,dest=/etc/hostname"], "/etc/hostname: Not a directory"),
     ] {
         let output = phial.run(&[&["build"], flags, &[text(&context)?]].concat())?.exited(1)?;
-        assert!(output.stderr.contains(why), "{output:?}");
+        assert!(output.stderr.contains(why) && !output.stderr.contains("COPY"), "{output:?}");
     }
     let output = phial.run(&["build", "-o", "type=oci,dest=/dev/full", text(&context)?])?.exited(1)?;
     assert!(output.stderr.contains("No space left on device"), "{output:?}");

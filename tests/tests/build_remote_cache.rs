@@ -99,7 +99,7 @@ fn in_the_image_itself() -> Result {
     let Hosts { phial, other, registry, image, .. } = &Hosts::new()?;
     let name = registry.name("team/app:1");
     let text = "\nRUN head -c 32 /dev/urandom > /one\nRUN head -c 32 /dev/urandom > /two\n";
-    build(phial, image, text, &["-t", &name, "--cache-to", "type=inline"])?;
+    build(phial, image, text, &["-t", &name, "--build-arg", "BUILDKIT_INLINE_CACHE=1"])?;
     phial.ok(&["push", &name])?;
     let flags = ["--cache-to", "type=inline", "--cache-from", &name];
     build(other, image, text, &flags)?;

@@ -90,7 +90,8 @@ struct Building<'a> {
 impl Building<'_> {
     fn image(&self, platform: &image::Platform, epoch: Option<u64>) -> Result<Image> {
         let pulls = crate::pulls::Pulls::new(self.reporter);
-        let images = Resolver::new(self.engine, self.options.pull, platform.clone(), &self.sources.named, &pulls);
+        let images =
+            Resolver::new(self.engine, self.lease, self.options.pull, platform.clone(), &self.sources.named, &pulls);
         let evaluated = self.evaluated(&images, platform)?;
         self.tell_findings(&evaluated)?;
         let converted = self.converted(&evaluated, &images, platform)?;
@@ -135,7 +136,7 @@ impl Building<'_> {
         let Some(request) = &self.options.sbom else { return Ok(None) };
         let scanner = Scanner::of(request)?;
         let (pulls, named) = (crate::pulls::Pulls::new(self.reporter), BTreeMap::new());
-        let images = Resolver::new(self.engine, self.options.pull, host.clone(), &named, &pulls);
+        let images = Resolver::new(self.engine, self.lease, self.options.pull, host.clone(), &named, &pulls);
         let found = images
             .image(&scanner.image, &to_message(host))
             .map_err(|why| Error::new(ErrorKind::NotFound, format!("--sbom generator={}: {why}", scanner.image)))?;
@@ -154,7 +155,7 @@ impl Building<'_> {
             return Ok(Vec::new());
         }
         let (pulls, named, host) = (crate::pulls::Pulls::new(self.reporter), BTreeMap::new(), image::Platform::host());
-        let images = Resolver::new(self.engine, false, host.clone(), &named, &pulls);
+        let images = Resolver::new(self.engine, self.lease, false, host.clone(), &named, &pulls);
         let surroundings = surroundings(self.options, self.grants);
         let given = Given { platform, surroundings, anew: self.options.no_cache };
         let graph = scanner.graph(found, &to_message(&host), given)?;

@@ -1,6 +1,11 @@
 //! Why a step is done anew: the first thing that it is made of that is not what it was. Pure.
 
+/// Where two texts are not the same.
+mod lines;
+
 use store::StepResult;
+
+pub(crate) use lines::first_difference;
 
 use crate::inputs::{Input, Inputs, Kind};
 
@@ -16,15 +21,18 @@ pub(crate) fn family(name: &str) -> &str {
     }
 }
 
+/// How a file differs from what it was, as a part of a sentence, if that is known: its path, and the sum that it had.
+pub(crate) type Detail<'d> = dyn Fn(&str, &str) -> Option<String> + 'd;
+
 /// Why it is done anew, where `previous` is what was made the last time by a step that is called so.
-pub(crate) fn why(previous: Option<&StepResult>, now: &Inputs, is_ignored: bool) -> Vec<String> {
+pub(crate) fn why(previous: Option<&StepResult>, now: &Inputs, is_ignored: bool, detail: &Detail<'_>) -> Vec<String> {
     if is_ignored {
         return vec!["done anew: --no-cache says so".to_owned()];
     }
     let Some(previous) = previous else {
         return vec!["done for the first time: no step that says the same is in the cache".to_owned()];
     };
-    let mut lines = differences(&Inputs::of_kept(&previous.inputs).0, &now.0);
+    let mut lines = differences(&Inputs::of_kept(&previous.inputs).0, &now.0, detail);
     if lines.is_empty() {
         lines.push("done anew: what it made the last time is not in the cache any more".to_owned());
     }
@@ -32,7 +40,7 @@ pub(crate) fn why(previous: Option<&StepResult>, now: &Inputs, is_ignored: bool)
 }
 
 /// What is not the same, as sentences; what matters most comes first.
-fn differences(before: &[Input], now: &[Input]) -> Vec<String> {
+fn differences(before: &[Input], now: &[Input], detail: &Detail<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let of = |list: &[Input], kind: Kind| -> Vec<Input> {
         list.iter().filter(|input| input.kind == kind).cloned().collect()
@@ -40,15 +48,17 @@ fn differences(before: &[Input], now: &[Input]) -> Vec<String> {
     if of(before, Kind::Version) != of(now, Kind::Version) {
         return vec!["done anew: an older version of phial computed keys in another way".to_owned()];
     }
-    if of(before, Kind::Base) != of(now, Kind::Base) {
-        lines.push(
-            "what it is done upon is not the same: a step before it was done anew, or its image is another one"
-                .to_owned(),
-        );
+    let (has_other_base, taken) =
+        (of(before, Kind::Base) != of(now, Kind::Base), changes(&of(before, Kind::Taken), &of(now, Kind::Taken)));
+    if has_other_base || !taken.is_empty() {
+        lines.extend(images(&of(before, Kind::Image), &of(now, Kind::Image)));
+    }
+    if has_other_base && lines.is_empty() {
+        lines.push("what it is done upon is not the same: a step before it was done anew".to_owned());
     }
     lines.extend(variables(&of(before, Kind::Variable), &of(now, Kind::Variable)));
-    lines.extend(files(&of(before, Kind::File), &of(now, Kind::File)));
-    for (name, change) in changes(&of(before, Kind::Taken), &of(now, Kind::Taken)) {
+    lines.extend(files(&of(before, Kind::File), &of(now, Kind::File), detail));
+    for (name, change) in taken {
         if name == "context" {
             // Its files say it better.
             if lines.is_empty() {
@@ -104,6 +114,15 @@ fn changes(before: &[Input], now: &[Input]) -> Vec<(String, Change)> {
     changes
 }
 
+fn images(before: &[Input], now: &[Input]) -> Vec<String> {
+    let line = |(name, change): (String, Change)| match change {
+        Change::Added(digest) => format!("the image {name} ({digest}) was not used before"),
+        Change::Removed => format!("the image {name} is not used any more"),
+        Change::Changed(old, new) => format!("the image {name} was {old} and is {new}"),
+    };
+    changes(before, now).into_iter().map(line).collect()
+}
+
 fn variables(before: &[Input], now: &[Input]) -> Vec<String> {
     let line = |(name, change): (String, Change)| match change {
         Change::Added(value) => format!("the variable {name} is new: {value:?}"),
@@ -113,13 +132,17 @@ fn variables(before: &[Input], now: &[Input]) -> Vec<String> {
     changes(before, now).into_iter().map(line).collect()
 }
 
-fn files(before: &[Input], now: &[Input]) -> Vec<String> {
+fn files(before: &[Input], now: &[Input], detail: &Detail<'_>) -> Vec<String> {
     let changes = changes(before, now);
     let count = changes.len();
     let mut lines: Vec<String> = changes
         .into_iter()
         .take(MOST_FILES)
-        .map(|(path, change)| format!("the file {path} {}", change.word()))
+        .map(|(path, change)| {
+            let said = if let Change::Changed(old, _) = &change { detail(&path, old) } else { None };
+            let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+            format!("the file {path} {}{said}", change.word())
+        })
         .collect();
     if count > MOST_FILES {
         lines.push(format!("and {} files more", count - MOST_FILES));
@@ -132,10 +155,11 @@ mod tests {
     use super::*;
 
     fn check(before: &[(Kind, &str, &str)], now: &[(Kind, &str, &str)], expected: &[&str]) {
+        let detail = |path: &str, old: &str| (path == "text").then(|| format!("of {old}"));
         let list = |list: &[(Kind, &str, &str)]| -> Vec<Input> {
             list.iter().map(|(kind, name, value)| Input::new(*kind, *name, *value)).collect()
         };
-        assert_eq!(differences(&list(before), &list(now)), expected);
+        assert_eq!(differences(&list(before), &list(now), &detail), expected);
     }
 
     #[test]
@@ -167,10 +191,22 @@ mod tests {
             &[(Kind::Base, "", "1"), (Kind::Taken, "/src", "1")],
             &[(Kind::Base, "", "2"), (Kind::Taken, "/src", "2")],
             &[
-                "what it is done upon is not the same: a step before it was done anew, or its image is another one",
+                "what it is done upon is not the same: a step before it was done anew",
                 "what it takes of /src has changed",
             ],
         );
+        check(
+            &[(Kind::Base, "", "1"), (Kind::Image, "a", "sha256:1"), (Kind::Image, "b", "sha256:1")],
+            &[(Kind::Base, "", "2"), (Kind::Image, "a", "sha256:2"), (Kind::Image, "c", "sha256:3")],
+            &[
+                "the image a was sha256:1 and is sha256:2",
+                "the image c (sha256:3) was not used before",
+                "the image b is not used any more",
+            ],
+        );
+        // Another image of the same files.
+        check(&[(Kind::Image, "a", "sha256:1")], &[(Kind::Image, "a", "sha256:2")], &[]);
+        check(&[(Kind::File, "text", "1")], &[(Kind::File, "text", "2")], &["the file text has changed: of 1"]);
         check(
             &[(Kind::Operation, "rest", "1")],
             &[(Kind::Operation, "rest", "2")],
@@ -186,7 +222,7 @@ mod tests {
     #[test]
     fn of_many_files_the_first_are_named() {
         let many: Vec<Input> = (0..9).map(|number| Input::new(Kind::File, number.to_string(), "1")).collect();
-        let lines = differences(&[], &many);
+        let lines = differences(&[], &many, &|_, _| None);
         assert_eq!((lines.len(), lines[5].as_str()), (6, "and 4 files more"));
     }
 }

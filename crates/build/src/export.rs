@@ -91,8 +91,24 @@ pub(crate) struct Exporting<'a> {
 /// `Invalid`, naming it.
 pub(crate) fn check(options: &Options) -> Result<()> {
     names(&options.tags)?;
-    for export in &options.exports {
-        names(&Settings::of(export, options)?.names)?;
+    let has_several = options.has_several_platforms();
+    for export in asked(options) {
+        let settings = Settings::of(export, options)?;
+        names(&settings.names)?;
+        let has_index = has_several || options.provenance.is_some() || options.sbom.is_some();
+        if settings.annotations.needs_index() && !has_index {
+            return Err(Error::invalid("--annotation: an image for one platform has no index that it could be of")
+                .with_hint("leave out index: and manifest-descriptor:"));
+        }
+        if matches!(export, Export::Archive { oci: false, .. }) && (has_several || options.provenance.is_some()) {
+            return Err(Error::invalid("docker's archive has one image, and nothing that is said of it")
+                .with_hint("-o type=oci,dest=FILE"));
+        }
+        match export {
+            Export::Archive { to: Some(to), tar: false, .. } => place::check_directory(to)?,
+            Export::Archive { to, .. } | Export::Tar { to } => place::check_file(to.as_deref())?,
+            Export::Local { .. } | Export::Image { .. } | Export::CacheOnly => {}
+        }
     }
     options.provenance.as_ref().map(Request::of).transpose()?;
     if let Some(sbom) = &options.sbom {
@@ -104,6 +120,15 @@ pub(crate) fn check(options: &Options) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What becomes of a result if nobody says it.
+static LISTED: [Export; 1] =
+    [Export::Image { names: Vec::new(), push: false, store: true, attributes: BTreeMap::new() }];
+
+/// What becomes of the result.
+fn asked(options: &Options) -> &[Export] {
+    if options.exports.is_empty() { &LISTED } else { &options.exports }
 }
 
 fn names(texts: &[String]) -> Result<Vec<Reference>> {
@@ -168,10 +193,8 @@ impl<'a> Exporting<'a> {
         let mut built = Built { steps: counts, ..Built::default() };
         built.metadata.insert("buildx.build.ref".to_owned(), json!(format!("phial/phial/{}", self.invocation)));
         self.tell_provenance(images, &mut built);
-        let listed = [Export::Image { names: Vec::new(), push: false, store: true, attributes: BTreeMap::new() }];
-        let exports = if self.options.exports.is_empty() { &listed[..] } else { &self.options.exports };
         let mut prepared = None;
-        for export in exports {
+        for export in asked(self.options) {
             match export {
                 Export::Local { to, attributes } => self.directory(images, to, attributes)?,
                 Export::Tar { to } => self.files_archive(images, to.as_deref())?,
@@ -195,10 +218,6 @@ impl<'a> Exporting<'a> {
     fn image(&self, export: &Export, prepared: &[Prepared<'_>], built: &mut Built) -> Result<()> {
         let settings = Settings::of(export, self.options)?;
         let names = names(&[self.options.tags.as_slice(), settings.names.as_slice()].concat())?;
-        if settings.annotations.needs_index() && prepared.len() == 1 && !self.attests() {
-            return Err(Error::invalid("--annotation: an image for one platform has no index that it could be of")
-                .with_hint("leave out index: and manifest-descriptor:"));
-        }
         let (root, own) = match export {
             Export::Archive { oci, to, tar, .. } => {
                 let target = Target { oci: *oci, tar: *tar, to: to.as_deref() };
@@ -224,7 +243,7 @@ impl<'a> Exporting<'a> {
         let Some(facts) = self.facts() else { return };
         for image in images {
             let mut key = "buildx.build.provenance".to_owned();
-            if images.len() > 1 {
+            if self.options.has_several_platforms() {
                 key = format!("{key}/{}", image.platform);
             }
             built.metadata.insert(key, facts.predicate(image));

@@ -12,6 +12,8 @@
 mod attributes;
 /// What is made and removed without a source.
 mod change;
+/// What files were before.
+mod copies;
 /// A selection becomes files.
 mod copy;
 /// Directories that are open while a tree is walked.
@@ -35,6 +37,7 @@ mod wildcard;
 mod tests;
 
 pub(crate) use change::{make_directory, make_file, remove, symlink};
+pub(crate) use copies::{MOST_COMPARED, earlier};
 pub(crate) use selection::Selection;
 pub(crate) use sums::{Reading, Sums};
 

@@ -98,9 +98,7 @@ pub trait Images {
     ///
     /// # Errors
     /// In words, if there is none.
-    fn layout(&self, _place: &str, _platform: &Platform) -> Result<Found, String> {
-        Err("images in directories are not looked for here".to_owned())
-    }
+    fn layout(&self, place: &str, platform: &Platform) -> Result<Found, String>;
 }
 
 /// An image.

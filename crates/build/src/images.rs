@@ -1,22 +1,30 @@
-//! The images that a build begins with: found in the store, or pulled.
+//! The images that a build begins with: found in the store, pulled, or brought in from a directory.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use dockerfile::Environment;
 use dockerfile::evaluate::{Base, Bases};
 use engine::{Engine, PullPolicy};
-use image::{ImageConfig, PullOptions, Reference};
-use store::ImageRecord;
+use fsroot::Root;
+use image::saved::{Entry, LoadOptions};
+use image::{ImageConfig, ProgressEvent, PullOptions, Reference};
+use store::{Digest, ImageRecord, Lease};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::frontend::{ContextKind, Found, Images};
-use crate::llb::message::Platform;
+use crate::llb::message::{Platform, SourceOp};
 use crate::tree::Tree;
+
+/// What stands before the place of an image in a directory.
+pub(crate) const LAYOUT: &str = "oci-layout://";
 
 /// Images as builds know them.
 pub(crate) struct Resolver<'a> {
     engine: &'a Engine,
+    /// Held by the build.
+    lease: &'a Lease,
     /// Whether registries are asked although an image is here.
     pull: bool,
     /// What it is built for.
@@ -33,12 +41,13 @@ impl<'a> Resolver<'a> {
     /// Images of this engine, for a platform.
     pub(crate) fn new(
         engine: &'a Engine,
+        lease: &'a Lease,
         pull: bool,
         target: image::Platform,
         named: &'a BTreeMap<String, ContextKind>,
         progress: &'a (dyn image::Progress + Sync),
     ) -> Resolver<'a> {
-        Resolver { engine, pull, target, named, progress, found: Mutex::default() }
+        Resolver { engine, lease, pull, target, named, progress, found: Mutex::default() }
     }
 
     /// The files of the image that a graph calls so.
@@ -49,6 +58,13 @@ impl<'a> Resolver<'a> {
         let platform = platform.map_or_else(|| self.target.clone(), of_message);
         let image = self.record(reference, &platform)?;
         Ok(Tree { layers: image.layers.iter().map(|layer| layer.diff_id).collect() })
+    }
+
+    /// The digest of the manifest of an image that was asked for.
+    pub(crate) fn digest(&self, reference: &str, platform: Option<&Platform>) -> Option<Digest> {
+        let platform = platform.map_or_else(|| self.target.clone(), of_message);
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.get(&(reference.to_owned(), platform.to_string())).map(|image| image.manifest)
     }
 
     /// All images that were asked for, each with the name it was asked by.
@@ -71,6 +87,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn look_up(&self, name: &str, platform: &image::Platform) -> Result<ImageRecord> {
+        if let Some(place) = name.strip_prefix(LAYOUT) {
+            return self.brought(name, place, platform);
+        }
         let policy = if self.pull { PullPolicy::Always } else { PullPolicy::Missing };
         let options = PullOptions { platform: Some(platform.clone()), ..PullOptions::default() };
         if image::Platform::host().runs(platform) {
@@ -79,13 +98,59 @@ impl<'a> Resolver<'a> {
         Ok(self.engine.ensure_foreign_image(name, policy, &options, self.progress)?)
     }
 
+    /// One of a directory, which names nothing here: `place` is `PATH[:TAG][@DIGEST]`.
+    fn brought(&self, name: &str, place: &str, platform: &image::Platform) -> Result<ImageRecord> {
+        let (path, entry) = entry_of(place)?;
+        let root = Root::open(Path::new(path)).map_err(|error| match error.kind() {
+            fsroot::ErrorKind::NotFound | fsroot::ErrorKind::NotADirectory => {
+                Error::new(ErrorKind::NotFound, "there is no such directory")
+            }
+            _ => Error::from(error),
+        })?;
+        self.progress.event(ProgressEvent::Resolving { reference: name, registry: "" });
+        let options = LoadOptions { platform: Some(platform.clone()), ..LoadOptions::default() };
+        Ok(image::saved::bring(self.engine.store(), self.lease, root, &entry, &options, self.progress)?)
+    }
+
     fn config(&self, image: &ImageRecord) -> Result<ImageConfig> {
         Ok(ImageConfig::parse(&self.engine.store().blob(&image.id)?)?)
     }
 }
 
+/// By which name an image of a graph is asked for; None for what is none.
+pub(crate) fn name_in(source: &SourceOp) -> Option<String> {
+    if source.identifier.starts_with(LAYOUT) {
+        return Some(format!("{LAYOUT}{}", source.attrs.get("oci.store")?));
+    }
+    source.identifier.strip_prefix("docker-image://").map(ToOwned::to_owned)
+}
+
+/// Where the directory is, and what of it is meant. A colon before the last slash is a part of the path.
+fn entry_of(place: &str) -> Result<(&str, Entry)> {
+    let (rest, digest) = match place.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (place, None),
+    };
+    let digest = digest
+        .map(|digest| digest.parse().map_err(|error: store::Error| Error::invalid(format!("{place}: {error}"))))
+        .transpose()?;
+    let (path, tag) = match rest.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
+        Some((path, tag)) => (path, Some(tag.to_owned())),
+        None => (rest, None),
+    };
+    Ok((path, Entry { tag, digest }))
+}
+
+/// What an image in a directory is called: as that, whose path is nobody's business.
+pub(crate) fn layout_name(place: &str) -> String {
+    dockerfile::path::base(entry_of(place).map_or(place, |(path, _)| path))
+}
+
 /// What a graph calls the image.
 fn whole(name: &str, image: &ImageRecord) -> String {
+    if let Some(place) = name.strip_prefix(LAYOUT) {
+        return format!("{}@{}", layout_name(place), image.manifest);
+    }
     let reference = name.parse::<Reference>().map(|reference| reference.canonical());
     reference.unwrap_or_else(|_| image.references.first().cloned().unwrap_or_else(|| image.id.to_string()))
 }
@@ -108,6 +173,10 @@ impl Images for Resolver<'_> {
         let config = self.config(&image).map_err(|error| in_words(&error))?;
         Ok(Found { reference: whole(name, &image), config })
     }
+
+    fn layout(&self, place: &str, platform: &Platform) -> Result<Found, String> {
+        self.image(&format!("{LAYOUT}{place}"), platform)
+    }
 }
 
 impl Bases for Resolver<'_> {
@@ -124,6 +193,7 @@ impl Bases for Resolver<'_> {
     fn context(&self, name: &str, platform: Option<&str>) -> Result<Base, String> {
         match self.named.get(name) {
             Some(ContextKind::Image(image)) if image != "scratch" => self.base(image, platform),
+            Some(ContextKind::Layout(place)) => self.base(&format!("{LAYOUT}{place}"), platform),
             // Files alone say nothing.
             _ => Ok(Base::default()),
         }
@@ -146,5 +216,25 @@ fn in_words(error: &Error) -> String {
     match error.hint() {
         Some(hint) => format!("{error} ({hint})"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_images_in_directories() {
+        let digest = Digest::of(b"");
+        let check = |place: &str, path: &str, tag: Option<&str>, digest: Option<Digest>| {
+            let entry = Entry { tag: tag.map(ToOwned::to_owned), digest };
+            assert_eq!(entry_of(place).expect("it is one"), (path, entry), "{place}");
+        };
+        check("/a/b", "/a/b", None, None);
+        check("./b:1", "./b", Some("1"), None);
+        check("/a:b/c", "/a:b/c", None, None);
+        check(&format!("b@{digest}"), "b", None, Some(digest));
+        check(&format!("b:1@{digest}"), "b", Some("1"), Some(digest));
+        entry_of("b@sha256:0").expect_err("it is no digest");
     }
 }

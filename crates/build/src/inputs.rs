@@ -46,6 +46,9 @@ pub(crate) enum Kind {
     /// Something from an address.
     #[serde(rename = "url")]
     Address,
+    /// An image, whose digest decides nothing: its files do.
+    #[serde(rename = "image")]
+    Image,
 }
 
 impl Input {

@@ -201,6 +201,19 @@ pub enum Export {
     CacheOnly,
 }
 
+impl Options {
+    /// Whether a predefined argument of builds says yes, as `BUILDKIT_INLINE_CACHE=1` does.
+    pub(crate) fn says_yes(&self, argument: &str) -> bool {
+        let value = self.build_args.get(argument).map(String::as_str);
+        matches!(value, Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+    }
+
+    /// Whether the result is laid out as one for several platforms.
+    pub(crate) fn has_several_platforms(&self) -> bool {
+        self.platforms.len() > 1 || self.says_yes("BUILDKIT_MULTI_PLATFORM")
+    }
+}
+
 /// `--provenance` and `--sbom`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttestationRequest {

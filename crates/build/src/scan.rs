@@ -101,12 +101,12 @@ impl Scanner {
         let source = |identifier: String| Operation::Source(SourceOp { identifier, ..SourceOp::default() });
         let mut builder = Builder::new(Vec::new());
         let image = operation(source(format!("docker-image://{}", found.reference)), Some(platform));
-        let image = builder.add(&image, called(format!("[sbom 1/3] FROM {}", found.reference)), None);
+        let image = builder.add(&image, called(format!("[sbom 1/3] FROM {}", found.reference)));
         let built = operation(source(format!("{BUILT}{}", given.platform)), None);
-        let built = builder.add(&built, called("[internal] files to be scanned"), None);
+        let built = builder.add(&built, called("[internal] files to be scanned"));
         let mut directory = operation(Operation::File(FileOp { actions: vec![make_destination()] }), None);
         directory.inputs = vec![image.input()];
-        let directory = builder.add(&directory, called(format!("[sbom 2/3] directory {DESTINATION}")), None);
+        let directory = builder.add(&directory, called(format!("[sbom 2/3] directory {DESTINATION}")));
         let below = |dest: &str, input| Mount { input, dest: dest.to_owned(), output: -1, ..Mount::default() };
         let scan = ExecOp {
             mounts: vec![
@@ -121,7 +121,7 @@ impl Scanner {
         let mut scan = operation(Operation::Exec(Box::new(scan)), Some(platform));
         scan.inputs = [directory, built].map(Output::input).to_vec();
         let name = called(format!("[sbom 3/3] what is in the image, by {}", self.image));
-        let done = builder.add(&scan, OpMetadata { ignore_cache: given.anew, ..name }, None);
+        let done = builder.add(&scan, OpMetadata { ignore_cache: given.anew, ..name });
         Ok(builder.finish(Some(done)))
     }
 

@@ -9,6 +9,8 @@
 mod board;
 /// Directories that are kept between builds.
 mod cache_mount;
+/// What things were before, for explanations.
+mod earlier;
 /// Commands.
 mod exec;
 /// What is fetched over the network.

@@ -161,7 +161,7 @@ impl Finding<'_> {
         let names = ("GIT_AUTH_HEADER", "GIT_AUTH_TOKEN");
         let mut auth = GitAuth::find(&address, names, &|name| self.grants.secret(name))?;
         auth.agent = self.grants.agent("").cloned();
-        let keeps = self.options.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR").is_some_and(|value| is_true(value));
+        let keeps = self.options.says_yes("BUILDKIT_CONTEXT_KEEP_GIT_DIR");
         let commit = git::resolve(&address, &auth)?;
         git::checkout(&address, &commit, &auth, &directory.path(), keeps || address.keep_git_dir == Some(true))
     }
@@ -235,10 +235,6 @@ fn bounded(from: impl Read, shown: &str) -> Result<Vec<u8>> {
         return Err(Error::invalid(format!("{shown}: more than {MOST_FILE} bytes are no Dockerfile")));
     }
     Ok(text)
-}
-
-fn is_true(value: &str) -> bool {
-    matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }
 
 #[cfg(test)]

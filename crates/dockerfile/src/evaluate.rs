@@ -156,17 +156,26 @@ pub fn context_name(name: &str) -> &str {
     short.strip_suffix(":latest").unwrap_or(short)
 }
 
+/// Which checks are made: whoever builds decides, or else the file.
+fn checks(file: &Dockerfile, inputs: &Inputs<'_>) -> Result<Config> {
+    const ARGUMENT: &str = "BUILDKIT_DOCKERFILE_CHECK";
+    match (inputs.arguments.get(ARGUMENT), &file.directives.check) {
+        (Some(given), _) => {
+            Config::parse(given).map_err(|error| Error::meaning(format!("--build-arg {ARGUMENT}={given}: {error}")))
+        }
+        (None, Some(check)) => Config::parse(&check.value)
+            .map_err(|error| error.in_lines(crate::Lines { first: check.line, last: check.line })),
+        (None, None) => Ok(Config::default()),
+    }
+}
+
 /// Evaluates a file.
 ///
 /// # Errors
 /// `Syntax` and `Expansion` with the lines, for what is wrong in stages that are needed, and for a target that there is not.
 pub fn evaluate(file: Dockerfile, inputs: &Inputs<'_>) -> Result<Evaluated> {
     let escape = file.directives.escape;
-    let config = file.directives.check.as_ref().map(|check| {
-        Config::parse(&check.value)
-            .map_err(|error| error.in_lines(crate::Lines { first: check.line, last: check.line }))
-    });
-    let mut findings = Findings::new(config.transpose()?.unwrap_or_default());
+    let mut findings = Findings::new(checks(&file, inputs)?);
     let empty = file.empty_continuations.clone();
     let stages = Stages::of(file)?;
     form(&stages, &empty, &mut findings);

@@ -56,6 +56,14 @@ pub struct Descriptor {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl Descriptor {
+    /// One of which nothing else is known.
+    pub(crate) fn of(digest: Digest, size: u64) -> Descriptor {
+        let (media_type, urls, annotations) = (String::new(), Vec::new(), BTreeMap::new());
+        Descriptor { media_type, digest, size, urls, platform: None, annotations }
+    }
+}
+
 /// One image for one platform: a config and the layers, lowest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {

@@ -22,7 +22,8 @@ mod layout;
 /// Out of the store.
 mod save;
 
+pub use find::Entry;
 pub use layout::Layout;
-pub use load::{LoadOptions, Loaded, load};
+pub use load::{LoadOptions, Loaded, bring, load};
 pub use save::{ManifestForm, SaveItem, docker_item, manifest, manifest_in, save};
 pub use source::Input;

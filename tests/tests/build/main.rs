@@ -7,6 +7,7 @@ mod commands;
 mod elsewhere;
 mod first;
 mod inputs;
+mod layouts;
 mod limits;
 mod messages;
 mod mounts;

@@ -113,5 +113,13 @@ fn a_dockerfile_is_checked() -> Result {
     project.write("Dockerfile", "# check=error=true\nFROM base\nMAINTAINER me\n")?;
     let refused = project.build(&[])?.exited(1)?;
     assert!(refused.stderr.contains("are errors here"), "{refused:?}");
+    // Whoever builds has the last word.
+    let asked = |value: &str| project.build(&["--build-arg", &format!("BUILDKIT_DOCKERFILE_CHECK={value}")]);
+    asked("skip=MaintainerDeprecated;error=true")?.exited(0)?;
+    project.write("Dockerfile", "# check=skip=all\nFROM base\nMAINTAINER me\n")?;
+    let refused = asked("error=true")?.exited(1)?;
+    assert!(refused.stderr.contains("are errors here"), "{refused:?}");
+    let wrong = asked("loud=yes")?.exited(1)?;
+    assert!(wrong.stderr.contains("--build-arg BUILDKIT_DOCKERFILE_CHECK=loud=yes"), "{wrong:?}");
     Ok(())
 }

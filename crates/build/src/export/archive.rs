@@ -11,7 +11,7 @@ use super::annotations::Pairs;
 use super::documents::{Descriptor, OCI_MANIFEST, Prepared, index};
 use super::settings::Settings;
 use super::{Exporting, place};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Where an archive goes, and what it is.
 pub(super) struct Target<'a> {
@@ -32,10 +32,6 @@ impl Exporting<'_> {
         names: &[Reference],
         settings: &Settings,
     ) -> Result<Descriptor> {
-        if !target.oci && (images.len() > 1 || self.provenance.is_some()) {
-            return Err(Error::invalid("docker's archive has one image, and nothing that is said of it")
-                .with_hint("-o type=oci,dest=FILE"));
-        }
         let kind = if target.oci { "oci" } else { "docker" };
         self.reporter.during(&format!("exporting to {kind} image format"), |_| {
             let (layout, root) = self.layout(images, target.oci, names, settings)?;
@@ -74,7 +70,8 @@ impl Exporting<'_> {
             layout.layers.extend(lengths);
         }
         let attested = self.attested(images, &descriptors, names, settings);
-        let root = if let ([one], true) = (descriptors.as_slice(), attested.descriptors.is_empty()) {
+        let is_alone = !self.options.has_several_platforms() && attested.descriptors.is_empty();
+        let root = if let ([one], true) = (descriptors.as_slice(), is_alone) {
             one.clone()
         } else {
             let all = descriptors.iter().map(Descriptor::document).chain(attested.descriptors.clone());

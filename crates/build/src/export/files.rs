@@ -33,7 +33,7 @@ impl Exporting<'_> {
         self.reporter.during(&format!("exporting to {}", to.display()), |step| {
             std::fs::create_dir_all(to).map_err(|error| Error::system(to.display(), error))?;
             let top = Root::open(to)?;
-            let is_split = settings.split.unwrap_or(images.len() > 1);
+            let is_split = settings.split.unwrap_or(self.options.has_several_platforms());
             for image in images {
                 let onto =
                     if is_split { below(&top, &directory_of(&image.platform))? } else { top.dir().try_clone()? };
@@ -78,7 +78,8 @@ impl Exporting<'_> {
         self.reporter.during("exporting to an archive of files", |_| {
             let mut trees = Vec::new();
             for image in images {
-                let called = if images.len() > 1 { directory_of(&image.platform).into_bytes() } else { Vec::new() };
+                let is_split = self.options.has_several_platforms();
+                let called = if is_split { directory_of(&image.platform).into_bytes() } else { Vec::new() };
                 if let Some(root) = image.tree.open(self.engine.store())? {
                     trees.push((called, root.dir().try_clone()?));
                 }

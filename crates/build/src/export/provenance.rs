@@ -15,6 +15,7 @@ use store::ImageRecord;
 
 use super::Image;
 use crate::error::{Error, Result};
+use crate::images::{LAYOUT, layout_name};
 use crate::llb::Graph;
 use crate::llb::message::{Definition, Kind};
 use crate::options::{AttestationRequest, Context, Options};
@@ -153,14 +154,23 @@ pub(super) fn package(name: &image::Reference, platform: &str) -> String {
     format!("pkg:docker/{}{version}?platform={}", name.familiar_name(), platform.replace('/', "%2F"))
 }
 
+/// The same of an image in a directory.
+fn layout_package(place: &str, record: &ImageRecord) -> String {
+    let name = layout_name(place);
+    format!("pkg:oci/{name}@sha256%3A{}?platform={}", record.manifest.hex(), record.platform.replace('/', "%2F"))
+}
+
 /// What came from outside, each with a digest where one is known.
 fn dependencies(used: &[(String, ImageRecord)], graph: &Graph) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
     let mut seen = Vec::new();
     for (name, record) in used {
-        let Ok(name) = name.parse::<image::Reference>() else { continue };
         // A short name and the whole one are the same.
-        let uri = package(&name, &record.platform);
+        let uri = match (name.strip_prefix(LAYOUT), name.parse::<image::Reference>()) {
+            (Some(place), _) => layout_package(place, record),
+            (None, Ok(name)) => package(&name, &record.platform),
+            (None, Err(_)) => continue,
+        };
         if !seen.contains(&uri) {
             all.push(json!({"uri": uri, "digest": {"sha256": record.manifest.hex()}}));
             seen.push(uri);

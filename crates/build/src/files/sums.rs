@@ -144,7 +144,8 @@ impl Selection {
     }
 }
 
-fn one(entry: &Entry, from: &Origin<'_>, cursor: &mut Cursor<'_>) -> Result<Sum> {
+/// The sum of one entry, without its name.
+pub(super) fn one(entry: &Entry, from: &Origin<'_>, cursor: &mut Cursor<'_>) -> Result<Sum> {
     let found = &entry.found;
     let mut sum = Context::new(&SHA256);
     number(&mut sum, u64::from(found.file_type.as_raw_mode() | found.mode));

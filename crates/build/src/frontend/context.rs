@@ -80,7 +80,7 @@ impl Conversion<'_> {
                 let action = FileAction { input: -1, secondary_input: 0, output: 0, action: Some(Action::Copy(copy)) };
                 let mut unpacked = operation(Operation::File(FileOp { actions: vec![action] }), None);
                 unpacked.inputs = vec![archive.input()];
-                Ok(Some(self.builder.add(&unpacked, called("[internal] unpack build context"), None)))
+                Ok(Some(self.builder.add(&unpacked, called("[internal] unpack build context"))))
             }
             ContextKind::Image(_) | ContextKind::Layout(_) => Err(Error::meaning("the context is an image")
                 .with_hint("name it with --build-context, and take files of it with COPY --from")),
@@ -129,7 +129,7 @@ impl Conversion<'_> {
 
     fn local(&mut self, name: &str, attrs: BTreeMap<String, String>, metadata: OpMetadata) -> Output {
         let source = SourceOp { identifier: format!("local://{name}"), attrs };
-        self.builder.add(&operation(Operation::Source(source), None), metadata, None)
+        self.builder.add(&operation(Operation::Source(source), None), metadata)
     }
 
     fn git_context(&mut self, text: &str) -> Result<Files> {
@@ -141,7 +141,7 @@ impl Conversion<'_> {
     /// An image without layers is nothing.
     fn of_image(&mut self, found: &Found, source: SourceOp, platform: &Platform, metadata: OpMetadata) -> Files {
         let is_empty = found.config.rootfs.diff_ids.is_empty();
-        (!is_empty).then(|| self.builder.add(&operation(Operation::Source(source), Some(platform)), metadata, None))
+        (!is_empty).then(|| self.builder.add(&operation(Operation::Source(source), Some(platform)), metadata))
     }
 }
 

@@ -7,7 +7,7 @@ use dockerfile::instruction::{Add, Placement};
 use dockerfile::{Error, Kind, path};
 
 use super::source::{Outside, git, outside};
-use super::stage::{SoFar, owner, place};
+use super::stage::{SoFar, owner};
 use super::{Conversion, Files, Result};
 use crate::llb::message::file::{Action, Copy, FileAction, FileOp};
 use crate::llb::message::{InputNumber, Kind as Operation, MergeOp};
@@ -59,13 +59,12 @@ impl Conversion<'_> {
         let onto = if is_link { None } else { so_far.output };
         let mut operation = copies(onto, taken, placement.chown.as_deref());
         let metadata = so_far.metadata(&step.instruction.text);
-        let place = place(&step.instruction);
-        let copied = self.builder.add(&operation, metadata.clone(), Some(place.clone()));
+        let copied = self.builder.add(&operation, metadata.clone());
         so_far.output = Some(match (is_link, so_far.output) {
             (true, Some(below)) => {
                 operation = crate::llb::operation(Operation::Merge(merge(2)), None);
                 operation.inputs = vec![below.input(), copied.input()];
-                self.builder.add(&operation, metadata, Some(place))
+                self.builder.add(&operation, metadata)
             }
             _ => copied,
         });

@@ -5,7 +5,7 @@ use dockerfile::instruction::{Command, MountKind, Network, Owner as MountOwner, 
 use dockerfile::{Error, Lines, path};
 use engine::config::change::Changed;
 
-use super::stage::{SoFar, place};
+use super::stage::SoFar;
 use super::{Conversion, Files, Result};
 use crate::llb::message::Kind as Operation;
 use crate::llb::message::exec::{
@@ -114,7 +114,7 @@ impl Conversion<'_> {
         let mut operation = operation(Operation::Exec(Box::new(op)), Some(&so_far.platform));
         operation.inputs = exec.inputs.into_iter().map(Output::input).collect();
         let metadata = so_far.metadata(&step.instruction.text);
-        so_far.output = Some(self.builder.add(&operation, metadata, Some(place(&step.instruction))));
+        so_far.output = Some(self.builder.add(&operation, metadata));
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl Conversion<'_> {
         let file = MakeFile { path: path::below("/", name), mode, data, owner: None, timestamp: -1 };
         let action = FileAction { input: -1, secondary_input: -1, output: 0, action: Some(Action::MakeFile(file)) };
         let operation = operation(Operation::File(FileOp { actions: vec![action] }), None);
-        self.builder.add(&operation, called("[internal] preparing inline document"), None)
+        self.builder.add(&operation, called("[internal] preparing inline document"))
     }
 
     /// One mount, if it is one of files.
@@ -237,7 +237,7 @@ impl Conversion<'_> {
         let action = FileAction { input, secondary_input: -1, output: 0, action: Some(Action::MakeDirectory(made)) };
         let mut operation = operation(Operation::File(FileOp { actions: vec![action] }), None);
         operation.inputs.extend(files.map(Output::input));
-        self.builder.add(&operation, called("[internal] setting cache mount permissions"), None)
+        self.builder.add(&operation, called("[internal] setting cache mount permissions"))
     }
 }
 

@@ -5,29 +5,23 @@ use std::collections::BTreeMap;
 use dockerfile::Error;
 
 use super::{Conversion, Result};
-use crate::llb::message::{Kind as Operation, Location, Platform, SourceOp};
+use crate::llb::message::{Kind as Operation, Platform, SourceOp};
 use crate::llb::{Output, called, operation};
 use crate::source::git::GitAddress;
 use crate::source::without_credentials;
 
 impl Conversion<'_> {
     /// An image.
-    pub(super) fn image(
-        &mut self,
-        reference: &str,
-        platform: &Platform,
-        place: Option<Location>,
-        name: String,
-    ) -> Output {
+    pub(super) fn image(&mut self, reference: &str, platform: &Platform, name: String) -> Output {
         let source = SourceOp { identifier: format!("docker-image://{reference}"), attrs: BTreeMap::new() };
         let operation = operation(Operation::Source(source), Some(platform));
-        self.builder.add(&operation, called(name), place)
+        self.builder.add(&operation, called(name))
     }
 
     /// A repository.
     pub(super) fn repository(&mut self, address: &GitAddress) -> Output {
         let name = called(format!("[internal] load git source {}", address.shown()));
-        self.builder.add(&operation(Operation::Source(address.source()), None), name, None)
+        self.builder.add(&operation(Operation::Source(address.source()), None), name)
     }
 
     /// What is at an address, as a file of this name.
@@ -36,7 +30,7 @@ impl Conversion<'_> {
         attrs.extend(checksum.map(|checksum| ("http.checksum".to_owned(), checksum.to_owned())));
         let source = SourceOp { identifier: address.to_owned(), attrs };
         let operation = operation(Operation::Source(source), None);
-        self.builder.add(&operation, called(without_credentials(address)), None)
+        self.builder.add(&operation, called(without_credentials(address)))
     }
 }
 

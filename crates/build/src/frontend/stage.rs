@@ -112,6 +112,7 @@ impl SoFar {
 
 impl Conversion<'_> {
     pub(super) fn stage(&mut self, stage: &EvaluatedStage) -> Result<SoFar> {
+        self.builder.at(place(&stage.beginning));
         let mut numbers = Numbers::of(stage, self.stages < 2);
         let mut so_far = self.begin(stage, &mut numbers)?;
         so_far.numbers = numbers;
@@ -122,6 +123,7 @@ impl Conversion<'_> {
         };
         for step in &stage.steps {
             let lines = step.instruction.lines;
+            self.builder.at(place(&step.instruction));
             self.step(&mut so_far, step).map_err(|error| error.in_lines(lines))?;
         }
         Ok(so_far)
@@ -142,9 +144,8 @@ impl Conversion<'_> {
             }
             Beginning::Scratch => SoFar { result: self.request.platform.clone(), ..SoFar::scratch(platform) },
             Beginning::Image(name) => {
-                let place = place(&stage.beginning);
                 let called = |reference: &str| numbers.next(&format!("FROM {reference}"));
-                let (output, found) = self.found(name, &platform, stage.beginning.lines, Some(place), called)?;
+                let (output, found) = self.found(name, &platform, stage.beginning.lines, called)?;
                 SoFar::of_image(output, found, platform)
             }
             Beginning::Given(key) => match self.named(key, &platform, stage.beginning.lines)? {
@@ -165,7 +166,6 @@ impl Conversion<'_> {
         name: &str,
         platform: &Platform,
         lines: Lines,
-        place: Option<Location>,
         called: impl FnOnce(&str) -> String,
     ) -> Result<(Files, super::Found)> {
         let found = self.request.images.image(name, platform);
@@ -173,7 +173,7 @@ impl Conversion<'_> {
         // An image without layers is nothing.
         let is_empty = found.config.rootfs.diff_ids.is_empty();
         let called = called(&found.reference);
-        let output = (!is_empty).then(|| self.image(&found.reference, platform, place, called));
+        let output = (!is_empty).then(|| self.image(&found.reference, platform, called));
         Ok((output, found))
     }
 
@@ -190,8 +190,7 @@ impl Conversion<'_> {
             // An image that is no stage is one for what is built, whatever the stage is for.
             Origin::Named(name) => {
                 let platform = self.request.platform.clone();
-                self.found(name, &platform, lines, None, |reference| format!("FROM {reference}"))
-                    .map(|(files, _)| files)
+                self.found(name, &platform, lines, |reference| format!("FROM {reference}")).map(|(files, _)| files)
             }
         }
     }
@@ -227,7 +226,7 @@ impl Conversion<'_> {
         operation.inputs.extend(so_far.output.map(crate::llb::Output::input));
         // A directory is made in no time, so it is not made anew.
         let metadata = called(so_far.numbers.next(&step.instruction.text));
-        so_far.output = Some(self.builder.add(&operation, metadata, Some(place(&step.instruction))));
+        so_far.output = Some(self.builder.add(&operation, metadata));
     }
 }
 
@@ -262,7 +261,7 @@ fn of_image(image: &image::Platform, asked: &Platform) -> Platform {
 }
 
 /// Where an instruction stands.
-pub(super) fn place(instruction: &Instruction) -> Location {
+fn place(instruction: &Instruction) -> Location {
     let line = |line: usize| Some(Position { line: i32::try_from(line).unwrap_or(i32::MAX), character: 0 });
     let Lines { first, last } = instruction.lines;
     Location { source_index: 0, ranges: vec![Range { start: line(first), end: line(last) }] }

@@ -158,16 +158,26 @@ fn operations_have_the_digests_that_buildkit_gives_them() {
 
 #[test]
 fn places_of_operations_are_those_of_their_instructions() {
-    let definition = of("FROM a\nRUN x \\\n y\n").definition;
+    let definition = of("FROM a\nRUN x \\\n y\nCOPY a b\n").definition;
     let graph = Graph::read(&definition).expect("it keeps what it promises");
     let source = definition.source.expect("it has some");
     let lines = |vertex: &Vertex| {
         let range = &source.locations[&vertex.digest.to_string()].locations[0].ranges[0];
-        let line = |position: &Option<crate::llb::message::Position>| position.as_ref().map(|position| position.line);
+        let line =
+            |position: &Option<crate::llb::message::Position>| position.as_ref().map_or(0, |position| position.line);
         (line(&range.start), line(&range.end))
     };
-    assert_eq!(graph.vertices.iter().map(lines).collect::<Vec<_>>(), [(Some(1), Some(1)), (Some(2), Some(3))]);
+    assert_eq!(graph.vertices.iter().map(lines).collect::<Vec<_>>(), [(1, 1), (2, 3), (4, 4), (4, 4)]);
     assert_eq!(source.infos[0].filename, "Dockerfile");
+    // Each of all kinds has one.
+    let everything = "FROM a AS one\nADD https://h/x /x\nADD https://h/a.git /a\nCOPY <<E /e\nE\nRUN <<E\n#!/bin/x\nE\n\
+                      FROM a\nCOPY --link --from=one /x /\nCOPY --from=b / /b\nRUN --mount=type=cache,target=/c,uid=1 y\nCOPY . .\n";
+    let definition = of(everything).definition;
+    let source = definition.source.clone().expect("it has some");
+    let graph = Graph::read(&definition).expect("it keeps what it promises");
+    for vertex in &graph.vertices {
+        assert!(source.locations.contains_key(&vertex.digest.to_string()), "{vertex:?}");
+    }
 }
 
 #[test]

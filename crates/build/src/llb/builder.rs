@@ -43,6 +43,7 @@ pub struct Builder {
     operations: Vec<Vec<u8>>,
     metadata: BTreeMap<String, OpMetadata>,
     source: Source,
+    place: Option<Location>,
 }
 
 impl Builder {
@@ -51,9 +52,14 @@ impl Builder {
         Builder { source: Source { infos: files, ..Source::default() }, ..Builder::default() }
     }
 
+    /// From here on operations come from this place.
+    pub fn at(&mut self, place: Location) {
+        self.place = Some(place);
+    }
+
     /// Adds an operation whose inputs were added before, and says what its first result is. One that is there already is not
-    /// added once more, but its places are.
-    pub fn add(&mut self, operation: &Op, metadata: OpMetadata, place: Option<Location>) -> Output {
+    /// added once more, but the place where it is wanted again is.
+    pub fn add(&mut self, operation: &Op, metadata: OpMetadata) -> Output {
         let bytes = operation.encoded();
         let digest = Digest::of(&bytes);
         let name = digest.to_string();
@@ -61,10 +67,10 @@ impl Builder {
             self.operations.push(bytes);
             self.metadata.insert(name.clone(), metadata);
         }
-        if let Some(place) = place {
+        if let Some(place) = &self.place {
             let Locations { locations } = self.source.locations.entry(name).or_default();
-            if !locations.contains(&place) {
-                locations.push(place);
+            if !locations.contains(place) {
+                locations.push(place.clone());
             }
         }
         Output { digest, index: 0 }

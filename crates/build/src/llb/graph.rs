@@ -7,6 +7,7 @@ use prost::Message;
 use store::Digest;
 
 use super::builder::Output;
+use super::check::check;
 use super::message::{Definition, Op, OpMetadata};
 
 /// More operations are refused: nobody writes that many, and each costs memory and time.
@@ -50,7 +51,8 @@ impl Graph {
     /// Takes a definition apart.
     ///
     /// # Errors
-    /// For one that has no end, too many operations, bytes that are none, and inputs that are not before those who use them.
+    /// For one that has no end, too many operations, bytes that are none or say what is not known, and inputs that are not before
+    /// those who use them.
     pub fn read(definition: &Definition) -> Result<Graph, Refused> {
         let Some((last, operations)) = definition.def.split_last() else {
             return Ok(Graph { vertices: Vec::new(), result: None });
@@ -67,6 +69,7 @@ impl Graph {
                 return Err(Refused(format!("operation {number} ({digest}) does nothing, and is not the last one")));
             }
             let inputs = inputs(&known, digest, &operation)?;
+            check(&operation).map_err(|why| Refused(format!("operation {number} ({digest}) {why}")))?;
             let metadata = definition.metadata.get(&digest.to_string()).cloned().unwrap_or_default();
             known.insert(digest.to_string(), vertices.len());
             vertices.push(Vertex { digest, operation, inputs, metadata });
@@ -142,11 +145,12 @@ mod tests {
     /// Two directories on one image, of which the first is what is wanted.
     fn definition() -> Definition {
         let mut builder = Builder::new(vec![SourceInfo { filename: "Dockerfile".to_owned(), ..SourceInfo::default() }]);
-        let base = builder.add(&image("a"), OpMetadata::default(), Some(Location::default()));
-        let wanted =
-            builder.add(&directory("/one", base), OpMetadata { ignore_cache: true, ..OpMetadata::default() }, None);
-        builder.add(&directory("/two", base), OpMetadata::default(), None);
-        builder.add(&image("a"), OpMetadata::default(), Some(Location { source_index: 1, ..Location::default() }));
+        builder.at(Location::default());
+        let base = builder.add(&image("a"), OpMetadata::default());
+        let wanted = builder.add(&directory("/one", base), OpMetadata { ignore_cache: true, ..OpMetadata::default() });
+        builder.add(&directory("/two", base), OpMetadata::default());
+        builder.at(Location { source_index: 1, ..Location::default() });
+        builder.add(&image("a"), OpMetadata::default());
         builder.finish(Some(wanted))
     }
 

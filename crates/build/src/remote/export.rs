@@ -59,7 +59,8 @@ pub(crate) fn export(
 /// # Errors
 /// Those of reading layers.
 pub(crate) fn inline(engine: &Engine, options: &Options, notes: &Notes, image: &Image) -> Result<Option<Value>> {
-    if !options.cache_to.iter().any(|option| option.kind == "inline") {
+    let is_asked = options.cache_to.iter().any(|option| option.kind == "inline");
+    if !is_asked && !options.says_yes("BUILDKIT_INLINE_CACHE") {
         return Ok(None);
     }
     let own = image.tree.layers.iter().copied().collect();

@@ -3,6 +3,7 @@
 
 use store::{Digest, StepResult};
 
+use super::earlier::locals;
 use super::{Job, Outcome, Value, name_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::explain;
@@ -208,24 +209,37 @@ impl<'a> Job<'a> {
 
     /// Adds what is no part of the key, but is kept for explanations; and explains.
     fn with_details(&self, vertex: usize, inputs: &[Value<'a>], mut prepared: Prepared<'a>) -> Result<Prepared<'a>> {
-        if let (Work::Files(selections), Some(Operation::File(file))) =
-            (&prepared.work, &self.graph.vertices[vertex].operation.op)
-        {
-            for (action, selection) in file.actions.iter().zip(selections) {
-                let Some(selection) = selection else { continue };
-                if let Some(Value::Local(local)) = nth(inputs, action.secondary_input) {
-                    for (path, sum) in selection.inputs(&local.origin())? {
-                        let sum = Digest::from_bytes(sum).short();
-                        prepared.inputs.0.push(Input::new(Kind::File, path, sum));
+        let mut taken = Vec::new();
+        match (&prepared.work, &self.graph.vertices[vertex].operation.op) {
+            (Work::Files(selections), Some(Operation::File(file))) => {
+                for (action, selection) in file.actions.iter().zip(selections) {
+                    if let (Some(selection), Some(Value::Local(local))) =
+                        (selection, nth(inputs, action.secondary_input))
+                    {
+                        taken.extend(selection.inputs(&local.origin())?);
                     }
                 }
             }
+            (Work::Command, Some(Operation::Exec(exec))) => {
+                for mount in exec.mounts.iter().filter(|mount| mount.mount_type() == MountType::Bind) {
+                    if let Some(Value::Local(local)) = nth(inputs, mount.input) {
+                        let origin = local.origin();
+                        taken.extend(Selection::tree(&mount.selector, &origin)?.inputs(&origin)?);
+                    }
+                }
+            }
+            _ => {}
         }
+        let file = |(path, sum)| Input::new(Kind::File, path, Digest::from_bytes(sum).short());
+        prepared.inputs.0.extend(taken.into_iter().map(file));
+        prepared.inputs.0.extend(self.images_of(vertex));
         if self.explains {
             let name = name_of(&self.graph.vertices[vertex]);
             let previous = self.store().last_step_called(explain::family(name))?;
             let is_ignored = self.graph.vertices[vertex].metadata.ignore_cache;
-            let lines = explain::why(previous.as_ref(), &prepared.inputs, is_ignored);
+            let contexts = locals(inputs);
+            let detail = |path: &str, sum: &str| self.difference_of(previous.as_ref()?, &contexts, path, sum);
+            let lines = explain::why(previous.as_ref(), &prepared.inputs, is_ignored, &detail);
             self.reporter.tell(Event::Explained { step: self.step(vertex), lines });
         }
         Ok(prepared)

@@ -5,6 +5,7 @@ use super::{Job, MadeLayer, Outcome, Value};
 use crate::context::Local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::Selection;
+use crate::images;
 use crate::inputs::{Inputs, Kind};
 use crate::llb::Vertex;
 use crate::llb::message::SourceOp;
@@ -28,8 +29,8 @@ impl<'a> Job<'a> {
         if is_fetched(source) {
             return Ok(None);
         }
-        if let Some(reference) = source.identifier.strip_prefix("docker-image://") {
-            let tree = self.images.tree(reference, vertex.operation.platform.as_ref())?;
+        if let Some(name) = images::name_in(source) {
+            let tree = self.images.tree(&name, vertex.operation.platform.as_ref())?;
             return Ok(Some(Outcome::of_tree(tree)));
         }
         if let Some(built) = self.built.filter(|_| source.identifier.starts_with(BUILT)) {

@@ -8,7 +8,7 @@ use store::Digest;
 
 use super::source::Source;
 use crate::config::ImageConfig;
-use crate::document::{Descriptor, Document, Manifest};
+use crate::document::{Descriptor, Document, Index, Manifest};
 use crate::error::{Error, ErrorKind, Result, printable};
 use crate::platform::Platform;
 use crate::reference::Reference;
@@ -26,6 +26,15 @@ const NESTING: usize = 4;
 /// Annotations of a layout's index that name an image: containerd's and docker's, and the specification's, which is a tag or a whole name.
 const NAME: &str = "io.containerd.image.name";
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// Which image of a layout is meant. Neither of both means the only one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// What `org.opencontainers.image.ref.name` says.
+    pub tag: Option<String>,
+    /// The digest of its manifest or index, which may lie in another index.
+    pub digest: Option<Digest>,
+}
 
 /// An image that is not in the store yet.
 pub(super) struct Found {
@@ -98,6 +107,44 @@ pub(super) fn find(source: &Source, wanted: Option<&Platform>) -> Result<Vec<Fou
     Err(invalid("neither manifest.json nor index.json is in it: this is no archive of images, nor an OCI layout"))
 }
 
+/// One image of an OCI layout, for `wanted`, or for this host.
+///
+/// # Errors
+/// As of [`find`]; `NotFound` names what the layout has.
+pub(super) fn find_entry(source: &Source, entry: &Entry, wanted: Option<&Platform>) -> Result<Found> {
+    let documents = Documents { source, left: Cell::new(DOCUMENTS) };
+    let bytes = documents.read("index.json")?.ok_or_else(|| invalid("it lacks index.json: this is no OCI layout"))?;
+    let index = layout_index(&documents, &bytes)?;
+    layout_image(&documents, &chosen(&documents, &index, entry)?, wanted)
+}
+
+fn chosen(documents: &Documents<'_>, index: &Index, entry: &Entry) -> Result<Descriptor> {
+    if let Some(digest) = entry.digest {
+        if let Some(listed) = index.manifests.iter().find(|descriptor| descriptor.digest == digest) {
+            return Ok(listed.clone());
+        }
+        let missing = || Error::new(ErrorKind::NotFound, format!("it has no image {digest}"));
+        let size = documents.read(&path(&digest))?.ok_or_else(missing)?.len() as u64;
+        return Ok(Descriptor::of(digest, size));
+    }
+    let tag_of = |descriptor: &Descriptor| descriptor.annotations.get(REF_NAME).cloned();
+    let tag = entry.tag.as_deref().unwrap_or("latest");
+    if let Some(tagged) = index.manifests.iter().find(|descriptor| tag_of(descriptor).as_deref() == Some(tag)) {
+        return Ok(tagged.clone());
+    }
+    match (index.manifests.as_slice(), &entry.tag) {
+        ([only], None) => Ok(only.clone()),
+        (all, _) => {
+            let known = |descriptor: &Descriptor| {
+                tag_of(descriptor).map_or_else(|| descriptor.digest.to_string(), |tag| printable(&tag))
+            };
+            let known: Vec<_> = all.iter().take(10).map(known).collect();
+            let message = format!("it has no image {}; there is {}", printable(tag), known.join(", "));
+            Err(Error::new(ErrorKind::NotFound, message))
+        }
+    }
+}
+
 fn docker(documents: &Documents<'_>, bytes: &[u8], wanted: Option<&Platform>) -> Result<Vec<Found>> {
     let items: Vec<Item> = serde_json::from_slice(bytes)
         .map_err(|error| invalid(format!("manifest.json is not readable: {error}")).caused_by(error))?;
@@ -142,7 +189,8 @@ fn check_name(path: &str, digest: Digest) -> Result<()> {
     }
 }
 
-fn layout(documents: &Documents<'_>, bytes: &[u8], wanted: Option<&Platform>) -> Result<Vec<Found>> {
+/// What stands in `index.json`, in a directory that says of itself that it is a layout.
+fn layout_index(documents: &Documents<'_>, bytes: &[u8]) -> Result<Index> {
     #[derive(Deserialize)]
     struct Marker {
         #[serde(rename = "imageLayoutVersion")]
@@ -155,9 +203,14 @@ fn layout(documents: &Documents<'_>, bytes: &[u8], wanted: Option<&Platform>) ->
         let message = format!("it is an OCI layout of version {}, not 1", printable(&marker.version));
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
-    let Document::Index(index) = Document::parse(bytes, "")? else {
-        return Err(invalid("index.json is no index"));
-    };
+    match Document::parse(bytes, "")? {
+        Document::Index(index) => Ok(index),
+        Document::Manifest(_) => Err(invalid("index.json is no index")),
+    }
+}
+
+fn layout(documents: &Documents<'_>, bytes: &[u8], wanted: Option<&Platform>) -> Result<Vec<Found>> {
+    let index = layout_index(documents, bytes)?;
     let host = Platform::host();
     let fits = |descriptor: &&Descriptor| {
         let platform = descriptor.platform.clone().filter(|platform| !platform.os.is_empty()).map(Platform::normal);

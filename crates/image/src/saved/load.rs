@@ -6,9 +6,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use fsroot::Root;
 use store::{Digest, Hasher, ImageRecord, LayerRef, LayerSlot, LayerWriter, Lease, Store};
 
-use super::find::{Found, FoundLayer, find};
+use super::find::{Entry, Found, FoundLayer, find, find_entry};
 use super::save::manifest;
 use super::source::{Input, Source};
 use crate::decompress::Decompressed;
@@ -58,6 +59,24 @@ pub fn load(store: &Store, input: Input, options: &LoadOptions, progress: &dyn P
     found.into_iter().map(|found| load.image(found)).collect()
 }
 
+/// Takes one image of the directory of an OCI layout into the store, without a name: it is there as long as the lease is, and longer
+/// as far as something was made upon it.
+///
+/// # Errors
+/// See [`ErrorKind`].
+pub fn bring(
+    store: &Store,
+    lease: &Lease,
+    layout: Root,
+    entry: &Entry,
+    options: &LoadOptions,
+    progress: &dyn Progress,
+) -> Result<ImageRecord> {
+    let source = Source::Layout(layout);
+    let found = find_entry(&source, entry, options.platform.as_ref())?;
+    Load { store, lease, source: &source, limits: &options.limits, progress }.brought(&found)
+}
+
 struct Load<'a> {
     store: &'a Store,
     lease: &'a Lease,
@@ -68,27 +87,32 @@ struct Load<'a> {
 
 impl Load<'_> {
     fn image(&self, found: Found) -> Result<Loaded> {
+        let mut record = self.brought(&found)?;
+        record.references = found.names.iter().map(Reference::canonical).collect();
+        record.references.sort();
+        record.references.dedup();
+        self.store.commit_image(self.lease, &record)?;
+        Ok(Loaded { image: self.store.image(&record.id)?, names: found.names })
+    }
+
+    /// The image as the store has it, but for its names; nobody finds it yet.
+    fn brought(&self, found: &Found) -> Result<ImageRecord> {
         let id = Digest::of(&found.config_bytes);
         let sizes = self.layers(&found.layers)?;
         self.store.put_blob(self.lease, &found.config_bytes)?;
-        let (manifest, layers) = match self.known(&id, &found) {
+        let (manifest, layers) = match self.known(&id, found) {
             Some(known) => (known.manifest, known.layers),
-            None => self.described(&found, &sizes)?,
+            None => self.described(found, &sizes)?,
         };
-        let mut references: Vec<String> = found.names.iter().map(Reference::canonical).collect();
-        references.sort();
-        references.dedup();
-        let record = ImageRecord {
+        Ok(ImageRecord {
             id,
             manifest,
-            references,
+            references: Vec::new(),
             created: found.created.clone(),
             size: sizes.iter().sum(),
             layers,
             platform: found.platform.to_string(),
-        };
-        self.store.commit_image(self.lease, &record)?;
-        Ok(Loaded { image: self.store.image(&id)?, names: found.names })
+        })
     }
 
     /// The image as the store has it: where it came from a registry, that one's digests are worth keeping.
@@ -175,7 +199,7 @@ impl Load<'_> {
         let unreadable = |error: io::Error| Error::new(ErrorKind::Invalid, error.to_string()).caused_by(error);
         let stream = Decompressed::new(part, self.limits.stream_bytes).map_err(unreadable)?;
         let mut stream = Hashing { source: stream, hasher: Some(Hasher::new()) };
-        let root = fsroot::Root::from_fd(writer.open()?).map_err(|error| from_unpacker(error.into()))?;
+        let root = Root::from_fd(writer.open()?).map_err(|error| from_unpacker(error.into()))?;
         let (unpacked, tape) = layer::unpack_with_tape(&mut stream, &root, self.limits).map_err(from_unpacker)?;
         check("its content", stream.hasher.take(), layer.diff_id)?;
         if let Some((digest, _)) = blob {
