@@ -42,6 +42,38 @@ fn bombs() -> Result {
     Ok(())
 }
 
+/// Each of them is refused with its name, and what has a byte or a directory less is built.
+#[test]
+fn what_is_beside_a_dockerfile_has_bounds() -> Result {
+    let project = Project::new("FROM base\nRUN --mount=type=secret,id=s wc -c < /run/secrets/s > /seen\n")?;
+    let secret = project.phial().scratch().join("secret");
+    let flag = format!("id=s,src={}", secret.display());
+    std::fs::write(&secret, "x".repeat(500 * 1024))?;
+    assert_eq!(project.in_image(&project.id(&["--secret", &flag])?, "cat /seen")?, "512000");
+    std::fs::write(&secret, "x".repeat(500 * 1024 + 1))?;
+    let refused = project.build(&["--no-cache", "--secret", &flag])?.exited(1)?;
+    assert!(refused.stderr.contains("the secret s has 512001 bytes"), "{refused:?}");
+
+    project.write("Dockerfile", "FROM base\nCOPY . /all\n")?;
+    let pattern = "#".to_owned() + &"x".repeat((4 << 20) - 2) + "\n";
+    project.write(".dockerignore", &pattern)?;
+    project.id(&[])?;
+    project.write(".dockerignore", &format!("{pattern}#"))?;
+    let refused = project.build(&[])?.exited(1)?;
+    assert!(refused.stderr.contains(".dockerignore"), "{refused:?}");
+    std::fs::remove_file(project.dir().join(".dockerignore"))?;
+
+    // So many below the context itself.
+    let deep = |levels: usize| "d/".repeat(levels - 1) + "file";
+    project.write(&deep(257), "deep")?;
+    let id = project.id(&[])?;
+    assert_eq!(project.in_image(&id, "find /all -name file -exec cat {} +")?, "deep");
+    project.write(&deep(258), "deeper")?;
+    let refused = project.build(&[])?.exited(1)?;
+    assert!(refused.stderr.contains("directories are nested deeper than 256"), "{refused:?}");
+    Ok(())
+}
+
 /// Two thousand stages, each of which wants the one before it twice, are two thousand stages.
 #[test]
 fn stages_that_use_each_other() -> Result {
