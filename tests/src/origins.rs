@@ -21,7 +21,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The files below a directory, over HTTP, with tags that change when they do; `/` is `index.html`.
+    /// The files below a directory, over HTTP, with tags that change when they do; `/` is `index.html`. What is in `FILE.headers` is
+    /// said besides of `FILE`, a header a line.
     ///
     /// # Errors
     /// Of the socket.
@@ -85,14 +86,18 @@ fn answer(stream: &TcpStream, directory: &Path) -> std::io::Result<()> {
     }
     let mut words = request.split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let body = file(directory, target).and_then(|path| std::fs::read(path).ok());
+    let path = file(directory, target).unwrap_or_default();
+    let besides = std::fs::read_to_string(format!("{}.headers", path.display())).unwrap_or_default();
+    let besides: String = besides.lines().map(|line| format!("{line}\r\n")).collect::<Vec<_>>().concat();
+    let body = std::fs::read(path).ok();
     let (status, body) = body.map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
     let mut sum = DefaultHasher::new();
     body.hash(&mut sum);
     let etag = format!("\"{:x}\"", sum.finish());
     let (status, body) = if known.as_ref() == Some(&etag) { ("304 Not Modified", Vec::new()) } else { (status, body) };
     let length = body.len();
-    let head = format!("HTTP/1.1 {status}\r\nETag: {etag}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let head =
+        format!("HTTP/1.1 {status}\r\nETag: {etag}\r\nContent-Length: {length}\r\nConnection: close\r\n{besides}\r\n");
     (&*stream).write_all(head.as_bytes())?;
     if method == "HEAD" { Ok(()) } else { (&*stream).write_all(&body) }
 }

@@ -101,7 +101,7 @@ const AGREED: usize = 110;
 const OF_DOCKER: [(&str, &str); 24] = [
     ("add-archives", "archives by zstd are younger"),
     ("add-archive-chown", "--chown did not count for archives"),
-    ("add-compressed-file-is-no-archive", "the directory of the attempt stays"),
+    ("add-compressed-file-is-no-archive", STAYS),
     ("copy-chmod-octal", "--chmod was for files, and without set-id bits"),
     ("copy-chmod-symbolic", "symbolic modes are younger"),
     ("copy-chmod-variable", "variables in --chmod are younger"),
@@ -142,6 +142,14 @@ fn without_owner_and_mode(line: &str) -> String {
 
 /// This case ends the daemon of docker 20.10.
 const DEADLY: &str = "mount-from-of-tmpfs";
+
+#[test]
+fn what_docker_makes_otherwise_is_told() -> Result {
+    let told = fs::read_to_string(end_to_end::workspace().join("docs/build.md"))?;
+    let untold: Vec<_> = OF_DOCKER.iter().filter(|(name, _)| !told.contains(&format!("`{name}`"))).collect();
+    assert!(untold.is_empty(), "docs/build.md does not name {untold:?}");
+    Ok(())
+}
 
 /// Whether a case needs nothing but its context.
 fn is_plain(case: &Case) -> bool {

@@ -188,6 +188,48 @@ fn images_are_pushed_as_they_are_asked_for() -> Result {
     Ok(())
 }
 
+/// Files below a directory that begin as compressed ones do. Not what is in layers, which is anybody's, and not the headers of those
+/// that were pulled.
+fn compressed(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).context(directory.display())? {
+        let path = entry?.path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "fs") {
+            found.extend(compressed(&path)?);
+        } else if path.is_file() && !path.ends_with("tape.zst") {
+            let bytes = fs::read(&path)?;
+            let magic: [&[u8]; 4] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"];
+            found.extend(magic.iter().any(|magic| bytes.starts_with(magic)).then_some(path));
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn nothing_is_compressed_or_packed_before_it_leaves_this_host() -> Result {
+    let (stage, registry) = (Stage::busybox()?, Registry::start()?);
+    let phial = &stage.phial;
+    let words = "these words can be packed well. ".repeat(40_000);
+    let context = context(phial, &format!("FROM {}\nCOPY text /\nRUN cat /text /text > /twice\n", stage.image))?;
+    fs::write(context.join("text"), &words)?;
+    let name = registry.name("packed:1");
+    build(phial, &context, &["-t", &name])?;
+    let archives = |directory: &Path| -> Result<usize> {
+        let mut find = Command::new("find");
+        // As large as the file of the context, and not in a layer.
+        find.arg(directory).args(["-path", "*/fs", "-prune", "-o", "-type", "f", "-size", "+1000k", "-print"]);
+        Ok(run(&mut find)?.success()?.lines().filter(|path| !path.contains("/phial.db")).count())
+    };
+    assert_eq!((compressed(&phial.root())?, archives(&phial.root())?), (Vec::new(), 0));
+    phial.ok(&["push", &name])?;
+    let manifest = raw(&format!("docker://{name}"))?;
+    let layers = manifest["layers"].as_array().context("layers")?;
+    let sizes: Vec<u64> = layers.iter().filter_map(|layer| layer["size"].as_u64()).collect();
+    assert!(sizes[sizes.len() - 2..].iter().all(|size| *size < 100_000), "they are packed there: {manifest}");
+    assert_eq!((compressed(&phial.root())?, archives(&phial.root())?), (Vec::new(), 0), "nothing of that stays here");
+    Ok(())
+}
+
 #[test]
 fn one_platform_is_laid_out_as_several_if_an_argument_says_so() -> Result {
     let phial = Phial::new()?;

@@ -1,5 +1,5 @@
-//! Projects as people have them, in ten languages and as many styles of Dockerfiles (`tests/data/projects/`): each is built on
-//! a Debian with its compilers, run, and asked; and built once more, which does nothing and gives the same image.
+//! Projects as people have them, twelve in eight languages and as many styles of Dockerfiles (`tests/data/projects/`): each is
+//! built on a Debian with its compilers, run, and asked; and built once more, which does nothing and gives the same image.
 //!
 //! `PROJECT=name` in the environment takes one of them alone. Debian's packages come through the default network, from
 //! where mmdebstrap takes them as well.

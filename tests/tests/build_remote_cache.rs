@@ -163,3 +163,38 @@ fn in_a_directory_whatever_is_in_it() -> Result {
     assert!(output.stderr.contains(&format!("cache {shown}: there is none")), "{output:?}");
     Ok(())
 }
+
+/// A cache that cannot be written is the end of a build, but for who says that it is not.
+#[test]
+fn a_cache_that_cannot_be_written() -> Result {
+    let Hosts { phial, registry, image, .. } = &Hosts::new()?;
+    let file = phial.scratch().join("no-directory");
+    fs::write(&file, "")?;
+    let nobody = "127.0.0.1:1/cache:1";
+    let places = [
+        (format!("type=local,dest={}/cache", file.display()), "Not a directory"),
+        (format!("type=registry,ref={nobody}"), "127.0.0.1:1"),
+    ];
+    let directory = phial.scratch().join("context");
+    for (place, why) in places {
+        let words = ["build", "--network", "none", "--cache-to", &place, directory.to_str().context("is text")?];
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join("Dockerfile"), format!("FROM {image}\nRUN echo made > /made\n"))?;
+        let failed = phial.run(&words)?.exited(1)?;
+        assert!(failed.stderr.contains(why) && failed.stderr.contains("exporting cache to"), "{failed:?}");
+        let built =
+            build(phial, image, "\nRUN echo made > /made\n", &["--cache-to", &format!("{place},ignore-error=true")])?;
+        assert!(built.stderr.contains(why), "it is told of: {built:?}");
+        assert_eq!(phial.ok(&["run", "--rm", "--network", "none", "built", "cat", "/made"])?, "made");
+        phial.ok(&["rmi", "built"])?;
+    }
+    // One place that fails keeps nobody from the others.
+    let good = registry.name("cache:good");
+    let bad = format!("type=registry,ref={nobody},ignore-error=true");
+    build(phial, image, TEXT, &["--cache-to", &bad, "--cache-to", &good])?;
+    let other = Phial::new()?;
+    other.ok(&["pull", image])?;
+    let output = build(&other, image, TEXT, &["--cache-from", nobody, "--cache-from", &good])?;
+    assert!(output.stderr.contains("127.0.0.1:1") && !output.stderr.contains(&format!("cache {good}: ")), "{output:?}");
+    Ok(())
+}

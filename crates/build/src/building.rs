@@ -175,8 +175,8 @@ impl Building<'_> {
             bases: images,
             named_contexts: &self.sources.names,
         };
+        check_front_end(self.options, &self.sources.file.text)?;
         let parsed = dockerfile::Dockerfile::parse(&self.sources.file.text)?;
-        check_front_end(self.options, &parsed)?;
         Ok(evaluate(parsed, &inputs)?)
     }
 
@@ -221,11 +221,15 @@ impl Building<'_> {
     }
 }
 
-/// Refuses a file that is for a front end that is not ours: it would mean something else.
-fn check_front_end(options: &Options, file: &dockerfile::Dockerfile) -> Result<()> {
-    let given = options.build_args.get("BUILDKIT_SYNTAX").map(|syntax| (syntax.as_str(), None));
-    let written = file.directives.syntax.as_ref().map(|syntax| (syntax.value.as_str(), Some(syntax.line)));
-    let Some((syntax, line)) = given.or(written) else { return Ok(()) };
+/// Refuses a file that is for a front end that is not ours, whatever its language: it would mean something else.
+///
+/// # Errors
+/// `Dockerfile`, with the line that says it.
+pub fn check_front_end(options: &Options, text: &[u8]) -> Result<()> {
+    let given = options.build_args.get("BUILDKIT_SYNTAX").cloned();
+    let is_given = given.is_some();
+    let Some(syntax) = given.or_else(|| dockerfile::statement::syntax(text)) else { return Ok(()) };
+    let line = String::from_utf8_lossy(text).lines().position(|line| line.contains(&syntax)).filter(|_| !is_given);
     let name = syntax.split_whitespace().next().unwrap_or_default();
     let name = name.strip_prefix("docker.io/").unwrap_or(name);
     if ["", "docker/dockerfile", "docker/dockerfile-upstream", "dockerfile.v0"]
@@ -237,7 +241,7 @@ fn check_front_end(options: &Options, file: &dockerfile::Dockerfile) -> Result<(
     let error = Error::new(ErrorKind::Dockerfile, format!("syntax={syntax}: front ends that are images are not run"))
         .with_hint("docker/dockerfile is built in; leave the line out if that is what the file is for");
     Err(match line {
-        Some(line) => error.in_lines(line, line),
+        Some(line) => error.in_lines(line + 1, line + 1),
         None => error,
     })
 }

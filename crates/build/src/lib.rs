@@ -61,7 +61,7 @@ mod tree;
 /// What the cache takes, and making room in it.
 mod usage;
 
-pub use building::build;
+pub use building::{build, check_front_end};
 pub use error::{Error, ErrorKind, Result};
 pub use options::{
     Agent, AttestationRequest, CacheOption, Context, Dockerfile, Export, Limits, NamedContext, Options, Secret,

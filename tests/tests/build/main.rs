@@ -2,11 +2,15 @@
 //! The words are docker's and buildx's (docs.docker.com/reference/cli/docker/buildx/build).
 
 mod agents;
+mod asked;
 mod commands;
+mod elsewhere;
 mod first;
 mod inputs;
 mod layouts;
+mod limits;
 mod messages;
 mod mounts;
 mod secrets;
 mod shell;
+mod shown;

@@ -1,4 +1,4 @@
-//! Archives and repositories that are contexts.
+//! Archives and repositories that are contexts, and what servers call their files.
 
 use std::process::Command;
 
@@ -80,30 +80,86 @@ fn an_archive_writes_and_reads_nothing_outside() -> Result {
     Ok(())
 }
 
-/// What is much larger than it seems, and what never ends.
+/// An archive of a Dockerfile after an extension of this kind (pax(1), "pax Header Block"; `L` and `K` are GNU's long names).
+fn extended(kind: u8, content: &str) -> Vec<u8> {
+    tar(&[("extension", kind, "", content), ("Dockerfile", b'0', "", "FROM base\nCOPY Dockerfile /\n")])
+}
+
+/// A remark as pax has it: its length, which counts its own digits, and what is said.
+fn remark(length: usize) -> String {
+    let begins = format!("{length} comment=");
+    let says = length - begins.len() - 1;
+    format!("{begins}{}\n", "x".repeat(says))
+}
+
+/// CRC32 (ISO 3309), by which xz guards its headers.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
+    !bytes.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), step))
+}
+
+/// An archive in an xz stream that says that it wants a dictionary of 4 GiB (The .xz File Format, 3.1 and 5.3.1).
+fn with_a_large_dictionary(archive: &[u8]) -> Result<Vec<u8>> {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), archive)?;
+    let mut bytes = Command::new("xz").args(["-0", "-c"]).arg(file.path()).output()?.stdout;
+    let length = 4 * (usize::from(bytes[12]) + 1);
+    assert_eq!(bytes[14..16], [0x21, 1], "a filter of LZMA2 with one property");
+    bytes[16] = 40;
+    let sum = crc32(&bytes[12..12 + length - 4]);
+    bytes[12 + length - 4..12 + length].copy_from_slice(&sum.to_le_bytes());
+    Ok(bytes)
+}
+
+/// What costs more than it seems to: each is refused for what it is, and would be built otherwise.
 #[test]
 fn an_archive_that_is_a_bomb() -> Result {
     let project = Project::new("")?;
-    let zeros = "head -c 300M /dev/zero | gzip -1 | head -c 100000";
-    let bomb = Command::new("sh").args(["-c", zeros]).output()?.stdout;
-    let output = project.phial().run_with_input(&["build", "-"], &bomb)?.exited(1)?;
-    assert!(output.stderr.starts_with("#1") || output.stderr.contains("phial: cannot build"), "{output:?}");
-    let entries: Vec<Entry<'_>> = vec![("Dockerfile", b'0', "", "FROM base\nADD bomb.tar /got\n")];
-    let mut nested = tar(&entries);
-    nested.truncate(1024);
-    let claim = {
-        // An entry that says it has 8 GiB, and has nothing.
-        let mut header = tar(&[("bomb.tar", b'0', "", "")]);
-        header.truncate(512);
-        header[124..136].copy_from_slice(b"77777777777\0");
-        header[148..156].copy_from_slice(b"        ");
-        let sum: u32 = header.iter().copied().map(u32::from).sum();
-        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        header
-    };
-    nested.extend(claim);
-    let output = project.phial().run_with_input(&["build", "--network", "none", "-"], &nested)?.exited(1)?;
-    assert!(output.stderr.contains("archive"), "{output:?}");
+    let build = |archive: &[u8]| project.phial().run_with_input(&["build", "--network", "none", "-"], archive);
+    let plain = tar(&[("Dockerfile", b'0', "", "FROM base\n")]);
+    build(&extended(b'x', &remark(100_000)))?.exited(0)?;
+    build(&extended(b'g', &remark(100_000)))?.exited(0)?;
+    // A frame of zstd that wants to look back over 2 GiB (RFC 8878, 3.1.1.1.2), and one raw block, which is the last.
+    let mut window = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3];
+    let header = plain.len() << 3 | 1;
+    window.extend(&header.to_le_bytes()[..3]);
+    window.extend(&plain);
+    let mut small = window.clone();
+    small[5] = 10 << 3;
+    build(&small)?.exited(0)?;
+    // An entry that says it has 8 GiB, and has nothing.
+    let mut claim = tar(&[("large", b'0', "", "")]);
+    claim.truncate(512);
+    claim[124..136].copy_from_slice(b"77777777777\0");
+    claim[148..156].copy_from_slice(b"        ");
+    let sum: u32 = claim.iter().copied().map(u32::from).sum();
+    claim[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let name = "x".repeat(5000) + "\0";
+    let cases = [
+        (extended(b'x', &remark(5 << 20)), "extended headers of more than 4194304 bytes"),
+        (extended(b'g', &remark(5 << 20)), "extended headers of more than 4194304 bytes"),
+        (extended(b'L', &name), "a name of 5000 bytes, over 4096"),
+        (extended(b'K', &"/".repeat(5 << 20)), "extended headers of more than 4194304 bytes"),
+        (window, "Frame requires too much memory"),
+        (with_a_large_dictionary(&plain)?, "memory limit"),
+        ([&plain[..1024], &claim[..]].concat(), "archive"),
+        (plain[..700].to_vec(), "archive"),
+    ];
+    for (archive, why) in &cases {
+        let refused = build(archive)?.exited(1)?;
+        assert!(
+            refused.stderr.contains(why) && refused.stderr.contains("the archive of the context"),
+            "{why}: {refused:?}"
+        );
+    }
+    // The same in an archive of a context that is unpacked into an image.
+    for (archive, why) in cases.iter().filter(|(_, why)| *why != "memory limit" && !why.starts_with("Frame")) {
+        project.write("Dockerfile", "FROM base\nADD bomb.tar /got/\n")?;
+        std::fs::write(project.dir().join("bomb.tar"), archive)?;
+        let refused = project.build(&[])?.exited(1)?;
+        let why = if *why == "archive" { "unpacking \"/bomb.tar\"" } else { why };
+        assert!(refused.stderr.contains(why), "{why}: {refused:?}");
+    }
     Ok(())
 }
 
@@ -151,4 +207,48 @@ fn a_repository_runs_nothing_and_leads_nowhere() -> Result {
     }
     let output = project.phial().run(&["build", "--network", "none", &base])?.exited(0)?;
     victim.is_unharmed(&project, &format!("{output:?}"))
+}
+
+/// CVE-2026-33747 of others: what a server calls a file is no place.
+#[test]
+fn names_of_files_at_addresses_lead_nowhere() -> Result {
+    let project = Project::new("")?;
+    let victim = Victim::beside(&project)?;
+    let served = project.phial().scratch().join("served");
+    std::fs::create_dir(&served)?;
+    let web = Origin::http(&served)?;
+    let up = format!("..%2f..%2f..%2f..%2f..%2f..{}", victim.path().replace('/', "%2f"));
+    let dots = up.replace('.', "%2e");
+    // What stands in the address, and what the server says besides.
+    let cases = [
+        ("file", format!("Content-Disposition: attachment; filename=\"{}/secret\"", victim.path())),
+        ("file", "Content-Disposition: attachment; filename=../../../victim/secret".to_owned()),
+        ("file", "Content-Disposition: attachment; filename*=UTF-8''..%2f..%2fvictim%2fsecret".to_owned()),
+        (up.as_str(), String::new()),
+        (dots.as_str(), String::new()),
+        ("a%2fb", String::new()),
+        ("a%00b", String::new()),
+        ("%2e%2e", String::new()),
+        ("-x", String::new()),
+    ];
+    for (name, header) in &cases {
+        std::fs::write(served.join(name), "fetched")?;
+        std::fs::write(served.join(format!("{name}.headers")), header)?;
+        let address = format!("http://{}/{name}", web.address());
+        project.write("Dockerfile", &format!("FROM base\nADD {address} /got/\n"))?;
+        let output = project.build(&["-t", "app"])?;
+        let text = format!("{name} {header}: {output:?}");
+        assert!(output.code < 2 && !output.stderr.contains("panicked"), "{text}");
+        victim.is_unharmed(&project, &text)?;
+        assert!(output.code == 0 || *name != "file", "{text}");
+        if output.code == 0 {
+            let found = project
+                .in_image("app", "find / -xdev -type f -exec grep -l fetched {} + 2>/dev/null; ls -A /got | wc -l")?;
+            let place = found.strip_suffix("\n1").and_then(|place| place.strip_prefix("/got/"));
+            assert!(place.is_some_and(|name| !name.contains(['/', '\n'])), "{found}: {text}");
+            assert!(*name != "file" || place == Some("file"), "{found}: {text}");
+            project.phial().ok(&["rmi", "app"])?;
+        }
+    }
+    Ok(())
 }

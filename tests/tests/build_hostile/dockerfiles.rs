@@ -4,7 +4,7 @@ use end_to_end::{Project, Result};
 
 use super::victim::Victim;
 
-/// Each of them is refused, or ends soon.
+/// Each of them is refused for what it is.
 #[test]
 fn bombs() -> Result {
     let project = Project::new("")?;
@@ -19,22 +19,58 @@ fn bombs() -> Result {
         (replaced, "variables make more than"),
         (many, "the variables have"),
         (format!("FROM base\nRUN {}\n", "x".repeat(70_000)), "65535"),
-        (format!("FROM base\nRUN echo {}{}\n", "${A:-".repeat(1000), "}".repeat(1000)), ""),
         (format!("FROM base\nENV A={}{}\n", "${A:-".repeat(1000), "}".repeat(1000)), "64"),
         (format!("FROM base\n{}", "# comment\n".repeat(2_000_000)), "16777216"),
         ("FROM base\nONBUILD ONBUILD RUN true\n".to_owned(), "ONBUILD"),
         ("FROM base\nONBUILD FROM base\n".to_owned(), "ONBUILD"),
-        ("FROM a AS b\nFROM b AS a\n".to_owned(), ""),
-        ("FROM base\nCOPY --from=1 / /\nFROM base\nCOPY --from=0 / /\n".to_owned(), ""),
-        ("FROM base AS a\nCOPY --from=a / /\n".to_owned(), ""),
+        (
+            "FROM base\nCOPY --from=1 / /\nFROM base\nCOPY --from=0 / /\n".to_owned(),
+            "there is no stage 1 before this one",
+        ),
+        ("FROM base AS a\nCOPY --from=a / /\n".to_owned(), "the stage \"a\" is this one"),
     ];
     for (file, said) in cases {
         project.write("Dockerfile", &file)?;
         let output = project.build(&["--pull=false"])?;
         let shown: String = file.chars().take(100).collect();
-        assert!(output.code == 1 || said.is_empty(), "{shown}: {} {}", output.code, output.stderr.len());
+        assert_eq!(output.code, 1, "{shown}: {} bytes", output.stderr.len());
         assert!(output.stderr.contains(said) && !output.stderr.contains("panicked"), "{shown}: {output:?}");
     }
+    // What a shell reads is the shell's.
+    let nested = format!("FROM base\nRUN echo {}deep{} > /seen\n", "${A:-".repeat(1000), "}".repeat(1000));
+    assert_eq!(project.made(&nested, &[], "cat /seen")?, "deep");
+    Ok(())
+}
+
+/// Each of them is refused with its name, and what has a byte or a directory less is built.
+#[test]
+fn what_is_beside_a_dockerfile_has_bounds() -> Result {
+    let project = Project::new("FROM base\nRUN --mount=type=secret,id=s wc -c < /run/secrets/s > /seen\n")?;
+    let secret = project.phial().scratch().join("secret");
+    let flag = format!("id=s,src={}", secret.display());
+    std::fs::write(&secret, "x".repeat(500 * 1024))?;
+    assert_eq!(project.in_image(&project.id(&["--secret", &flag])?, "cat /seen")?, "512000");
+    std::fs::write(&secret, "x".repeat(500 * 1024 + 1))?;
+    let refused = project.build(&["--no-cache", "--secret", &flag])?.exited(1)?;
+    assert!(refused.stderr.contains("the secret s has 512001 bytes"), "{refused:?}");
+
+    project.write("Dockerfile", "FROM base\nCOPY . /all\n")?;
+    let pattern = "#".to_owned() + &"x".repeat((4 << 20) - 2) + "\n";
+    project.write(".dockerignore", &pattern)?;
+    project.id(&[])?;
+    project.write(".dockerignore", &format!("{pattern}#"))?;
+    let refused = project.build(&[])?.exited(1)?;
+    assert!(refused.stderr.contains(".dockerignore"), "{refused:?}");
+    std::fs::remove_file(project.dir().join(".dockerignore"))?;
+
+    // So many below the context itself.
+    let deep = |levels: usize| "d/".repeat(levels - 1) + "file";
+    project.write(&deep(257), "deep")?;
+    let id = project.id(&[])?;
+    assert_eq!(project.in_image(&id, "find /all -name file -exec cat {} +")?, "deep");
+    project.write(&deep(258), "deeper")?;
+    let refused = project.build(&[])?.exited(1)?;
+    assert!(refused.stderr.contains("directories are nested deeper than 256"), "{refused:?}");
     Ok(())
 }
 

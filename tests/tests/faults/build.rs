@@ -1,8 +1,13 @@
 //! Builds: what was made is whole or not there, and the next build makes what is missing.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use end_to_end::faults::{Operation, at_every_point};
 use end_to_end::lan::Machine;
-use end_to_end::{Phial, Project, Result};
+use end_to_end::process::run;
+use end_to_end::{Context, Phial, Project, Result};
+use serde_json::Value;
 
 const FILE: &str = "FROM base AS first
 COPY file /file
@@ -86,4 +91,76 @@ fn build_on_a_network() -> Result {
         phial.ok(&["run", "--rm", "--network", "web", "--ip", "10.99.0.2", "app", "true"]).map(drop)
     };
     died(&project, 25, &Operation { words: &words, before: &nothing_built, after: &after })
+}
+
+/// A document of an OCI layout, by what another one says of it.
+fn blob(layout: &Path, descriptor: &Value) -> Result<PathBuf> {
+    let hex = descriptor["digest"].as_str().and_then(|digest| digest.strip_prefix("sha256:")).context("a digest")?;
+    let path = layout.join("blobs/sha256").join(hex);
+    let (size, expected) = (fs::metadata(&path).context(path.display())?.len(), descriptor["size"].as_u64());
+    assert_eq!(Some(size), expected, "{} is not whole", path.display());
+    Ok(path)
+}
+
+/// The digest of a layout's image, of which all is there; None where there is no layout.
+fn whole_layout(layout: &Path) -> Result<Option<String>> {
+    let Ok(index) = fs::read(layout.join("index.json")) else { return Ok(None) };
+    let index: Value = serde_json::from_slice(&index)?;
+    let entry = &index["manifests"][0];
+    let manifest: Value = serde_json::from_slice(&fs::read(blob(layout, entry)?)?)?;
+    blob(layout, &manifest["config"])?;
+    manifest["layers"].as_array().context("layers")?.iter().try_for_each(|layer| blob(layout, layer).map(drop))?;
+    Ok(entry["digest"].as_str().map(str::to_owned))
+}
+
+/// What is not in the store: archives, layouts and caches are what they were or what they were to become.
+#[test]
+fn build_to_elsewhere() -> Result {
+    let project = project()?;
+    let (out, old) = (project.phial().scratch().join("out"), project.phial().scratch().join("old"));
+    let at = |name: &str| out.join(name).display().to_string();
+    let outputs = [
+        format!("type=oci,dest={}", at("app.oci")),
+        format!("type=docker,dest={}", at("app.docker")),
+        format!("type=oci,tar=false,dest={}", at("layout")),
+        format!("type=local,dest={}", at("files")),
+    ];
+    let cache = format!("type=local,dest={},mode=max", at("cache"));
+    let path = project.path();
+    let mut words = vec!["build", "--network", "none", "-t", "app", "--cache-to", &cache];
+    words.extend(outputs.iter().flat_map(|output| ["-o", output.as_str()]));
+    words.push(&path);
+
+    // The cache of a build of something else, and then the steps themselves: they are not what is looked at here.
+    project.build(&["--target", "first", "--cache-to", &format!("type=local,dest={}", old.display())])?.exited(0)?;
+    let old_cache = whole_layout(&old)?.context("it is there")?;
+    builds(&project, &[])?;
+    let before = |_: &Phial| -> Result {
+        if out.exists() {
+            fs::remove_dir_all(&out)?;
+        }
+        fs::create_dir(&out)?;
+        run(std::process::Command::new("cp").arg("-a").arg(&old).arg(out.join("cache")))?.success()?;
+        ["app.oci", "app.docker"].iter().try_for_each(|name| fs::write(out.join(name), "old")).map_err(Into::into)
+    };
+    let after = |phial: &Phial| -> Result {
+        for name in ["app.oci", "app.docker"] {
+            if fs::read(out.join(name))? != b"old" {
+                phial.ok(&["load", "-q", "-i", &at(name)])?;
+            }
+        }
+        whole_layout(&out.join("layout"))?;
+        let cache = whole_layout(&out.join("cache"))?.context("the old one was there")?;
+        // Once more, upon whatever is there: but a layout is put where there is none.
+        if out.join("layout").exists() {
+            fs::remove_dir_all(out.join("layout"))?;
+        }
+        phial.ok(&words)?;
+        let new_cache = whole_layout(&out.join("cache"))?.context("it is there")?;
+        assert!(new_cache != old_cache && (cache == old_cache || cache == new_cache), "{cache}");
+        whole_layout(&out.join("layout"))?.context("it is there")?;
+        assert_eq!(fs::read_to_string(out.join("files/twice"))?, "HELLO\nHELLO\n");
+        ["app.oci", "app.docker"].iter().try_for_each(|name| phial.ok(&["load", "-q", "-i", &at(name)]).map(drop))
+    };
+    died(&project, 10, &Operation { words: &words, before: &before, after: &after })
 }

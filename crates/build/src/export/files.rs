@@ -37,7 +37,9 @@ impl Exporting<'_> {
             for image in images {
                 let onto =
                     if is_split { below(&top, &directory_of(&image.platform))? } else { top.dir().try_clone()? };
+                sys::fault::point("build: files begun");
                 let bytes = self.files(image, onto, settings)?;
+                sys::fault::point("build: files copied");
                 self.reporter.progress(step, "copying files", Amount { current: bytes, total: Some(bytes) }, true);
             }
             Ok(())

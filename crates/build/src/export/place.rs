@@ -75,6 +75,7 @@ pub(super) fn file(to: Option<&Path>, write: impl FnOnce(&mut (dyn Write + Send)
         .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(above(&target));
     let made: NamedTempFile = made.map_err(|error| Error::system(path.display(), error))?;
+    sys::fault::point("build: archive begun");
     let file: File = made.as_file().try_clone().map_err(|error| Error::system(path.display(), error))?;
     through(file, &path.display().to_string(), write)?;
     sys::fault::point("build: archive written");
@@ -95,6 +96,7 @@ pub(super) fn directory(to: &Path, write: impl FnOnce(&Path) -> Result<()>) -> R
         .tempdir_in(above(to))
         .map_err(system)?;
     write(made.path())?;
+    sys::fault::point("build: layout written");
     // One that is empty is replaced.
     fs::rename(made.path(), to).map_err(system)?;
     // It has another name now: there is nothing to remove.

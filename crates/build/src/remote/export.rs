@@ -153,6 +153,7 @@ fn layout(engine: &Engine, directory: &Path, config: &[u8], manifest: &[u8], lay
         write(&mut beside)?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         beside.as_file().set_permissions(mode).map_err(wrong)?;
+        sys::fault::point("build: file of a cache written");
         beside.persist(to).map(drop).map_err(|error| wrong(error.error))
     };
     for layer in layers {

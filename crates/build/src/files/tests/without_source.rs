@@ -64,6 +64,35 @@ fn removals() {
     assert_eq!(remove("a=1", "/b/..", false, false), "\"/\" cannot be removed");
 }
 
+/// Whatever a path says and whatever links are on it: a link itself goes, and not what it leads to.
+#[test]
+fn nothing_outside_is_removed_or_made() {
+    for path in
+        ["../from/f", "/../from/f", "/d/../../from/f", "d/../../from/../from/f", "/l/f", "/m/f", "/d/n/f", "/l/*", "/m"]
+    {
+        let scene = Scene::new("f=1", "d/ l->../from");
+        for (link, to) in [("m", scene.from.clone()), ("d/n", "../../from".into()), ("f", scene.from.join("f"))] {
+            std::os::unix::fs::symlink(to, scene.onto.join(link)).expect("is made");
+        }
+        scene.with(None, |_, root| {
+            let text = || path.to_owned();
+            let order =
+                MakeFile { path: text(), mode: 0o644, data: b"2".to_vec(), timestamp: -1, ..MakeFile::default() };
+            // Most of it is refused.
+            let _ = make_file(&order, root, None);
+            let order = Remove { path: text(), allow_not_found: true, allow_wildcard: true };
+            let _ = remove(&order, root);
+            let order =
+                MakeDirectory { path: text(), mode: 0o755, make_parents: true, timestamp: -1, ..Default::default() };
+            let _ = make_directory(&order, root, None);
+            let order = Symlink { oldpath: "x".to_owned(), newpath: text() + "/x", owner: None, timestamp: -1 };
+            let _ = symlink(&order, root, None);
+            let _ = remove(&Remove { path: text(), allow_not_found: true, allow_wildcard: true }, root);
+        });
+        assert_eq!(listing(&scene.from), "f=1", "{path}");
+    }
+}
+
 #[test]
 fn symlinks() {
     let make = |onto: &str, newpath: &str, owner| {

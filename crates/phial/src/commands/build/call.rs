@@ -7,7 +7,7 @@ use build::{Options, near_file};
 use dockerfile::evaluate::{Bases, Inputs, Platform, context_name};
 
 use super::csv::meant;
-use super::invalid;
+use super::{failed, invalid};
 use crate::failure::{Cannot, Failure, Result};
 use crate::output::{self, print};
 
@@ -65,6 +65,8 @@ impl Call {
     /// `bases` knows what images say.
     pub(super) fn run(self, options: &Options, bases: &dyn Bases) -> Result<ExitCode> {
         let file = near_file(options).cannot(|| "read the Dockerfile")?;
+        build::check_front_end(options, &file.text)
+            .map_err(|error| failed(error.with_file(&file.name, String::from_utf8_lossy(&file.text))))?;
         let host = image::Platform::host();
         let names = options.named_contexts.iter().map(|context| context_name(&context.name).to_owned()).collect();
         let inputs = Inputs {
