@@ -199,7 +199,10 @@ fn carry_out(plan: &Plan, mut inputs: Inputs<'_>) -> Result<Launched> {
     drop(theirs);
     drop(inputs.stdio.take());
     if let Some(attach) = inputs.network.take() {
-        attach(child.pid).inspect_err(|_| end(&child))?;
+        if let Err(error) = attach(child.pid) {
+            end(&child);
+            return Err(reported(plan, &ours).unwrap_or(error));
+        }
         told(&mut inputs, &mut clock, "attach the network");
     }
     let mut parent = Parent { plan, process: child.pid, next: None, resources, procfs, helper: inputs.helper };
@@ -224,6 +227,22 @@ fn told(inputs: &mut Inputs<'_>, clock: &mut Instant, what: &str) {
         helper.done(&what, clock.elapsed());
         *clock = Instant::now();
     }
+}
+
+/// What a process has said that has ended. One that has failed has no namespaces any more, which others meet first that want to
+/// do something in them.
+fn reported(plan: &Plan, child: &OwnedFd) -> Option<Error> {
+    let mut buffer = [0; Done::SIZE];
+    while let Ok((count, descriptor)) = talk::hear(child, &mut buffer) {
+        match (count, buffer.first_chunk()) {
+            (0, _) => return None,
+            (Report::SIZE, Some(report)) => {
+                return Some(failure::describe(plan, Report::from_bytes(*report), descriptor.as_ref()));
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Ends a process that nobody else knows of.
