@@ -69,6 +69,13 @@ fn prune_asks_and_makes_room() -> Result {
     assert_eq!(stage.phial.ok(&["ps", "-aq"])?.lines().count(), 2);
     stage.phial.run(&["system", "prune", "-f", "--filter", "label=no.such"])?.exited(0)?;
     assert_eq!(stage.phial.ok(&["ps", "-aq"])?.lines().count(), 2);
+    // What one of the parts refuses is refused before any of them removes anything.
+    stage.phial.run(&["system", "prune", "-f", "--filter", "until=soon"])?.exited(1)?;
+    let twice = ["system", "prune", "-f", "--filter", "until=1ns", "--filter", "until=2ns"];
+    stage.phial.run(&twice)?.exited(1)?;
+    let long_ago = ["system", "prune", "-f", "--filter", "until=2001-01-01T00:00:00Z"];
+    assert_eq!(stage.phial.ok(&long_ago)?, "Total reclaimed space: 0B");
+    assert_eq!(stage.phial.ok(&["ps", "-aq"])?.lines().count(), 2);
     let output = stage.phial.run_with_input(&["system", "prune", "--volumes"], b"y\n")?.exited(0)?;
     assert!(
         output.stdout.contains("Deleted Containers:\n") && output.stdout.contains("Deleted Volumes:\n"),

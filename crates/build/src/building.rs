@@ -38,6 +38,7 @@ pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Bu
     let reporter = Reporter::new(watch);
     let started = std::time::SystemTime::now();
     export::check(options)?;
+    crate::remote::check(options)?;
     let grants = Grants::of(options)?;
     let epoch = export::epoch(options)?;
     let lease = engine.store().lease()?;
@@ -65,9 +66,8 @@ pub fn build(engine: &Engine, options: &Options, watch: &dyn Watch) -> Result<Bu
     }
     sources.contexts.values().for_each(Local::keep);
     let export = export::Exporting::new(engine, &lease, options, &reporter, &notes, started)?;
-    let mut built = export.all(&images)?;
+    let built = export.all(&images)?;
     crate::remote::export(engine, &lease, options, &reporter, &notes, &images)?;
-    built.longest = reporter.longest();
     engine.sync_images_later();
     // What nobody refers to goes only when nobody holds a lease.
     drop(lease);
@@ -97,10 +97,10 @@ impl Building<'_> {
         let converted = self.converted(&evaluated, &images, platform)?;
         let scanner = self.scanner(&image::Platform::host())?;
         let solved = self.solved(&converted.definition, &images, self.notes, None);
-        let Solved { tree, created, counts } = solved.map_err(|error| located(error, &converted))?;
+        let Solved { tree, created } = solved.map_err(|error| located(error, &converted))?;
         let documents = scanner.map_or_else(|| Ok(Vec::new()), |scanner| self.scanned(&scanner, &tree, platform))?;
         let used = images.used();
-        Ok(Image { converted, tree, created, counts, epoch, used, documents, platform: platform.clone() })
+        Ok(Image { converted, tree, created, epoch, used, documents, platform: platform.clone() })
     }
 
     fn solved(

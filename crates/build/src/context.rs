@@ -109,7 +109,11 @@ impl Local {
     }
 }
 
-fn patterns(root: &Root, ignored: Option<IgnoreFile>) -> Result<Option<Patterns>> {
+/// The patterns of what is left out of a directory: those of the file, or else of its `.dockerignore`.
+///
+/// # Errors
+/// `Invalid` for patterns that are none.
+pub(crate) fn patterns(root: &Root, ignored: Option<IgnoreFile>) -> Result<Option<Patterns>> {
     const NAME: &str = ".dockerignore";
     let (name, bytes) = match ignored {
         Some(ignored) => ignored,

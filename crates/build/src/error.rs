@@ -68,6 +68,16 @@ impl Error {
         self
     }
 
+    /// Which of these names may have been meant, or else which there are.
+    #[must_use]
+    pub(crate) fn with_meant(self, given: &str, names: &[&str]) -> Error {
+        match notation::similar(given, names.iter().copied()) {
+            Some(name) => self.with_hint(format!("did you mean {name}?")),
+            None if names.is_empty() => self,
+            None => self.with_hint(format!("there is {}", names.join(", "))),
+        }
+    }
+
     /// Which file [`Error::dockerfile`] is about: what it is called, and what stands in it.
     #[must_use]
     pub fn with_file(mut self, name: impl Into<String>, text: impl Into<String>) -> Error {

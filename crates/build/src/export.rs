@@ -55,8 +55,6 @@ pub(crate) struct Image {
     pub(crate) tree: Tree,
     /// When layers were made: seconds since 1970.
     pub(crate) created: BTreeMap<Digest, MadeLayer>,
-    /// How many steps there are, and how many of them were done before.
-    pub(crate) counts: (usize, usize),
     /// When everything is said to have been made, if that is said: seconds since 1970.
     pub(crate) epoch: Option<u64>,
     /// The images that it was made of, each with the name it was asked by.
@@ -189,8 +187,7 @@ impl<'a> Exporting<'a> {
     /// # Errors
     /// Those of what is written.
     pub(crate) fn all(&self, images: &[Image]) -> Result<Built> {
-        let counts = images.iter().fold((0, 0), |sum, image| (sum.0 + image.counts.0, sum.1 + image.counts.1));
-        let mut built = Built { steps: counts, ..Built::default() };
+        let mut built = Built::default();
         built.metadata.insert("buildx.build.ref".to_owned(), json!(format!("phial/phial/{}", self.invocation)));
         self.tell_provenance(images, &mut built);
         let mut prepared = None;

@@ -9,12 +9,13 @@ use dockerfile::evaluate::{Base, Bases};
 use engine::{Engine, PullPolicy};
 use fsroot::Root;
 use image::saved::{Entry, LoadOptions};
-use image::{ImageConfig, ProgressEvent, PullOptions, Reference};
+use image::{ImageConfig, Progress, ProgressEvent, PullOptions, Reference};
 use store::{Digest, ImageRecord, Lease};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frontend::{ContextKind, Found, Images};
 use crate::llb::message::{Platform, SourceOp};
+use crate::pulls::Pulls;
 use crate::tree::Tree;
 
 /// What stands before the place of an image in a directory.
@@ -32,7 +33,7 @@ pub(crate) struct Resolver<'a> {
     /// What named contexts are.
     named: &'a BTreeMap<String, ContextKind>,
     /// Who is told how far a pull is.
-    progress: &'a (dyn image::Progress + Sync),
+    pulls: &'a Pulls<'a>,
     /// By name and platform: what was found, so that a build sees one image, whatever a registry says later.
     found: Mutex<BTreeMap<(String, String), ImageRecord>>,
 }
@@ -45,9 +46,9 @@ impl<'a> Resolver<'a> {
         pull: bool,
         target: image::Platform,
         named: &'a BTreeMap<String, ContextKind>,
-        progress: &'a (dyn image::Progress + Sync),
+        pulls: &'a Pulls<'a>,
     ) -> Resolver<'a> {
-        Resolver { engine, lease, pull, target, named, progress, found: Mutex::default() }
+        Resolver { engine, lease, pull, target, named, pulls, found: Mutex::default() }
     }
 
     /// The files of the image that a graph calls so.
@@ -92,10 +93,13 @@ impl<'a> Resolver<'a> {
         }
         let policy = if self.pull { PullPolicy::Always } else { PullPolicy::Missing };
         let options = PullOptions { platform: Some(platform.clone()), ..PullOptions::default() };
-        if image::Platform::host().runs(platform) {
-            return Ok(self.engine.ensure_image(name, policy, &options, self.progress)?);
-        }
-        Ok(self.engine.ensure_foreign_image(name, policy, &options, self.progress)?)
+        let found = if image::Platform::host().runs(platform) {
+            self.engine.ensure_image(name, policy, &options, self.pulls)
+        } else {
+            self.engine.ensure_foreign_image(name, policy, &options, self.pulls)
+        };
+        self.pulls.ended(&found);
+        Ok(found?)
     }
 
     /// One of a directory, which names nothing here: `place` is `PATH[:TAG][@DIGEST]`.
@@ -107,9 +111,11 @@ impl<'a> Resolver<'a> {
             }
             _ => Error::from(error),
         })?;
-        self.progress.event(ProgressEvent::Resolving { reference: name, registry: "" });
+        self.pulls.event(ProgressEvent::Resolving { reference: name, registry: "" });
         let options = LoadOptions { platform: Some(platform.clone()), ..LoadOptions::default() };
-        Ok(image::saved::bring(self.engine.store(), self.lease, root, &entry, &options, self.progress)?)
+        let brought = image::saved::bring(self.engine.store(), self.lease, root, &entry, &options, self.pulls);
+        self.pulls.ended(&brought);
+        Ok(brought?)
     }
 
     fn config(&self, image: &ImageRecord) -> Result<ImageConfig> {

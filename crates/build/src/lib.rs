@@ -67,7 +67,8 @@ pub use options::{
     Agent, AttestationRequest, CacheOption, Context, Dockerfile, Export, Limits, NamedContext, Options, Secret,
     SecretSource,
 };
-pub use usage::{CacheRecord, PruneOptions, Pruned, prune, usage};
+pub use sources::{NearFile, near_file};
+pub use usage::{CACHE_KINDS, CacheRecord, PruneOptions, Pruned, prune, usage};
 
 /// What a build has made.
 #[derive(Debug, Clone, Default)]
@@ -76,8 +77,4 @@ pub struct Built {
     pub image: Option<String>,
     /// What is known of it (`--metadata-file`), by buildx's names: `containerimage.digest` and so on.
     pub metadata: serde_json::Map<String, serde_json::Value>,
-    /// How many steps there are, and how many of them were done before.
-    pub steps: (usize, usize),
-    /// Where the time went: names of steps and how long each took, the longest first.
-    pub longest: Vec<(String, std::time::Duration)>,
 }

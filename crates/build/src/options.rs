@@ -204,8 +204,7 @@ pub enum Export {
 impl Options {
     /// Whether a predefined argument of builds says yes, as `BUILDKIT_INLINE_CACHE=1` does.
     pub(crate) fn says_yes(&self, argument: &str) -> bool {
-        let value = self.build_args.get(argument).map(String::as_str);
-        matches!(value, Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+        self.build_args.get(argument).and_then(|value| notation::truth(value)).unwrap_or_default()
     }
 
     /// Whether the result is laid out as one for several platforms.

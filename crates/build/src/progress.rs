@@ -121,11 +121,3 @@ pub trait Watch: Sync {
     /// This has happened now.
     fn event(&self, at: SystemTime, event: Event);
 }
-
-/// Nobody wants to know.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Nobody;
-
-impl Watch for Nobody {
-    fn event(&self, _at: SystemTime, _event: Event) {}
-}

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use image::{LayerState, Progress, ProgressEvent};
 
-use crate::progress::{Amount, StepId};
+use crate::progress::{Amount, Ending, StepId};
 use crate::report::Reporter;
 
 /// Tells of pulls.
@@ -19,10 +19,14 @@ impl<'a> Pulls<'a> {
         Pulls { reporter, step: Mutex::default() }
     }
 
-    /// Ends the step of the pull that is under way.
-    pub(crate) fn end(&self) {
+    /// The pull that is under way, if one is, has come to this.
+    pub(crate) fn ended<T, E: ToString>(&self, result: &Result<T, E>) {
+        self.end(result.as_ref().map_or_else(|error| Ending::Failed(error.to_string()), |_| Ending::Done));
+    }
+
+    fn end(&self, ending: Ending) {
         if let Some(step) = self.step.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            self.reporter.end(step, crate::progress::Ending::Done);
+            self.reporter.end(step, ending);
         }
     }
 }
@@ -30,7 +34,7 @@ impl<'a> Pulls<'a> {
 impl Progress for Pulls<'_> {
     fn event(&self, event: ProgressEvent<'_>) {
         if let ProgressEvent::Resolving { reference, .. } = event {
-            self.end();
+            self.end(Ending::Done);
             let step = self.reporter.plan(&format!("[internal] load metadata for {reference}"), None, Vec::new());
             self.reporter.start(step);
             *self.step.lock().unwrap_or_else(PoisonError::into_inner) = Some(step);
@@ -52,6 +56,6 @@ impl Progress for Pulls<'_> {
 
 impl Drop for Pulls<'_> {
     fn drop(&mut self) {
-        self.end();
+        self.end(Ending::Done);
     }
 }

@@ -15,6 +15,8 @@ mod export;
 mod import;
 /// What is the same on all hosts.
 mod recipe;
+/// What the attributes of a cache mean.
+mod settings;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -25,6 +27,7 @@ pub(crate) use document::FIELD;
 pub(crate) use export::{export, inline};
 pub(crate) use import::{Imported, Wanted};
 pub(crate) use recipe::{OWNER, Recipe};
+pub(crate) use settings::check;
 
 /// What is noted of a build's steps while it goes on.
 #[derive(Default)]

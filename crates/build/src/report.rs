@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use store::Digest;
 
@@ -20,8 +20,6 @@ struct State {
     operations: BTreeMap<Digest, StepId>,
     began: BTreeMap<StepId, Instant>,
     ended: BTreeSet<StepId>,
-    took: Vec<(String, Duration)>,
-    names: BTreeMap<StepId, String>,
 }
 
 impl<'a> Reporter<'a> {
@@ -37,7 +35,6 @@ impl<'a> Reporter<'a> {
         }
         let id = state.next;
         state.next += 1;
-        state.names.insert(id, name.to_owned());
         if let Some(operation) = operation {
             state.operations.insert(operation, id);
         }
@@ -69,11 +66,6 @@ impl<'a> Reporter<'a> {
             return;
         }
         let took = state.began.remove(&step).map(|began| began.elapsed()).unwrap_or_default();
-        if ending == Ending::Done
-            && let Some(name) = state.names.get(&step).cloned()
-        {
-            state.took.push((name, took));
-        }
         drop(state);
         self.tell(Event::Ended { step, ending, took });
     }
@@ -103,13 +95,6 @@ impl<'a> Reporter<'a> {
     /// Something has happened.
     pub(crate) fn tell(&self, event: Event) {
         self.watch.event(SystemTime::now(), event);
-    }
-
-    /// What took how long, the longest first.
-    pub(crate) fn longest(&self) -> Vec<(String, Duration)> {
-        let mut took = self.state().took.clone();
-        took.sort_by_key(|(_, took)| std::cmp::Reverse(*took));
-        took
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

@@ -121,8 +121,6 @@ pub(crate) struct Solved {
     pub(crate) tree: Tree,
     /// When the layers were made that operations have made: seconds since 1970.
     pub(crate) created: BTreeMap<Digest, MadeLayer>,
-    /// How many of its operations there are that make something, and how many of them were made before.
-    pub(crate) counts: (usize, usize),
 }
 
 impl Job<'_> {

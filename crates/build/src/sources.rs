@@ -6,11 +6,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use dockerfile::evaluate::context_name;
+use dockerfile::ignore::Patterns;
 use engine::Engine;
 use fsroot::Root;
 use store::{LayerWriter, Lease};
 
-use crate::context::{IgnoreFile, Local};
+use crate::context::{IgnoreFile, Local, patterns};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frontend::ContextKind;
 use crate::options::{Context, Dockerfile, Options};
@@ -169,7 +170,7 @@ impl Finding<'_> {
     /// The Dockerfile, and what stands beside it of what is left out.
     fn definition(&self, brought: &Brought) -> Result<Definition> {
         let text = match (&self.options.dockerfile, brought) {
-            (Dockerfile::Stdin, _) => bounded(io::stdin().lock(), "standard input")?,
+            (Dockerfile::Stdin, _) | (_, Brought::Nothing) => return near(self.options),
             (_, Brought::Dockerfile(text)) => text.clone(),
             (Dockerfile::File(path), Brought::Files(directory)) => {
                 let root = Root::open(directory.path())?;
@@ -178,18 +179,64 @@ impl Finding<'_> {
             (Dockerfile::Default, Brought::Files(directory)) => {
                 return below(&Root::open(directory.path())?, &NAMES.map(ToOwned::to_owned));
             }
-            (Dockerfile::File(path), Brought::Nothing) => return on_host(path),
-            (Dockerfile::Default, Brought::Nothing) => match &self.options.context {
-                Context::Directory(path) => {
-                    let root =
-                        Root::open(path).map_err(|error| Error::system(path.display(), io::Error::from(error)))?;
-                    return below(&root, &NAMES.map(ToOwned::to_owned));
-                }
-                _ => return Err(Error::invalid("there is no Dockerfile").with_hint("-f FILE, or - < FILE")),
-            },
         };
         Ok((File { name: NAMES[0].to_owned(), text }, None))
     }
+}
+
+/// A Dockerfile that is on this host or standard input.
+#[derive(Debug)]
+pub struct NearFile {
+    /// What it is called.
+    pub name: String,
+    /// What stands in it.
+    pub text: Vec<u8>,
+    /// What is left out of its context, if that is a directory of this host.
+    pub ignored: Option<Patterns>,
+}
+
+/// Reads the Dockerfile for what is asked of it instead of a build: nothing is fetched for that. Patterns that are wrong are the
+/// build's to tell.
+///
+/// # Errors
+/// `NotFound` for one that is not there, `Invalid` for one that is somewhere else.
+pub fn near_file(options: &Options) -> Result<NearFile> {
+    let is_elsewhere = matches!(options.context, Context::Git(_) | Context::Url(_));
+    if is_elsewhere && options.dockerfile == Dockerfile::Default {
+        return Err(Error::invalid("the Dockerfile is in a context that is somewhere else")
+            .with_hint("fetch it first, and give the directory"));
+    }
+    let (File { name, text }, ignored) = match (&options.dockerfile, &options.context) {
+        // An archive is nothing that anybody asks about.
+        (Dockerfile::Default, Context::Stdin) => from_stdin()?,
+        _ => near(options)?,
+    };
+    let root = match &options.context {
+        Context::Directory(path) => Some(Root::open(path)?),
+        _ => None,
+    };
+    let ignored = root.and_then(|root| patterns(&root, ignored).ok().flatten());
+    let name = if let Dockerfile::File(path) = &options.dockerfile { path.display().to_string() } else { name };
+    Ok(NearFile { name, text, ignored })
+}
+
+/// The Dockerfile on this host or standard input, and what stands beside it of what is left out.
+fn near(options: &Options) -> Result<Definition> {
+    match (&options.dockerfile, &options.context) {
+        (Dockerfile::Stdin, _) => from_stdin(),
+        // A path of whoever builds, and none of the context's.
+        (Dockerfile::File(path), _) => on_host(path),
+        (Dockerfile::Default, Context::Directory(path)) => {
+            let root = Root::open(path).map_err(|error| Error::system(path.display(), io::Error::from(error)))?;
+            below(&root, &NAMES.map(ToOwned::to_owned))
+        }
+        _ => Err(Error::invalid("there is no Dockerfile").with_hint("-f FILE, or - < FILE")),
+    }
+}
+
+fn from_stdin() -> Result<Definition> {
+    let text = bounded(io::stdin().lock(), "standard input")?;
+    Ok((File { name: NAMES[0].to_owned(), text }, None))
 }
 
 /// The first of these files that is there, below a root.
@@ -250,5 +297,25 @@ mod tests {
         ] {
             assert_eq!(key(name), expected);
         }
+    }
+    #[test]
+    fn a_near_dockerfile_is_read_below_its_context() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = || Options { context: Context::Directory(directory.path().to_owned()), ..Options::default() };
+        let put = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("room");
+        assert_eq!(near_file(&options()).expect_err("it is not there").kind(), ErrorKind::NotFound);
+        std::os::unix::fs::symlink("/etc/hostname", directory.path().join("Dockerfile")).expect("room");
+        near_file(&options()).expect_err("a link of the context leads nowhere outside it");
+        std::fs::remove_file(directory.path().join("Dockerfile")).expect("it is there");
+        put("dockerfile", "FROM scratch\n");
+        put(".dockerignore", "x\n");
+        let found = near_file(&options()).expect("it is there, however it is written");
+        assert_eq!((found.name.as_str(), found.text.len()), ("dockerfile", 13));
+        assert!(found.ignored.is_some_and(|patterns| patterns.exclude("x")));
+        put("dockerfile.dockerignore", "y\n");
+        let found = near_file(&options()).expect("it is there");
+        assert!(found.ignored.is_some_and(|patterns| patterns.exclude("y") && !patterns.exclude("x")));
+        let far = Options { context: Context::Url("https://example.org/a.tar".to_owned()), ..Options::default() };
+        assert!(near_file(&far).expect_err("it is not here").hint().is_some());
     }
 }

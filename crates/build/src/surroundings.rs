@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use engine::config::NetworkFlags;
+use engine::config::{Device, NetworkFlags};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{Limits, Options, SecretSource};
@@ -31,7 +31,7 @@ pub(crate) struct Grants {
 /// Whoever runs something that needs to be allowed.
 pub(crate) const INSECURE: &str = "security.insecure";
 pub(crate) const HOST_NETWORK: &str = "network.host";
-pub(crate) const DEVICE: &str = "device";
+const DEVICE: &str = "device";
 
 impl Grants {
     /// What the options give.
@@ -87,6 +87,26 @@ impl Grants {
         self.agents.get(if id.is_empty() { "default" } else { id })
     }
 
+    /// Refuses a device that was not allowed, by its name, by its kind or with all others, and what is none: a path of the host is
+    /// nothing that a Dockerfile can ask for.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub(crate) fn check_device(&self, name: &str) -> Result<()> {
+        if !matches!(Device::parse(name), Ok(Device::Cdi(_))) {
+            return Err(Error::invalid(format!("RUN --device={name}: it is no device of a CDI specification"))
+                .with_hint("write --device=vendor.com/class=name"));
+        }
+        let kind = name.split('=').next().unwrap_or(name);
+        let is_it = |allowed: &String| {
+            allowed
+                .strip_prefix(DEVICE)
+                .and_then(|rest| rest.strip_prefix('='))
+                .is_some_and(|it| it == name || it == kind)
+        };
+        if self.allowed.iter().any(is_it) { Ok(()) } else { self.check(DEVICE, &format!("RUN --device={name}")) }
+    }
+
     /// Refuses what was not allowed.
     ///
     /// # Errors
@@ -97,5 +117,29 @@ impl Grants {
         }
         Err(Error::new(ErrorKind::Invalid, format!("{instruction} has to be allowed"))
             .with_hint(format!("phial build --allow {what} …, if the Dockerfile is one that you trust")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_have_to_be_allowed() {
+        let check = |allowed: &[&str], name: &str| {
+            let allowed = allowed.iter().map(ToString::to_string).collect();
+            Grants { allowed, ..Grants::default() }.check_device(name)
+        };
+        let name = "vendor.com/class=one";
+        for allowed in ["device", "device=vendor.com/class=one", "device=vendor.com/class"] {
+            check(&[allowed], name).expect(allowed);
+        }
+        for allowed in ["device=vendor.com/class=other", "device=vendor.com", "network.host"] {
+            check(&[allowed], name).expect_err(allowed);
+        }
+        for name in ["/dev/null", "vendor.com/class", "null"] {
+            let error = check(&["device"], name).expect_err(name);
+            assert_eq!(error.to_string(), format!("RUN --device={name}: it is no device of a CDI specification"));
+        }
     }
 }

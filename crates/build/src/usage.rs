@@ -22,12 +22,16 @@ const LONGEST: Duration = Duration::from_hours(60 * 24);
 const MOST: u64 = 100_000_000_000;
 const MOST_OF_DISK: u64 = 80;
 
+/// What a record can be, by `BuildKit`'s names; there is none of `frontend` here.
+pub const CACHE_KINDS: [&str; 6] =
+    ["regular", "source.local", "source.git.checkout", "exec.cachemount", "internal", "frontend"];
+
 /// Something that a build has left so that another one need not make it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheRecord {
     /// What it is called.
     pub id: String,
-    /// What it is, by `BuildKit`'s names: `regular`, `source.local`, `source.git.checkout`, `exec.cachemount`, `internal`.
+    /// What it is: one of [`CACHE_KINDS`].
     pub kind: String,
     /// What has made it: `[build 2/5] RUN make`. A stranger's text.
     pub description: String,

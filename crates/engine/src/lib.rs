@@ -49,13 +49,13 @@ pub use containers::lifecycle::{
     VOLUME_PRUNE_FILTERS,
 };
 pub use containers::ps::line::ContainerSummary;
-pub use containers::ps::{CONTAINER_FILTERS, ListOptions};
+pub use containers::ps::{CONTAINER_FILTERS, CONTAINER_STATES, ListOptions};
 pub use containers::stats::Sample;
 pub use containers::step::{Access, Forward, RunningStep, StepCommand, StepFile, StepSocket, StepTree, owner_in};
 pub use containers::top::Processes;
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, Result};
-pub use host::cdi::has_device;
+pub use host::cdi::has_cdi_device;
 pub use host::check::{CheckOptions, CheckReport, Problem, check};
 pub use host::df::{DiskUsage, KindUsage};
 pub use host::info::{Info, VERSION, Version};

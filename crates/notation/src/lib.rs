@@ -11,5 +11,8 @@ pub mod duration;
 pub mod fields;
 /// Which name may have been meant.
 mod similar;
+/// What is true or false.
+mod truth;
 
 pub use similar::similar;
+pub use truth::truth;

@@ -120,13 +120,11 @@ fn without_value_of_switch(error: &Error, arguments: &[OsString]) -> Option<Vec<
         let (switch, value) = argument.to_str().filter(|argument| is_it(argument))?.split_once('=')?;
         Some((position, switch, value))
     })?;
-    let without = match value {
-        "true" | "1" | "t" | "T" | "TRUE" | "True" => Some(switch),
-        "false" | "0" | "f" | "F" | "FALSE" | "False" => {
-            let before = if switch.starts_with("--") { "-" } else { &switch[..switch.len() - 1] };
-            (before != "-").then_some(before)
-        }
-        _ => return None,
+    let without = if notation::truth(value)? {
+        Some(switch)
+    } else {
+        let before = if switch.starts_with("--") { "-" } else { &switch[..switch.len() - 1] };
+        (before != "-").then_some(before)
     };
     let mut rewritten = arguments.to_vec();
     rewritten.splice(position..=position, without.map(OsString::from));

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Result};
 
 /// `build`.
-mod build;
+pub(crate) mod build;
 /// Builds and what they leave.
 mod builder;
 /// `completion`.

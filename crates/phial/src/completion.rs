@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn commands_flags_and_values() {
-        let cases: [(&str, &[&str]); 25] = [
+        let cases: [(&str, &[&str]); 29] = [
             ("ru", &["run"]),
             ("image l", &["load", "ls"]),
             ("--r", &["--root", "--run", "--registries"]),
@@ -227,6 +227,10 @@ mod tests {
             ("search -f is-a", &["is-automated="]),
             ("image prune --filter dang", &["dangling="]),
             ("volume prune --filter all=f", &["all=false"]),
+            ("builder prune --filter type=e", &["type=exec.cachemount"]),
+            ("builder du --filter inuse=t", &["inuse=true"]),
+            ("run --cap-add SYS_PT", &["SYS_PTRACE"]),
+            ("create --log-driver j", &["journald", "json-file"]),
         ];
         for (line, expected) in cases {
             assert_eq!(words(line), expected, "{line}");

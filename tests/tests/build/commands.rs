@@ -104,3 +104,35 @@ fn more_than_a_container_has_must_be_allowed() -> Result {
     }
     Ok(())
 }
+
+/// As `docs/cdi.md` of `BuildKit` has it: a device is one of a specification, and need not be there unless that is said.
+#[test]
+fn devices_of_vendors() -> Result {
+    let vendor = format!("phial-build-{}.example", std::process::id());
+    std::fs::create_dir_all("/var/run/cdi")?;
+    let specification = format!("/var/run/cdi/phial-build-{}.json", std::process::id());
+    let text = r#"{"cdiVersion": "0.6.0", "kind": "VENDOR/x", "devices": [{"name": "a", "containerEdits": {"env": ["GIVEN=a"]}}]}"#;
+    std::fs::write(&specification, text.replace("VENDOR", &vendor))?;
+    let built = devices(&vendor);
+    std::fs::remove_file(&specification)?;
+    built
+}
+
+fn devices(vendor: &str) -> Result {
+    let project = Project::new("")?;
+    let file = |device: &str| format!("FROM base\nRUN --device={device} echo \"[$GIVEN]\" > /seen\n");
+    let (there, absent) = (format!("{vendor}/x=a"), format!("{vendor}/x=b"));
+    let allow = format!("device={there}");
+    assert_eq!(project.made(&file(&there), &["--allow", &allow], "cat /seen")?, "[a]");
+    assert_eq!(project.made(&file(&absent), &["--allow", "device"], "cat /seen")?, "[]");
+    for (device, allow, why) in [
+        (format!("{absent},required"), "device", "no CDI specification"),
+        (absent, allow.as_str(), "has to be allowed"),
+        ("/dev/null".to_owned(), "device", "it is no device of a CDI specification"),
+    ] {
+        project.write("Dockerfile", &file(&device))?;
+        let refused = project.build(&["--allow", allow])?.exited(1)?;
+        assert!(refused.stderr.contains(why), "{device}: {refused:?}");
+    }
+    Ok(())
+}

@@ -39,6 +39,10 @@ fn an_image_that_is_nowhere() -> Result {
     project.write("Dockerfile", &format!("FROM {absent}\nRUN true\n"))?;
     let output = project.build(&[])?.exited(1)?;
     assert!(output.stderr.contains("Dockerfile:1:6") && output.stderr.contains("not found"), "{output:?}");
+    // The step that has looked for it has not come to its end.
+    let of_step =
+        output.stderr.lines().skip_while(|line| !line.contains("load metadata for")).nth(1).context("a line")?;
+    assert!(of_step.contains(" ERROR: ") && of_step.contains("not found"), "{output:?}");
     Ok(())
 }
 
@@ -76,6 +80,55 @@ fn results_are_written_where_somebody_wants_them() -> Result {
     Ok(())
 }
 
+/// What cannot be written is refused before anything is built, and what was there stays; an error of the build is not hidden by one
+/// of the picture; nothing stands behind an archive.
+#[test]
+fn what_is_written_beside_the_image() -> Result {
+    let project = Project::new("FROM base\nRUN echo x > /made\n")?;
+    let scratch = project.phial().scratch();
+    let id = scratch.join("id").display().to_string();
+    std::fs::write(&id, "earlier")?;
+    let absent = scratch.join("absent/file").display().to_string();
+    for flag in ["--graph", "--metadata-file", "--iidfile", "--output=type=oci,dest"] {
+        let given = [format!("{flag}={absent}"), format!("--iidfile={id}")];
+        let given: Vec<&str> = given.iter().map(String::as_str).take(if flag == "--iidfile" { 1 } else { 2 }).collect();
+        let refused = project.build(&given)?.exited(1)?;
+        assert!(refused.stderr.contains(&absent) && !refused.stderr.contains("DONE"), "{flag}: {refused:?}");
+        assert_eq!(std::fs::read_to_string(&id)?, "earlier", "{flag}");
+    }
+    let refused = project.build(&["-o", "type=cacheonly", "--iidfile", &id])?.exited(1)?;
+    assert!(refused.stderr.contains("there is no image") && !refused.stderr.contains("DONE"), "{refused:?}");
+
+    let several =
+        ["--platform", "linux/amd64,linux/arm64", "-o", "type=local,dest=out,mode=delete,platform-split=false"];
+    for (flags, what) in [
+        (&["--cache-to", "type=registry,ref=127.0.0.1:1/a,compression=zsdt"][..], "did you mean zstd?"),
+        (&["--cache-from", "type=local,src=absent,tag=b"], "\"tag\""),
+        (&["--provenance", "mod=max"], "did you mean mode?"),
+        (&["-o", "type=oci,dest=a.tar,annotation-manifest[nowhere/x/y/z].a=b"], "nowhere/x/y/z"),
+        (&several, "mode=delete,platform-split=false"),
+    ] {
+        let refused = project.build(flags)?.exited(1)?;
+        assert!(refused.stderr.contains(what) && !refused.stderr.contains("DONE"), "{what}: {refused:?}");
+    }
+
+    let archive = project.phial().scratch().join("archive.tar");
+    let output = project.command(&["-q", "-o", "type=oci,dest=-"]).stdout(std::fs::File::create(&archive)?).output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.starts_with("sha256:"), "{said}");
+    let bytes = std::fs::read(&archive)?;
+    assert!(bytes.len() % 512 == 0 && bytes.ends_with(&[0; 1024]), "{} bytes", bytes.len());
+
+    // Whatever becomes of the picture: what is known of the image is written, and the error of the build is told.
+    let drawn = project.build(&["--graph", "/dev/full", "--iidfile", &id])?.exited(1)?;
+    assert!(drawn.stderr.contains("cannot draw the build"), "{drawn:?}");
+    assert!(std::fs::read_to_string(&id)?.starts_with("sha256:"));
+    project.write("Dockerfile", "FROM base\nRUN exit 41\n")?;
+    let failed = project.build(&["--graph", "/dev/full"])?.exited(1)?;
+    assert!(failed.stderr.contains("exit code 41") && failed.stderr.contains("cannot draw the build"), "{failed:?}");
+    Ok(())
+}
+
 #[test]
 fn how_it_looks() -> Result {
     let project = Project::new("FROM base\nRUN printf 'one\\ntwo\\rthree\\n'; printf half\n")?;
@@ -110,6 +163,11 @@ fn a_dockerfile_is_checked() -> Result {
     assert_eq!(project.phial().ok(&["images", "-q"])?.lines().count(), 1, "nothing is built");
     project.write("Dockerfile", "# check=skip=all\nFROM base\nWORKDIR x\n")?;
     project.build(&["--check"])?.exited(0)?;
+    std::fs::remove_file(project.dir().join("Dockerfile"))?;
+    let absent = project.build(&["--check"])?.exited(1)?;
+    assert!(absent.stderr.contains("there is no Dockerfile") && absent.stderr.contains("-f FILE"), "{absent:?}");
+    project.write("dockerfile", "FROM base\nWORKDIR x\n")?;
+    assert!(project.build(&["--check"])?.exited(1)?.stdout.contains("dockerfile:2"), "it is a name as well");
     project.write("Dockerfile", "# check=error=true\nFROM base\nMAINTAINER me\n")?;
     let refused = project.build(&[])?.exited(1)?;
     assert!(refused.stderr.contains("are errors here"), "{refused:?}");

@@ -48,8 +48,17 @@ pub(crate) struct Index {
     known: Mutex<Known>,
 }
 
-/// Paths, and what was found there when.
-type Remembered = HashMap<Vec<u8>, (Stamp, [u8; 32])>;
+/// What was found at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    stamp: Stamp,
+    sum: [u8; 32],
+    /// Whether this build has asked for it, or has found it.
+    is_wanted: bool,
+}
+
+/// By paths.
+type Remembered = HashMap<Vec<u8>, Seen>;
 
 #[derive(Debug, Default)]
 struct Known {
@@ -72,8 +81,11 @@ impl Index {
 
     /// Keeps what is known for the next build. What cannot be kept is read again.
     pub(super) fn keep(&self) {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(file), true) = (&self.file, known.is_new) {
+            // Files that are made again and again under other names would make it longer for ever.
+            let is_there = |path: &[u8]| self.context.join(OsStr::from_bytes(path)).symlink_metadata().is_ok();
+            known.sums.retain(|path, seen| seen.is_wanted || is_there(path));
             write(file, &self.context, &known.sums).ok();
         }
     }
@@ -91,14 +103,16 @@ impl Sums for Index {
             known.sums = self.file.as_deref().and_then(read).unwrap_or_default();
         }
         let stamp = Stamp::of(found);
-        known.sums.get(path).filter(|(of, _)| *of == stamp).map(|(_, sum)| *sum)
+        let seen = known.sums.get_mut(path).filter(|seen| seen.stamp == stamp)?;
+        seen.is_wanted = true;
+        Some(seen.sum)
     }
 
     fn remember(&self, path: &[u8], found: &Metadata, sum: [u8; 32]) {
         let stamp = Stamp::of(found);
         if now() - stamp.changed > TICK {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.sums.insert(path.to_vec(), (stamp, sum));
+            known.sums.insert(path.to_vec(), Seen { stamp, sum, is_wanted: true });
             known.is_new = true;
         }
     }
@@ -151,7 +165,7 @@ fn read(file: &Path) -> Option<Remembered> {
             modified: i128::from_le_bytes(take(&mut rest)?),
             changed: i128::from_le_bytes(take(&mut rest)?),
         };
-        known.insert(path.to_vec(), (stamp, take(&mut rest)?));
+        known.insert(path.to_vec(), Seen { stamp, sum: take(&mut rest)?, is_wanted: false });
     }
     Some(known)
 }
@@ -182,7 +196,7 @@ fn write(file: &Path, context: &Path, known: &Remembered) -> std::io::Result<()>
     let context = context.as_os_str().as_bytes();
     bytes.extend(u32::try_from(context.len()).unwrap_or_default().to_le_bytes());
     bytes.extend(context);
-    for (path, (stamp, sum)) in known {
+    for (path, Seen { stamp, sum, .. }) in known {
         bytes.extend(u32::try_from(path.len()).unwrap_or_default().to_le_bytes());
         bytes.extend(path);
         for number in [stamp.device, stamp.inode, stamp.size] {
@@ -215,8 +229,8 @@ mod tests {
     fn what_is_kept_is_read_and_half_of_it_is_not() {
         let directory = tempfile::TempDir::new().expect("a directory can be made");
         let file = directory.path().join("contexts/sums");
-        let known: HashMap<_, _> =
-            (0..100_u8).map(|number| (vec![b'a', number], (stamp(number.into()), [number; 32]))).collect();
+        let seen = |number: u8| Seen { stamp: stamp(number.into()), sum: [number; 32], is_wanted: false };
+        let known: HashMap<_, _> = (0..100_u8).map(|number| (vec![b'a', number], seen(number))).collect();
         write(&file, Path::new("/of/it"), &known).expect("is written");
         assert_eq!(context_of(&file), Some(PathBuf::from("/of/it")));
         assert_eq!(read(&file), Some(known));
@@ -246,5 +260,14 @@ mod tests {
         let again = Index::of(directory.path(), &paths);
         assert_eq!(again.known(b"file", &long_ago), Some([1; 32]));
         assert_eq!(again.known(b"other", &long_ago), None);
+        // What is there is remembered, although a build does not want it; what is gone is not.
+        again.remember(b"gone", &long_ago, [2; 32]);
+        again.keep();
+        let third = Index::of(directory.path(), &paths);
+        assert_eq!(third.known(b"third", &long_ago), None);
+        third.remember(b"third", &long_ago, [3; 32]);
+        third.keep();
+        let last = read(third.file.as_deref().expect("it has one")).expect("is readable");
+        assert_eq!((last.contains_key(&b"file"[..]), last.contains_key(&b"gone"[..])), (true, false));
     }
 }

@@ -108,7 +108,7 @@ impl Exporting<'_> {
         }
         let bytes = manifest_in(&form, &prepared.config, &prepared.lengths(self)?);
         let layers = prepared.layers.iter().map(|layer| layer.layer.clone()).collect();
-        let built = BuiltImage { config: prepared.config.clone(), manifest: bytes.clone(), layers, names: Vec::new() };
+        let built = BuiltImage { config: prepared.config.clone(), manifest: bytes.clone(), layers };
         let record = self.engine.record_of_built(self.lease, &built)?;
         Ok(made(record, &bytes, prepared))
     }

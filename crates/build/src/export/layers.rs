@@ -4,6 +4,9 @@
 //! An image that is said to be made at a time (`SOURCE_DATE_EPOCH`) has no file that was changed later: a layer with such files is
 //! made once more, from its archive with that time in the place of later ones, and is another layer.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
 use engine::Engine;
 use fsroot::Root;
 use image::layer::{Form, measure_until, pack, pack_until};
@@ -36,23 +39,33 @@ impl Layer {
 pub(super) fn of(engine: &Engine, lease: &Lease, image: &Image, latest: Option<u64>) -> Result<Vec<Layer>> {
     let layers = &image.tree.layers;
     let naming = Naming { engine, lease, latest: latest.and_then(|latest| i64::try_from(latest).ok()) };
-    let naming = &naming;
-    std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for name in layers {
-            // What steps have made is not called as in images; and of that, most is remembered.
-            let is_own = image.created.contains_key(name);
-            threads.push(match if is_own { naming.remembered(name)? } else { Some(naming.foreign(name)?) } {
-                Some(layer) => Ok(layer),
-                None => Err(scope.spawn(move || naming.found_out(name))),
-            });
+    // What steps have made is not called as in images; and of that, most is remembered.
+    let known = |name: &Digest| {
+        if image.created.contains_key(name) { naming.remembered(name) } else { naming.foreign(name).map(Some) }
+    };
+    let mut named = layers.iter().map(known).collect::<Result<Vec<_>>>()?;
+    let unknown: Vec<usize> = (0..layers.len()).filter(|number| named[*number].is_none()).collect();
+    let next = AtomicUsize::new(0);
+    let lane = || -> Result<Vec<(usize, Layer)>> {
+        let mut found = Vec::new();
+        while let Some(number) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.push((*number, naming.found_out(&layers[*number])?));
         }
-        let join = |thread: Result<Layer, std::thread::ScopedJoinHandle<'_, Result<Layer>>>| match thread {
-            Ok(layer) => Ok(layer),
-            Err(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-        };
-        threads.into_iter().map(join).collect()
-    })
+        Ok(found)
+    };
+    let lanes = thread::available_parallelism().map_or(1, usize::from).min(unknown.len());
+    let found = thread::scope(|scope| {
+        let others: Vec<_> = (1..lanes).map(|_| scope.spawn(lane)).collect();
+        let joined = others.into_iter().map(thread::ScopedJoinHandle::join);
+        let own = lane();
+        let mut all = vec![own];
+        all.extend(joined.map(|found| found.unwrap_or_else(|panic| std::panic::resume_unwind(panic))));
+        all
+    });
+    for (number, layer) in found.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten() {
+        named[number] = Some(layer);
+    }
+    Ok(named.into_iter().flatten().collect())
 }
 
 /// Finds out what layers are called.

@@ -48,13 +48,26 @@ impl Request {
             match (key.as_str(), value.as_str()) {
                 ("mode", "max") => read.is_max = true,
                 ("mode", "min" | "") | ("version", "v1") => {}
+                ("mode", _) => {
+                    let error = Error::invalid(format!("--provenance mode={value}: it is neither min nor max"));
+                    return Err(error.with_meant(value, &["min", "max"]));
+                }
                 ("builder-id", value) => value.clone_into(&mut read.builder),
-                ("reproducible", value) => read.is_reproducible = value == "true",
+                ("reproducible", value) => {
+                    let wrong = || Error::invalid(format!("--provenance {key}={value}: it is neither true nor false"));
+                    read.is_reproducible = notation::truth(value).ok_or_else(wrong)?;
+                }
                 ("version", _) => {
                     return Err(Error::invalid(format!("--provenance version={value}: only v1 is written"))
                         .with_hint("version=v1"));
                 }
-                _ => return Err(Error::invalid(format!("--provenance {key}={value} cannot be done"))),
+                ("filename" | "inline-only", _) => {
+                    return Err(Error::invalid(format!("--provenance {key}={value} cannot be done")));
+                }
+                _ => {
+                    let error = Error::invalid(format!("--provenance {key}={value}: there is no such key"));
+                    return Err(error.with_meant(key, &["mode", "version", "builder-id", "reproducible", "disabled"]));
+                }
             }
         }
         Ok(read)
@@ -238,6 +251,11 @@ mod tests {
         };
         assert!(request(&[("mode", "max"), ("version", "v1")]).expect("it is one").is_max);
         request(&[("version", "v0.2")]).expect_err("is not written");
-        request(&[("what", "")]).expect_err("is unknown");
+        let hint = |key, value| request(&[(key, value)]).expect_err("is unknown").hint().map(str::to_owned);
+        assert_eq!(hint("mod", "max").as_deref(), Some("did you mean mode?"));
+        assert_eq!(hint("mode", "mox").as_deref(), Some("did you mean max?"));
+        assert!(request(&[("reproducible", "1")]).expect("it is one").is_reproducible);
+        request(&[("reproducible", "maybe")]).expect_err("it is neither");
+        request(&[("filename", "x")]).expect_err("is not done");
     }
 }

@@ -19,9 +19,19 @@ const OF_IMAGES: [&str; 8] = [
     "inline-cache",
     "annotation.KEY",
 ];
-/// Attributes of images that are listed or pushed.
-const OF_LISTED: [&str; 5] =
-    ["push-by-digest", "name-canonical", "unpack", "dangling-name-prefix", "registry.insecure"];
+/// Attributes of images that are listed or pushed. The first two say where they go, and are no more among them here.
+const OF_LISTED: [&str; 8] = [
+    "push",
+    "store",
+    "name",
+    "push-by-digest",
+    "name-canonical",
+    "unpack",
+    "dangling-name-prefix",
+    "registry.insecure",
+];
+/// Attributes of images in files. So do the first two of these.
+const OF_ARCHIVES: [&str; 3] = ["dest", "tar", "name"];
 
 /// How an image is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,7 +73,16 @@ impl Settings {
                 (attributes, false)
             }
             Export::Archive { attributes, .. } => (attributes, true),
-            Export::Local { attributes, .. } => return local(attributes).map(|_| settings),
+            Export::Local { attributes, .. } => {
+                let found = local(attributes)?;
+                if found.deletes && found.split == Some(false) && options.platforms.len() > 1 {
+                    return Err(Error::invalid(
+                        "mode=delete,platform-split=false: each platform would remove the files of the others",
+                    )
+                    .with_hint("leave one of them out"));
+                }
+                return Ok(settings);
+            }
             Export::Tar { .. } | Export::CacheOnly => return Ok(settings),
         };
         for (key, value) in attributes {
@@ -123,7 +142,7 @@ impl Settings {
             "registry.insecure" if !is_archive => self.insecure = truth(key, value)?,
             _ if self.annotations.add_attribute(key, value)? => {}
             _ => {
-                let more: &[&str] = if is_archive { &["name"] } else { &OF_LISTED };
+                let more: &[&str] = if is_archive { &OF_ARCHIVES } else { &OF_LISTED };
                 let known: Vec<&str> = OF_IMAGES.iter().chain(more).copied().collect();
                 return Err(unknown(key, &known));
             }
@@ -152,8 +171,11 @@ pub(super) fn local(attributes: &BTreeMap<String, String>) -> Result<LocalSettin
             ("platform-split", value) => settings.split = Some(truth(key, value)?),
             ("mode", "copy") => settings.deletes = false,
             ("mode", "delete") => settings.deletes = true,
-            ("mode", _) => return Err(Error::invalid(format!("mode={value}: it is neither copy nor delete"))),
-            _ => return Err(unknown(key, &["platform-split", "mode"])),
+            ("mode", _) => {
+                let error = Error::invalid(format!("mode={value}: it is neither copy nor delete"));
+                return Err(error.with_meant(value, &["copy", "delete"]));
+            }
+            _ => return Err(unknown(key, &["dest", "platform-split", "mode"])),
         }
     }
     Ok(settings)
@@ -162,7 +184,7 @@ pub(super) fn local(attributes: &BTreeMap<String, String>) -> Result<LocalSettin
 /// Whether some export wants the times of files as they are.
 pub(super) fn keeps_times(options: &Options) -> bool {
     let says_so = |attributes: &BTreeMap<String, String>| {
-        attributes.get("rewrite-timestamp").is_some_and(|value| matches!(value.as_str(), "false" | "0"))
+        attributes.get("rewrite-timestamp").is_some_and(|value| notation::truth(value) == Some(false))
     };
     options.exports.iter().any(|export| match export {
         Export::Image { attributes, .. } | Export::Archive { attributes, .. } => says_so(attributes),
@@ -171,19 +193,13 @@ pub(super) fn keeps_times(options: &Options) -> bool {
 }
 
 fn unknown(key: &str, known: &[&str]) -> Error {
-    let error = Error::invalid(format!("--output: there is no key {key:?} here"));
-    match notation::similar(key, known.iter().copied()) {
-        Some(name) => error.with_hint(format!("did you mean {name}?")),
-        None => error.with_hint(format!("there is {}", known.join(", "))),
-    }
+    Error::invalid(format!("--output: there is no key {key:?} here")).with_meant(key, known)
 }
 
 fn truth(key: &str, value: &str) -> Result<bool> {
-    match value {
-        "true" | "1" | "" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(Error::invalid(format!("--output: {key}={value} is neither true nor false"))),
-    }
+    // A key alone says yes.
+    let wrong = || Error::invalid(format!("--output: {key}={value} is neither true nor false"));
+    notation::truth(if value.is_empty() { "true" } else { value }).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -207,6 +223,7 @@ mod tests {
     fn what_cannot_be_done_is_refused_by_name() {
         for (pairs, why, hint) in [
             (&[("compresion", "gzip")][..], "\"compresion\"", "did you mean compression?"),
+            (&[("psh", "true")], "\"psh\"", "did you mean push?"),
             (&[("compression", "lzma")], "lzma", ""),
             (&[("compression-level", "9")], "compression-level=9", "zstd"),
             (&[("force-compression", "true")], "force-compression", "leave it out"),
@@ -220,6 +237,14 @@ mod tests {
         let pairs = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
         assert!(local(&pairs("mode", "delete")).expect("it is known").deletes);
         local(&pairs("mode", "what")).expect_err("no mode");
+        let attributes = [pairs("mode", "delete"), pairs("platform-split", "false")].into_iter().flatten().collect();
+        let export = Export::Local { to: "out".into(), attributes };
+        let of = |platforms: &[&str]| {
+            let platforms = platforms.iter().map(|text| text.parse().expect("it is one")).collect();
+            Settings::of(&export, &Options { platforms, ..Options::default() })
+        };
+        of(&["linux/amd64"]).expect("there is one platform");
+        of(&["linux/amd64", "linux/arm64"]).expect_err("there are several");
         assert_eq!(local(&pairs("mod", "")).expect_err("no key").hint(), Some("did you mean mode?"));
     }
 }

@@ -15,6 +15,7 @@ use super::Notes;
 use super::document::{FIELD, Step, Steps};
 use super::import::{name_of, path};
 use super::recipe::digest_of;
+use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::export::Image;
 use crate::options::{CacheOption, Options};
@@ -40,14 +41,14 @@ pub(crate) fn export(
     images: &[Image],
 ) -> Result<()> {
     for option in options.cache_to.iter().filter(|option| option.kind != "inline") {
-        let is_max = option.attributes.get("mode").is_some_and(|mode| mode == "max");
+        let settings = Settings::of(option)?;
         let done = reporter.during(&format!("exporting cache to {}", name_of(option)), |_| {
             let leads = images.iter().flat_map(|image| image.tree.layers.iter().copied()).collect();
-            let made = made(engine, notes, if is_max { None } else { Some(&leads) })?;
+            let made = made(engine, notes, if settings.is_max { None } else { Some(&leads) })?;
             let Some(image) = images.first() else { return Ok(()) };
-            put(engine, lease, option, reporter, &image.platform, made)
+            put(engine, lease, (option, &settings), reporter, &image.platform, made)
         });
-        if option.attributes.get("ignore-error").is_none_or(|value| value != "true") {
+        if !settings.may_fail {
             done?;
         }
     }
@@ -92,7 +93,7 @@ fn made(engine: &Engine, notes: &Notes, only: Option<&BTreeSet<Digest>>) -> Resu
 fn put(
     engine: &Engine,
     lease: &Lease,
-    option: &CacheOption,
+    (option, settings): (&CacheOption, &Settings),
     reporter: &Reporter<'_>,
     platform: &image::Platform,
     made: Vec<Made>,
@@ -136,11 +137,7 @@ fn put(
         layers: diff_ids.iter().map(layer).collect(),
         platform: platform.to_string(),
     };
-    let compression = match option.attributes.get("compression").map(String::as_str) {
-        Some("zstd") => image::Compression::Zstd,
-        _ => image::Compression::Gzip,
-    };
-    let options = PushOptions { access: engine.access(false)?, compression };
+    let options = PushOptions { access: engine.access(settings.insecure)?, compression: settings.compression };
     image::push(store, &image, &reference, &options, &Pulls::new(reporter))?;
     Ok(())
 }

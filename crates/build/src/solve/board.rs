@@ -187,17 +187,12 @@ fn solved(job: &Job<'_>, board: &Board<'_>, needed: &[usize]) -> Result<Solved> 
         }
     };
     let mut created = job.brought.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut counts = (0, 0);
     for outcome in needed.iter().filter_map(|vertex| board.outcomes[*vertex].as_ref()) {
-        if outcome.result.is_some() {
-            counts.0 += 1;
-            counts.1 += usize::from(outcome.is_cached);
-        }
         if let (Some(at), Some(Value::Tree(tree))) = (outcome.created, outcome.values.first())
             && let Some(layer) = tree.layers.last()
         {
             created.entry(*layer).or_insert_with(|| MadeLayer { at, of: String::new() });
         }
     }
-    Ok(Solved { tree, created, counts })
+    Ok(Solved { tree, created })
 }

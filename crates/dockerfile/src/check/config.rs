@@ -45,8 +45,7 @@ impl Config {
             match (key.trim(), value.trim()) {
                 ("skip", rules) if !rules.is_empty() => config.skipped.add(rules),
                 ("experimental", rules) if !rules.is_empty() => config.experimental.add(rules),
-                ("error", "true" | "1") => config.is_error = true,
-                ("error", "false" | "0") => config.is_error = false,
+                ("error", value) if let Some(is_error) = notation::truth(value) => config.is_error = is_error,
                 _ => {
                     return Err(Error::syntax(format!("check: {option:?} is no option"))
                         .with_hint("write skip=RULE,…;error=true;experimental=RULE,…, or all in place of rules")

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::run::truth;
 use crate::error::{Error, Result};
 use crate::word::{Lexer, NoVariables, Variables};
 
@@ -203,7 +202,7 @@ impl Given {
     fn set(&mut self, text: &str, key: &str, value: Option<String>) -> Result<()> {
         let said = value.as_deref().unwrap_or("true");
         let no = |what: &str| wrong(text, format!("{key}={said} is {what}"));
-        let truth = || truth(said).ok_or_else(|| no("neither true nor false"));
+        let truth = || notation::truth(said).ok_or_else(|| no("neither true nor false"));
         let number = || said.parse::<u32>().map_err(|_| no("no number of a user or group"));
         match key {
             "from" => self.from = value,

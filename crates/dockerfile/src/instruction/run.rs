@@ -117,7 +117,8 @@ fn device(text: &str) -> Result<Device> {
         match field.split_once('=') {
             None if field.eq_ignore_ascii_case("required") => required = true,
             Some((key, value)) if key.eq_ignore_ascii_case("required") => {
-                required = truth(value).ok_or_else(|| wrong(format!("required={value} is neither true nor false")))?;
+                required = notation::truth(value)
+                    .ok_or_else(|| wrong(format!("required={value} is neither true nor false")))?;
             }
             given => {
                 let is_named = given.filter(|(key, _)| key.eq_ignore_ascii_case("name"));
@@ -130,13 +131,4 @@ fn device(text: &str) -> Result<Device> {
     }
     let name = name.filter(|name| !name.is_empty()).ok_or_else(|| wrong("it has no name".to_owned()))?;
     Ok(Device { name, required })
-}
-
-/// As Go reads it.
-pub(super) fn truth(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
-    }
 }

@@ -39,6 +39,14 @@ pub enum CapabilityChoice {
 }
 
 impl CapabilityChoice {
+    /// All names that there are, in the order of the alphabet.
+    pub fn names() -> Vec<String> {
+        let mut names: Vec<String> =
+            from_bits(u64::MAX).iter().map(ToString::to_string).chain(["ALL".into()]).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Parses a value of `flag` (`--cap-add` or `--cap-drop`): a name in any case, with or without `CAP_`, or `ALL`.
     ///
     /// # Errors

@@ -83,6 +83,13 @@ pub(crate) struct Files {
 }
 
 impl Driver {
+    /// The names of all that there are, in the order of the alphabet.
+    pub fn names() -> Vec<&'static str> {
+        let mut names = DRIVERS.map(|(name, _)| name).to_vec();
+        names.sort_unstable();
+        names
+    }
+
     /// Docker's name for it.
     pub fn name(self) -> &'static str {
         DRIVERS.iter().find(|(_, driver)| *driver == self).map_or("none", |(name, _)| name)
@@ -159,12 +166,8 @@ impl Logging {
     }
 
     fn switch(&self, key: &str) -> Result<Option<bool>> {
-        match self.option(key) {
-            None => Ok(None),
-            Some("true" | "1" | "t" | "T" | "TRUE" | "True") => Ok(Some(true)),
-            Some("false" | "0" | "f" | "F" | "FALSE" | "False") => Ok(Some(false)),
-            Some(_) => Err(self.invalid(key, "neither true nor false")),
-        }
+        let wrong = || self.invalid(key, "neither true nor false");
+        self.option(key).map(|value| notation::truth(value).ok_or_else(wrong)).transpose()
     }
 
     /// How the files are kept.

@@ -16,7 +16,6 @@ mod update;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use prune::until;
 pub use prune::{CONTAINER_PRUNE_FILTERS, Pruned, VOLUME_PRUNE_FILTERS};
 pub use recover::Outcome;
 pub(crate) use recover::UNKNOWN;

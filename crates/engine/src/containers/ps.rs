@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::host::tree_size;
 use crate::words::filter::Filters;
 
-pub use filter::CONTAINER_FILTERS;
+pub use filter::{CONTAINER_FILTERS, CONTAINER_STATES};
 
 /// Which containers are listed, and how much is said of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

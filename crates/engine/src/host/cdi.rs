@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::{Hooks, LinuxDeviceType, Mount};
 
 use crate::config::{ContainerConfig, Device, device};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec::{Found, found_device};
 use document::{ContainerEdits, DeviceNode, Document, HookName};
 
@@ -53,10 +53,10 @@ pub(crate) fn edits(config: &ContainerConfig) -> Result<Edits> {
     Registry::read(&DIRECTORIES.map(PathBuf::from)).edits(&asked)
 }
 
-/// Whether a specification of this host has a device, `vendor.com/class=name`.
-pub fn has_device(name: &str) -> bool {
-    let found = Registry::read(&DIRECTORIES.map(PathBuf::from));
-    !found.find("--device", name).is_err_and(|error| error.kind() == crate::ErrorKind::NotFound)
+/// Whether a specification of this host has this device. One that is wrong counts: whoever uses the device is told of it.
+pub fn has_cdi_device(name: &str) -> bool {
+    let registry = Registry::read(&DIRECTORIES.map(PathBuf::from));
+    !matches!(registry.find("--device", name), Err(error) if error.kind() == ErrorKind::NotFound)
 }
 
 /// All specifications of the host.

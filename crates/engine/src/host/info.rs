@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
+use crate::config::logging::Driver;
 use crate::containers::lifecycle::State;
 use crate::engine::Engine;
 use crate::error::Result;
@@ -175,7 +176,7 @@ impl Engine {
             run_dir: self.paths().run().display().to_string(),
             os_version: of_release("VERSION_ID").unwrap_or_default(),
             plugins: BTreeMap::from([
-                ("Log", vec!["journald", "json-file", "k8s-file", "local", "none"]),
+                ("Log", Driver::names()),
                 ("Network", vec!["bridge", "host", "ipvlan", "macvlan", "null"]),
                 ("Volume", vec!["local"]),
             ]),

@@ -22,8 +22,6 @@ pub struct BuiltImage {
     pub manifest: Vec<u8>,
     /// Its layers, the lowest first.
     pub layers: Vec<LayerRef>,
-    /// What it is called.
-    pub names: Vec<Reference>,
 }
 
 /// A layer that was made just now.
@@ -34,14 +32,6 @@ pub(super) struct Made {
 }
 
 impl Engine {
-    /// Lists an image that a build has made.
-    ///
-    /// # Errors
-    /// Those of the store; `Image` for documents that are none.
-    pub fn list_built(&self, lease: &Lease, built: &BuiltImage) -> Result<ImageRecord> {
-        self.list_record(lease, &self.record_of_built(lease, built)?)
-    }
-
     /// Lists an image under the names in its record.
     ///
     /// # Errors
@@ -55,17 +45,17 @@ impl Engine {
         Ok(self.store.image(&record.id)?)
     }
 
-    /// The record of an image that a build has made, which is not listed: its documents are in the store as long as the lease
-    /// lives.
+    /// The record of an image that a build has made, without a name and not listed: its documents are in the store as long as the
+    /// lease lives.
     ///
     /// # Errors
-    /// As [`Engine::list_built`].
+    /// Those of the store; `Image` for documents that are none.
     pub fn record_of_built(&self, lease: &Lease, built: &BuiltImage) -> Result<ImageRecord> {
         let parsed = ImageConfig::parse(&built.config)?;
         Ok(ImageRecord {
             id: self.store.put_blob(lease, &built.config)?,
             manifest: self.store.put_blob(lease, &built.manifest)?,
-            references: built.names.iter().map(Reference::canonical).collect(),
+            references: Vec::new(),
             created: parsed.created.clone(),
             size: built.layers.iter().map(|layer| layer.size).sum(),
             layers: built.layers.clone(),

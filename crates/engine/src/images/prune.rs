@@ -29,9 +29,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a filter that makes no sense, `Store`.
     pub fn prune_images(&self, all: bool, filters: &Filters) -> Result<PrunedImages> {
-        if filters.values("until").count() > 1 {
-            return Err(Error::invalid("more than one until filter specified"));
-        }
+        filters.until()?;
         let all = all || filters.switch("dangling")? == Some(false);
         let options = ImageListOptions { filters: filters.without("dangling"), ..ImageListOptions::default() };
         let lines = self.images(&options)?;

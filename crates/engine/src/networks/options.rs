@@ -185,11 +185,8 @@ fn only(options: &BTreeMap<String, String>, known: &[&str]) -> Result<()> {
 }
 
 fn switch(options: &BTreeMap<String, String>, key: &str) -> Result<Option<bool>> {
-    let parse = |text: &String| match text.to_ascii_lowercase().as_str() {
-        "1" | "t" | "true" => Ok(true),
-        "0" | "f" | "false" => Ok(false),
-        _ => Err(invalid(key, text, "neither true nor false")),
-    };
+    let wrong = |text: &str| invalid(key, text, "neither true nor false");
+    let parse = |text: &String| notation::truth(&text.to_ascii_lowercase()).ok_or_else(|| wrong(text));
     options.get(key).map(parse).transpose()
 }
 

@@ -5,7 +5,7 @@ use net::{Endpoint, Network};
 
 use super::Predefined;
 use crate::config::network::DEFAULT_NETWORK;
-use crate::containers::lifecycle::{Pruned, until};
+use crate::containers::lifecycle::Pruned;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Type};
@@ -51,7 +51,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a filter that makes no sense, `Store`.
     pub fn prune_networks(&self, filters: &Filters) -> Result<Pruned> {
-        let until = until(filters)?;
+        let until = filters.until()?;
         let mut pruned = Pruned::default();
         for network in self.networks()? {
             if network.name == DEFAULT_NETWORK || !matches(&network, filters, until) {

@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
+use super::when;
 use crate::error::{Error, Result};
 
 /// What was asked for with `--filter`.
@@ -64,12 +67,28 @@ impl Filters {
     /// # Errors
     /// `Invalid` for another value.
     pub fn switch(&self, key: &str) -> Result<Option<bool>> {
-        let parse = |value: &str| match value.to_ascii_lowercase().as_str() {
-            "1" | "t" | "true" => Ok(true),
-            "0" | "f" | "false" => Ok(false),
-            _ => Err(Error::invalid(format!("invalid filter '{key}={value}': not true or false"))),
+        let parse = |value: &str| {
+            let wrong = || Error::invalid(format!("invalid filter '{key}={value}': not true or false"));
+            notation::truth(&value.to_ascii_lowercase()).ok_or_else(wrong)
         };
         self.last(key).map(parse).transpose()
+    }
+
+    /// The time that `until` names: what is older is meant.
+    ///
+    /// # Errors
+    /// `Invalid` for what is no time, and for more than one.
+    pub fn until(&self) -> Result<Option<Timestamp>> {
+        if self.values("until").count() > 1 {
+            return Err(Error::invalid("more than one until filter specified"));
+        }
+        let parse = |text: &str| {
+            when::parse(text, Timestamp::now()).ok_or_else(|| {
+                Error::invalid(format!("invalid filter 'until={text}': not a time"))
+                    .with_hint("give a time such as 2026-08-05T12:00:00Z, or how long ago, such as 24h")
+            })
+        };
+        self.last("until").map(parse).transpose()
     }
 }
 

@@ -67,7 +67,7 @@ impl Words {
             Takes::Value(_) => parser.value().map_err(usage)?,
             Takes::Nothing => match parser.optional_value() {
                 None => OsString::from("true"),
-                Some(value) if matches!(value.to_str(), Some("true" | "false" | "1" | "0" | "t" | "f")) => value,
+                Some(value) if value.to_str().and_then(notation::truth).is_some() => value,
                 Some(value) => {
                     return Err(Failure::new(format!("{given}={}: is neither true nor false", value.display())));
                 }
@@ -89,7 +89,7 @@ impl Words {
 
     /// Whether a switch is on.
     pub(crate) fn has(&self, long: &str) -> bool {
-        self.value(long).is_some_and(|value| !matches!(value.to_str(), Some("false" | "0" | "f")))
+        self.value(long).and_then(OsStr::to_str).and_then(notation::truth) == Some(true)
     }
 
     /// A value that must be text.

@@ -24,6 +24,10 @@ use build::progress::{Event, Watch};
 use build::{Built, Options};
 use clap::Args;
 
+pub(crate) use call::METHODS;
+pub(crate) use inputs::RIGHTS;
+pub(crate) use showing::PROGRESS;
+
 use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Failure, Result, say};
@@ -72,6 +76,8 @@ impl Execute for Build {
         self.results.apply(&mut options)?;
         self.surroundings.apply(&mut options)?;
         self.showing.apply(&mut options);
+        self.showing.check()?;
+        self.results.check(&options)?;
         self.results.forget()?;
         proxies::add(&mut options.build_args, context.config.as_deref(), &environment);
         let display = Display::start(mode, output::look_of_stderr() == dockerfile::Look::Colored);
@@ -79,20 +85,29 @@ impl Execute for Build {
         let engine = context.engine()?;
         let built = build::build(&engine, &options, &Both(&display, &recorder));
         display.finish(built.is_ok());
-        self.showing.draw(&recorder)?;
-        let built = built.map_err(failed)?;
-        self.finish(&built, mode)
+        let drawn = self.showing.draw(&recorder);
+        let done = built.map_err(failed).and_then(|built| self.finish(&built, mode, results::takes_stdout(&options)));
+        match (done, drawn) {
+            // What is wrong with the build is said last: it is what the command is about.
+            (Err(failure), Err(also)) => {
+                also.print();
+                Err(failure)
+            }
+            (done, drawn) => done.and(drawn).map(|()| ExitCode::SUCCESS),
+        }
     }
 }
 
 impl Build {
-    /// What is known of the image goes where somebody wants it.
-    fn finish(&self, built: &Built, mode: Mode) -> Result<ExitCode> {
+    /// What is known of the image goes where somebody wants it: its id not into an archive on standard output.
+    fn finish(&self, built: &Built, mode: Mode, is_stdout_taken: bool) -> Result<()> {
         self.results.write(built)?;
-        if let (Mode::Quiet, Some(image)) = (mode, &built.image) {
-            output::print_line(image)?;
+        match &built.image {
+            Some(image) if mode == Mode::Quiet && is_stdout_taken => say(image),
+            Some(image) if mode == Mode::Quiet => output::print_line(image)?,
+            _ => {}
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 }
 

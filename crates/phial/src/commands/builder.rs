@@ -1,6 +1,9 @@
 //! `phial builder …`, which is `phial buildx …` as well: builds and what they leave.
 
+use engine::Filters;
+
 use super::{Entry, Execute, leaf};
+use crate::failure::{Failure, Result};
 
 /// `du`.
 pub(super) mod du;
@@ -19,4 +22,20 @@ pub(super) use prune::unused_for;
 /// A record's description, which has strangers' texts.
 fn description(record: &build::CacheRecord) -> String {
     crate::output::human::harmless(&record.description)
+}
+
+/// The values of `type`, each of which is one that there is. `purpose` completes "cannot …:".
+fn kinds(filters: &Filters, purpose: &str) -> Result<Vec<String>> {
+    let parse = |kind: &str| {
+        if build::CACHE_KINDS.contains(&kind) {
+            return Ok(kind.to_owned());
+        }
+        let failure =
+            Failure::new(format!("cannot {purpose}: invalid filter 'type={kind}': there is no such type of records"));
+        Err(match notation::similar(kind, build::CACHE_KINDS) {
+            Some(meant) => failure.with_hint(format!("did you mean {meant}?")),
+            None => failure.with_hint(format!("there is {}", build::CACHE_KINDS.join(", "))),
+        })
+    };
+    filters.values("type").map(parse).collect()
 }

@@ -1,9 +1,12 @@
 //! What values flags and arguments have. What they are called in the help says which: `CONTAINER`, `FILE`.
 
 use clap::Arg;
+use engine::config::CapabilityChoice;
+use engine::config::logging::Driver;
 
 use super::live::{self, Containers};
 use super::{Answer, Candidate};
+use crate::commands::build as build_flags;
 use crate::context::Context;
 
 /// That paths of this host can come.
@@ -30,68 +33,20 @@ const SIGNALS: &[&str] = &[
     "SIGTERM", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGUSR2", "SIGWINCH",
 ];
 
-const CAPABILITIES: &[&str] = &[
-    "ALL",
-    "AUDIT_CONTROL",
-    "AUDIT_READ",
-    "AUDIT_WRITE",
-    "BLOCK_SUSPEND",
-    "BPF",
-    "CHECKPOINT_RESTORE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "KILL",
-    "LEASE",
-    "LINUX_IMMUTABLE",
-    "MAC_ADMIN",
-    "MAC_OVERRIDE",
-    "MKNOD",
-    "NET_ADMIN",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_RAW",
-    "PERFMON",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYSLOG",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_CHROOT",
-    "SYS_MODULE",
-    "SYS_NICE",
-    "SYS_PACCT",
-    "SYS_PTRACE",
-    "SYS_RAWIO",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "WAKE_ALARM",
-];
-
 /// Words that a flag takes, whatever the command.
 const WORDS: &[(&str, &[&str])] = &[
-    ("allow", &["network.host", "security.insecure", "device"]),
-    ("call", &["build", "check", "outline", "targets"]),
-    ("cap-add", CAPABILITIES),
-    ("cap-drop", CAPABILITIES),
+    ("allow", &build_flags::RIGHTS),
+    ("call", &build_flags::METHODS),
     ("cgroupns", &["host", "private"]),
     ("format", &["json", "table "]),
     ("ipc", &["none", "private", "shareable", "host", "container:"]),
-    ("log-driver", &["json-file", "local", "k8s-file", "journald", "none"]),
     ("network", &["none", "host", "container:"]),
     ("pid", &["host", "container:"]),
     (
         "platform",
         &["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/riscv64", "linux/s390x"],
     ),
-    ("progress", &["auto", "plain", "tty", "quiet", "rawjson", "none"]),
+    ("progress", &build_flags::PROGRESS),
     ("provenance", &["true", "false", "mode=min", "mode=max"]),
     ("pull", &["always", "missing", "never"]),
     ("restart", &["no", "always", "unless-stopped", "on-failure", "on-failure:"]),
@@ -109,14 +64,20 @@ const FILTER_VALUES: &[(&str, &[&str])] = &[
     ("all", &["true", "false"]),
     ("dangling", &["true", "false"]),
     ("driver", &["local"]),
+    ("inuse", &["true", "false"]),
     ("health", &["starting", "healthy", "unhealthy", "none"]),
     ("is-automated", &["true", "false"]),
     ("is-official", &["true", "false"]),
     ("is-task", &["true", "false"]),
+    ("private", &["true", "false"]),
     ("scope", &["local"]),
-    ("status", &["created", "dead", "exited", "paused", "removing", "restarting", "running"]),
+    ("shared", &["true", "false"]),
+    ("status", &engine::CONTAINER_STATES),
     ("type", &["container", "image", "network", "volume"]),
 ];
+
+/// The same of the cache of builds.
+const CACHE_FILTER_VALUES: &[(&str, &[&str])] = &[("type", &build::CACHE_KINDS)];
 
 /// The same of networks.
 const NETWORK_FILTER_VALUES: &[(&str, &[&str])] =
@@ -142,6 +103,10 @@ impl Asked<'_> {
                 [own.to_vec(), live::networks(self.context)].concat()
             }
             ("network", _) => [words(WORDS, name), live::networks(self.context)].concat(),
+            ("cap-add" | "cap-drop", _) => {
+                CapabilityChoice::names().iter().map(|name| Candidate::new(name, "")).collect()
+            }
+            ("log-driver", _) => Driver::names().into_iter().map(|name| Candidate::new(name, "")).collect(),
             ("volume", typed) if !typed.starts_with(['/', '.', '~']) => live::volumes(self.context),
             ("volumes-from", typed) => live::containers(self.context, Containers::All, typed),
             _ => words(WORDS, name),
@@ -212,6 +177,7 @@ impl Asked<'_> {
                 "network" => live::networks(self.context),
                 "name" if self.filters.contains(&"type") => live::networks(self.context),
                 "name" if self.filters.contains(&"driver") => live::volumes(self.context),
+                "type" if self.filters.contains(&"shared") => words(CACHE_FILTER_VALUES, key),
                 "driver" | "type" if self.filters.contains(&"type") && self.filters.contains(&"driver") => {
                     words(NETWORK_FILTER_VALUES, key)
                 }

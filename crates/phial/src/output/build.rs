@@ -18,7 +18,7 @@ mod summary;
 /// A tree that moves.
 mod tty;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
@@ -53,6 +53,11 @@ trait Printer {
     /// Something has happened, and `state` knows it already. `lines` has what is now whole of a step's output.
     fn event(&mut self, at: SystemTime, event: &Event, lines: &[String], state: &State) -> io::Result<()>;
 
+    /// Nothing more has happened for now: what was written is to be seen.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Time has passed.
     fn tick(&mut self, _now: SystemTime, _state: &State) -> io::Result<()> {
         Ok(())
@@ -77,7 +82,8 @@ impl Display {
         let (sender, receiver) = mpsc::sync_channel(QUEUE);
         let show = move || {
             let state = State::new(matches!(mode, Mode::Tty | Mode::Quiet));
-            let out = io::stderr();
+            // Standard error itself has no buffer: a line would be several writes.
+            let out = BufWriter::new(io::stderr());
             match mode {
                 Mode::Plain => shown(&receiver, plain::Plain::new(out), state, None),
                 Mode::RawJson => shown(&receiver, rawjson::RawJson::new(out), state, None),
@@ -142,10 +148,14 @@ fn shown(
 ) -> State {
     let mut next = Instant::now();
     loop {
-        let next_event = match frame {
-            None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(_) => receiver.recv_timeout(next.saturating_duration_since(Instant::now())),
-        };
+        let next_event = receiver.try_recv().or_else(|_| {
+            // What has come at once is written at once.
+            let _ = printer.flush();
+            match frame {
+                None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(_) => receiver.recv_timeout(next.saturating_duration_since(Instant::now())),
+            }
+        });
         match next_event {
             Ok((at, event)) => {
                 let lines = state.apply(at, &event);

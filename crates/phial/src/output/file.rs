@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, OFlags};
+use rustix::fs::{Access, AtFlags, CWD, OFlags};
 use rustix::io::Errno;
 
 use crate::failure::{Failure, Result};
@@ -58,6 +58,18 @@ impl OutputFile {
         Ok(OutputFile { out: BufWriter::with_capacity(1 << 20, Box::new(file)), pending: Some(pending) })
     }
 
+    /// Refuses a path at which [`OutputFile::create`] could not write, before there is anything to write. Changes nothing.
+    ///
+    /// # Errors
+    /// For a path where no file can be.
+    pub(crate) fn check(path: &Path) -> io::Result<()> {
+        match fs::metadata(path) {
+            // A file that is there is replaced, and not written to.
+            Ok(found) if found.is_file() => check_above(&fs::canonicalize(path)?),
+            _ => check(path),
+        }
+    }
+
     /// To write to.
     pub(crate) fn writer(&mut self) -> &mut (impl Write + Send + use<>) {
         &mut self.out
@@ -78,11 +90,32 @@ impl OutputFile {
     }
 }
 
+/// Refuses a path at which `std::fs::write` could not write, before there is anything to write. Changes nothing.
+///
+/// # Errors
+/// For a path where no file can be.
+pub(crate) fn check(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(Errno::ISDIR.into()),
+        Ok(_) => Ok(rustix::fs::access(path, Access::WRITE_OK)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => check_above(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the directory takes a file of this name.
+fn check_above(path: &Path) -> io::Result<()> {
+    Ok(rustix::fs::access(above(path), Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+/// `.` for a name without a directory.
+fn above(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 impl Pending {
     fn open(place: PathBuf, beside: PathBuf) -> io::Result<(File, Pending)> {
-        // `.` for a name without a directory.
-        let directory = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match private().custom_flags(OFlags::TMPFILE.bits().cast_signed()).open(directory) {
+        match private().custom_flags(OFlags::TMPFILE.bits().cast_signed()).open(above(&place)) {
             Ok(file) => Ok((file.try_clone()?, Pending { place, beside, unnamed: Some(file) })),
             Err(_) => Pending::open_beside(place, beside),
         }
@@ -172,6 +205,28 @@ mod tests {
             assert_eq!(names(directory.path()), ["place"]);
             fs::remove_file(&place).expect("it is there");
         }
+    }
+
+    #[test]
+    fn a_place_is_looked_at_and_stays_as_it_is() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let there = directory.path().join("there");
+        fs::write(&there, "as it was").expect("room");
+        let checks: [fn(&Path) -> io::Result<()>; 2] = [check, OutputFile::check];
+        for check in checks {
+            for name in ["there", "new"] {
+                check(&directory.path().join(name)).expect(name);
+            }
+            for name in [".", "absent/new", "there/new"] {
+                check(&directory.path().join(name)).expect_err(name);
+            }
+            check(Path::new("name")).expect("a name without a directory");
+            check(Path::new("/dev/null")).expect("a device");
+        }
+        assert_eq!(
+            (names(directory.path()), fs::read(&there).expect("it")),
+            (vec!["there".to_owned()], b"as it was".to_vec())
+        );
     }
 
     #[test]

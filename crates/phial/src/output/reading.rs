@@ -1,17 +1,46 @@
-//! How reading a file looks that takes its time: a bar for each part of it, on a terminal, gone when all is read.
+//! Archives that are read, which takes its time, and how that looks: a bar for each part of one, on a terminal, gone when all is read.
 
 use std::collections::HashMap;
-use std::io::IsTerminal;
+use std::fs::{File, Metadata};
+use std::io::{IsTerminal, Read};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use image::{Progress, ProgressEvent};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
+use crate::failure::{Failure, Result};
 use crate::output::progress::moving;
 
 /// What takes less shows nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// An archive that is read.
+pub(crate) struct Archive {
+    pub(crate) from: Box<dyn Read + Send>,
+    /// How many bytes it has, if that is known.
+    pub(crate) length: Option<u64>,
+}
+
+impl Archive {
+    /// A file, or standard input for `-`, unless that is a terminal: then `hint` says what to do. `purpose` completes "cannot …:".
+    ///
+    /// # Errors
+    /// For a terminal, and for a file that cannot be opened.
+    pub(crate) fn open(from: &str, purpose: &str, hint: &str) -> Result<Archive> {
+        let failed = |why: String| Failure::new(format!("cannot {purpose}: {why}"));
+        if from == "-" {
+            if std::io::stdin().is_terminal() {
+                let message = "standard input is a terminal, and not an archive".to_owned();
+                return Err(failed(message).with_hint(hint));
+            }
+            return Ok(Archive { from: Box::new(std::io::stdin()), length: None });
+        }
+        let file = File::open(from).map_err(|error| failed(error.to_string()))?;
+        let length = file.metadata().ok().filter(Metadata::is_file).map(|found| found.len());
+        Ok(Archive { from: Box::new(file), length })
+    }
+}
 
 /// Bars on standard error; standard output says what came of it.
 pub(crate) struct Reading {

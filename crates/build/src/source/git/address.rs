@@ -101,8 +101,11 @@ impl GitAddress {
             if needs_value && value.is_empty() {
                 return Err(wrong(format!("{} has no value", printable(key))));
             }
-            let truth =
-                || truth(value).ok_or_else(|| wrong(format!("{key}={}: it is true or false", printable(value))));
+            // A key alone says yes.
+            let given = if value.is_empty() { "true" } else { value.as_str() };
+            let truth = || {
+                notation::truth(given).ok_or_else(|| wrong(format!("{key}={}: it is true or false", printable(value))))
+            };
             match key.as_str() {
                 "ref" => set(&mut reference, value.clone()).map_err(wrong)?,
                 "tag" => set(&mut reference, with_prefix("refs/tags/", value)).map_err(wrong)?,
@@ -225,15 +228,6 @@ fn set(value: &mut Option<String>, new: String) -> Result<(), String> {
 
 fn with_prefix(prefix: &str, name: &str) -> String {
     if name.starts_with(prefix) { name.to_owned() } else { format!("{prefix}{name}") }
-}
-
-/// As Go reads truth.
-fn truth(text: &str) -> Option<bool> {
-    match text {
-        "" | "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
-    }
 }
 
 pub(super) fn times(text: &str) -> Option<Times> {

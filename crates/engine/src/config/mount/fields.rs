@@ -177,9 +177,6 @@ fn pair(map: &mut BTreeMap<String, String>, text: &str) {
 }
 
 fn boolean(key: &str, value: Option<&str>) -> Result<bool, String> {
-    match value {
-        None | Some("true" | "1") => Ok(true),
-        Some("false" | "0") => Ok(false),
-        Some(other) => Err(format!("{key}={other}: neither true nor false")),
-    }
+    let parse = |value| notation::truth(value).ok_or_else(|| format!("{key}={value}: neither true nor false"));
+    value.map_or(Ok(true), parse)
 }

@@ -7,11 +7,10 @@ use super::remove::RemoveOptions;
 use super::state::{Container, State};
 use crate::containers::create::UPPER;
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::events::{Event, Type};
 use crate::host::tree_size;
 use crate::words::filter::Filters;
-use crate::words::when;
 
 /// What `container prune --filter` takes.
 pub const CONTAINER_PRUNE_FILTERS: &[&str] = &["label", "label!", "until"];
@@ -33,7 +32,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a filter that makes no sense, `Store`.
     pub fn prune_containers(&self, filters: &Filters) -> Result<Pruned> {
-        let until = until(filters)?;
+        let until = filters.until()?;
         let mut pruned = Pruned::default();
         for container in self.containers(true)? {
             if is_stopped(&container) && matches(&container, filters, until) {
@@ -89,18 +88,4 @@ fn matches(container: &Container, filters: &Filters, until: Option<Timestamp>) -
     let created: Option<Timestamp> = container.record.created.parse().ok();
     let is_old = until.is_none_or(|until| created.is_some_and(|created| created < until));
     is_old && filters.labels(&container.config.labels)
-}
-
-/// The time that `until` names.
-pub(crate) fn until(filters: &Filters) -> Result<Option<Timestamp>> {
-    if filters.values("until").count() > 1 {
-        return Err(Error::invalid("more than one until filter specified"));
-    }
-    let parse = |text: &str| {
-        when::parse(text, Timestamp::now()).ok_or_else(|| {
-            Error::invalid(format!("invalid filter 'until={text}': not a time"))
-                .with_hint("give a time such as 2026-08-05T12:00:00Z, or how long ago, such as 24h")
-        })
-    };
-    filters.last("until").map(parse).transpose()
 }

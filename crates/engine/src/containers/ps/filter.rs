@@ -21,7 +21,7 @@ pub const CONTAINER_FILTERS: &[&str] = &[
 ];
 
 /// Docker's words for how a container fares.
-const STATUSES: [&str; 7] = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+pub const CONTAINER_STATES: [&str; 7] = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
 /// Docker's words for how well it is.
 const HEALTH: [&str; 4] = ["starting", "healthy", "unhealthy", "none"];
 
@@ -62,7 +62,7 @@ struct Ports {
 impl<'a> Filter<'a> {
     pub(super) fn new(engine: &'a Engine, options: &'a ListOptions) -> Result<Filter<'a>> {
         let filters = &options.filters;
-        check_words(filters, "status", &STATUSES)?;
+        check_words(filters, "status", &CONTAINER_STATES)?;
         check_words(filters, "health", &HEALTH)?;
         let created = |key| {
             let last = filters.last(key).map(|name| engine.container(name).map(|found| found.record.created));

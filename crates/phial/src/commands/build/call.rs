@@ -1,26 +1,18 @@
 //! `--check` and `--call`: what is asked of a Dockerfile instead of a build. Reads it, and asks no registry.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::process::ExitCode;
 
 use build::outline::{Lint, outline, targets};
-use build::{Context, Dockerfile, Options};
+use build::{Options, near_file};
 use dockerfile::evaluate::{Bases, Inputs, Platform, context_name};
-use dockerfile::ignore::Patterns;
-use fsroot::Root;
 
-use super::csv::{meant, truth};
+use super::csv::meant;
 use super::{failed, invalid};
 use crate::failure::{Cannot, Failure, Result};
 use crate::output::{self, print};
 
-/// What is longer is no Dockerfile.
-const LONGEST: u64 = 16 << 20;
-
 /// What can be asked.
-const METHODS: [&str; 5] = ["build", "check", "lint", "outline", "targets"];
+pub(crate) const METHODS: [&str; 5] = ["build", "check", "lint", "outline", "targets"];
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +53,7 @@ impl Call {
                 ("format", "text" | "") => call.is_json = false,
                 ("ignorestatus", value) => {
                     call.ignores_status =
-                        truth(value).ok_or_else(|| wrong(format!("{part} is neither true nor false")))?;
+                        notation::truth(value).ok_or_else(|| wrong(format!("{part} is neither true nor false")))?;
                 }
                 _ => return Err(wrong(format!("'{part}' is neither format=json nor ignorestatus=true"))),
             }
@@ -72,9 +64,9 @@ impl Call {
     /// Asks, and prints the answer. The exit status is 1 if a check has found anything, as docker's.
     /// `bases` knows what images say.
     pub(super) fn run(self, options: &Options, bases: &dyn Bases) -> Result<ExitCode> {
-        let file = read(options)?;
-        build::check_front_end(options, &file.bytes)
-            .map_err(|error| failed(error.with_file(&file.name, String::from_utf8_lossy(&file.bytes))))?;
+        let file = near_file(options).cannot(|| "read the Dockerfile")?;
+        build::check_front_end(options, &file.text)
+            .map_err(|error| failed(error.with_file(&file.name, String::from_utf8_lossy(&file.text))))?;
         let host = image::Platform::host();
         let names = options.named_contexts.iter().map(|context| context_name(&context.name).to_owned()).collect();
         let inputs = Inputs {
@@ -89,14 +81,14 @@ impl Call {
             named_contexts: &names,
         };
         if self.method == Method::Check {
-            return self.check(&Lint::of(&file.name, &file.bytes, &inputs));
+            return self.check(&Lint::of(&file.name, &file.text, &inputs));
         }
         let answer = match self.method {
-            Method::Targets => targets(&file.bytes).map(|found| self.answer(&found, found.text())),
-            _ => outline(&file.bytes, &inputs).map(|found| self.answer(&found, found.text())),
+            Method::Targets => targets(&file.text).map(|found| self.answer(&found, found.text())),
+            _ => outline(&file.text, &inputs).map(|found| self.answer(&found, found.text())),
         };
         let text = answer.map_err(|error| {
-            let text = String::from_utf8_lossy(&file.bytes);
+            let text = String::from_utf8_lossy(&file.text);
             output::build::excerpt(&error.report(&file.name, &text, output::look_of_stderr()));
             Failure::new(format!("cannot read {}: {error}", file.name))
         })?;
@@ -116,72 +108,6 @@ impl Call {
         }
         Ok(if lint.is_clean() || self.ignores_status { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
-}
-
-/// A Dockerfile and what goes with it.
-struct Source {
-    name: String,
-    bytes: Vec<u8>,
-    ignored: Option<Patterns>,
-}
-
-/// Reads the Dockerfile where it is near: on this host, or on standard input.
-fn read(options: &Options) -> Result<Source> {
-    let context = match &options.context {
-        Context::Directory(path) => {
-            Some(Root::open(path).map_err(build::Error::from).cannot(|| format!("read {}", path.display()))?)
-        }
-        _ => None,
-    };
-    let (name, bytes) = match (&options.dockerfile, &options.context, &context) {
-        (Dockerfile::Stdin, _, _) | (Dockerfile::Default, Context::Stdin, _) => {
-            ("Dockerfile".to_owned(), bounded(std::io::stdin().lock(), "standard input")?)
-        }
-        // A path of whoever types it, and none of the context's.
-        (Dockerfile::File(path), _, _) => {
-            let name = path.display().to_string();
-            let file = File::open(path).map_err(|error| Failure::new(format!("cannot read {name}: {error}")))?;
-            (name.clone(), bounded(file, &name)?)
-        }
-        (Dockerfile::Default, _, Some(root)) => {
-            let read = |name: &str| root.read_regular(name, LONGEST).map(|bytes| (name.to_owned(), bytes));
-            // Some write it small.
-            let found = read("Dockerfile").or_else(|error| match error.kind() {
-                fsroot::ErrorKind::NotFound => read("dockerfile").map_err(|_| error),
-                _ => Err(error),
-            });
-            found.map_err(build::Error::from).cannot(|| "read Dockerfile")?
-        }
-        (Dockerfile::Default, _, None) => {
-            let failure = Failure::new("cannot check: the Dockerfile is in a context that is somewhere else");
-            return Err(failure.with_hint("fetch it first, and give the directory"));
-        }
-    };
-    let ignored = context.as_ref().and_then(|root| ignored(root, options));
-    Ok(Source { name, bytes, ignored })
-}
-
-/// What is left out: a file of the Dockerfile's own counts before that of the context. One that is wrong is the build's to tell.
-fn ignored(root: &Root, options: &Options) -> Option<Patterns> {
-    let own = match &options.dockerfile {
-        Dockerfile::File(path) => {
-            let name = format!("{}.dockerignore", path.display());
-            File::open(&name).ok().and_then(|file| bounded(file, &name).ok())
-        }
-        _ => root.read_regular(Path::new("Dockerfile.dockerignore"), LONGEST).ok(),
-    };
-    let bytes = own.or_else(|| root.read_regular(".dockerignore", LONGEST).ok())?;
-    Patterns::parse(&bytes).ok()
-}
-
-fn bounded(file: impl Read, name: &str) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = file.take(LONGEST + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Failure::new(format!("cannot read {name}: {error}")))?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(Failure::new(format!("cannot read {name}: it is longer than {LONGEST} bytes")));
-    }
-    Ok(bytes)
 }
 
 fn platform(platform: &image::Platform) -> Platform {
@@ -216,22 +142,5 @@ mod tests {
         for text in ["check,format=xml", "check,x", "check,ignorestatus=7"] {
             Call::parse(text).expect_err(text);
         }
-    }
-
-    #[test]
-    fn a_dockerfile_is_read_below_its_context() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let options = || Options { context: Context::Directory(directory.path().to_owned()), ..Options::default() };
-        assert!(read(&options()).is_err());
-        std::os::unix::fs::symlink("/etc/hostname", directory.path().join("Dockerfile")).expect("room");
-        assert!(read(&options()).is_err(), "a link of the context leads nowhere outside it");
-        std::fs::remove_file(directory.path().join("Dockerfile")).expect("it is there");
-        std::fs::write(directory.path().join("dockerfile"), "FROM a\n").expect("room");
-        assert_eq!(read(&options()).expect("it is there").name, "dockerfile");
-        std::fs::write(directory.path().join("Dockerfile"), "FROM scratch\n").expect("room");
-        std::fs::write(directory.path().join(".dockerignore"), "x\n").expect("room");
-        let found = read(&options()).expect("it is there");
-        assert_eq!((found.name.as_str(), found.bytes.len()), ("Dockerfile", 13));
-        assert!(found.ignored.is_some_and(|patterns| patterns.exclude("x")));
     }
 }

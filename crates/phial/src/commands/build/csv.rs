@@ -48,7 +48,7 @@ impl<'a> Fields<'a> {
     /// Takes a switch out.
     pub(super) fn switch(&mut self, key: &str) -> Result<Option<bool>> {
         let Some(value) = self.given.remove(key) else { return Ok(None) };
-        truth(&value).map(Some).ok_or_else(|| self.wrong(format!("{key}={value} is neither true nor false")))
+        notation::truth(&value).map(Some).ok_or_else(|| self.wrong(format!("{key}={value} is neither true nor false")))
     }
 
     /// A value is one of these.
@@ -81,15 +81,6 @@ pub(super) fn meant(failure: Failure, given: &str, names: &[&str]) -> Failure {
         Some(name) => failure.with_hint(format!("did you mean {name}?")),
         None if names.is_empty() => failure,
         None => failure.with_hint(format!("there is {}", names.join(", "))),
-    }
-}
-
-/// As Go reads it.
-pub(super) fn truth(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
     }
 }
 

@@ -15,34 +15,11 @@ use crate::failure::{Failure, Result};
 /// The argument that says of when everything is.
 const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
+/// What `--allow` takes.
+pub(crate) const RIGHTS: [&str; 3] = ["network.host", "security.insecure", "device"];
+
 /// Where caches are kept.
 const CACHES: [&str; 3] = ["registry", "local", "inline"];
-
-/// Keys of each of them.
-const REGISTRY_KEYS: [&str; 9] = [
-    "ref",
-    "mode",
-    "compression",
-    "compression-level",
-    "force-compression",
-    "image-manifest",
-    "oci-mediatypes",
-    "ignore-error",
-    "registry.",
-];
-const LOCAL_KEYS: [&str; 11] = [
-    "src",
-    "dest",
-    "digest",
-    "tag",
-    "mode",
-    "compression",
-    "compression-level",
-    "force-compression",
-    "image-manifest",
-    "oci-mediatypes",
-    "ignore-error",
-];
 
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -243,24 +220,20 @@ fn cache(flag: &str, text: &str) -> Result<CacheOption> {
         .take(&["type"])
         .ok_or_else(|| fields.wrong("it has no type").with_hint("give type=registry,ref=IMAGE"))?;
     fields.one_of("type", &kind, &CACHES)?;
+    // What else can be said of one, the builder knows.
     match kind.as_str() {
         "registry" => {
-            fields.only(&REGISTRY_KEYS)?;
             let reference = fields.given.get("ref").cloned();
             let reference = reference.ok_or_else(|| fields.wrong("it has no ref").with_hint("give ref=IMAGE"))?;
             return registry_cache(flag, text, &reference, fields.given);
         }
         "local" => {
-            fields.only(&LOCAL_KEYS)?;
             let key = if flag == "--cache-to" { "dest" } else { "src" };
             if fields.given.get(key).is_none_or(String::is_empty) {
                 return Err(fields.wrong(format!("it has no {key}")).with_hint(format!("give {key}=DIRECTORY")));
             }
         }
-        _ => fields.only(&[])?,
-    }
-    if let Some(mode) = fields.given.get("mode") {
-        fields.one_of("mode", mode, &["min", "max"])?;
+        _ => {}
     }
     Ok(CacheOption { kind, attributes: fields.given })
 }
@@ -277,11 +250,18 @@ fn registry_cache(
 }
 
 fn allowed(text: &str) -> Result<String> {
-    const KNOWN: [&str; 3] = ["network.host", "security.insecure", "device"];
-    if KNOWN.contains(&text) || text.starts_with("device=") {
+    if RIGHTS.contains(&text) {
         return Ok(text.to_owned());
     }
-    Err(meant(invalid("--allow", text, "there is no such right"), text, &KNOWN))
+    if let Some(name) = text.strip_prefix("device=") {
+        // A device, or all of a kind.
+        if name.split_once('/').is_some_and(|(vendor, class)| !vendor.is_empty() && !class.is_empty()) {
+            return Ok(text.to_owned());
+        }
+        return Err(invalid("--allow", text, "it is no device of a CDI specification")
+            .with_hint("give device=vendor.com/class=name, or device for all"));
+    }
+    Err(meant(invalid("--allow", text, "there is no such right"), text, &RIGHTS))
 }
 
 #[cfg(test)]

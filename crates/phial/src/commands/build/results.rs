@@ -17,6 +17,7 @@ use image::Reference;
 use super::call::Call;
 use super::invalid;
 use crate::failure::{Cannot, Failure, Result};
+use crate::output::file::{self, OutputFile};
 
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -82,7 +83,7 @@ impl Flags {
         let (provenance, sbom) = attest::all(&self.attest, self.provenance.as_deref(), self.sbom.as_deref())?;
         options.provenance = provenance;
         options.sbom = sbom;
-        if options.exports.iter().any(to_stdout) && std::io::stdout().is_terminal() {
+        if takes_stdout(options) && std::io::stdout().is_terminal() {
             let failure = Failure::new("cannot build: --output: standard output is a terminal, which shows no archive");
             return Err(failure.with_hint("add > FILE, or give dest=FILE"));
         }
@@ -113,6 +114,26 @@ impl Flags {
         Ok(all)
     }
 
+    /// Refuses what could not be written after the build, before anything is built. Changes nothing.
+    pub(super) fn check(&self, options: &Options) -> Result<()> {
+        let wrong = |flag, path: &Path, why: std::io::Error| invalid(flag, &path.display().to_string(), why);
+        if let Some(path) = &self.iidfile {
+            if !options.exports.is_empty() && !options.exports.iter().any(is_image) {
+                return Err(no_image());
+            }
+            file::check(path).map_err(|why| wrong("--iidfile", path, why))?;
+        }
+        if let Some(path) = &self.metadata_file {
+            file::check(path).map_err(|why| wrong("--metadata-file", path, why))?;
+        }
+        for export in &options.exports {
+            if let Export::Tar { to: Some(path) } | Export::Archive { to: Some(path), tar: true, .. } = export {
+                OutputFile::check(path).map_err(|why| wrong("--output", path, why))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes the id of an earlier build: of one that fails, there is none.
     pub(super) fn forget(&self) -> Result<()> {
         let Some(path) = &self.iidfile else { return Ok(()) };
@@ -131,10 +152,7 @@ impl Flags {
     /// Writes the files that somebody wants, once the build has come to its end.
     pub(super) fn write(&self, built: &Built) -> Result<()> {
         if let Some(path) = &self.iidfile {
-            let id = built.image.as_deref().ok_or_else(|| {
-                Failure::new("cannot write the image's id: there is no image")
-                    .with_hint("leave out --iidfile or --output")
-            })?;
+            let id = built.image.as_deref().ok_or_else(no_image)?;
             write("--iidfile", path, id.as_bytes())?;
         }
         if let Some(path) = &self.metadata_file {
@@ -143,6 +161,19 @@ impl Flags {
         }
         Ok(())
     }
+}
+
+fn no_image() -> Failure {
+    Failure::new("cannot write the image's id: there is no image").with_hint("leave out --iidfile or --output")
+}
+
+fn is_image(export: &Export) -> bool {
+    matches!(export, Export::Image { .. } | Export::Archive { .. })
+}
+
+/// Whether an archive goes to standard output, which has room for nothing else then.
+pub(super) fn takes_stdout(options: &Options) -> bool {
+    options.exports.iter().any(to_stdout)
 }
 
 fn to_stdout(export: &Export) -> bool {

@@ -14,7 +14,7 @@ use crate::output::build::{Mode, is_terminal};
 use crate::output::file::OutputFile;
 
 /// What `--progress` takes.
-const PROGRESS: [&str; 6] = ["auto", "plain", "tty", "quiet", "rawjson", "none"];
+pub(crate) const PROGRESS: [&str; 6] = ["auto", "plain", "tty", "quiet", "rawjson", "none"];
 
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -48,6 +48,12 @@ impl Flags {
     pub(super) fn apply(&self, options: &mut Options) {
         options.explain = self.explain;
         options.shell_on_error = self.on_error.is_some();
+    }
+
+    /// Refuses a picture that could not be drawn, before anything is built.
+    pub(super) fn check(&self) -> Result<()> {
+        let Some(path) = &self.graph else { return Ok(()) };
+        OutputFile::check(path).map_err(|why| invalid("--graph", &path.display().to_string(), why))
     }
 
     /// Draws, if that is wanted: also a build that did not come to its end.

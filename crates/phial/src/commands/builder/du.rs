@@ -8,7 +8,7 @@ use clap::Args;
 use engine::Filters;
 use jiff::Timestamp;
 
-use super::{Execute, description};
+use super::{Execute, description, kinds};
 use crate::context::Context;
 use crate::failure::{Cannot, Result};
 use crate::output::format::{Column, ListFlags, Listing};
@@ -66,6 +66,7 @@ impl Execute for Du {
         let flags = ListFlags { format: self.format.clone(), quiet: false };
         let printer = LISTING.printer(&flags, true)?;
         let filters = Filters::parse(&self.filters, FILTERS).cannot(doing)?;
+        kinds(&filters, doing())?;
         let engine = context.engine()?;
         let records = matching(build::usage(&engine).cannot(doing)?, &filters).cannot(doing)?;
         match self.format {

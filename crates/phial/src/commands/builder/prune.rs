@@ -7,8 +7,9 @@ use build::{CacheRecord, PruneOptions};
 use clap::Args;
 use engine::Filters;
 use engine::config::size::parse_size;
+use jiff::Timestamp;
 
-use super::{Execute, description};
+use super::{Execute, description, kinds};
 use crate::commands::prune::PruneFlags;
 use crate::context::Context;
 use crate::failure::{Cannot, Failure, Result};
@@ -22,10 +23,12 @@ Examples:
 
 /// What `--filter` knows.
 const FILTERS: &[&str] = &["id", "private", "shared", "type", "until", "unused-for"];
+const FILTERS_HELP: &str =
+    "Only what matches: id=ID, type=TYPE, shared=BOOL, private=BOOL, until=TIME or unused-for=DURATION";
 
 /// What `phial builder prune` takes.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("filters", |arg| arg.help(FILTERS_HELP)))]
 pub(crate) struct Prune {
     /// Also what images have as well, and what the builder keeps for itself
     #[arg(short, long)]
@@ -66,7 +69,6 @@ impl Prune {
         let doing = || "prune the cache";
         let filters = self.flags.parse(FILTERS).cannot(doing)?;
         let size = |flag, text: &Option<String>| text.as_deref().map(|text| parse_size(flag, text)).transpose();
-        let owned = |key| filters.values(key).map(str::to_owned).collect();
         let shared = filters.switch("shared").cannot(doing)?;
         let private = filters.switch("private").cannot(doing)?;
         Ok(PruneOptions {
@@ -75,19 +77,22 @@ impl Prune {
             reserved: size("--reserved-space", &self.reserved_space).cannot(doing)?,
             most: size("--max-used-space", &self.max_used_space).cannot(doing)?,
             free: size("--min-free-space", &self.min_free_space).cannot(doing)?,
-            ids: owned("id"),
-            kinds: owned("type"),
+            ids: filters.values("id").map(str::to_owned).collect(),
+            kinds: kinds(&filters, doing())?,
             shared: shared.or(private.map(|private| !private)),
         })
     }
 }
 
-/// `until=24h`: as docker's, a duration and no point in time.
+/// For how long nobody has used what goes: `unused-for=24h`, and `until` as every prune has it, a duration or a point in time.
 pub(in crate::commands) fn unused_for(filters: &Filters) -> Result<Option<Duration>> {
-    let Some(text) = filters.last("unused-for").or_else(|| filters.last("until")) else { return Ok(None) };
+    let until = filters.until().cannot(|| "prune the cache")?;
+    let Some(text) = filters.last("unused-for") else {
+        return Ok(until.map(|until| Timestamp::now().duration_since(until).try_into().unwrap_or_default()));
+    };
     let nanoseconds = notation::duration::nanoseconds(text).and_then(|number| u64::try_from(number).ok());
     let wrong = || {
-        Failure::new(format!("cannot prune the cache: --filter until={text}: not a duration"))
+        Failure::new(format!("cannot prune the cache: --filter unused-for={text}: not a duration"))
             .with_hint("give 24h or 30m")
     };
     nanoseconds.map(|number| Some(Duration::from_nanos(number))).ok_or_else(wrong)
@@ -116,10 +121,21 @@ mod tests {
 
     use super::*;
 
+    fn command() -> Command {
+        Prune::augment_args(Command::new("prune").no_binary_name(true))
+    }
+
     fn options(words: &[&str]) -> Result<PruneOptions> {
-        let command = Prune::augment_args(Command::new("prune").no_binary_name(true));
+        let command = command();
         let matches = command.try_get_matches_from(words).expect("these are flags");
         Prune::from_arg_matches(&matches).expect("these are flags").options()
+    }
+
+    #[test]
+    fn help_names_every_filter() {
+        let help = command().render_long_help().to_string();
+        assert!(FILTERS.iter().all(|key| help.contains(&format!("{key}="))), "{help}");
+        assert!(!help.contains("label"), "{help}");
     }
 
     #[test]
@@ -127,7 +143,7 @@ mod tests {
         let words = [
             "-a",
             "--filter",
-            "until=24h",
+            "unused-for=24h",
             "--keep-storage",
             "1g",
             "--filter",
@@ -143,8 +159,21 @@ mod tests {
             ..PruneOptions::default()
         };
         assert_eq!(options(&words).expect("all make sense"), expected);
-        for words in [["--filter", "until=2024"], ["--max-used-space", "much"], ["--filter", "label=x"]] {
-            options(&words).expect_err("it makes no sense");
+        for value in ["until=soon", "unused-for=2024", "label=x", "shared=perhaps"] {
+            options(&["--filter", value]).expect_err("it makes no sense");
+        }
+        options(&["--max-used-space", "much"]).expect_err("it makes no sense");
+        let failure = options(&["--filter", "type=reguler"]).expect_err("there is none");
+        let why = "cannot prune the cache: invalid filter 'type=reguler': there is no such type of records";
+        assert_eq!(failure.said(), (why, Some("did you mean regular?")));
+        assert_eq!(
+            options(&["--filter", "unused-for=1h"]).expect("it is one").unused_for,
+            Some(Duration::from_hours(1))
+        );
+        for (value, least) in [("until=24h", 24), ("until=2026-01-01T00:00:00Z", 24), ("until=2999-01-01T00:00:00Z", 0)]
+        {
+            let unused_for = options(&["--filter", value]).expect("it is a time").unused_for;
+            assert!(unused_for >= Some(Duration::from_hours(least)), "{value}: {unused_for:?}");
         }
         assert_eq!(report(&[], 0, false), "Total reclaimed space: 0B\n");
     }

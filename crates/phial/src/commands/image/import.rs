@@ -1,7 +1,5 @@
 //! `phial import`.
 
-use std::fs::{File, Metadata};
-use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -12,7 +10,7 @@ use super::Execute;
 use crate::context::Context;
 use crate::failure::{Cannot, Failure, Result};
 use crate::output::print_line;
-use crate::output::reading::Reading;
+use crate::output::reading::{Archive, Reading};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,21 +41,13 @@ pub(crate) struct Import {
 
 impl Execute for Import {
     fn execute(self, context: &Context) -> Result<ExitCode> {
-        let failed = |why: String| Failure::new(format!("cannot import {}: {why}", self.from));
+        let purpose = format!("import {}", self.from);
         let is_url = self.from.starts_with("http://") || self.from.starts_with("https://");
-        let mut length = None;
-        let from: Box<dyn Read + Send> = match self.from.as_str() {
-            "-" if std::io::stdin().is_terminal() => {
-                let message = "standard input is a terminal, and not an archive".to_owned();
-                return Err(failed(message).with_hint("phial import - < FILE"));
-            }
-            "-" => Box::new(std::io::stdin()),
-            url if is_url => Box::new(image::download(url).map_err(|error| failed(error.to_string()))?),
-            path => {
-                let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-                length = file.metadata().ok().filter(Metadata::is_file).map(|found| found.len());
-                Box::new(file)
-            }
+        let archive = if is_url {
+            let failed = |error| Failure::new(format!("cannot {purpose}: {error}"));
+            Archive { from: Box::new(image::download(&self.from).map_err(failed)?), length: None }
+        } else {
+            Archive::open(&self.from, &purpose, "phial import - < FILE")?
         };
         let options = ImportOptions {
             name: self.name.clone(),
@@ -67,8 +57,8 @@ impl Execute for Import {
             platform: self.platform.clone(),
         };
         let shown = Reading::new("Importing");
-        let from = Told::new(from, &shown, "archive", length);
-        let image = context.engine()?.import(from, &options).cannot(|| format!("import {}", self.from))?;
+        let from = Told::new(archive.from, &shown, "archive", archive.length);
+        let image = context.engine()?.import(from, &options).cannot(|| purpose)?;
         drop(shown);
         print_line(&image.id.to_string())?;
         Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use engine::{Engine, Filters, Pruned};
+use engine::{Filters, Pruned};
 
 use super::Execute;
 use crate::commands::prune::{self, PruneFlags, report};
@@ -37,6 +37,8 @@ impl Execute for Prune {
 
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let filters = self.flags.parse(Self::FILTERS).cannot(|| "prune")?;
+        // All that can be refused is refused before anything goes.
+        let of_cache = self.of_cache(&filters)?;
         if self.volumes && filters.has("until") {
             return Err(Failure::new("cannot prune: the \"until\" filter is not supported with \"--volumes\""));
         }
@@ -51,7 +53,8 @@ impl Execute for Prune {
         };
         let networks = engine.prune_networks(&filters).cannot(|| "prune networks")?;
         let images = engine.prune_images(self.all, &filters).cannot(|| "prune images")?;
-        let cache = self.cache(&engine, &filters)?;
+        let cache = of_cache.map(|options| build::prune(&engine, &options)).transpose();
+        let cache = cache.cannot(|| "prune the build cache")?.unwrap_or_default();
         let records: Vec<String> = cache.records.into_iter().map(|record| record.id).collect();
         let gone: [(&str, &[String]); 5] = [
             ("Deleted Containers:", &containers.names),
@@ -67,14 +70,11 @@ impl Execute for Prune {
 }
 
 impl Prune {
-    /// What builds have left; after the images, with which it shares layers. It has no labels.
-    fn cache(&self, engine: &Engine, filters: &Filters) -> Result<build::Pruned> {
-        if filters.has("label") || filters.has("label!") {
-            return Ok(build::Pruned::default());
-        }
+    /// What goes of what builds have left, after the images, with which it shares layers; None where labels are asked for, as it has none.
+    fn of_cache(&self, filters: &Filters) -> Result<Option<build::PruneOptions>> {
         let unused_for = super::super::builder::unused_for(filters)?;
-        let options = build::PruneOptions { all: self.all, unused_for, ..build::PruneOptions::default() };
-        build::prune(engine, &options).cannot(|| "prune the build cache")
+        let has_labels = filters.has("label") || filters.has("label!");
+        Ok((!has_labels).then(|| build::PruneOptions { all: self.all, unused_for, ..build::PruneOptions::default() }))
     }
 
     /// Docker's words.

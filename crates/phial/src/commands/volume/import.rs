@@ -1,7 +1,5 @@
 //! `phial volume import`.
 
-use std::fs::{File, Metadata};
-use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -11,9 +9,9 @@ use image::Told;
 
 use super::Execute;
 use crate::context::Context;
-use crate::failure::{Cannot, Failure, Result};
+use crate::failure::{Cannot, Result};
 use crate::output::print_line;
-use crate::output::reading::Reading;
+use crate::output::reading::{Archive, Reading};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,23 +36,11 @@ pub(crate) struct Import {
 impl Execute for Import {
     fn execute(self, context: &Context) -> Result<ExitCode> {
         let doing = || format!("import volume {}", self.volume);
-        let failed = |why: String| Failure::new(format!("cannot {}: {}: {why}", doing(), self.from));
         let labels = self.label.iter().map(|text| parse_label(text)).collect::<engine::Result<_>>().cannot(doing)?;
-        let mut length = None;
-        let from: Box<dyn Read + Send> = match self.from.as_str() {
-            "-" if std::io::stdin().is_terminal() => {
-                let message = "standard input is a terminal, and not an archive".to_owned();
-                return Err(failed(message).with_hint("phial volume import VOLUME - < FILE"));
-            }
-            "-" => Box::new(std::io::stdin()),
-            path => {
-                let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-                length = file.metadata().ok().filter(Metadata::is_file).map(|found| found.len());
-                Box::new(file)
-            }
-        };
+        let purpose = format!("{}: {}", doing(), self.from);
+        let archive = Archive::open(&self.from, &purpose, "phial volume import VOLUME - < FILE")?;
         let shown = Reading::new("Importing");
-        let from = Told::new(from, &shown, "archive", length);
+        let from = Told::new(archive.from, &shown, "archive", archive.length);
         let config = VolumeConfig { name: Some(self.volume.clone()), labels, ..VolumeConfig::default() };
         let volume = context.engine()?.import_volume(&config, from).cannot(doing)?;
         drop(shown);

@@ -95,6 +95,10 @@ impl<W: Write> Printer for Plain<W> {
             Event::Ended { step, ending, took } => self.ended(*step, ending, *took, state)?,
             _ => {}
         }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

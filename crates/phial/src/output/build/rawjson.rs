@@ -28,8 +28,7 @@ impl<W: Write> RawJson<W> {
     }
 
     fn write(&mut self, object: &Value) -> io::Result<()> {
-        writeln!(self.out, "{object}")?;
-        self.out.flush()
+        writeln!(self.out, "{object}")
     }
 
     fn plan(&mut self, info: &StepInfo) {
@@ -72,6 +71,10 @@ impl<W: Write> RawJson<W> {
 }
 
 impl<W: Write> Printer for RawJson<W> {
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     fn event(&mut self, at: SystemTime, event: &Event, lines: &[String], _: &State) -> io::Result<()> {
         match event {
             Event::Planned(info) => {

@@ -114,6 +114,33 @@ fn plain_lines() {
     insta::assert_snapshot!(text);
 }
 
+/// Memory that keeps each write by itself.
+struct Writes<'a>(&'a std::cell::RefCell<Vec<Vec<u8>>>);
+
+impl std::io::Write for Writes<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_comes_at_once_is_written_at_once() {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(super::QUEUE);
+    for event in events() {
+        sender.send(event).expect("there is room");
+    }
+    drop(sender);
+    let writes = std::cell::RefCell::default();
+    super::shown(&receiver, plain::Plain::new(std::io::BufWriter::new(Writes(&writes))), State::new(false), None);
+    let (text, _) = shown(|out| Box::new(plain::Plain::new(Shared(out))), true);
+    assert_eq!(writes.into_inner(), [text.into_bytes()]);
+}
+
 #[test]
 fn objects_for_programs() {
     let (text, _) = shown(|out| Box::new(rawjson::RawJson::new(Shared(out))), true);

@@ -2,7 +2,7 @@
 
 use build::AttestationRequest;
 
-use super::super::csv::{Fields, truth};
+use super::super::csv::Fields;
 use crate::failure::Result;
 
 /// What can be said.
@@ -23,7 +23,7 @@ pub(super) fn all(long: &[String], provenance: Option<&str>, sbom: Option<&str>)
         let kind = kind.ok_or_else(|| fields.wrong("it has no type").with_hint("give type=provenance or type=sbom"))?;
         fields.one_of("type", &kind, &TYPES)?;
         let of_kind = if kind == "provenance" { &mut found.0 } else { &mut found.1 };
-        *of_kind = request(fields_of("--attest", text, &kind)?, &kind)?;
+        *of_kind = request(fields_of("--attest", text, &kind)?)?;
     }
     if let Some(text) = provenance {
         found.0 = short("--provenance", text, "provenance")?;
@@ -35,11 +35,11 @@ pub(super) fn all(long: &[String], provenance: Option<&str>, sbom: Option<&str>)
 }
 
 fn short(flag: &str, text: &str, kind: &str) -> Result<Option<AttestationRequest>> {
-    match truth(text) {
+    match notation::truth(text) {
         Some(true) => Ok(Some(AttestationRequest::default())),
         Some(false) => Ok(None),
         // As docker's: `--provenance=max` is not one, `mode=max` is.
-        None => request(fields_of(flag, text, kind)?, kind),
+        None => request(fields_of(flag, text, kind)?),
     }
 }
 
@@ -47,19 +47,11 @@ fn fields_of<'a>(flag: &'a str, text: &'a str, kind: &str) -> Result<Fields<'a>>
     if kind == "sbom" { Fields::parse_open(flag, text, &OF_SBOM) } else { Fields::parse(flag, text) }
 }
 
-fn request(mut fields: Fields<'_>, kind: &str) -> Result<Option<AttestationRequest>> {
+fn request(mut fields: Fields<'_>) -> Result<Option<AttestationRequest>> {
     fields.take(&["type"]);
     if fields.switch("disabled")?.unwrap_or(false) {
         return Ok(None);
     }
-    if kind == "provenance" {
-        fields.only(&["mode", "version", "builder-id", "filename", "reproducible", "inline-only", "disabled"])?;
-        if let Some(mode) = fields.given.get("mode") {
-            fields.one_of("mode", mode, &["min", "max"])?;
-        }
-        if let Some(version) = fields.given.get("version") {
-            fields.one_of("version", version, &["v0.2", "v1"])?;
-        }
-    }
+    // What else can be said of one, the builder and the scanner know.
     Ok(Some(AttestationRequest { attributes: fields.given }))
 }

@@ -1,30 +1,16 @@
-//! `--output`: a directory, or a list of keys whose type says which. Pure.
+//! `--output`: a directory, or a list of keys whose type says which. Where it goes is said here; what else is said of it the builder
+//! knows, and refuses what it does not. Pure.
 
 use std::collections::BTreeMap;
 
 use build::Export;
 
-use super::super::csv::{Fields, truth};
+use super::super::csv::Fields;
 use super::super::invalid;
 use crate::failure::Result;
 
 /// What becomes of it.
 const TYPES: [&str; 7] = ["image", "registry", "docker", "oci", "local", "tar", "cacheonly"];
-
-/// Keys of images besides their names, wherever they go.
-const IMAGE_KEYS: [&str; 11] = [
-    "compression",
-    "compression-level",
-    "force-compression",
-    "oci-mediatypes",
-    "oci-artifact",
-    "rewrite-timestamp",
-    "annotation.",
-    "annotation-manifest.",
-    "annotation-manifest-descriptor.",
-    "annotation-index.",
-    "inline-cache",
-];
 
 /// An image that is listed here.
 pub(super) fn listed() -> Export {
@@ -64,7 +50,6 @@ pub(super) fn parse(text: &str) -> Result<Export> {
     let to_file = to.clone().filter(|to| to != "-").map(Into::into);
     match kind.as_str() {
         "local" => {
-            fields.only(&["dest", "platform-split", "mode"])?;
             let to = to.ok_or_else(|| fields.wrong("it has no dest").with_hint("give dest=DIRECTORY"))?;
             if to == "-" {
                 return Err(fields.wrong("files cannot go to standard output").with_hint("give type=tar"));
@@ -84,7 +69,6 @@ pub(super) fn parse(text: &str) -> Result<Export> {
             if !tar && to_file.is_none() {
                 return Err(fields.wrong("a directory needs a dest").with_hint("give dest=DIRECTORY"));
             }
-            known(&fields, &["name", "tar", "dest"])?;
             Ok(Export::Archive { oci: kind == "oci", to: to_file, tar, attributes: fields.given })
         }
     }
@@ -99,24 +83,7 @@ fn image(mut fields: Fields<'_>, kind: &str) -> Result<Export> {
     }
     let push = fields.switch("push")?.unwrap_or(kind == "registry");
     let store = fields.switch("store")?.unwrap_or(true);
-    let by_digest = fields.given.get("push-by-digest").and_then(|value| truth(value)).unwrap_or(false);
-    known(
-        &fields,
-        &[
-            "name",
-            "push",
-            "store",
-            "push-by-digest",
-            "unpack",
-            "name-canonical",
-            "dangling-name-prefix",
-            "registry.insecure",
-        ],
-    )?;
+    let by_digest = fields.given.get("push-by-digest").and_then(|value| notation::truth(value)).unwrap_or(false);
     // Whoever asks for a digest asks for the upload.
     Ok(Export::Image { names, push: push || by_digest, store, attributes: fields.given })
-}
-
-fn known(fields: &Fields<'_>, more: &[&str]) -> Result<()> {
-    fields.only(&more.iter().chain(&IMAGE_KEYS).copied().collect::<Vec<_>>())
 }

@@ -42,6 +42,10 @@ fn outputs() {
         ("type=oci,dest=a.tar", archive(true, Some("a.tar"), true)),
         ("type=oci,dest=dir,tar=false", archive(true, Some("dir"), false)),
         ("type=cacheonly", Export::CacheOnly),
+        (
+            "type=image,annotation-manifest[linux/amd64].A=b",
+            image(&[], false, true, &[("annotation-manifest[linux/amd64].a", "b")]),
+        ),
     ];
     for (text, expected) in cases {
         assert_eq!(export::parse(text).expect("it is one"), expected, "{text}");
@@ -109,8 +113,6 @@ fn attestations() {
         assert_eq!(found.expect("they are"), expected);
     }
     for (found, hint) in [
-        (all(&[], Some("mode=mox"), None), Some("did you mean max?")),
-        (all(&[], Some("mod=max"), None), Some("did you mean mode?")),
         (all(&["type=sbon"], None, None), Some("did you mean sbom?")),
         (all(&["mode=max"], None, None), Some("give type=provenance or type=sbom")),
     ] {
