@@ -127,14 +127,6 @@ const OF_DOCKER: [(&str, &str); 24] = [
 const GO: &str = "EXPOSE and HEALTHCHECK stand in its history as Go prints them";
 const STAYS: &str = "what was made to be mounted on stayed";
 
-#[test]
-fn what_docker_makes_otherwise_is_told() -> Result {
-    let told = fs::read_to_string(end_to_end::workspace().join("docs/build.md"))?;
-    let untold: Vec<_> = OF_DOCKER.iter().filter(|(name, _)| !told.contains(&format!("`{name}`"))).collect();
-    assert!(untold.is_empty(), "docs/build.md does not name {untold:?}");
-    Ok(())
-}
-
 /// A line of history as docker 20.10 has it.
 fn without_owner_and_mode(line: &str) -> String {
     let (flags, rest): (Vec<_>, Vec<_>) = {
@@ -150,6 +142,14 @@ fn without_owner_and_mode(line: &str) -> String {
 
 /// This case ends the daemon of docker 20.10.
 const DEADLY: &str = "mount-from-of-tmpfs";
+
+#[test]
+fn what_docker_makes_otherwise_is_told() -> Result {
+    let told = fs::read_to_string(end_to_end::workspace().join("docs/build.md"))?;
+    let untold: Vec<_> = OF_DOCKER.iter().filter(|(name, _)| !told.contains(&format!("`{name}`"))).collect();
+    assert!(untold.is_empty(), "docs/build.md does not name {untold:?}");
+    Ok(())
+}
 
 /// Whether a case needs nothing but its context.
 fn is_plain(case: &Case) -> bool {

@@ -89,7 +89,7 @@ fn what_is_written_beside_the_image() -> Result {
     let id = scratch.join("id").display().to_string();
     std::fs::write(&id, "earlier")?;
     let absent = scratch.join("absent/file").display().to_string();
-    for flag in ["--graph", "--metadata-file", "--iidfile", "--output=type=oci,dest"] {
+    for flag in ["--graph", "--metadata-file", "--iidfile"] {
         let given = [format!("{flag}={absent}"), format!("--iidfile={id}")];
         let given: Vec<&str> = given.iter().map(String::as_str).take(if flag == "--iidfile" { 1 } else { 2 }).collect();
         let refused = project.build(&given)?.exited(1)?;

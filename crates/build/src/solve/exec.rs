@@ -11,7 +11,7 @@ use engine::config::{
     Propagation, RecursiveReadOnly, Ulimit,
 };
 use engine::session::Leash;
-use engine::{Access, RunningStep, StepCommand, StepFile, StepSocket, StepTree, has_cdi_device};
+use engine::{Access, RunningStep, StepCommand, StepFile, StepSocket, StepTree};
 use store::LayerWriter;
 
 use super::cache_mount::Kept;
@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::{Inputs, Kind};
 use crate::llb::Vertex;
 use crate::llb::message::Kind as Operation;
-use crate::llb::message::exec::{ExecOp, Grant, Meta, Mount, MountType, NetMode, ProxyEnv, SecurityMode};
+use crate::llb::message::exec::{CdiDevice, ExecOp, Grant, Meta, Mount, MountType, NetMode, ProxyEnv, SecurityMode};
 use crate::options::Limits;
 use crate::progress::{StepId, Stream};
 use crate::stubs::Stubs;
@@ -182,9 +182,8 @@ impl<'a> Job<'a> {
             NetMode::None => Network::None,
             NetMode::Host => Network::Host,
         };
-        // One that may be absent, as all may that are not required, is not asked for where it is.
-        let there = exec.cdi_devices.iter().filter(|one| !one.optional || has_cdi_device(&one.name));
-        let devices = there.map(|device| Device::Cdi(device.name.clone())).collect();
+        let devices = exec.cdi_devices.iter().map(device);
+        let devices = devices.filter_map(Result::transpose).collect::<Result<_>>()?;
         crate::foreign::check(vertex.operation.platform.as_ref())?;
         let extra_hosts = meta.extra_hosts.iter().map(|host| ExtraHost::parse(&format!("{}:{}", host.host, host.ip)));
         let ulimits = meta.ulimit.iter().map(|one| Ulimit::parse(&format!("{}={}:{}", one.name, one.soft, one.hard)));
@@ -337,6 +336,15 @@ fn limited(limits: &Limits) -> ContainerConfig {
         cpuset_cpus: limits.cpuset_cpus,
         cpuset_mems: limits.cpuset_mems,
         ..ContainerConfig::default()
+    }
+}
+
+/// A device of a vendor; None for one that is not here and need not be. Files of the host are none, whatever was allowed.
+fn device(wanted: &CdiDevice) -> Result<Option<Device>> {
+    match Device::parse(&wanted.name) {
+        Ok(device @ Device::Cdi(_)) => Ok((!wanted.optional || engine::has_cdi_device(&wanted.name)).then_some(device)),
+        _ => Err(Error::invalid(format!("RUN --device={}: it is no device of a vendor", wanted.name))
+            .with_hint("VENDOR/CLASS=NAME, as a specification in /etc/cdi or /var/run/cdi has it")),
     }
 }
 

@@ -17,7 +17,7 @@ use image::Reference;
 use super::call::Call;
 use super::invalid;
 use crate::failure::{Cannot, Failure, Result};
-use crate::output::file::{self, OutputFile};
+use crate::output::file;
 
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -114,7 +114,7 @@ impl Flags {
         Ok(all)
     }
 
-    /// Refuses what could not be written after the build, before anything is built. Changes nothing.
+    /// Refuses what could not be written after the build, before anything is built. Changes nothing. Outputs the builder looks at.
     pub(super) fn check(&self, options: &Options) -> Result<()> {
         let wrong = |flag, path: &Path, why: std::io::Error| invalid(flag, &path.display().to_string(), why);
         if let Some(path) = &self.iidfile {
@@ -125,11 +125,6 @@ impl Flags {
         }
         if let Some(path) = &self.metadata_file {
             file::check(path).map_err(|why| wrong("--metadata-file", path, why))?;
-        }
-        for export in &options.exports {
-            if let Export::Tar { to: Some(path) } | Export::Archive { to: Some(path), tar: true, .. } = export {
-                OutputFile::check(path).map_err(|why| wrong("--output", path, why))?;
-            }
         }
         Ok(())
     }
