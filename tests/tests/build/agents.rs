@@ -1,8 +1,10 @@
 //! `--ssh`: commands ask an agent of the host to sign, and never see a key.
 
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 
-use end_to_end::process::{Running, program, run, server};
+use end_to_end::process::{self, Running, program, run, server};
 use end_to_end::{Context, Project, Result};
 
 /// An agent with one key, which ends with its value.
@@ -80,5 +82,60 @@ fn an_agent_that_is_not_there() -> Result {
     assert!(refused.stderr.contains("SSH_AUTH_SOCK is not set"), "{refused:?}");
     project.write("Dockerfile", "FROM base\nRUN --mount=type=ssh test -e $SSH_AUTH_SOCK || echo none > /seen\n")?;
     assert_eq!(project.in_image(&project.id(&[])?, "cat /seen")?, "none");
+    Ok(())
+}
+
+/// The process of a command with one argument.
+fn process_of(program: &str, argument: &str) -> Option<i32> {
+    let pids = process::all().into_iter().map(|process| process.pid);
+    pids.into_iter().find(|pid| process::arguments(*pid).starts_with(&[program.to_owned(), argument.to_owned()]))
+}
+
+/// Asks an agent that says everything again.
+fn answers(stream: &mut UnixStream) -> bool {
+    let mut answer = [0];
+    stream.write_all(b"a").is_ok() && matches!(stream.read(&mut answer), Ok(1))
+}
+
+#[test]
+fn an_agent_has_so_many_clients_and_no_more() -> Result {
+    let word = "1234501";
+    let project = Project::new(&format!("FROM base\nRUN --mount=type=ssh sleep {word}\n"))?;
+    let socket = project.phial().scratch().join("agent");
+    let listener = UnixListener::bind(&socket)?;
+    // It ends with the program that tests.
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(std::io::Result::ok) {
+            std::thread::spawn(move || {
+                let mut reading = &stream;
+                std::io::copy(&mut reading, &mut &stream)
+            });
+        }
+    });
+    let flag = format!("default={}", socket.display());
+    let mut build = Running::start(&mut project.command(&["--progress", "none", "--ssh", &flag]))?;
+    let pid = loop {
+        assert!(build.is_alive(), "the build has ended before");
+        if let Some(pid) = process_of("sleep", word) {
+            break pid;
+        }
+    };
+    let inside = format!("/proc/{pid}/root/run/buildkit/ssh_agent.0");
+    let connect = || -> Result<Option<UnixStream>> {
+        let mut stream = UnixStream::connect(&inside).context(&inside)?;
+        Ok(answers(&mut stream).then_some(stream))
+    };
+    let mut clients = Vec::new();
+    while let Some(client) = connect()? {
+        clients.push(client);
+        assert!(clients.len() <= 64, "there is no end of them");
+    }
+    assert_eq!(clients.len(), 64);
+    assert!(clients.iter_mut().all(answers), "those that were there before stay");
+    // One goes, and another one may come, once that is noticed.
+    clients.pop();
+    while connect()?.is_none() {}
+    build.signal(rustix::process::Signal::TERM)?;
+    assert_ne!(build.wait()?, 0);
     Ok(())
 }
