@@ -231,6 +231,16 @@ fn nothing_is_compressed_or_packed_before_it_leaves_this_host() -> Result {
 }
 
 #[test]
+fn names_of_several_platforms_are_those_of_one_here() -> Result {
+    let phial = Phial::new()?;
+    let context = context(&phial, FILE)?;
+    let words = ["build", "--progress", "plain", "--platform", "linux/amd64,linux/arm64", "-t", "app", text(&context)?];
+    let told = phial.run(&words)?.exited(0)?;
+    assert!(told.stderr.contains("the others are listed by their digests"), "{told:?}");
+    Ok(())
+}
+
+#[test]
 fn one_platform_is_laid_out_as_several_if_an_argument_says_so() -> Result {
     let phial = Phial::new()?;
     let context = context(&phial, FILE)?;

@@ -132,7 +132,8 @@ fn nothing_is_left(project: &Project) -> Result {
         }
     }
     whole(phial)?;
-    phial.ok(&["image", "prune", "-f"])?;
+    // Whatever is pruned, this is cleared away.
+    phial.ok(&["builder", "prune", "-f", "--filter", "until=10000h"])?;
     assert_eq!(names(&phial.root().join("tmp")), Vec::<String>::new());
     assert_eq!(names(&phial.root().join("containers")), Vec::<String>::new());
     Ok(())

@@ -91,8 +91,13 @@ impl Local {
         if error.kind() != ErrorKind::NotFound || error.hint().is_some() {
             return error;
         }
-        if self.root.metadata(relative, Follow::No).is_ok() {
-            return error.with_hint("it is in the directory, and .dockerignore leaves it out");
+        match self.root.metadata(relative, Follow::No) {
+            Ok(found) if found.is_symlink() && self.root.metadata(relative, Follow::Yes).is_err() => {
+                let target = self.root.read_link(relative).unwrap_or_default();
+                return error.with_hint(format!("it is a link to {}, which is not in the context", target.display()));
+            }
+            Ok(_) => return error.with_hint("it is in the directory, and .dockerignore leaves it out"),
+            Err(_) => {}
         }
         let (above, name) = relative.rsplit_once('/').unwrap_or((".", relative));
         let names = self.root.open_dir(above).and_then(|directory| directory.names()).unwrap_or_default();

@@ -37,6 +37,7 @@ use crate::building::EPOCH;
 use crate::error::{Error, Result};
 use crate::frontend::Converted;
 use crate::options::{Export, Options};
+use crate::progress::Event;
 use crate::remote::Notes;
 use crate::report::Reporter;
 use crate::scan::{Document, Scanner};
@@ -224,6 +225,9 @@ impl<'a> Exporting<'a> {
                 let made: Vec<Made> =
                     prepared.iter().map(|prepared| self.made(prepared, &settings)).collect::<Result<_>>()?;
                 let own = listed::own(&made);
+                if *store && !*push && made.len() > 1 && !names.is_empty() {
+                    self.warn_of_names(&made[own]);
+                }
                 if *store {
                     self.reporter.during("exporting to image", |_| self.list(&made, &names, &settings))?;
                 }
@@ -234,6 +238,16 @@ impl<'a> Exporting<'a> {
         };
         tell(built, &prepared[own], &root, &names, &settings);
         Ok(())
+    }
+
+    /// Here a name means one image.
+    fn warn_of_names(&self, own: &Made) {
+        let platform = own.manifest.platform.as_ref().map(ToString::to_string).unwrap_or_default();
+        let message = format!(
+            "the names are those of the image for {platform}, the others are listed by their digests: \
+             --push and -o type=oci,dest=FILE keep all together"
+        );
+        self.reporter.tell(Event::Warning { rule: "Platforms".to_owned(), message, place: None, url: None });
     }
 
     fn tell_provenance(&self, images: &[Image], built: &mut Built) {

@@ -91,6 +91,7 @@ impl<'a> Resolver<'a> {
         if let Some(place) = name.strip_prefix(LAYOUT) {
             return self.brought(name, place, platform);
         }
+        let name = &by_name(name);
         let policy = if self.pull { PullPolicy::Always } else { PullPolicy::Missing };
         let options = PullOptions { platform: Some(platform.clone()), ..PullOptions::default() };
         let found = if image::Platform::host().runs(platform) {
@@ -120,6 +121,17 @@ impl<'a> Resolver<'a> {
 
     fn config(&self, image: &ImageRecord) -> Result<ImageConfig> {
         Ok(ImageConfig::parse(&self.engine.store().blob(&image.id)?)?)
+    }
+}
+
+/// A name that is none of a part of an id: `FROM cafe` means an image that is called so, whatever the ids are of those that are here. A
+/// whole id is taken for one.
+fn by_name(name: &str) -> String {
+    let digits = name.strip_prefix("sha256:").unwrap_or(name);
+    let may_be_a_part = digits.len() < 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match name.parse::<Reference>() {
+        Ok(reference) if may_be_a_part => reference.canonical(),
+        _ => name.to_owned(),
     }
 }
 
@@ -228,6 +240,20 @@ fn in_words(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_ids_are_names() {
+        let whole = "0".repeat(64);
+        for (name, expected) in [
+            ("cafe", "docker.io/library/cafe:latest"),
+            ("sha256:cafe", "docker.io/library/sha256:cafe"),
+            ("base", "base"),
+            ("cafe:1", "cafe:1"),
+            (whole.as_str(), whole.as_str()),
+        ] {
+            assert_eq!(by_name(name), expected);
+        }
+    }
 
     #[test]
     fn places_of_images_in_directories() {

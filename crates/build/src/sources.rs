@@ -225,7 +225,10 @@ fn near(options: &Options) -> Result<Definition> {
     match (&options.dockerfile, &options.context) {
         (Dockerfile::Stdin, _) => from_stdin(),
         // A path of whoever builds, and none of the context's.
-        (Dockerfile::File(path), _) => on_host(path),
+        (Dockerfile::File(path), _) => match path.to_str().filter(|text| is_address(text)) {
+            Some(address) => at_address(address),
+            None => on_host(path),
+        },
         (Dockerfile::Default, Context::Directory(path)) => {
             let root = Root::open(path).map_err(|error| Error::system(path.display(), io::Error::from(error)))?;
             below(&root, &NAMES.map(ToOwned::to_owned))
@@ -256,6 +259,18 @@ fn below(root: &Root, names: &[String]) -> Result<Definition> {
     let name = names.first().map(String::as_str).unwrap_or_default();
     Err(Error::new(ErrorKind::NotFound, format!("there is no {name} in the context"))
         .with_hint("name it with -f FILE, or another directory"))
+}
+
+fn is_address(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
+/// A file that a web server has, with nothing beside it.
+fn at_address(address: &str) -> Result<Definition> {
+    let directory = tempfile::tempdir().map_err(|error| Error::system("a temporary directory", error))?;
+    let fetched = http::fetch(address, &[], &directory.path().join(NAMES[0]), MOST_FILE)?;
+    let text = std::fs::read(&fetched.file).map_err(|error| Error::system(without_credentials(address), error))?;
+    Ok((File { name: NAMES[0].to_owned(), text }, None))
 }
 
 /// A file that whoever builds names.

@@ -37,8 +37,16 @@ impl Grants {
     /// What the options give.
     ///
     /// # Errors
-    /// `Invalid` for an agent without a socket, and for a network that cannot be.
+    /// `Invalid` for an agent without a socket, and for a network that cannot be; `System` for the file of a secret that is not
+    /// there, whoever wants it.
     pub(crate) fn of(options: &Options) -> Result<Grants> {
+        for secret in &options.secrets {
+            if let SecretSource::File(path) = &secret.source {
+                std::fs::metadata(path).map_err(|error| {
+                    Error::system(format!("--secret id={},src={}", secret.id, path.display()), error)
+                })?;
+            }
+        }
         let secrets = options.secrets.iter().map(|secret| (secret.id.clone(), secret.source.clone())).collect();
         let mut agents = BTreeMap::new();
         for agent in &options.agents {

@@ -116,9 +116,10 @@ pub fn prune(engine: &Engine, options: &PruneOptions) -> Result<Pruned> {
     }
     if !results.is_empty() {
         engine.store().forget_steps(&results)?;
-        // A layer goes only if nobody else is made upon it, and images keep theirs.
-        pruned.bytes = pruned.bytes.saturating_add(engine.store().collect_content().bytes);
     }
+    // A layer goes only if nobody else is made upon it, and images keep theirs. With them goes what builds have left that were
+    // killed, or that still needed it the last time.
+    pruned.bytes = pruned.bytes.saturating_add(engine.store().collect().bytes);
     Ok(pruned)
 }
 

@@ -119,7 +119,7 @@ impl FromStr for Platform {
         let (os, architecture, variant) = match parts.as_slice() {
             _ if !parts.iter().all(fits) => ("", "", None),
             ["linux"] => return Ok(Self::host()),
-            [architecture] => ("linux", *architecture, None),
+            [architecture] if is_known(architecture) => ("linux", *architecture, None),
             [os, architecture] => (*os, *architecture, None),
             [os, architecture, variant] => (*os, *architecture, Some((*variant).to_owned())),
             _ => ("", "", None),
@@ -131,6 +131,17 @@ impl FromStr for Platform {
         }
         Ok(Self { os: os.to_owned(), architecture: architecture.to_owned(), variant }.normal())
     }
+}
+
+/// Whether a word alone is the name of an architecture, in any of its spellings.
+fn is_known(word: &str) -> bool {
+    /// Go's names of those that Linux runs on.
+    const KNOWN: [&str; 15] = [
+        "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le",
+        "riscv64", "s390x", "sparc64", "wasm",
+    ];
+    let platform = Platform { os: String::new(), architecture: word.to_owned(), variant: None }.normal();
+    KNOWN.contains(&platform.architecture.as_str())
 }
 
 #[cfg(test)]
@@ -154,6 +165,8 @@ mod tests {
             ("windows/amd64", Some("windows/amd64")),
             ("", None),
             ("linux/", None),
+            ("foo", None),
+            ("ppc64le", Some("linux/ppc64le")),
             ("a/b/c/d", None),
             ("linux/am d64", None),
         ] {

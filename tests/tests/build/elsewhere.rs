@@ -54,6 +54,9 @@ fn an_archive_or_a_dockerfile_at_an_address() -> Result {
     std::fs::write(served.join("alone"), "FROM base\nRUN echo alone > /made\n")?;
     let web = Origin::http(&served)?;
     let at = |name: &str| format!("http://{}/{name}", web.address());
+    // The file is there, and the context here.
+    let id = build(&project, &["-f", &at("alone")], &project.path())?.success()?;
+    assert_eq!(project.in_image(id.trim(), "cat /made")?, "alone");
     for name in ["app.tar.gz", "app"] {
         let id = build(&project, &[], &at(name))?.success()?;
         let seen = project.in_image(id.trim(), "cat /all/deep/file; ls -A /all")?;

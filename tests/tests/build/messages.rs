@@ -154,6 +154,28 @@ fn how_it_looks() -> Result {
 }
 
 #[test]
+fn what_is_not_what_it_looks_like() -> Result {
+    let project = Project::new("FROM base\nCOPY link /\n")?;
+    std::os::unix::fs::symlink("/etc/passwd", project.dir().join("link"))?;
+    let wrong = project.build(&[])?.exited(1)?;
+    assert!(wrong.stderr.contains("it is a link to /etc/passwd, which is not in the context"), "{wrong:?}");
+    // The beginning of an image's id is a name like any other.
+    let id = project.phial().ok(&["images", "-q", "--no-trunc", "base"])?;
+    let part = id.trim().trim_start_matches("sha256:").get(..12).unwrap_or_default().to_owned();
+    project.write("Dockerfile", &format!("FROM {part}\n"))?;
+    let wrong = project.build(&[])?.exited(1)?;
+    assert!(wrong.stderr.contains(&format!("docker.io/library/{part}:latest")), "{wrong:?}");
+    project.write("Dockerfile", &format!("FROM {}\n", id.trim()))?;
+    project.build(&[])?.exited(0)?;
+    // A secret is there, whoever wants it.
+    let wrong = project.build(&["--secret", "id=s,src=/absent/file"])?.exited(1)?;
+    assert!(wrong.stderr.contains("--secret id=s,src=/absent/file: No such file"), "{wrong:?}");
+    let wrong = project.build(&["--platform", "foo"])?;
+    assert!(wrong.code != 0 && wrong.stderr.contains("invalid platform \"foo\""), "{wrong:?}");
+    Ok(())
+}
+
+#[test]
 fn a_dockerfile_is_checked() -> Result {
     let project = Project::new("FROM base\nWORKDIR x\nMAINTAINER me\n")?;
     let found = project.build(&["--check"])?.exited(1)?;
