@@ -11,6 +11,9 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_
 
 use crate::{Context, Result, process};
 
+/// Where network namespaces have names.
+const NAMESPACES: &str = "/run/netns";
+
 /// The state of the host at one moment, one line per thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot(BTreeSet<String>);
@@ -22,7 +25,7 @@ impl Snapshot {
         mounts(&mut things);
         cgroups(&mut things);
         listed(&mut things, "link", "/sys/class/net");
-        listed(&mut things, "network namespace", "/run/netns");
+        listed(&mut things, "network namespace", NAMESPACES);
         listed(&mut things, "shared memory", "/dev/shm");
         listed(&mut things, "container of the host's own phial", "/run/phial/containers");
         listed(&mut things, "container of the host's own phial", "/var/lib/phial/containers");
@@ -127,6 +130,10 @@ fn mounts(things: &mut BTreeSet<String>) {
         let fields: Vec<&str> = line.split(' ').collect();
         let (_, rest) = line.split_once(" - ").unwrap_or_default();
         let kind = rest.split(' ').next().unwrap_or_default();
+        // ip-netns(8) mounts it onto itself when somebody calls it for the first time, and leaves it. What is in it is looked at.
+        if fields.get(4) == Some(&NAMESPACES) {
+            continue;
+        }
         things.insert(format!("mount {} ({kind}, id {})", fields.get(4).unwrap_or(&""), fields[0]));
     }
 }
