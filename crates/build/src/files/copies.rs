@@ -1,15 +1,16 @@
 //! Copies of a context's files, found again in what a step has made of them: what a file was before it was changed.
 
 use std::cmp::Reverse;
-use std::os::fd::AsFd;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 use fsroot::{Metadata, Root};
 
 use super::cursor::Cursor;
 use super::selection::{Entry, Selection};
-use super::sums::{Reading, Sum, one, open};
+use super::sums::{Reading, Sum, one};
 use super::{Origin, split};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Larger files are not compared.
 pub(crate) const MOST_COMPARED: u64 = 1 << 20;
@@ -46,20 +47,12 @@ pub(crate) fn earlier(copies: &Root, path: &[u8], mode: u32, is_it: impl Fn(Sum)
                 first: None,
             };
             if is_it(one(&as_source, &origin, &mut cursor)?) {
-                return Ok(Some(Earlier { content: content(file, &mut cursor)?, mode }));
+                let content = copies.read_regular(OsStr::from_bytes(&file.path), MOST_COMPARED)?;
+                return Ok(Some(Earlier { content, mode }));
             }
         }
     }
     Ok(None)
-}
-
-fn content(file: &Entry, cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
-    let opened = open(file, cursor)?;
-    let mut content = vec![0; usize::try_from(file.found.size).unwrap_or_default()];
-    let read = rustix::io::pread(opened.as_fd(), &mut content[..], 0);
-    let length = read.map_err(|errno| Error::system(super::shown(&file.path), errno))?;
-    content.truncate(length);
-    Ok(content)
 }
 
 /// How many names two paths have in common at their ends.

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::{Inputs, Kind};
 use crate::llb::Vertex;
 use crate::llb::message::Kind as Operation;
-use crate::llb::message::exec::{CdiDevice, ExecOp, Grant, Meta, Mount, MountType, NetMode, ProxyEnv, SecurityMode};
+use crate::llb::message::exec::{ExecOp, Grant, Meta, Mount, MountType, NetMode, ProxyEnv, SecurityMode};
 use crate::options::Limits;
 use crate::progress::{StepId, Stream};
 use crate::stubs::Stubs;
@@ -182,8 +182,9 @@ impl<'a> Job<'a> {
             NetMode::None => Network::None,
             NetMode::Host => Network::Host,
         };
-        let devices = exec.cdi_devices.iter().map(device);
-        let devices = devices.filter_map(Result::transpose).collect::<Result<_>>()?;
+        // What they are was looked at before. One that is not required may be absent.
+        let there = exec.cdi_devices.iter().filter(|device| !device.optional || engine::has_cdi_device(&device.name));
+        let devices = there.map(|device| Device::Cdi(device.name.clone())).collect();
         crate::foreign::check(vertex.operation.platform.as_ref())?;
         let extra_hosts = meta.extra_hosts.iter().map(|host| ExtraHost::parse(&format!("{}:{}", host.host, host.ip)));
         let ulimits = meta.ulimit.iter().map(|one| Ulimit::parse(&format!("{}={}:{}", one.name, one.soft, one.hard)));
@@ -336,15 +337,6 @@ fn limited(limits: &Limits) -> ContainerConfig {
         cpuset_cpus: limits.cpuset_cpus,
         cpuset_mems: limits.cpuset_mems,
         ..ContainerConfig::default()
-    }
-}
-
-/// A device of a vendor; None for one that is not here and need not be. Files of the host are none, whatever was allowed.
-fn device(wanted: &CdiDevice) -> Result<Option<Device>> {
-    match Device::parse(&wanted.name) {
-        Ok(device @ Device::Cdi(_)) => Ok((!wanted.optional || engine::has_cdi_device(&wanted.name)).then_some(device)),
-        _ => Err(Error::invalid(format!("RUN --device={}: it is no device of a vendor", wanted.name))
-            .with_hint("VENDOR/CLASS=NAME, as a specification in /etc/cdi or /var/run/cdi has it")),
     }
 }
 
