@@ -94,8 +94,7 @@ pub(crate) fn check(options: &Options) -> Result<()> {
     for export in asked(options) {
         let settings = Settings::of(export, options)?;
         names(&settings.names)?;
-        let has_index = has_several || options.provenance.is_some() || options.sbom.is_some();
-        if settings.annotations.needs_index() && !has_index {
+        if settings.annotations.needs_index() && !options.has_index() {
             return Err(Error::invalid("--annotation: an image for one platform has no index that it could be of")
                 .with_hint("leave out index: and manifest-descriptor:"));
         }

@@ -211,6 +211,11 @@ impl Options {
     pub(crate) fn has_several_platforms(&self) -> bool {
         self.platforms.len() > 1 || self.says_yes("BUILDKIT_MULTI_PLATFORM")
     }
+
+    /// Whether what leaves this host is an index, around several images or around one and what is said of it.
+    pub(crate) fn has_index(&self) -> bool {
+        self.has_several_platforms() || self.provenance.is_some() || self.sbom.is_some()
+    }
 }
 
 /// `--provenance` and `--sbom`.

@@ -64,11 +64,6 @@ impl Exporting<'_> {
         attested
     }
 
-    /// Whether anything is said of images, and they stand in an index for that.
-    pub(super) fn attests(&self) -> bool {
-        self.provenance.is_some() || self.options.sbom.is_some()
-    }
-
     /// What the build knows of itself, if that is asked for.
     pub(super) fn facts(&self) -> Option<Facts<'_>> {
         self.provenance.as_ref().map(|request| Facts {

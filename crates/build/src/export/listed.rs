@@ -86,7 +86,7 @@ impl Exporting<'_> {
             compression: settings.compression,
             ..engine::PushRequest::default()
         };
-        let is_alone = !self.options.has_several_platforms() && !self.attests();
+        let is_alone = !self.options.has_index();
         let mut descriptors = Vec::new();
         for made in made {
             let place = if is_alone && !settings.by_digest { name.clone() } else { name.at(made.manifest.digest) };
